@@ -1,0 +1,155 @@
+"""WikiText-2's three text files: from a local folder or one of two public sources, always checked by SHA-256.
+
+The files are CC BY-SA text and are never part of this project.
+"""
+
+import hashlib
+import http.client
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pooch
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tokentrial.errors import InputError
+
+# The project's split names, and the files' own.
+FILES = {"train": "train", "validation": "valid", "test": "test"}
+CHECKSUMS = {
+    "train": "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
+    "validation": "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
+    "test": "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
+}
+COMMIT = "77f55b912142e11fcfdf5b530231fb9c52f181e8"  # pytorch/examples, 25 August 2025
+
+STALL_SECONDS = 20.0  # no byte for this long
+LIMIT_SECONDS = 300.0  # one file in all; 11 MB take this long at 36 kB/s
+LIMIT_BYTES = 64 * 2**20  # a server that never stops is not the data set
+WAYS_OUT = (
+    "set TOKENTRIAL_WIKITEXT2 or the config key 'wikitext2.folder' to a folder with wiki.train.tokens, "
+    "wiki.valid.tokens and wiki.test.tokens (or train.txt, valid.txt and test.txt), or allow network access"
+)
+
+
+class Source(NamedTuple):
+    """Where the files can be had: one address per split, and how a downloaded file becomes the text's bytes."""
+
+    name: str
+    urls: Mapping[str, str]
+    convert: Callable[[Path], bytes]
+
+
+def text_of_parquet(path: Path) -> bytes:
+    """The original file's bytes from the Hugging Face Parquet file, whose ``text`` column holds one line a row.
+
+    Their loader replaced the blank lines, " \\n" in the original, by the empty string.
+    """
+    lines = pq.read_table(path, columns=["text"]).column("text").to_pylist()
+    return "".join(line if line.strip() else " \n" for line in lines).encode()
+
+
+_RAW = f"https://raw.githubusercontent.com/pytorch/examples/{COMMIT}/word_language_model/data/wikitext-2"
+_HUB = "https://huggingface.co/datasets/Salesforce/wikitext/resolve/main/wikitext-2-v1"
+_SHARD = "00000-of-00001.parquet"
+SOURCES = (
+    Source("pytorch/examples", {split: f"{_RAW}/{name}.txt" for split, name in FILES.items()}, Path.read_bytes),
+    Source("Salesforce/wikitext", {split: f"{_HUB}/{split}-{_SHARD}" for split in FILES}, text_of_parquet),
+)
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256 as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def fetch(
+    folder: str | Path | None,
+    cache: str | Path,
+    sources: Sequence[Source] = SOURCES,
+    checksums: Mapping[str, str] = CHECKSUMS,
+) -> dict[str, Path]:
+    """Paths of the text files of the splits train, validation and test, each checked against its SHA-256.
+
+    A ``folder`` is taken as it is (``wiki.{train,valid,test}.tokens`` or ``{train,valid,test}.txt``); without one the
+    files are taken from ``cache``, or downloaded into it from the first source that delivers the right bytes. Raises
+    InputError where a local file is missing or wrong, or no source delivers; nothing half-written is left behind.
+    """
+    if folder is not None:
+        return {split: _local(Path(folder), split, checksums[split]) for split in FILES}
+    return {split: _cached(Path(cache), split, sources, checksums[split]) for split in FILES}
+
+
+def _local(folder: Path, split: str, expected: str) -> Path:
+    names = (f"wiki.{FILES[split]}.tokens", f"{FILES[split]}.txt")
+    for name in names:
+        path = folder / name
+        if path.is_file():
+            try:
+                found = checksum(path.read_bytes())
+            except OSError as error:
+                raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+            if found != expected:
+                raise InputError(
+                    f"{path}: SHA-256 is {found}, expected {expected} (the word-level file of WikiText-2, unchanged)"
+                )
+            return path
+    raise InputError(f"{folder}: no WikiText-2 {split} file found, expected {names[0]} or {names[1]}")
+
+
+def _cached(cache: Path, split: str, sources: Sequence[Source], expected: str) -> Path:
+    target = cache / f"wiki.{FILES[split]}.tokens"
+    if target.is_file() and checksum(target.read_bytes()) == expected:
+        return target
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".download.") as temporary:
+            content = _first_good(Path(temporary), split, sources, expected)
+            whole = Path(temporary) / target.name
+            whole.write_bytes(content)
+            whole.replace(target)
+    except OSError as error:
+        raise InputError(f"{cache}: cannot be written: {error.strerror}") from None
+    return target
+
+
+def _first_good(folder: Path, split: str, sources: Sequence[Source], expected: str) -> bytes:
+    """The text's bytes from the first source that delivers them; what it downloaded on the way lies in ``folder``."""
+    reasons = []
+    pooch.get_logger().setLevel("WARNING")  # it prints temporary paths and advises to pin a hash that is checked here
+    for number, source in enumerate(sources):
+        try:
+            path = pooch.retrieve(source.urls[split], None, f"{number}", folder, downloader=_download)
+            content = source.convert(Path(path))
+        # OSError: network, timeouts, HTTP status; HTTPException: broken protocol; the others: not the format expected.
+        except (OSError, http.client.HTTPException, pa.ArrowException, ValueError, KeyError, AttributeError) as error:
+            reasons.append(f"{source.name}: {' '.join(str(error).split()) or type(error).__name__}"[:200])
+            continue
+        if checksum(content) == expected:
+            return content
+        reasons.append(f"{source.name}: SHA-256 is {checksum(content)[:12]}…, expected {expected[:12]}…")
+    raise InputError(f"WikiText-2 {split}: no source delivered the file ({'; '.join(reasons)}); {WAYS_OUT}")
+
+
+def _download(url: str, output_file: Any, _: object) -> None:
+    """Downloader for pooch with limits on silence, total time and size; raises OSError where one is passed.
+
+    pooch's own limits silence only, so a server that drips bytes could hold a run for hours.
+    """
+    deadline = time.monotonic() + LIMIT_SECONDS
+    size = 0
+    with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response, Path(output_file).open("wb") as file:
+        announced = response.headers.get("Content-Length")
+        while chunk := response.read1(2**16):
+            size += len(chunk)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not finished after {LIMIT_SECONDS:g} s")
+            if size > LIMIT_BYTES:
+                raise OSError(f"more than {LIMIT_BYTES} bytes")
+            file.write(chunk)
+    if announced is not None and size != int(announced):
+        raise OSError(f"ended after {size} of {announced} bytes")

@@ -1,0 +1,118 @@
+"""What an encoder is: token ids in, vectors out, for all seeds of an arm at once.
+
+Parameters are a flat dict of tensors whose first axis is the seed. To add an encoder, put one subclass of
+:class:`Encoder` into a module of this package and name the module in the config (see docs/extending.md).
+"""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tokentrial.errors import InputError
+from tokentrial.seeds import stream
+
+Parameters = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an encoder may use to make its initial parameters.
+
+    seed: the config's seed; replicates: which seeds of the arm these are, (S,); counts: how often each token occurs
+    in each seed's training text, (S, V); trained_table: trains the uncompressed table on the task and returns it,
+    (S, V, full_width), frozen at its best validation step; initial_scale: standard deviation of a random table.
+    """
+
+    seed: int
+    replicates: tuple[int, ...]
+    counts: Tensor
+    trained_table: Callable[[], Tensor]
+    initial_scale: float
+    log: Callable[[str], None]
+
+    @property
+    def device(self) -> torch.device:
+        return self.counts.device
+
+    def normal(self, name: str, *shape: int) -> Tensor:
+        """Standard normal draws of the named stream, (S, *shape); a seed's draws do not depend on its neighbours."""
+        draws = [stream(self.seed, "init", name, k).standard_normal(shape, dtype=np.float32) for k in self.replicates]
+        return torch.from_numpy(np.stack(draws)).to(self.device)
+
+    def uniform(self, name: str, *shape: int) -> Tensor:
+        """Draws from U(-1, 1) of the named stream, (S, *shape)."""
+        draws = [stream(self.seed, "init", name, k).uniform(-1, 1, shape) for k in self.replicates]
+        return torch.from_numpy(np.stack(draws).astype(np.float32)).to(self.device)
+
+    def linear(self, name: str, fan_in: int, fan_out: int) -> Tensor:
+        """A weight matrix (S, fan_in, fan_out) with torch.nn.Linear's initial law, U(+-1/sqrt(fan_in))."""
+        return self.uniform(name, fan_in, fan_out) / fan_in**0.5
+
+
+class Encoder(ABC):
+    """Token ids (S, B, L) to vectors (S, B, L, output_width).
+
+    vocab_size: V; width: d_c, the compressed width; full_width: D, the width before compression.
+    """
+
+    def __init__(self, vocab_size: int, width: int, full_width: int) -> None:
+        self.vocab_size = vocab_size
+        self.width = width
+        self.full_width = full_width
+
+    @property
+    def output_width(self) -> int:
+        """Width of the vectors that the task model sees."""
+        return self.width
+
+    @abstractmethod
+    def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
+        """(trainable, frozen) parameters for all seeds; a two-stage encoder trains its first stage here."""
+
+    @abstractmethod
+    def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
+        """Vectors (S, B, L, output_width) of ids (S, B, L)."""
+
+    @abstractmethod
+    def parameter_counts(self) -> dict[str, int]:
+        """Parameters of one seed by role, as stored while the code is made (a discarded decoder included).
+
+        Roles: ``embedding`` (a row per token), ``encoder``, ``decoder``.
+        """
+
+    def trained_count(self) -> int:
+        """Numbers that receive a gradient at any stage, a discarded decoder's included."""
+        return sum(self.parameter_counts().values())
+
+    def bits_deployed(self) -> int:
+        """Bits to store for use after training, at 32 bits a number; a frozen code folds into one table."""
+        return 32 * self.vocab_size * self.width
+
+
+def gather(table: Tensor, ids: Tensor) -> Tensor:
+    """Rows of each seed's own table: table (S, V, d), ids (S, B, L) -> (S, B, L, d)."""
+    seeds, vocab_size, width = table.shape
+    offsets = torch.arange(seeds, device=ids.device).view(-1, *[1] * (ids.dim() - 1)) * vocab_size
+    # one embedding call over all seeds: its backward adds up rows in a fixed order, unlike an index with duplicates
+    return torch.nn.functional.embedding(ids + offsets, table.reshape(seeds * vocab_size, width))
+
+
+def load(name: str) -> type[Encoder]:
+    """The encoder class of ``tokentrial.encoders.<name>``; raises InputError where there is none."""
+    try:
+        module = importlib.import_module(f"tokentrial.encoders.{name}")
+    except ModuleNotFoundError:
+        raise InputError(f"config: encoder '{name}' is unknown: no module src/tokentrial/encoders/{name}.py") from None
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Encoder) and value.__module__ == module.__name__
+    ]
+    if len(classes) != 1:
+        raise InputError(f"config: encoder '{name}': its module defines {len(classes)} encoders, expected one")
+    return classes[0]

@@ -1,0 +1,28 @@
+"""Factorised embedding (ALBERT): a V x d_c table and a d_c x D projection, so that the task model keeps its width."""
+
+from torch import Tensor
+
+from tokentrial.encoders.base import Context, Encoder, Parameters, gather
+
+
+class Factorised(Encoder):
+    """x = A[i] B with A (V, d_c), B (d_c, D), both trained (Lan et al. 2020, arXiv 1909.11942, section 3.1)."""
+
+    @property
+    def output_width(self) -> int:
+        return self.full_width
+
+    def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
+        table = context.normal("table", self.vocab_size, self.width) * context.initial_scale
+        return {"table": table, "projection": context.linear("projection", self.width, self.full_width)}, {}
+
+    def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
+        seeds, batch, length = ids.shape
+        codes = gather(parameters["table"], ids).view(seeds, batch * length, self.width)
+        return (codes @ parameters["projection"]).view(seeds, batch, length, self.full_width)
+
+    def parameter_counts(self) -> dict[str, int]:
+        return {"embedding": self.vocab_size * self.width, "encoder": self.width * self.full_width}
+
+    def bits_deployed(self) -> int:
+        return 32 * (self.vocab_size * self.width + self.width * self.full_width)

@@ -1,0 +1,131 @@
+"""Result tables as Parquet: the schemas, declared once, and reading and writing that checks them.
+
+Every file appears whole or not at all: it is written to a temporary name in the same folder, flushed, then renamed.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tokentrial.errors import InputError
+
+
+class Measurement(NamedTuple):
+    """One measured value of one arm and seed; ``step`` None means the reported (final) value."""
+
+    arm: str
+    seed: int
+    split: str
+    step: int | None
+    metric: str
+    value: float | None
+    unit: str
+
+
+def _field(name: str, kind: pa.DataType, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable)
+
+
+RUNS = pa.schema(
+    [
+        _field("study", pa.string()),
+        _field("condition", pa.string()),
+        _field("arm", pa.string()),
+        _field("seed", pa.int32()),
+        _field("split", pa.string()),
+        _field("step", pa.int32(), nullable=True),
+        _field("metric", pa.string()),
+        _field("value", pa.float64(), nullable=True),
+        _field("unit", pa.string()),
+    ]
+)
+
+DATA = pa.schema([_field("seed", pa.int32()), _field("split", pa.string()), _field("tokens", pa.list_(pa.int32()))])
+
+# Floors and ceilings of a data set: what no model can beat, and what knowing nothing gives.
+REFERENCE = pa.schema(
+    [
+        _field("dataset", pa.string()),
+        _field("seed", pa.int32()),
+        _field("split", pa.string()),
+        _field("quantity", pa.string()),
+        _field("value", pa.float64()),
+        _field("unit", pa.string()),
+    ]
+)
+
+# One row per (condition, arm): what it cost and what it has to store.
+ARMS = pa.schema(
+    [
+        _field("study", pa.string()),
+        _field("condition", pa.string()),
+        _field("arm", pa.string()),
+        _field("seeds", pa.int32()),
+        _field("parameters_embedding", pa.int64(), nullable=True),
+        _field("parameters_encoder", pa.int64(), nullable=True),
+        _field("parameters_decoder", pa.int64(), nullable=True),
+        _field("parameters_head", pa.int64(), nullable=True),
+        _field("params_trained", pa.int64(), nullable=True),
+        _field("bits_deployed", pa.int64(), nullable=True),
+        _field("steps", pa.int64(), nullable=True),
+    ]
+)
+
+
+def table(rows: pd.DataFrame, schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.Table:
+    """Rows as an Arrow table of exactly this schema (columns in its order), with string metadata attached."""
+    made = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    for field in schema:
+        if not field.nullable and made.column(field.name).null_count:
+            raise ValueError(f"column '{field.name}' has missing values; none are allowed")
+    return made.replace_schema_metadata(dict(metadata or {}))
+
+
+def write(path: str | Path, rows: pa.Table) -> None:
+    """Write a Parquet file whole or not at all; raises InputError where the folder cannot be written."""
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            pq.write_table(rows, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(f"{target}: cannot be written: {error.strerror}") from None
+        raise
+
+
+def read(path: str | Path, schema: pa.Schema) -> pa.Table:
+    """Read a Parquet file and check it against its schema; raises InputError that names the file."""
+    try:
+        found = pq.read_table(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a readable Parquet file ({reason}); delete it and run again") from None
+    if not found.schema.equals(schema, check_metadata=False):
+        expected = ", ".join(f"{field.name}: {field.type}" for field in schema)
+        names = ", ".join(f"{field.name}: {field.type}" for field in found.schema)
+        raise InputError(f"{path}: columns are ({names}), expected ({expected}); delete it and run again")
+    return found
+
+
+def metadata(rows: pa.Table) -> dict[str, Any]:
+    """The string metadata of a table written with :func:`write`."""
+    raw = rows.schema.metadata or {}
+    return {key.decode(): value.decode() for key, value in raw.items()}

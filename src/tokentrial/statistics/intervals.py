@@ -1,0 +1,73 @@
+"""Confidence intervals of a mean: Student's t, and the bias-corrected and accelerated bootstrap."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from tokentrial.errors import InputError
+from tokentrial.statistics.samples import UNDEFINED, FloatArray, Interval, check_open_unit, is_constant, sample
+
+MINIMUM_RESAMPLES = 100
+"""Fewer draws leave no observation beyond a 2.5 % quantile to speak of."""
+
+
+def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Student's interval of the mean of `values` (n,), in their unit.
+
+    NaN for n = 1. Values that do not vary give the point (mean, mean).
+    """
+    values = sample(values)
+    check_open_unit("confidence", confidence)
+    if values.size < 2:
+        return UNDEFINED
+    if is_constant(values):
+        return _point(values)
+    low, high = stats.t.interval(confidence, df=values.size - 1, loc=values.mean(), scale=stats.sem(values))
+    return Interval(float(low), float(high))
+
+
+def bca_interval(
+    values: ArrayLike, rng: np.random.Generator, resamples: int = 9999, confidence: float = 0.95
+) -> Interval:
+    """The BCa bootstrap interval (Efron 1987) of the mean of `values` (n,), in their unit.
+
+    NaN for n = 1. Values that do not vary give the point (mean, mean), without a draw. NaN for n = 2, where a resample
+    takes three values only. Below n of about 10 the interval is too short (at n = 3 it cannot leave the data), so it
+    confirms a t interval and never replaces it.
+
+    Raises InputError for fewer than `MINIMUM_RESAMPLES`.
+    """
+    values = sample(values)
+    check_open_unit("confidence", confidence)
+    check_resamples(resamples)
+    if values.size < 2:
+        return UNDEFINED
+    if is_constant(values):
+        return _point(values)
+    if values.size < 3:
+        return UNDEFINED
+    # BCa counts how many resampled means lie below, and at, the observed one. On standardised values, rounded far below
+    # anything measured, equal means are equal, so that a change of unit or sign changes the interval in step.
+    centre, scale = values.mean(), np.abs(values - values.mean()).max()
+    result = stats.bootstrap(
+        ((values - centre) / scale,),
+        lambda z, axis: np.round(z.mean(axis=axis), 10),
+        vectorized=True,
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="BCa",
+        rng=rng,
+    )
+    low, high = result.confidence_interval
+    return Interval(float(centre + scale * low), float(centre + scale * high))
+
+
+def check_resamples(resamples: int) -> None:
+    """Raises InputError for fewer than `MINIMUM_RESAMPLES` draws."""
+    if resamples < MINIMUM_RESAMPLES:
+        raise InputError(f"resamples: expected at least {MINIMUM_RESAMPLES}, found {resamples}")
+
+
+def _point(values: FloatArray) -> Interval:
+    mean = float(values.mean())
+    return Interval(mean, mean)

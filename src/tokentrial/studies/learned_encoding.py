@@ -1,0 +1,85 @@
+"""The learned-encoding study (documents 000, 001, 002): from the config to its data sets and training jobs.
+
+One condition is one cell of one sub-study in one way of running it, for example
+``learned_encoding/compression/done-right/v20-ratio-8``. This module is imported while the workflow is planned, so it
+needs nothing beyond the standard library.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokentrial.errors import InputError
+
+STUDY = "learned_encoding"
+WAYS = ("as-released", "as-described", "done-right")
+
+Spec = dict[str, Any]
+
+
+def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
+    """Every gradient-trained condition: id -> what to train, complete and free of paths and machine facts."""
+    study = config[STUDY]
+    specs = {}
+    for name, ways in study["studies"].items():
+        for way, design in ways.items():
+            for data in design["data"]:
+                for ratio in design["ratios"]:
+                    for head in design["heads"]:
+                        cell = cell_name(design, data, ratio, head)
+                        identity = f"{STUDY}/{name}/{way}/{cell}"
+                        specs[identity] = _spec(config, identity, design, way, data, ratio, head)
+    return specs
+
+
+def cell_name(design: Mapping[str, Any], data: str, ratio: int, head: str) -> str:
+    """The readable name of a cell: what varies within its design."""
+    parts = [data if len(design["data"]) > 1 else "", f"ratio-{ratio}" if len(design["ratios"]) > 1 else ""]
+    parts.append(head.replace("_", "-") if len(design["heads"]) > 1 else "")
+    return "-".join(part for part in parts if part) or data
+
+
+def _spec(
+    config: Mapping[str, Any], identity: str, design: Mapping[str, Any], way: str, data: str, ratio: int, head: str
+) -> Spec:
+    study = config[STUDY]
+    width, rest = divmod(design["full_width"], ratio)
+    where = f"config: {identity.replace('/', '.')}"
+    if rest:
+        raise InputError(f"{where}: ratios: {ratio} does not divide full_width {design['full_width']}")
+    unknown = [arm for arm in design["arms"] if arm not in study["arms"]]
+    if unknown:
+        raise InputError(f"{where}: arms: '{unknown[0]}' is unknown; expected one of {', '.join(study['arms'])}")
+    return {
+        "study": STUDY,
+        "condition": identity,
+        "way": way,
+        "dataset": dataset_name(identity, data),
+        "seed": config["seed"],
+        "seeds": config["seeds"],
+        "device": config["device"],
+        "vocab_size": design["data"][data]["vocab_size"],
+        "full_width": design["full_width"],
+        "width": width,
+        "head": head,
+        "hidden": study["hidden"],
+        **study["initialisation"][way],
+        "training": {**study["training"][way], **design.get("training", {})},
+        "arms": {arm: study["arms"][arm] for arm in design["arms"]},
+    }
+
+
+def dataset_name(identity: str, data: str) -> str:
+    """The data set of a condition; all cells of a sub-study that differ only in ratio or head share it."""
+    study, name, way, _ = identity.split("/")
+    return f"{study}/{name}/{way}/{data}"
+
+
+def datasets(config: Mapping[str, Any]) -> dict[str, Spec]:
+    """Every synthetic data set: name -> its full specification for data.generate, with seed and number of seeds."""
+    specs = {}
+    for name, ways in config[STUDY]["studies"].items():
+        for way, design in ways.items():
+            for data, source in design["data"].items():
+                key = f"{STUDY}/{name}/{way}/{data}"
+                specs[key] = {"seed": config["seed"], "seeds": config["seeds"], "source": dict(source)}
+    return specs

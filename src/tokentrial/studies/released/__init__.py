@@ -1,0 +1,38 @@
+"""The released scripts of the learned-encoding study, rebuilt from Python's own random stream.
+
+| script | module | document |
+|---|---|---|
+| ``pure-python`` | :mod:`pure_python` | 002, the proof of concept |
+| ``focused-scaling`` | :mod:`focused_scaling` | 001, the means of Tables 5.2 to 5.4 |
+| ``academic-validation`` | :mod:`academic_validation` | 001, effect sizes and significance |
+| ``corrected`` | :mod:`corrected` | 000, Tables 3.2 and 3.3 |
+"""
+
+from collections.abc import Callable
+
+from tokentrial.errors import InputError
+from tokentrial.results import Measurement
+from tokentrial.studies.released import academic_validation, corrected, focused_scaling, pure_python
+
+WHOLE: dict[str, Callable[[], list[Measurement]]] = {
+    "pure-python": pure_python.run,
+    "academic-validation": academic_validation.run,
+}
+BY_CELL: dict[str, Callable[..., list[Measurement]]] = {
+    "focused-scaling": focused_scaling.run,
+    "corrected": corrected.run,
+}
+
+
+def run_script(name: str, last_cell: str | None = None) -> list[Measurement]:
+    """The measurements of a released script with its own seed, 42; ``last_cell`` stops it after that cell.
+
+    Raises InputError for an unknown script or cell, or a ``last_cell`` where the script has none to stop after.
+    """
+    if name in BY_CELL:
+        return BY_CELL[name](last_cell=last_cell)
+    if name not in WHOLE:
+        raise InputError(f"released script '{name}': expected one of {', '.join([*WHOLE, *BY_CELL])}")
+    if last_cell is not None:
+        raise InputError(f"released script {name}: last_cell is '{last_cell}', expected none: it always runs whole")
+    return WHOLE[name]()

@@ -1,0 +1,159 @@
+"""One training job: all arms of one condition, all their seeds, on the same data, batches and initial randomness."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tokentrial.data.generate import Dataset
+from tokentrial.encoders.base import Context, Encoder, load
+from tokentrial.errors import InputError
+from tokentrial.models import heads
+from tokentrial.results import Measurement
+from tokentrial.training.loop import Fit, Settings, evaluate, fit
+from tokentrial.training.noise_walk import walk
+
+
+@dataclass
+class Arm:
+    """What one arm gave: its rows, and what it costs (see results.ARMS)."""
+
+    name: str
+    rows: list[Measurement]
+    costs: dict[str, int | None]
+    seconds: float
+
+
+@dataclass
+class Job:
+    """The state that the arms of a condition share. ``spec``: see studies.learned_encoding.conditions."""
+
+    spec: Mapping[str, Any]
+    data: dict[str, tuple[Tensor, Tensor]]
+    counts: Tensor
+    fits: dict[str, tuple[Encoder, heads.Head, Fit]] = field(default_factory=dict)
+
+    @property
+    def replicates(self) -> tuple[int, ...]:
+        return tuple(range(self.spec["seeds"]))
+
+    def settings(self, **changes: Any) -> Settings:
+        training = {**self.spec["training"], **changes}
+        return Settings(**{**training, "learning_rates": tuple(training["learning_rates"])})
+
+
+def device_of(spec: Mapping[str, Any]) -> torch.device:
+    """The device of the config; raises InputError where a GPU is asked for and there is none."""
+    if spec["device"] == "cuda" and not torch.cuda.is_available():
+        raise InputError("config: device: found 'cuda' but this machine has no usable GPU; expected 'cpu'")
+    return torch.device(spec["device"])
+
+
+def tensors(dataset: Dataset, device: torch.device) -> dict[str, tuple[Tensor, Tensor]]:
+    """Split -> (inputs (S, N, L), targets (S, N, T)): every next token, or only the last where the data say so."""
+    splits = {}
+    for split, tokens in dataset.tokens.items():
+        ids = torch.from_numpy(tokens).long().to(device)
+        targets = ids[:, :, -1:] if dataset.targets == "last" else ids[:, :, 1:]
+        splits[split] = (ids[:, :, :-1].contiguous(), targets.contiguous())
+    return splits
+
+
+def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> list[Arm]:
+    """Train every arm of a condition; the same spec and data give the same rows on the same kind of machine."""
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    data = tensors(dataset, device_of(spec))
+    inputs = data["train"][0]
+    counts = torch.zeros(inputs.shape[0], dataset.vocab_size, device=inputs.device)
+    counts.scatter_add_(1, inputs.flatten(1), torch.ones_like(inputs.flatten(1), dtype=counts.dtype))
+    job = Job(spec, data, counts)
+    return [train_arm(job, name) for name in spec["arms"]]
+
+
+def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, heads.Head]:
+    """The untrained encoder and task model of an arm."""
+    spec = job.spec
+    known = {key: value for key, value in options.items() if key not in ("encoder", "update", "steps")}
+    try:
+        encoder = load(options["encoder"])(spec["vocab_size"], spec["width"], spec["full_width"], **known)
+    except TypeError:
+        raise InputError(f"config: arms: {name}: its encoder '{options['encoder']}' takes no option among {known}") from None
+    length = job.data["train"][0].shape[2]
+    shape = (spec["vocab_size"], encoder.output_width, length, spec["hidden"], spec["head_bias"])
+    return encoder, heads.build(spec["head"], *shape)
+
+
+def fit_arm(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, heads.Head, Fit]:
+    """Train one arm, once: an arm that needs the trained full table gets the full arm's own fit."""
+    if name in job.fits:
+        return job.fits[name]
+
+    def log(message: str) -> None:
+        print(f"{job.spec['condition']}: {name}: {message}", file=sys.stderr, flush=True)
+
+    def trained_table() -> Tensor:
+        return fit_arm(job, "full", {"encoder": "full"})[2].parameters["table"]
+
+    encoder, head = build(job, name, options)
+    spec = job.spec
+    context = Context(spec["seed"], job.replicates, job.counts, trained_table, spec["initial_scale"], log)
+    trainable, frozen = encoder.initialise(context)
+    trainable = trainable | heads.initialise(head, context, spec["head_scale"])
+    settings = job.settings(**({"steps": options["steps"]} if "steps" in options else {}))
+    shared = (job.data, settings, spec["seed"], job.replicates, log)
+    if options.get("update") == "noise_walk":
+        result = walk(encoder, head, trainable, *shared)
+    else:
+        result = fit(encoder, head, trainable, frozen, *shared)
+    job.fits[name] = (encoder, head, result)
+    return job.fits[name]
+
+
+def train_arm(job: Job, name: str) -> Arm:
+    """Train and measure one arm."""
+    started = time.perf_counter()
+    encoder, head, result = fit_arm(job, name, job.spec["arms"][name])
+    rows = []
+
+    def add(split: str, step: int | None, metric: str, values: Tensor, unit: str) -> None:
+        rows.extend(Measurement(name, k, split, step, metric, float(v), unit) for k, v in enumerate(values.tolist()))
+
+    for split in ("train", "validation", "test"):
+        loss, accuracy = evaluate(encoder, head, result.parameters, *job.data[split])
+        add(split, None, "cross_entropy", loss, "nats")
+        add(split, None, "accuracy", accuracy, "fraction")
+    for step, loss in result.curve:
+        add("validation", step, "cross_entropy", loss, "nats")
+    add("validation", None, "chosen_step", result.step, "steps")
+    add("validation", None, "learning_rate", result.learning_rate, "1")
+    error = getattr(encoder, "reconstruction_error", None)
+    if error is not None:
+        add("train", None, "reconstruction_error", error, "share of variance")
+    return Arm(name, rows, costs(job, encoder, head, result), time.perf_counter() - started)
+
+
+def costs(job: Job, encoder: Encoder, head: heads.Head, result: Fit) -> dict[str, int | None]:
+    """Parameters by role, those trained at any stage, bits to deploy and optimiser steps (see results.ARMS)."""
+    roles = encoder.parameter_counts()
+    in_head = heads.parameter_count(head)
+    trained = encoder.trained_count() + in_head
+    return {
+        "parameters_embedding": roles.get("embedding", 0),
+        "parameters_encoder": roles.get("encoder", 0),
+        "parameters_decoder": roles.get("decoder", 0),
+        "parameters_head": in_head,
+        "params_trained": trained,
+        "bits_deployed": encoder.bits_deployed() + 32 * in_head,
+        "steps": result.curve[-1][0],
+    }
+
+
+def canonical(spec: Mapping[str, Any]) -> str:
+    """A spec as the one string by which a change is seen."""
+    return json.dumps(spec, sort_keys=True)

@@ -1,0 +1,54 @@
+"""What the released code does instead of training: Gaussian noise on every weight, scaled by the loss.
+
+No gradient and no acceptance test: a random walk away from the initial weights (protocols A1 and A3). Kept as an arm so
+that every study shows what it does next to gradients on the same data, batches and initial weights.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tokentrial.encoders.base import Encoder, Parameters
+from tokentrial.models.heads import Head
+from tokentrial.seeds import stream
+from tokentrial.training.loop import Fit, Settings, batch_picker, evaluate, logits, loss_per_seed
+
+# Protocol A1: rate 0.02, losses capped at 3, updates only above a loss of 0.5; the table gets 0.1 of the scale, layers 0.05.
+RATE, CAP, THRESHOLD, TABLE_SHARE, LAYER_SHARE = 0.02, 3.0, 0.5, 0.1, 0.05
+
+
+def walk(
+    encoder: Encoder,
+    head: Head,
+    trainable: Parameters,
+    data: Mapping[str, tuple[Tensor, Tensor]],
+    settings: Settings,
+    seed: int,
+    replicates: tuple[int, ...],
+    log: Callable[[str], None],
+) -> Fit:
+    """The released update rule for ``settings.steps`` batches; like :func:`tokentrial.training.loop.fit` otherwise.
+
+    The last step's weights are reported, as in the released code.
+    """
+    weights = {name: value.detach().clone() for name, value in trainable.items()}
+    inputs, targets = data["train"]
+    pick = batch_picker(settings, seed, replicates, inputs.shape[1], 1)
+    generators = [stream(seed, "noise_walk", replicate) for replicate in replicates]
+    curve = [(0, evaluate(encoder, head, weights, *data["validation"])[0])]
+    every = max(1, settings.steps // settings.evaluations)
+    for step in range(settings.steps):
+        with torch.no_grad():
+            loss = loss_per_seed(logits(encoder, head, weights, inputs[pick(step)]), targets[pick(step)])
+        scale = torch.where(loss > THRESHOLD, RATE * loss.clamp_max(CAP), 0.0)  # (S,)
+        for name, value in weights.items():
+            draws = np.stack([rng.standard_normal(value.shape[1:], dtype=np.float32) for rng in generators])
+            share = TABLE_SHARE if name == "table" else LAYER_SHARE
+            value += torch.from_numpy(draws).to(value.device) * (share * scale).view(-1, *[1] * (value.dim() - 1))
+        if (step + 1) % every == 0 or step + 1 == settings.steps:
+            curve.append((step + 1, evaluate(encoder, head, weights, *data["validation"])[0]))
+            log(f"step {step + 1}/{settings.steps}: validation {curve[-1][1].mean():.4f} nats (noise walk)")
+    last = torch.full((len(replicates),), settings.steps)
+    return Fit(weights, last, torch.full((len(replicates),), RATE), curve)

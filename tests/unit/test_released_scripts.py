@@ -1,0 +1,35 @@
+"""The one door to the four rebuilt scripts."""
+
+import pandas as pd
+import pytest
+
+from tokentrial import results
+from tokentrial.errors import InputError
+from tokentrial.studies import released
+
+
+@pytest.mark.parametrize(("name", "last_cell"), [("academic-validation", None), ("corrected", "ratio-2")])
+def test_measurements_fit_the_table_of_runs(name, last_cell):
+    rows = pd.DataFrame(released.run_script(name, last_cell)).assign(study="released", condition=name)
+    rows["step"] = rows["step"].astype("Int32")
+    table = results.table(rows, results.RUNS)
+    assert table.num_rows == len(rows)
+    assert not rows.duplicated(["arm", "seed", "split", "step", "metric"]).any()
+
+
+def test_a_script_of_cells_stops_where_it_is_told():
+    arms = {row.arm for row in released.run_script("corrected", last_cell="ratio-2")}
+    assert arms == {"learned.ratio-2", "autoencoder.ratio-2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "last_cell", "message"),
+    [
+        ("pure_python", None, "'pure_python': expected one of pure-python, academic-validation, focused-scaling"),
+        ("pure-python", "ratio-2", "pure-python: last_cell is 'ratio-2', expected none"),
+        ("focused-scaling", "ratio-2", "focused-scaling: last_cell is 'ratio-2', expected one of compression-2"),
+    ],
+)
+def test_mistakes_are_named(name, last_cell, message):
+    with pytest.raises(InputError, match=message):
+        released.run_script(name, last_cell)
