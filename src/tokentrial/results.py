@@ -74,6 +74,56 @@ ARMS = pa.schema(
         _field("params_trained", pa.int64(), nullable=True),
         _field("bits_deployed", pa.int64(), nullable=True),
         _field("steps", pa.int64(), nullable=True),
+        _field("wall_seconds", pa.float64()),
+        _field("peak_memory_mib", pa.float64()),
+        _field("device", pa.string()),
+        _field("versions", pa.string()),
+        _field("git_commit", pa.string()),
+        _field("config_hash", pa.string()),
+    ]
+)
+
+# One row per (condition, arm, metric) on test data: level, interval, what bounds it, and what that says.
+SUMMARY = pa.schema(
+    [
+        _field("study", pa.string()),
+        _field("condition", pa.string()),
+        _field("arm", pa.string()),
+        _field("metric", pa.string()),
+        _field("unit", pa.string()),
+        _field("n", pa.int32()),
+        _field("mean", pa.float64()),
+        _field("sd", pa.float64(), nullable=True),
+        _field("low", pa.float64(), nullable=True),
+        _field("high", pa.float64(), nullable=True),
+        _field("floor", pa.float64(), nullable=True),
+        _field("unigram", pa.float64(), nullable=True),
+        _field("chance", pa.float64(), nullable=True),
+        _field("flag", pa.string()),
+    ]
+)
+
+# One row per comparison of two arms over the same seeds (see statistics.comparison for the columns' meaning).
+STATISTICS = pa.schema(
+    [
+        _field("comparison", pa.string()),
+        _field("study", pa.string()),
+        _field("condition", pa.string()),
+        _field("metric", pa.string()),
+        _field("arm_a", pa.string()),
+        _field("arm_b", pa.string()),
+        _field("n", pa.int32()),
+        *[
+            _field(name, pa.float64(), nullable=True)
+            for name in (
+                *("mean_a", "sd_a", "mean_b", "sd_b", "difference", "sd_difference", "t_low", "t_high"),
+                *("bca_low", "bca_high", "hedges_g", "g_low", "g_high", "p_t", "p_signflip", "p_holm", "p_tost"),
+                *("equivalent_low", "equivalent_high", "margin", "p_noninferior"),
+                *("superiority", "superiority_low", "superiority_high", "minimal_detectable"),
+            )
+        ],
+        _field("equivalent", pa.bool_()),
+        _field("noninferior", pa.bool_()),
     ]
 )
 

@@ -128,6 +128,16 @@ def test_history_adds_nothing_to_a_chain(targets: Targets) -> None:
     assert levels.history_levels(chain, joint, targets, shuffled=True) == {}
 
 
+def test_a_shuffled_chain_that_has_mixed_equals_the_plain_sum_of_powers() -> None:
+    transition, law = zipf_chain(6, 1.0, 1.0, np.random.default_rng(0))
+    power, later, length = np.eye(6), np.zeros((6, 6)), 60  # long enough for the powers to stop changing
+    for gap in range(1, length):
+        power = power @ transition
+        later += (length - gap) * law[:, None] * power
+    expected = (later + later.T) / (length * (length - 1))
+    np.testing.assert_allclose(levels.pair_law(Chain(transition, law), length, "all", True), expected, rtol=1e-12)
+
+
 def test_independent_tokens_have_one_floor_shuffled_or_not() -> None:
     law = zipf_probabilities(4, 1.0)
     plain, marked = Chain(np.tile(law, (4, 1)), law), Chain(np.tile(law, (4, 1)), law, independent=True)

@@ -46,9 +46,7 @@ def document_chain(vocab_size: int, rng: np.random.Generator) -> Array:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def zipf_chain(
-    vocab_size: int, exponent: float, sharpness: float, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def zipf_chain(vocab_size: int, exponent: float, sharpness: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """A chain whose stationary law is exactly Zipf: returns transition (V, V) and stationary law (V,).
 
     W = exp(sharpness · N(0,1)) is scaled by Sinkhorn's iteration until the joint law J of two neighbouring tokens has

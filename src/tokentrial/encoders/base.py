@@ -5,6 +5,7 @@ Parameters are a flat dict of tensors whose first axis is the seed. To add an en
 """
 
 import importlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Context:
 
     def linear(self, name: str, fan_in: int, fan_out: int) -> Tensor:
         """A weight matrix (S, fan_in, fan_out) with torch.nn.Linear's initial law, U(+-1/sqrt(fan_in))."""
-        return self.uniform(name, fan_in, fan_out) / fan_in**0.5
+        return self.uniform(name, fan_in, fan_out) * (1.0 / math.sqrt(fan_in))
 
 
 class Encoder(ABC):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from tokentrial.encoders.base import Context, Encoder, Parameters, gather
-from tokentrial.encoders.tables import standardise, source_table, token_weights
+from tokentrial.encoders.tables import source_table, standardise, token_weights
 
 
 class Pca(Encoder):

@@ -1,8 +1,10 @@
 """Task models: from the vectors of a sequence to next-token logits, for all seeds of an arm at once.
 
-The released models have no biases (protocols A1, A3, A6). Without one, a code whose mean is zero cannot express even the
-unigram distribution, so the fair arms may have an output bias (``bias``). Shapes: S seeds, B sequences, L input tokens, d
-encoder width, V vocabulary.
+The released models have no biases (protocols A1, A3, A6). Without one, a code whose mean is zero cannot express even
+the unigram distribution, so the fair arms may have an output bias (``bias``). ``context`` says what a task model can
+see of the input, the current ``token`` or the whole ``history``, and so which floor bounds it.
+
+Shapes: S seeds, B sequences, L input tokens, d encoder width, V vocabulary.
 """
 
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ class MeanPool:
     length: int
     hidden: int
     bias: bool
+    context = "history"
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         return {"output": (self.width, self.vocab_size)} | _bias(self)
@@ -40,6 +43,7 @@ class TokenMlp:
     length: int
     hidden: int
     bias: bool
+    context = "token"
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         return {"hidden": (self.width, self.hidden), "output": (self.hidden, self.vocab_size)} | _bias(self)
@@ -60,6 +64,7 @@ class WindowMlp:
     length: int
     hidden: int
     bias: bool
+    context = "history"
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         shapes = {"hidden": (self.length * self.width, self.hidden), "output": (self.hidden, self.vocab_size)}
@@ -92,7 +97,7 @@ def build(name: str, vocab_size: int, width: int, length: int, hidden: int, bias
 
 
 def initialise(head: Head, context: Context, scale: float | None) -> Parameters:
-    """Weights (S, in, out): N(0, scale^2) as in the released code, or torch.nn.Linear's law where scale is None; bias 0.
+    """Weights (S, in, out): N(0, scale^2) as released, or torch.nn.Linear's law where scale is None; biases zero.
 
     The streams are named by the layer alone, so arms whose layers have the same shape start from the same numbers.
     """

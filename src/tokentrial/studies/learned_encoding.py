@@ -15,6 +15,29 @@ WAYS = ("as-released", "as-described", "done-right")
 
 Spec = dict[str, Any]
 
+# Library modules that a job's numbers depend on, below src/tokentrial. A training job adds the encoders of its arms.
+TRAINING_MODULES = (
+    *("results", "seeds", "data/generate", "encoders/base", "models/heads"),
+    *("training/adam", "training/loop", "training/condition", "training/noise_walk", "training/reference"),
+)
+RELEASED_MODULES = (
+    *(f"studies/released/{name}" for name in ("__init__", "replicates", "python_stream", "context_free", "cells")),
+    *(f"studies/released/{name}" for name in ("pure_python", "focused_scaling", "corrected", "academic_validation")),
+    *("results", "training/reference"),
+)
+
+
+def names(config: Mapping[str, Any]) -> list[str]:
+    """The study and its sub-studies, each of which can be asked for alone."""
+    return [STUDY, *config[STUDY]["studies"]]
+
+
+def arms_needed(spec: Spec) -> list[Spec]:
+    """The arms of a condition and those that they train on the way: a task-trained table is the full arm's."""
+    arms = list(spec["arms"].values())
+    compress = [arm for arm in arms if arm["encoder"] in ("pca", "autoencoder")]
+    return [*arms, *([{"encoder": "full"}] if compress else []), *([{"encoder": "tables"}] if compress else [])]
+
 
 def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every gradient-trained condition: id -> what to train, complete and free of paths and machine facts."""
@@ -28,6 +51,15 @@ def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
                         cell = cell_name(design, data, ratio, head)
                         identity = f"{STUDY}/{name}/{way}/{cell}"
                         specs[identity] = _spec(config, identity, design, way, data, ratio, head)
+    return specs
+
+
+def scripts(config: Mapping[str, Any]) -> dict[str, Spec]:
+    """The released scripts to run: condition id -> script, how many seeds from its own on, after which cell to stop."""
+    specs = {}
+    for name, options in config[STUDY]["scripts"].items():
+        identity = f"{STUDY}/as-released/{name}"
+        specs[identity] = {"study": STUDY, "condition": identity, "script": name, **options}
     return specs
 
 

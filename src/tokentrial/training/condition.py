@@ -17,6 +17,7 @@ from tokentrial.models import heads
 from tokentrial.results import Measurement
 from tokentrial.training.loop import Fit, Settings, evaluate, fit
 from tokentrial.training.noise_walk import walk
+from tokentrial.training.reference import reference_rows
 
 
 @dataclass
@@ -64,8 +65,11 @@ def tensors(dataset: Dataset, device: torch.device) -> dict[str, tuple[Tensor, T
     return splits
 
 
-def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> list[Arm]:
-    """Train every arm of a condition; the same spec and data give the same rows on the same kind of machine."""
+def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> tuple[list[Arm], list[Measurement]]:
+    """Every arm of a condition, trained, and the reference levels of its data.
+
+    The same spec and data give the same rows on the same kind of machine.
+    """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     data = tensors(dataset, device_of(spec))
@@ -73,7 +77,8 @@ def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> list[Arm]:
     counts = torch.zeros(inputs.shape[0], dataset.vocab_size, device=inputs.device)
     counts.scatter_add_(1, inputs.flatten(1), torch.ones_like(inputs.flatten(1), dtype=counts.dtype))
     job = Job(spec, data, counts)
-    return [train_arm(job, name) for name in spec["arms"]]
+    levels = reference_rows(dataset.reference, heads.HEADS[spec["head"]].context)
+    return [train_arm(job, name) for name in spec["arms"]], levels
 
 
 def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, heads.Head]:
@@ -83,7 +88,7 @@ def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, hea
     try:
         encoder = load(options["encoder"])(spec["vocab_size"], spec["width"], spec["full_width"], **known)
     except TypeError:
-        raise InputError(f"config: arms: {name}: its encoder '{options['encoder']}' takes no option among {known}") from None
+        raise InputError(f"config: arms: {name}: encoder '{options['encoder']}' has no such option: {known}") from None
     length = job.data["train"][0].shape[2]
     shape = (spec["vocab_size"], encoder.output_width, length, spec["hidden"], spec["head_bias"])
     return encoder, heads.build(spec["head"], *shape)
@@ -119,7 +124,7 @@ def train_arm(job: Job, name: str) -> Arm:
     """Train and measure one arm."""
     started = time.perf_counter()
     encoder, head, result = fit_arm(job, name, job.spec["arms"][name])
-    rows = []
+    rows: list[Measurement] = []
 
     def add(split: str, step: int | None, metric: str, values: Tensor, unit: str) -> None:
         rows.extend(Measurement(name, k, split, step, metric, float(v), unit) for k, v in enumerate(values.tolist()))

@@ -15,7 +15,7 @@ from tokentrial.models.heads import Head
 from tokentrial.seeds import stream
 from tokentrial.training.loop import Fit, Settings, batch_picker, evaluate, logits, loss_per_seed
 
-# Protocol A1: rate 0.02, losses capped at 3, updates only above a loss of 0.5; the table gets 0.1 of the scale, layers 0.05.
+# Protocol A1: rate 0.02, losses capped at 3, updates only above a loss of 0.5; the table gets 0.1 of it, layers 0.05.
 RATE, CAP, THRESHOLD, TABLE_SHARE, LAYER_SHARE = 0.02, 3.0, 0.5, 0.1, 0.05
 
 

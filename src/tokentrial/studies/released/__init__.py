@@ -14,7 +14,7 @@ from tokentrial.errors import InputError
 from tokentrial.results import Measurement
 from tokentrial.studies.released import academic_validation, corrected, focused_scaling, pure_python
 
-WHOLE: dict[str, Callable[[], list[Measurement]]] = {
+WHOLE: dict[str, Callable[[int], list[Measurement]]] = {
     "pure-python": pure_python.run,
     "academic-validation": academic_validation.run,
 }
@@ -22,17 +22,18 @@ BY_CELL: dict[str, Callable[..., list[Measurement]]] = {
     "focused-scaling": focused_scaling.run,
     "corrected": corrected.run,
 }
+SEED = 42  # of all four scripts
 
 
-def run_script(name: str, last_cell: str | None = None) -> list[Measurement]:
-    """The measurements of a released script with its own seed, 42; ``last_cell`` stops it after that cell.
+def run_script(name: str, last_cell: str | None = None, seed: int = SEED) -> list[Measurement]:
+    """The measurements of a released script, by default with its own seed; ``last_cell`` stops it after that cell.
 
     Raises InputError for an unknown script or cell, or a ``last_cell`` where the script has none to stop after.
     """
     if name in BY_CELL:
-        return BY_CELL[name](last_cell=last_cell)
+        return BY_CELL[name](seed=seed, last_cell=last_cell)
     if name not in WHOLE:
         raise InputError(f"released script '{name}': expected one of {', '.join([*WHOLE, *BY_CELL])}")
     if last_cell is not None:
         raise InputError(f"released script {name}: last_cell is '{last_cell}', expected none: it always runs whole")
-    return WHOLE[name]()
+    return WHOLE[name](seed)

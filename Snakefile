@@ -1,0 +1,29 @@
+"""Claims about compressed token encodings, put on trial.
+
+Data flow: config -> conditions -> data -> train -> collect -> statistics -> figures, tables -> report.
+A condition is one cell of one study; its id is the only wildcard. Rules are in workflow/rules, in the order they run;
+the science is in src/tokentrial. Run `snakemake --cores all all`; config/README.md explains the config.
+"""
+
+configfile: "config/config.yaml"
+
+
+container: "docker://python:3.11-slim"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/collect.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        report="results/report.pdf",
+        tables=TABLES,
+        figures=FIGURES,

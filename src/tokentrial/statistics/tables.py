@@ -1,0 +1,155 @@
+"""From all runs to two tables: the level of every arm with what bounds it, and every comparison of two arms."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tokentrial import results
+from tokentrial.seeds import stream
+from tokentrial.statistics.comparison import compare, holm_within
+from tokentrial.statistics.intervals import t_interval
+
+METRICS = {"cross_entropy": False, "accuracy": True, "simulated_loss": False}  # metric -> higher is better
+REFERENCE = "reference."
+# The arm that each comparison starts from; every other arm of a condition is compared with it.
+SUBJECT = "learned"
+
+
+def final_values(runs: pd.DataFrame) -> pd.DataFrame:
+    """Final values: held-out ones, and for released scripts without held-out data those of the training text."""
+    final = runs[runs["step"].isna() & runs["metric"].isin(list(METRICS))]
+    held_out = final[final["split"] == "test"]
+    trained = ~final["arm"].str.startswith(REFERENCE)
+    scripts = final["condition"].str.contains("/as-released/") & trained & (final["split"] != "test")
+    keys = ["condition", "arm", "metric"]
+    tested = pd.MultiIndex.from_frame(held_out[keys])
+    lonely = final[scripts & ~pd.MultiIndex.from_frame(final[keys]).isin(tested)]
+    return pd.concat([held_out, lonely])
+
+
+def levels(group: pd.DataFrame) -> dict[str, pd.Series]:
+    """arm -> values by seed, of one condition and metric."""
+    return {str(arm): rows.set_index("seed")["value"].sort_index() for arm, rows in group.groupby("arm", sort=False)}
+
+
+def summarise(runs: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """One row per (condition, arm, metric): see results.SUMMARY. Reference levels become columns, not rows."""
+    rows = []
+    for (study, condition, metric), group in grouped(final_values(runs)):
+        arms = levels(group)
+        bounds = {name: arms.get(REFERENCE + name) for name in ("floor", "unigram", "chance", "oracle")}
+        for arm, values in arms.items():
+            if arm.startswith(REFERENCE):
+                continue
+            interval = t_interval(values, confidence) if len(values) > 1 else (None, None)
+            rows.append(
+                {
+                    "study": study,
+                    "condition": condition,
+                    "arm": arm,
+                    "metric": metric,
+                    "unit": group["unit"].iloc[0],
+                    "n": len(values),
+                    "mean": values.mean(),
+                    "sd": values.std(ddof=1) if len(values) > 1 else None,
+                    "low": interval[0],
+                    "high": interval[1],
+                    **{name: mean(bounds[name]) for name in ("floor", "unigram", "chance")},
+                    "flag": flag(values, bounds, METRICS[metric], confidence),
+                }
+            )
+    return pd.DataFrame(rows, columns=results.SUMMARY.names)
+
+
+def mean(values: pd.Series | None) -> float | None:
+    return None if values is None else float(values.mean())
+
+
+def flag(values: pd.Series, bounds: Mapping[str, pd.Series | None], higher_is_better: bool, confidence: float) -> str:
+    """``leaked``: better than the true source itself on the same text; ``untrained``: not better than chance.
+
+    ``unigram``: better than chance but not than the best constant prediction, so nothing came from the input. Each is
+    decided by the confidence interval of the mean paired difference; 'ok' otherwise, '' where nothing bounds the arm.
+    """
+    sign = -1.0 if higher_is_better else 1.0
+
+    def difference(name: str) -> tuple[float, float] | None:
+        level = bounds[name]
+        if level is None or len(values) < 2:
+            return None
+        paired = level.reindex(values.index)
+        against = paired.to_numpy() if paired.notna().all() else np.full(len(values), level.mean())
+        low, high = t_interval(sign * (values.to_numpy() - against), confidence)
+        return low, high
+
+    oracle, chance, unigram = difference("oracle"), difference("chance"), difference("unigram")
+    if oracle and oracle[1] < 0:
+        return "leaked"
+    if chance and chance[1] >= 0:
+        return "untrained"
+    if unigram and unigram[1] >= 0:
+        return "unigram"
+    return "ok" if chance else ""
+
+
+def grouped(final: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+    for key, group in final.groupby(["study", "condition", "metric"], sort=False):
+        study, condition, metric = key
+        yield (str(study), str(condition), str(metric)), group
+
+
+def compare_arms(runs: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> pd.DataFrame:
+    """One row per comparison of the learned arm with another: see results.STATISTICS.
+
+    Differences are learned minus the other arm, over the seeds that both have. The equivalence margin is a share of the
+    distance from chance to the floor. Holm's correction runs over the cells of one sub-study, way, metric and pair of
+    arms: the family of one claim.
+    """
+    rows = []
+    for (study, condition, metric), group in grouped(final_values(runs)):
+        arms = levels(group)
+        if SUBJECT not in arms:
+            continue
+        margin = settings["equivalence_margin"] * span(arms)
+        for other in arms:
+            if other == SUBJECT or other.startswith(REFERENCE):
+                continue
+            pair = pd.concat([arms[SUBJECT], arms[other]], axis=1, join="inner").to_numpy()
+            name = f"{condition}:{metric}:{SUBJECT}-{other}"
+            found = compare(
+                pair[:, 0],
+                pair[:, 1],
+                margin=margin,
+                higher_is_better=METRICS[metric],
+                rng=stream(seed, "bootstrap", name),
+                confidence=settings["confidence"],
+                resamples=settings["resamples"],
+            )
+            identity = {"comparison": name, "study": study, "condition": condition, "metric": metric}
+            rows.append({**identity, "arm_a": SUBJECT, "arm_b": other, **asdict(found)})
+    frame = pd.DataFrame(rows)
+    frame["family"] = frame["condition"].str.rsplit("/", n=1).str[0]
+    corrected = holm_within(frame, ["family", "metric", "arm_b"])
+    return corrected.reindex(columns=results.STATISTICS.names)
+
+
+def span(arms: Mapping[str, pd.Series]) -> float:
+    """Distance from chance to the best that is possible; for the formula without data, the learned arm's mean."""
+    chance, floor = arms.get(f"{REFERENCE}chance"), arms.get(f"{REFERENCE}floor")
+    if floor is None:
+        floor = arms.get(f"{REFERENCE}oracle")
+    if chance is None or floor is None:
+        return float(abs(arms[SUBJECT].mean()))
+    return float(abs(chance.mean() - floor.mean()))
+
+
+def write_statistics(runs: str, summary: str, statistics: str, settings: Mapping[str, Any], seed: int) -> None:
+    """Read all runs and write both tables."""
+    rows = results.read(runs, results.RUNS).to_pandas()
+    levels_table = summarise(rows, settings["confidence"]).astype({"n": "int32"})
+    results.write(summary, results.table(levels_table, results.SUMMARY))
+    compared = compare_arms(rows, settings, seed).astype({"n": "int32"})
+    results.write(statistics, results.table(compared, results.STATISTICS))

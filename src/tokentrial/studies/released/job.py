@@ -1,0 +1,18 @@
+"""A released script from its specification to its result files."""
+
+import json
+import time
+
+from tokentrial.studies.released.replicates import run_replicates
+from tokentrial.studies.results import write_job
+
+
+def run_script_job(spec: str, runs: str, arms: str) -> None:
+    """Run a released script and its further seeds; its arms' costs are unknown but for time."""
+    design = json.loads(spec)
+    started = time.perf_counter()
+    rows = run_replicates(design)
+    seconds = time.perf_counter() - started
+    measured = rows[~rows["arm"].str.startswith("reference.")]
+    costs = measured.groupby(["condition", "arm"], sort=False)["seed"].nunique().rename("seeds").reset_index()
+    write_job(design, spec, rows, costs.assign(wall_seconds=seconds / len(costs)), runs, arms)

@@ -1,0 +1,58 @@
+"""The released scripts as a study: their own seed, further seeds, and the levels that bound what they can reach."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from tokentrial.data.generate import generate
+from tokentrial.results import Measurement
+from tokentrial.studies.released import SEED, run_script
+from tokentrial.studies.released.focused_scaling import CELLS
+from tokentrial.training.reference import reference_rows
+
+# Tokens in a window of each kind of data in the released generator (protocol A3).
+WINDOW = {"simple": 8, "complex": 3, "structured": 8, "semi_random": 6}
+
+
+def run_replicates(spec: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of results.RUNS without ``study``: ``spec['seeds']`` runs of a script from its own seed, 42, on.
+
+    A script with several cells gives each cell a condition of its own, ``<condition>/<cell>``. The first seed's rows
+    are the script's own; the replicates of later seeds follow, so that the seed column counts runs.
+    """
+    rows: list[tuple[str, Measurement]] = []
+    for index in range(spec["seeds"]):
+        measured = run_script(spec["script"], spec["last_cell"], SEED + index)
+        first = min(row.seed for row in measured)
+        per_script = len({row.seed for row in measured})
+        for row in measured:
+            arm, _, cell = row.arm.partition(".")
+            condition = f"{spec['condition']}/{cell}" if cell else spec["condition"]
+            rows.append((condition, row._replace(arm=arm, seed=row.seed - first + index * per_script)))
+    for condition in dict.fromkeys(condition for condition, _ in rows):
+        rows += [(condition, row) for row in _levels(spec, condition)]
+    return pd.DataFrame([(condition, *row) for condition, row in rows], columns=["condition", *Measurement._fields])
+
+
+def _levels(spec: Mapping[str, Any], condition: str) -> list[Measurement]:
+    """Floors and ceilings of the script's own data, over as many draws of its source as there are seeds."""
+    data, context = _data(spec["script"], condition.rsplit("/", 1)[-1])
+    if data is None:
+        return []  # the academic validation has no data at all
+    return reference_rows(generate(data, SEED, max(spec["seeds"], 10)).reference, context)
+
+
+def _data(script: str, cell: str) -> tuple[dict[str, Any] | None, str]:
+    """A script's data in the terms of data.generate, and whether its model sees one token or the whole history."""
+    sizes = {"train": 200, "validation": 1, "test": 200, "targets": "all"}
+    if script == "corrected":
+        markov = {"source": "markov", "vocab_size": 50, "length": 9, "chains": "per_split"}
+        return markov | sizes | {"targets": "last"}, "history"
+    patterns = {"source": "patterns", "variant": "released", **sizes}
+    if script == "pure-python":
+        return patterns | {"kind": "proof_of_concept", "vocab_size": 20, "length": 8}, "token"
+    if script == "focused-scaling":
+        vocabulary, _, kind = CELLS[cell]
+        return patterns | {"kind": kind, "vocab_size": vocabulary, "length": WINDOW[kind]}, "token"
+    return None, "token"

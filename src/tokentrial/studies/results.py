@@ -1,0 +1,29 @@
+"""What every job writes: its measurements and its arms' costs, with where they come from."""
+
+import resource
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from tokentrial import provenance, results
+
+
+def write_job(design: dict[str, Any], spec: str, rows: pd.DataFrame, costs: pd.DataFrame, runs: str, arms: str) -> None:
+    """Write a job's two tables; rows and costs without a condition get the job's own."""
+    common: dict[str, Any] = {"study": design["study"]} | ({} if "condition" in rows else {"condition": design["condition"]})
+    device = design.get("device", "cpu")
+    made: dict[str, Any] = {
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "device": provenance.device_name(device),
+        "versions": provenance.versions(),
+        "git_commit": provenance.git_commit(),
+        "config_hash": provenance.digest(spec),
+    }
+    complete = costs.assign(**common, **made).reindex(columns=results.ARMS.names)
+    for name in results.ARMS.names:
+        if pa.types.is_integer(results.ARMS.field(name).type):
+            complete[name] = complete[name].astype("Int64")
+    final = rows.assign(**common).astype({"step": "Int32"})[results.RUNS.names]
+    results.write(arms, results.table(complete, results.ARMS))
+    results.write(runs, results.table(final, results.RUNS))

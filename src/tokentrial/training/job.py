@@ -1,0 +1,19 @@
+"""A training job from files to files: the adapter between a condition's spec and its two result tables."""
+
+import json
+
+import pandas as pd
+
+from tokentrial.data.generate import read_dataset
+from tokentrial.results import Measurement
+from tokentrial.studies.results import write_job
+from tokentrial.training.condition import train_condition
+
+
+def run_condition(spec: str, data: str, reference: str, runs: str, arms: str) -> None:
+    """Train the condition of the canonical JSON ``spec`` on the data set and write its rows and its arms' costs."""
+    design = json.loads(spec)
+    trained, levels = train_condition(design, read_dataset(data, reference))
+    rows = [row for arm in trained for row in arm.rows] + levels
+    costs = [{"arm": arm.name, "seeds": design["seeds"], **arm.costs, "wall_seconds": arm.seconds} for arm in trained]
+    write_job(design, spec, pd.DataFrame(rows, columns=Measurement._fields), pd.DataFrame(costs), runs, arms)

@@ -1,0 +1,45 @@
+"""The reference levels of a data set as rows beside the arms, so that every table and figure can show them."""
+
+from collections.abc import Container
+
+import pandas as pd
+
+from tokentrial.results import Measurement
+
+# arm -> quantities of data.generate for (cross-entropy, accuracy); {context} is what the task model sees.
+LEVELS = {
+    "reference.chance": ("chance", "accuracy_chance"),
+    "reference.unigram": ("unigram", "accuracy_constant"),
+    "reference.floor": ("floor_{context}", "accuracy_{context}"),
+    "reference.oracle": ("oracle_{context}", "accuracy_oracle_{context}"),
+    "reference.train_rule": ("loss_train_rule", "accuracy_train_rule"),
+}
+
+
+def reference_rows(reference: pd.DataFrame, context: str) -> list[Measurement]:
+    """Test-split levels per replicate: chance, best constant, the source's own floor, the same on this very sample.
+
+    reference: columns seed, split, quantity, value (data.generate). context: ``token`` for task models that see the
+    current token alone, ``history`` for those that see all tokens before. Where the history's floor has no closed form,
+    the true source's loss on the sampled text stands in for it; where even that is missing (shuffled text), the
+    token's.
+    """
+    test = reference[reference["split"] == "test"]
+    values = {
+        str(name): list(zip(group["seed"], group["value"], strict=True)) for name, group in test.groupby("quantity")
+    }
+    rows: list[Measurement] = []
+    for arm, quantities in LEVELS.items():
+        for metric, unit, template in zip(("cross_entropy", "accuracy"), ("nats", "fraction"), quantities, strict=True):
+            name = first_known(template, context, values)
+            if name is not None:
+                rows += [Measurement(arm, int(k), "test", None, metric, float(v), unit) for k, v in values[name]]
+    return rows
+
+
+def first_known(template: str, context: str, values: Container[str]) -> str | None:
+    """The quantity for this context, or its nearest stand-in, or None."""
+    candidates = [template.format(context=context)]
+    if "{context}" in template:
+        candidates += [template.replace("floor", "oracle").format(context=context), template.format(context="token")]
+    return next((name for name in candidates if name in values), None)

@@ -1,0 +1,21 @@
+# PURPOSE  One table of all measurements and one of all arms.
+# INPUTS   results/runs/<condition>.parquet, results/arms/<condition>.parquet
+# OUTPUTS  results/runs.parquet, results/arms.parquet
+# STEPS    check each file against its schema, concatenate in the order of the conditions
+
+
+rule collect:
+    input:
+        runs=[f"results/runs/{job}.parquet" for job in JOBS],
+        arms=[f"results/arms/{job}.parquet" for job in JOBS],
+        code=modules("collect", "results"),
+    output:
+        runs="results/runs.parquet",
+        arms="results/arms.parquet",
+    log:
+        "logs/collect.log",
+    message:
+        "Collecting the rows of all jobs"
+    localrule: True
+    script:
+        "../scripts/collect.py"

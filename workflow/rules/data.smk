@@ -1,0 +1,50 @@
+# PURPOSE  Make the data: synthetic sequences with their floors and ceilings, and WikiText-2.
+# INPUTS   the config (through params); WikiText-2 from a local folder or the network
+# OUTPUTS  results/data/<dataset>.parquet and .reference.parquet; results/data/wikitext2/<split>.parquet
+# STEPS    draw each data set from its own random streams; fetch, check and tokenise WikiText-2
+
+
+rule data:
+    input:
+        code=modules(
+            *["seeds", "results", "data/generate", "data/spec", "data/entropy"],
+            *["data/markov", "data/zipf", "data/patterns"],
+        ),
+    output:
+        data="results/data/{dataset}.parquet",
+        reference="results/data/{dataset}.reference.parquet",
+    log:
+        "logs/data/{dataset}.log",
+    params:
+        spec=lambda wildcards: canonical(DATASETS[wildcards.dataset]),
+    message:
+        "Drawing the data of {wildcards.dataset}"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    script:
+        "../scripts/data.py"
+
+
+rule wikitext2:
+    input:
+        code=modules("results", "data/wikitext2", "data/download"),
+    output:
+        train="results/data/wikitext2/train.parquet",
+        validation="results/data/wikitext2/validation.parquet",
+        test="results/data/wikitext2/test.parquet",
+        vocabulary="results/data/wikitext2/vocabulary.parquet",
+        reference="results/data/wikitext2/reference.parquet",
+    log:
+        "logs/data/wikitext2.log",
+    params:
+        folder=lambda wildcards: WIKITEXT2_FOLDER,
+        tokenizer=config["wikitext2"]["tokenizer"],
+        vocab_size=config["wikitext2"]["vocab_size"],
+    message:
+        "Preparing WikiText-2 ({params.tokenizer} tokens)"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    script:
+        "../scripts/wikitext2.py"

@@ -1,0 +1,60 @@
+# PURPOSE  Run the experiments: one job per condition, with all its arms and seeds, and the released scripts.
+# INPUTS   results/data/<dataset>.parquet and .reference.parquet
+# OUTPUTS  results/runs/<condition>.parquet (measurements), results/arms/<condition>.parquet (what each arm costs)
+# STEPS    train every arm on the same data, batches and initial numbers; choose its step on validation; measure on test
+
+
+rule train:
+    input:
+        data=lambda wildcards: f"results/data/{CONDITIONS[wildcards.condition]['dataset']}.parquet",
+        reference=lambda wildcards: f"results/data/{CONDITIONS[wildcards.condition]['dataset']}.reference.parquet",
+        code=lambda wildcards: training_code(wildcards.condition),
+    output:
+        runs="results/runs/{condition}.parquet",
+        arms="results/arms/{condition}.parquet",
+    log:
+        "logs/train/{condition}.log",
+    benchmark:
+        "logs/benchmarks/train/{condition}.jsonl"
+    params:
+        spec=lambda wildcards: canonical(CONDITIONS[wildcards.condition]),
+    message:
+        "Training {wildcards.condition}"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=1 if config["device"] == "cuda" else 0,
+    script:
+        "../scripts/train.py"
+
+
+rule released:
+    input:
+        code=modules(*learned_encoding.RELEASED_MODULES),
+    output:
+        runs="results/runs/{script}.parquet",
+        arms="results/arms/{script}.parquet",
+    log:
+        "logs/released/{script}.log",
+    benchmark:
+        "logs/benchmarks/released/{script}.jsonl"
+    params:
+        spec=lambda wildcards: canonical(SCRIPTS[wildcards.script]),
+    message:
+        "Running the released script {wildcards.script}"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    script:
+        "../scripts/released.py"
+
+
+for name, jobs in STUDIES.items():
+
+    rule:
+        name:
+            f"study_{name}"
+        input:
+            runs=[f"results/runs/{job}.parquet" for job in jobs],

@@ -1,0 +1,16 @@
+"""Write the levels and comparisons of all runs."""
+
+import json
+
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    from tokentrial.statistics.tables import write_statistics
+
+    write_statistics(
+        runs=snakemake.input.runs,
+        summary=snakemake.output.summary,
+        statistics=snakemake.output.statistics,
+        settings=json.loads(snakemake.params.settings),
+        seed=snakemake.params.seed,
+    )

@@ -1,0 +1,14 @@
+"""Train all arms and seeds of one condition."""
+
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    from tokentrial.training.job import run_condition
+
+    run_condition(
+        spec=snakemake.params.spec,
+        data=snakemake.input.data,
+        reference=snakemake.input.reference,
+        runs=snakemake.output.runs,
+        arms=snakemake.output.arms,
+    )
