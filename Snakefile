@@ -5,6 +5,7 @@ A condition is one cell of one study; its id is the only wildcard. Rules are in 
 the science is in src/tokentrial. Run `snakemake --cores all all`; config/README.md explains the config.
 """
 
+
 configfile: "config/config.yaml"
 
 

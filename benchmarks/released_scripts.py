@@ -109,17 +109,24 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def compare(title: str, slow: Callable[[], object], fast: Callable[[], object], repeats: int, count: int) -> None:
+def compare(
+    title: str,
+    slow: Callable[[], object],
+    fast: Callable[[], object],
+    repeats: int,
+    count: int,
+    names: tuple[str, str] = ("plain Python", "tokentrial"),
+) -> None:
     """Print both sides' seconds, what they do per second, and the ratio of slow to fast."""
     for work in (slow, fast):
         work()  # warm up
     pairs = [(cpu_seconds(slow), cpu_seconds(fast)) for _ in range(repeats)]
     print(f"\n{title} (n = {repeats}, CPU seconds)")
-    for name, seconds in zip(("plain Python", "tokentrial"), zip(*pairs, strict=True), strict=True):
+    for name, seconds in zip(names, zip(*pairs, strict=True), strict=True):
         best, middle = min(seconds), statistics.median(seconds)
-        print(f"  {name:<13} min {best:8.4f}   median {middle:8.4f}   {count / best:14,.0f} per second")
+        print(f"  {name:<15} min {best:8.4f}   median {middle:8.4f}   {count / best:14,.0f} per second")
     ratios = [slow_seconds / fast_seconds for slow_seconds, fast_seconds in pairs]
-    print(f"  ratio         min {min(ratios):8.1f}   median {statistics.median(ratios):8.1f}")
+    print(f"  ratio           min {min(ratios):8.1f}   median {statistics.median(ratios):8.1f}")
 
 
 def compare_gaussians(block: int, calls: int, repeats: int) -> None:

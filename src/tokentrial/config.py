@@ -4,6 +4,7 @@ The schema is closed: a key that it does not list is an error that names the nea
 """
 
 import difflib
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -23,7 +24,7 @@ def load(*paths: str | Path) -> dict[str, Any]:
             overlay = yaml.safe_load(Path(path).read_text())
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
         if not isinstance(overlay, dict):
             raise InputError(f"{path}: expected keys and values, found {type(overlay).__name__}")
@@ -38,6 +39,20 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
         nested = isinstance(value, Mapping) and isinstance(made.get(key), Mapping)
         made[key] = merge(made[key], value) if nested else deepcopy(value)
     return made
+
+
+def canonical(value: Any) -> str:
+    """A specification as one JSON string: keys in order and 1.0 written as 1, so that equal settings are equal text."""
+    return json.dumps(whole(value), sort_keys=True)
+
+
+def whole(value: Any) -> Any:
+    """The same value with whole floats as integers, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: whole(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [whole(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def check(config: Mapping[str, Any], schema_path: str | Path) -> None:

@@ -14,8 +14,8 @@ rule collect:
         arms="results/arms.parquet",
     log:
         "logs/collect.log",
+    localrule: True
     message:
         "Collecting the rows of all jobs"
-    localrule: True
     script:
         "../scripts/collect.py"

@@ -3,25 +3,32 @@
 # OUTPUTS  DATASETS, CONDITIONS, SCRIPTS: id -> specification (no files)
 # STEPS    validate the config, list the conditions, say which library modules a job uses
 
-import json
 import os
 import sys
 
 from tokentrial import config as settings
+from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.studies import learned_encoding
 
 try:
     settings.check(config, "workflow/schemas/config.schema.yaml")
     DATASETS = learned_encoding.datasets(config)
+    for name, dataset in DATASETS.items():
+        dataset["source"] = complete(dataset["source"], where=f"config: {name}")
     CONDITIONS = learned_encoding.conditions(config)
     SCRIPTS = learned_encoding.scripts(config)
 except InputError as error:
     sys.exit(f"error: {error}")
 
-WIKITEXT2_FOLDER = config["wikitext2"]["folder"] or os.environ.get("TOKENTRIAL_WIKITEXT2")
+WIKITEXT2_FOLDER = config["wikitext2"]["folder"] or os.environ.get(
+    "TOKENTRIAL_WIKITEXT2"
+)
 JOBS = [*SCRIPTS, *CONDITIONS]
-STUDIES = {name: [job for job in JOBS if name in job.split("/")] for name in learned_encoding.names(config)}
+STUDIES = {
+    name: [job for job in JOBS if name in job.split("/")]
+    for name in learned_encoding.names(config)
+}
 
 
 wildcard_constraints:
@@ -30,9 +37,16 @@ wildcard_constraints:
     script=f"{learned_encoding.STUDY}/as-released/[a-z-]+",
 
 
+onstart:
+    if os.path.isdir("results") and not os.access("results", os.W_OK):
+        sys.exit(
+            "error: results: this folder cannot be written, expected a writable one"
+        )
+
+
 def canonical(spec):
     """A specification as one string, so that a reordered config reruns nothing and a changed value does."""
-    return json.dumps(spec, sort_keys=True)
+    return settings.canonical(spec)
 
 
 def modules(*names):
@@ -45,5 +59,7 @@ def training_code(condition):
     spec = CONDITIONS[condition]
     return modules(
         *learned_encoding.TRAINING_MODULES,
-        *sorted({f"encoders/{arm['encoder']}" for arm in learned_encoding.arms_needed(spec)}),
+        *sorted(
+            {f"encoders/{arm['encoder']}" for arm in learned_encoding.arms_needed(spec)}
+        ),
     )

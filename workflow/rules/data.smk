@@ -15,13 +15,13 @@ rule data:
         reference="results/data/{dataset}.reference.parquet",
     log:
         "logs/data/{dataset}.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         spec=lambda wildcards: canonical(DATASETS[wildcards.dataset]),
     message:
         "Drawing the data of {wildcards.dataset}"
-    resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
     script:
         "../scripts/data.py"
 
@@ -37,14 +37,14 @@ rule wikitext2:
         reference="results/data/wikitext2/reference.parquet",
     log:
         "logs/data/wikitext2.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         folder=lambda wildcards: WIKITEXT2_FOLDER,
         tokenizer=config["wikitext2"]["tokenizer"],
         vocab_size=config["wikitext2"]["vocab_size"],
     message:
         "Preparing WikiText-2 ({params.tokenizer} tokens)"
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
     script:
         "../scripts/wikitext2.py"

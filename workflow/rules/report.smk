@@ -1,0 +1,35 @@
+# PURPOSE  The paper-ready report.
+# INPUTS   the result tables, results/tables/*.typ, results/figures/*.svg, workflow/report/report.typ
+# OUTPUTS  results/report.pdf, with its filled source and the config it prints beside it
+# STEPS    compute the values of the template's placeholders, fill them in strictly, compile with Typst
+
+
+rule report:
+    input:
+        runs="results/runs.parquet",
+        arms="results/arms.parquet",
+        summary="results/summary.parquet",
+        statistics="results/statistics.parquet",
+        tables=TABLES,
+        figures=FIGURES,
+        template="workflow/report/report.typ",
+        published="config/published/learned_encoding.yaml",
+        code=[
+            *modules("report/document", "report/template", "report/deviations", "report/catalogue"),
+            *modules("config", "provenance", "results", "report/published"),
+        ],
+    output:
+        pdf=report(
+            "results/report.pdf", category="Report", caption="../report/report.rst"
+        ),
+        source="results/report.typ",
+        config="results/config.yaml",
+    log:
+        "logs/report.log",
+    params:
+        config=canonical(config),
+    message:
+        "Writing the report"
+    localrule: True
+    script:
+        "../scripts/report.py"

@@ -8,8 +8,18 @@ rule statistics:
     input:
         runs="results/runs.parquet",
         code=modules(
-            *["statistics/tables", "statistics/comparison", "statistics/effect_size", "statistics/equivalence"],
-            *["statistics/hypothesis_tests", "statistics/intervals", "statistics/multiplicity", "statistics/power"],
+            *[
+                "statistics/tables",
+                "statistics/comparison",
+                "statistics/effect_size",
+                "statistics/equivalence",
+            ],
+            *[
+                "statistics/hypothesis_tests",
+                "statistics/intervals",
+                "statistics/multiplicity",
+                "statistics/power",
+            ],
             *["statistics/samples", "statistics/superiority", "results", "seeds"],
         ),
     output:
@@ -17,11 +27,11 @@ rule statistics:
         statistics="results/statistics.parquet",
     log:
         "logs/statistics.log",
+    localrule: True
     params:
         settings=canonical(config["statistics"]),
         seed=config["seed"],
     message:
         "Comparing the arms"
-    localrule: True
     script:
         "../scripts/statistics.py"

@@ -16,15 +16,15 @@ rule train:
         "logs/train/{condition}.log",
     benchmark:
         "logs/benchmarks/train/{condition}.jsonl"
-    params:
-        spec=lambda wildcards: canonical(CONDITIONS[wildcards.condition]),
-    message:
-        "Training {wildcards.condition}"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1 if config["device"] == "cuda" else 0,
+    params:
+        spec=lambda wildcards: canonical(CONDITIONS[wildcards.condition]),
+    message:
+        "Training {wildcards.condition}"
     script:
         "../scripts/train.py"
 
@@ -39,14 +39,14 @@ rule released:
         "logs/released/{script}.log",
     benchmark:
         "logs/benchmarks/released/{script}.jsonl"
-    params:
-        spec=lambda wildcards: canonical(SCRIPTS[wildcards.script]),
-    message:
-        "Running the released script {wildcards.script}"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        spec=lambda wildcards: canonical(SCRIPTS[wildcards.script]),
+    message:
+        "Running the released script {wildcards.script}"
     script:
         "../scripts/released.py"
 

@@ -130,3 +130,11 @@ def parse_spec(given: Mapping[str, Any]) -> Spec:
     if spec.chains == "per_split" and not spec.held_out:
         raise _fail("held_out", False, "true where chains is 'per_split' (one chain for each held-out split)")
     return spec
+
+
+def complete(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The specification with its defaults; an InputError starts with ``where``, the config's name for it."""
+    try:
+        return parse_spec(given).as_dict()
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None

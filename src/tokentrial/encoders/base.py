@@ -107,7 +107,9 @@ def load(name: str) -> type[Encoder]:
     """The encoder class of ``tokentrial.encoders.<name>``; raises InputError where there is none."""
     try:
         module = importlib.import_module(f"tokentrial.encoders.{name}")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != f"tokentrial.encoders.{name}":
+            raise  # the module is there; something that it imports is not
         raise InputError(f"config: encoder '{name}' is unknown: no module src/tokentrial/encoders/{name}.py") from None
     classes = [
         value

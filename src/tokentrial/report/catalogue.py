@@ -1,6 +1,16 @@
 """The tables and figures of the report: name -> title, and the sub-study they belong to. Standard library only."""
 
+STUDY_TITLES = {
+    "markov": "Markov chains (000)",
+    "compression": "Compression ratios (001)",
+    "vocabulary": "Vocabulary sizes (001)",
+    "complexity": "Types of data (001)",
+    "baselines": "Autoencoder variants (001)",
+    "signal": "Signal (001, 002)",
+}
+
 TABLES = {
+    "headline": "What the fair arms say",
     "doc000-accuracy": "Document 000, Table 3.2: held-out accuracy, published and measured",
     "doc000-parameters": "Document 000, Table 3.3: parameter counts, published and built",
     "doc001-summary": "Document 001, Section 5.1: 16 of 17 significant, published and measured",

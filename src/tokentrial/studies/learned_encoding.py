@@ -5,6 +5,7 @@ One condition is one cell of one sub-study in one way of running it, for example
 needs nothing beyond the standard library.
 """
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,6 +82,12 @@ def _spec(
     unknown = [arm for arm in design["arms"] if arm not in study["arms"]]
     if unknown:
         raise InputError(f"{where}: arms: '{unknown[0]}' is unknown; expected one of {', '.join(study['arms'])}")
+    for arm in design["arms"]:
+        encoder = study["arms"][arm]["encoder"]
+        if importlib.util.find_spec(f"tokentrial.encoders.{encoder}") is None:
+            raise InputError(
+                f"config: {STUDY}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders"
+            )
     return {
         "study": STUDY,
         "condition": identity,

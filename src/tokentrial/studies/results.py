@@ -11,7 +11,9 @@ from tokentrial import provenance, results
 
 def write_job(design: dict[str, Any], spec: str, rows: pd.DataFrame, costs: pd.DataFrame, runs: str, arms: str) -> None:
     """Write a job's two tables; rows and costs without a condition get the job's own."""
-    common: dict[str, Any] = {"study": design["study"]} | ({} if "condition" in rows else {"condition": design["condition"]})
+    common: dict[str, Any] = {"study": design["study"]} | (
+        {} if "condition" in rows else {"condition": design["condition"]}
+    )
     device = design.get("device", "cpu")
     made: dict[str, Any] = {
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

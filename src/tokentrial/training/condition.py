@@ -65,6 +65,13 @@ def tensors(dataset: Dataset, device: torch.device) -> dict[str, tuple[Tensor, T
     return splits
 
 
+def token_counts(inputs: Tensor, vocab_size: int) -> Tensor:
+    """How often each token occurs in each seed's inputs (S, N, L): (S, V)."""
+    flat = inputs.flatten(1)
+    counts = torch.zeros(len(flat), vocab_size, device=inputs.device)
+    return counts.scatter_add_(1, flat, torch.ones_like(flat, dtype=counts.dtype))
+
+
 def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> tuple[list[Arm], list[Measurement]]:
     """Every arm of a condition, trained, and the reference levels of its data.
 
@@ -73,10 +80,7 @@ def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> tuple[list[Arm
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     data = tensors(dataset, device_of(spec))
-    inputs = data["train"][0]
-    counts = torch.zeros(inputs.shape[0], dataset.vocab_size, device=inputs.device)
-    counts.scatter_add_(1, inputs.flatten(1), torch.ones_like(inputs.flatten(1), dtype=counts.dtype))
-    job = Job(spec, data, counts)
+    job = Job(spec, data, token_counts(data["train"][0], dataset.vocab_size))
     levels = reference_rows(dataset.reference, heads.HEADS[spec["head"]].context)
     return [train_arm(job, name) for name in spec["arms"]], levels
 
@@ -95,9 +99,13 @@ def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, hea
 
 
 def fit_arm(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, heads.Head, Fit]:
-    """Train one arm, once: an arm that needs the trained full table gets the full arm's own fit."""
-    if name in job.fits:
-        return job.fits[name]
+    """Train one arm, once: an arm that needs the trained full table gets the full arm's own fit.
+
+    Fits are kept by options, not by name: what an arm gives does not depend on the arms beside it.
+    """
+    key = json.dumps(options, sort_keys=True)
+    if key in job.fits:
+        return job.fits[key]
 
     def log(message: str) -> None:
         print(f"{job.spec['condition']}: {name}: {message}", file=sys.stderr, flush=True)
@@ -113,11 +121,11 @@ def fit_arm(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, h
     settings = job.settings(**({"steps": options["steps"]} if "steps" in options else {}))
     shared = (job.data, settings, spec["seed"], job.replicates, log)
     if options.get("update") == "noise_walk":
-        result = walk(encoder, head, trainable, *shared)
+        result = walk(encoder, head, trainable, frozen, *shared)
     else:
         result = fit(encoder, head, trainable, frozen, *shared)
-    job.fits[name] = (encoder, head, result)
-    return job.fits[name]
+    job.fits[key] = (encoder, head, result)
+    return job.fits[key]
 
 
 def train_arm(job: Job, name: str) -> Arm:
@@ -157,8 +165,3 @@ def costs(job: Job, encoder: Encoder, head: heads.Head, result: Fit) -> dict[str
         "bits_deployed": encoder.bits_deployed() + 32 * in_head,
         "steps": result.curve[-1][0],
     }
-
-
-def canonical(spec: Mapping[str, Any]) -> str:
-    """A spec as the one string by which a change is seen."""
-    return json.dumps(spec, sort_keys=True)

@@ -4,6 +4,7 @@ Seeds are the leading dimension of every parameter and batch, so S models train 
 choose from are a second batch: R rates make R*S models, and each seed keeps the one with its best validation loss.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -176,7 +177,8 @@ class Best:
 
     def chosen(self, rates: Tensor, seeds: int) -> Fit:
         """Per seed the learning rate with the lowest validation loss, and the model trained at it."""
-        which = self.loss.view(len(rates), seeds).argmin(0)  # (S,)
+        losses = self.loss.nan_to_num(nan=math.inf)  # argmin would take a diverged rate for the best
+        which = losses.view(len(rates), seeds).argmin(0)  # (S,)
         block = which * seeds + torch.arange(seeds, device=which.device)
         parameters = {name: value[block] for name, value in self.kept.items()}
         curve = [(step, loss[block]) for step, loss in self.curve]

@@ -23,6 +23,7 @@ def walk(
     encoder: Encoder,
     head: Head,
     trainable: Parameters,
+    frozen: Parameters,
     data: Mapping[str, tuple[Tensor, Tensor]],
     settings: Settings,
     seed: int,
@@ -34,21 +35,22 @@ def walk(
     The last step's weights are reported, as in the released code.
     """
     weights = {name: value.detach().clone() for name, value in trainable.items()}
+    everything = weights | frozen
     inputs, targets = data["train"]
     pick = batch_picker(settings, seed, replicates, inputs.shape[1], 1)
     generators = [stream(seed, "noise_walk", replicate) for replicate in replicates]
-    curve = [(0, evaluate(encoder, head, weights, *data["validation"])[0])]
+    curve = [(0, evaluate(encoder, head, everything, *data["validation"])[0])]
     every = max(1, settings.steps // settings.evaluations)
     for step in range(settings.steps):
         with torch.no_grad():
-            loss = loss_per_seed(logits(encoder, head, weights, inputs[pick(step)]), targets[pick(step)])
+            loss = loss_per_seed(logits(encoder, head, everything, inputs[pick(step)]), targets[pick(step)])
         scale = torch.where(loss > THRESHOLD, RATE * loss.clamp_max(CAP), 0.0)  # (S,)
         for name, value in weights.items():
             draws = np.stack([rng.standard_normal(value.shape[1:], dtype=np.float32) for rng in generators])
             share = TABLE_SHARE if name == "table" else LAYER_SHARE
             value += torch.from_numpy(draws).to(value.device) * (share * scale).view(-1, *[1] * (value.dim() - 1))
         if (step + 1) % every == 0 or step + 1 == settings.steps:
-            curve.append((step + 1, evaluate(encoder, head, weights, *data["validation"])[0]))
+            curve.append((step + 1, evaluate(encoder, head, everything, *data["validation"])[0]))
             log(f"step {step + 1}/{settings.steps}: validation {curve[-1][1].mean():.4f} nats (noise walk)")
     last = torch.full((len(replicates),), settings.steps)
-    return Fit(weights, last, torch.full((len(replicates),), RATE), curve)
+    return Fit(everything, last, torch.full((len(replicates),), RATE), curve)

@@ -21,7 +21,7 @@ def reference_rows(reference: pd.DataFrame, context: str) -> list[Measurement]:
 
     reference: columns seed, split, quantity, value (data.generate). context: ``token`` for task models that see the
     current token alone, ``history`` for those that see all tokens before. Where the history's floor has no closed form,
-    the true source's loss on the sampled text stands in for it; where even that is missing (shuffled text), the
+    the true source's loss and accuracy on the sampled text stand in for it; where even that is missing (shuffled text), the
     token's.
     """
     test = reference[reference["split"] == "test"]
@@ -41,5 +41,6 @@ def first_known(template: str, context: str, values: Container[str]) -> str | No
     """The quantity for this context, or its nearest stand-in, or None."""
     candidates = [template.format(context=context)]
     if "{context}" in template:
-        candidates += [template.replace("floor", "oracle").format(context=context), template.format(context="token")]
+        on_sample = template.replace("floor_", "oracle_").replace("accuracy_{", "accuracy_oracle_{")
+        candidates += [on_sample.format(context=context), template.format(context="token")]
     return next((name for name in candidates if name in values), None)

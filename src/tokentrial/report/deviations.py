@@ -1,0 +1,55 @@
+"""Every guess of the code, collected from its ASSUME comments: what a document leaves open and how it was decided."""
+
+import re
+from pathlib import Path
+
+MARK = "ASSUME:"
+
+
+def assumptions(config: Path) -> list[tuple[str, str]]:
+    """(file, guess) for each paragraph that the mark starts, in the config first and then in the library's modules."""
+    library = Path(__file__).parents[1]
+    modules = [path for path in sorted(library.rglob("*.py")) if path.name != Path(__file__).name]
+    found = [(f"{config.parent.name}/{config.name}", text) for text in paragraphs(config.read_text().splitlines())]
+    for path in modules:
+        name = path.relative_to(library).with_suffix("").as_posix()
+        found += [(name, text) for text in paragraphs(path.read_text().splitlines())]
+    return found
+
+
+def paragraphs(lines: list[str]) -> list[str]:
+    """The marked paragraphs of a file: from the mark to a blank line, the end of the comment or of the docstring."""
+    found: list[str] = []
+    inside = False
+    for line in lines:
+        text = line.strip()
+        comment = text.startswith("#")
+        body = text.lstrip("# ").strip()
+        if MARK in body:
+            found.append(body.split(MARK, 1)[1].strip())
+            inside, in_comment = True, comment
+        elif inside and body and comment == in_comment and not body.startswith('"""'):
+            found[-1] += f" {body}"
+        else:
+            inside = False
+        if inside and not comment and body.endswith('"""'):
+            found[-1] = found[-1].removesuffix('"""').strip()
+            inside = False
+    return [re.sub(r"\s+", " ", text) for text in found]
+
+
+def as_markdown(found: list[tuple[str, str]]) -> str:
+    """docs/deviations.md: one section per file."""
+    parts = ["# Where the documents leave something open\n"]
+    parts.append(
+        "Made by `python -m tokentrial.report.deviations` from the `ASSUME:` comments of config and library.\n"
+    )
+    for module in dict.fromkeys(name for name, _ in found):
+        parts.append(f"## `{module}`\n")
+        parts += [f"- {text}" for name, text in found if name == module]
+        parts.append("")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    print(as_markdown(assumptions(Path("config/config.yaml"))), end="")

@@ -1,0 +1,123 @@
+"""Learned minus autoencoder, every cell a row, in units of its equivalence margin."""
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tokentrial.report.figures import style
+from tokentrial.report.figures.cells import cells, in_words, require, sub_study_title
+
+NAME = "forest"
+MAIN, OTHERS = "autoencoder", ("pca", "random_frozen")
+ROW, HEAD, FOOT = 0.42, 0.6, 1.75  # cm
+LEFT, RIGHT = 4.0, 5.0  # cm: room for the cells' names and for the numbers
+TITLE, CELL = -0.55, -0.52  # where text starts, in widths of the panel
+N, DIFFERENCE, INTERVAL = 1.07, 1.28, 1.31  # right edge, right edge, left edge of the columns of numbers
+OFFSETS = {"pca": -0.27, "random_frozen": 0.27}  # rows
+
+
+@style.applied()
+def forest(statistics: pd.DataFrame, metric: str = "cross_entropy") -> Figure:
+    """Paired differences with intervals; statistics: results.STATISTICS. Raises InputError without such a comparison."""
+    rows = cells(statistics[(statistics["metric"] == metric) & (statistics["arm_a"] == "learned")])
+    main = require(rows[rows["arm_b"] == MAIN], NAME, "comparison of learned with autoencoder run right")
+    lines = list(_lines(main))
+    height = HEAD + ROW * len(lines) + FOOT
+    box = style.Box(LEFT, HEAD, style.WIDTH - LEFT - RIGHT, ROW * len(lines))
+    figure, (axes,) = style.canvas(height, [box])
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    present = [arm for arm in OTHERS if arm in set(rows["arm_b"])]
+    for y, line in enumerate(lines):
+        if isinstance(line, str):
+            axes.text(TITLE, y, line, transform=axes.get_yaxis_transform(), fontweight="bold", va="center")
+            continue
+        same = rows[rows["condition"] == line["condition"]]
+        for arm in reversed(present):
+            _row(axes, y + OFFSETS[arm], same[same["arm_b"] == arm], arm)
+        _row(axes, y, same[same["arm_b"] == MAIN], MAIN)
+        _numbers(axes, y, line)
+    _frame(axes)
+    handles = [
+        style.handle(arm, alpha=1 if arm == MAIN else 0.55, label=f"learned − {style.look(arm).name}")
+        for arm in (MAIN, *present)
+    ]
+    style.legend(figure, handles, top=height - 0.5)
+    return figure
+
+
+def _lines(main: pd.DataFrame) -> Iterator[str | pd.Series]:
+    """The rows from top to bottom: a sub-study's title, then its cells."""
+    for name, group in main.groupby("sub_study", sort=False):
+        yield sub_study_title(str(name))
+        for _, row in group.iterrows():
+            yield row
+
+
+def _row(axes: Axes, y: float, found: pd.DataFrame, arm: str) -> None:
+    """One difference: a thin line for its interval, a thick one for that of the equivalence test."""
+    for _, row in found.iterrows():
+        _, color, marker = style.look(arm)
+        main, unit = arm == MAIN, row["margin"]
+        look = {"color": color, "alpha": 1.0 if main else 0.55, "solid_capstyle": "butt"}
+        for low, high, width in (("t_low", "t_high", 0.9), ("equivalent_low", "equivalent_high", 2.4)):
+            if pd.notna(row[low]) and (main or low == "t_low"):
+                axes.plot([row[low] / unit, row[high] / unit], [y, y], linewidth=width, zorder=2 + main, **look)
+        axes.plot(
+            [row["difference"] / unit],
+            [y],
+            marker=marker,
+            markersize=4.0 if main else 2.8,
+            markeredgecolor="white",
+            markeredgewidth=0.3,
+            linestyle="none",
+            color=color,
+            alpha=look["alpha"],
+            zorder=3 + main,
+            gid=f"{row['condition']}:{arm}",
+        )
+
+
+def _numbers(axes: Axes, y: float, row: pd.Series) -> None:
+    """The cell's name at left; n, the difference and its interval in the metric's own unit at right."""
+    side = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    axes.text(CELL, y, in_words(row["cell"]), **side, fontsize=7)
+    small = side | {"fontsize": style.SMALL}
+    low, high = row["t_low"], row["t_high"]
+    digits = decimals(high - low)
+    axes.text(N, y, f"{row['n']:.0f}", ha="right", **small)
+    axes.text(DIFFERENCE, y, _signed(row["difference"], digits), ha="right", **small)
+    if pd.notna(low):
+        axes.text(INTERVAL, y, f"[{_signed(low, digits)}, {_signed(high, digits)}]", **small)
+
+
+def decimals(width: float) -> int:
+    """Decimals that show an interval of this width with two digits, between 2 and 5; 4 where there is none."""
+    if not width > 0:
+        return 4
+    return min(max(1 - math.floor(math.log10(width / 2)), 2), 5)
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def _frame(axes: Axes) -> None:
+    """The equivalence band, the line of no difference, the directions and the columns' heads."""
+    low, high = axes.get_xlim()
+    reach = max(abs(low), abs(high), 1.5)
+    axes.set_xlim(-reach, reach)
+    axes.axvspan(-1, 1, color="#EDEDED", linewidth=0, zorder=0, gid="equivalence")
+    axes.axvline(0, color=style.GREY, linewidth=0.6, zorder=1)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("difference in held-out loss, in equivalence margins")
+    top = {"transform": axes.get_xaxis_transform(), "fontsize": 7, "va": "bottom"}
+    axes.text(0, 1.005, "equivalent", ha="center", color=style.GREY, **top)
+    axes.text(-reach, 1.005, "← learned better", ha="left", **top)
+    axes.text(reach, 1.005, "autoencoder better →", ha="right", **top)
+    corner = {"transform": axes.transAxes, "fontsize": 7, "va": "bottom"}
+    axes.text(N, 1.005, "n", ha="right", **corner)
+    axes.text(N + 0.07, 1.005, "difference and interval (nats)", ha="left", **corner)

@@ -1,0 +1,115 @@
+"""What all figures of levels share: dodged arms with intervals, reference lines, and arms beyond the scale."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from tokentrial.report.figures import style
+from tokentrial.statistics.samples import FloatArray
+
+# Shown by a reference line already: the arm that sees no input, against the source's own unigram entropy.
+AS_LINE = ("unigram",)
+
+
+def arms_of(rows: pd.DataFrame) -> list[str]:
+    """Arms that a figure of levels draws as points, in the order of legends."""
+    return [arm for arm in style.in_order(rows["arm"]) if arm not in AS_LINE]
+
+
+def dodge(arms: Sequence[str], width: float) -> dict[str, float]:
+    """A shift per arm, so that arms at the same place lie side by side over ``width``."""
+    return dict(zip(arms, np.linspace(-width / 2, width / 2, len(arms)) if len(arms) > 1 else [0.0], strict=True))
+
+
+def reference_levels(rows: pd.DataFrame) -> dict[str, float]:
+    """Name -> level of those that the rows have; ``floor`` for accuracy is the Bayes optimum."""
+    means = rows[list(style.LEVELS)].mean()
+    return {str(name): float(level) for name, level in means.items() if pd.notna(level)}
+
+
+def draw_levels(axes: Axes, levels: Mapping[str, float], ends: tuple[float, float] | None = None) -> None:
+    """A line per reference level, across the panel or between two values of x."""
+    for name, y in levels.items():
+        color, dashes = style.LEVELS[name]
+        across = axes.get_xlim() if ends is None else ends
+        axes.plot(across, [y, y], color=color, linestyle=dashes, linewidth=0.8, zorder=1, gid=name)
+
+
+def scale(axes: Axes, rows: pd.DataFrame, levels: Iterable[float], *, headroom: float = 0.08) -> None:
+    """Limits that hold the reference levels and every arm that learned, with room; far-off arms do not shrink the rest.
+
+    An arm counts as far off where it lies beyond the reference levels by more than ``2 * headroom`` of their distance.
+    """
+    bounds = list(levels)
+    values = rows[["mean", "low", "high"]].to_numpy(dtype=float)
+    if bounds:
+        reach = 2 * headroom * (max(bounds) - min(bounds))
+        values = values[(values >= min(bounds) - reach) & (values <= max(bounds) + reach)]
+    everything = np.concatenate([values[np.isfinite(values)].ravel(), bounds])
+    low, high = everything.min(), everything.max()
+    margin = headroom * (high - low or abs(high) or 1.0)
+    axes.set_ylim(low - margin, high + margin)
+
+
+def draw_arm(axes: Axes, arm: str, x: Sequence[float] | FloatArray, rows: pd.DataFrame, *, joined: bool = True) -> None:
+    """Means with intervals at ``x``; a mean beyond the panel is an open marker at its edge, with an arrow."""
+    _, color, marker = style.look(arm)
+    mean = rows["mean"].to_numpy(dtype=float)
+    bars = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - mean))
+    bottom, top = axes.get_ylim()
+    inside = (mean >= bottom) & (mean <= top)
+    place = np.asarray(x, dtype=float)
+    axes.errorbar(
+        place[inside],
+        mean[inside],
+        yerr=bars[:, inside],
+        color=color,
+        marker=marker,
+        linestyle="-" if joined else "none",
+        linewidth=0.6,
+        elinewidth=0.9,
+        markeredgecolor="white",
+        markeredgewidth=0.3,
+        label=arm,
+        zorder=4 if arm == "learned" else 3,
+    )
+    for edge, beyond in (("up", mean > top), ("down", mean < bottom)):
+        _off_scale(axes, color, marker, place[beyond], edge)
+
+
+def _off_scale(axes: Axes, color: str, marker: str, x: FloatArray, edge: str) -> None:
+    y = {"up": 0.955, "down": 0.045}[edge]
+    tip = {"up": 0.05, "down": -0.05}[edge]
+    for place in x:
+        axes.plot(
+            [place], [y], marker=marker, color=color, markerfacecolor="none", transform=axes.get_xaxis_transform()
+        )
+        axes.annotate(
+            "",
+            xy=(place, y + 1.4 * tip),
+            xytext=(place, y + 0.4 * tip),
+            xycoords=axes.get_xaxis_transform(),
+            arrowprops={"arrowstyle": "-|>,head_width=0.12,head_length=0.2", "color": color, "linewidth": 0.5},
+            annotation_clip=False,
+        )
+
+
+def arm_handles(arms: Iterable[str]) -> list[Line2D]:
+    """Legend samples, in order."""
+    return [style.handle(arm, markeredgecolor="white", markeredgewidth=0.3) for arm in style.in_order(arms)]
+
+
+def log2_axis(axes: Axes, ticks: Sequence[float], labels: Sequence[str], room: float = 0.4) -> None:
+    """A base-2 logarithmic x axis with exactly these ticks, and room for dodged arms at both ends."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(list(ticks), labels=list(labels))
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(min(ticks) * 2**-room, max(ticks) * 2**room)
+
+
+def legend_lines(entries: int, columns: int = 3) -> float:
+    """Height in cm of a legend with so many entries."""
+    return 0.42 * -(-entries // columns) + 0.05

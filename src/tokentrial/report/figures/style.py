@@ -1,0 +1,242 @@
+"""One look for every figure: a colour and a marker per arm, text that is readable in print, reproducible files.
+
+Sizes are in centimetres of the printed page (A4 with a text width of 16 cm), type sizes in points at that scale. Files
+of the same figure are the same bytes: no dates, no random ids, and text stays text in SVG and PDF.
+"""
+
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tokentrial.errors import InputError
+
+WIDTH = 16.0  # cm
+INCH = 2.54
+SMALL = 6.5  # points; nothing is set smaller
+INK, GREY, PALE = "#222222", "#6E6E6E", "#C9C9C9"
+
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.titlepad": 4,
+    "axes.labelpad": 2,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 4.0,
+    "figure.dpi": 100,
+    "savefig.dpi": 220,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "tokentrial",
+}
+# What would differ from run to run or from version to version.
+METADATA: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+# Okabe and Ito's palette without its yellow (too pale on white), and two neutrals.
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+SKY, PURPLE, BLACK, NEUTRAL = "#56B4E9", "#CC79A7", "#000000", "#7A7A7A"
+
+
+class Look(NamedTuple):
+    """How an arm appears in every figure."""
+
+    name: str
+    color: str
+    marker: str
+
+
+# In the order of legends. Related arms share a colour; colour and marker together are unique.
+ARMS = {
+    "learned": Look("learned", BLUE, "o"),
+    "autoencoder": Look("autoencoder (trained table)", VERMILLION, "s"),
+    "autoencoder_random": Look("autoencoder (random table)", ORANGE, "s"),
+    "pca": Look("PCA of the trained table", GREEN, "D"),
+    "factorised": Look("factorised", PURPLE, "^"),
+    "full": Look("full table, uncompressed", BLACK, "P"),
+    "random_frozen": Look("random table, frozen", SKY, "v"),
+    "noise_walk": Look("learned by noise, no gradient", NEUTRAL, "X"),
+    "one_hot": Look("one-hot", PURPLE, "h"),
+    "unigram": Look("unigram (sees no input)", NEUTRAL, "d"),
+    "autoencoder_relu": Look("autoencoder with ReLU", VERMILLION, "^"),
+    "autoencoder_deep": Look("deep autoencoder", VERMILLION, "v"),
+    "autoencoder_deep_random": Look("deep autoencoder (random table)", ORANGE, "v"),
+    "autoencoder_variational": Look("variational autoencoder", VERMILLION, "p"),
+    "autoencoder_variational_random": Look("variational autoencoder (random table)", ORANGE, "p"),
+    "autoencoder_finetuned": Look("autoencoder, fine-tuned", VERMILLION, "*"),
+    "autoencoder_000": Look("autoencoder as in document 000", GREEN, "s"),
+    "autoencoder_001": Look("autoencoder as in document 001", GREEN, "v"),
+    "autoencoder_001_deep": Look("deep autoencoder as in document 001", GREEN, "^"),
+    "autoencoder_001_variational": Look("variational autoencoder as in document 001", GREEN, "p"),
+    "traditional": Look("traditional (released scripts)", VERMILLION, "X"),
+}
+SPARE = [(color, marker) for marker in ("<", ">", "H") for color in (BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)]
+
+
+class Level(NamedTuple):
+    """A horizontal line that bounds what an arm can reach."""
+
+    color: str
+    dashes: str | tuple[float, tuple[float, ...]]
+
+
+LEVELS = {
+    "chance": Level(GREY, (0, (5, 2))),
+    "unigram": Level(GREY, (0, (1, 1.2))),
+    "floor": Level(INK, "-"),
+}
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """The style, whatever the user's own settings; also a decorator. Nothing global stays changed."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(RC)
+        yield
+
+
+def look(arm: str) -> Look:
+    """The arm's look; an arm of the user's own keeps one of the spare ones, chosen by its name."""
+    spare = SPARE[zlib.crc32(arm.encode()) % len(SPARE)]
+    return ARMS.get(arm) or Look(arm.replace("_", " "), *spare)
+
+
+def in_order(arms: Iterable[str]) -> list[str]:
+    """The arms in the order of legends, unknown ones last."""
+    known = list(ARMS)
+    return sorted(set(arms), key=lambda arm: (known.index(arm) if arm in known else len(known), arm))
+
+
+class Box(NamedTuple):
+    """A panel's place in centimetres, from the figure's top left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def canvas(height: float, boxes: Sequence[Box]) -> tuple[Figure, list[Axes]]:
+    """A figure of the text's width and the given height (cm), with one panel per box."""
+    figure = Figure(figsize=(WIDTH / INCH, height / INCH))
+    axes = [
+        figure.add_axes((b.left / WIDTH, 1 - (b.top + b.height) / height, b.width / WIDTH, b.height / height))
+        for b in boxes
+    ]
+    return figure, axes
+
+
+def grid(
+    count: int, columns: int, *, height: float, top: float, gap: tuple[float, float], sides: tuple[float, float]
+) -> list[Box]:
+    """Boxes of ``count`` panels row by row; gap: between columns and rows, sides: left and right of all (cm)."""
+    width = (WIDTH - sum(sides) - gap[0] * (columns - 1)) / columns
+    return [
+        Box(sides[0] + (k % columns) * (width + gap[0]), top + (k // columns) * (height + gap[1]), width, height)
+        for k in range(count)
+    ]
+
+
+def handle(arm: str, **options: Any) -> Line2D:
+    """The legend's sample of an arm."""
+    name, color, marker = look(arm)
+    return Line2D([], [], **{"color": color, "marker": marker, "linestyle": "none", "label": name, **options})
+
+
+def legend(figure: Figure, handles: Sequence[Artist], *, top: float, columns: int = 3) -> None:
+    """One legend below or above the panels, its upper edge ``top`` cm from the figure's upper edge."""
+    height = figure.get_figheight() * INCH
+    figure.legend(
+        handles=list(handles),
+        loc="upper center",
+        bbox_to_anchor=(0.5, 1 - top / height),
+        ncols=columns,
+        borderaxespad=0,
+        borderpad=0,
+        columnspacing=1.5,
+        handletextpad=0.4,
+        labelspacing=0.35,
+    )
+
+
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """Positions moved as little as needed to lie ``gap`` apart, in the same order."""
+    order = sorted(range(len(positions)), key=lambda k: positions[k])
+    groups: list[list[int]] = []
+    centres: list[float] = []
+    for k in order:
+        groups.append([k])
+        centres.append(positions[k])
+        while len(groups) > 1 and centres[-1] - centres[-2] < gap * (len(groups[-1]) + len(groups[-2])) / 2:
+            merged = groups[-2] + groups[-1]
+            groups[-2:], centres[-2:] = [merged], [sum(positions[i] for i in merged) / len(merged)]
+    placed = list(positions)
+    for group, centre in zip(groups, centres, strict=True):
+        for rank, k in enumerate(group):
+            placed[k] = centre + (rank - (len(group) - 1) / 2) * gap
+    return placed
+
+
+def label_right(axes: Axes, names: Mapping[str, float]) -> None:
+    """Names beside the panel's right edge at their heights (data units), apart where they would overlap."""
+    low, high = axes.get_ylim()
+    shown = {name: (y - low) / (high - low) for name, y in names.items() if low <= y <= high}
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    points = axes.get_position().height * figure.get_figheight() * 72
+    heights = spread(list(shown.values()), 1.15 * SMALL / points)
+    for (name, y), height in zip(shown.items(), heights, strict=True):
+        axes.plot([1, 1.03], [y, height], transform=axes.transAxes, color=GREY, linewidth=0.5, clip_on=False)
+        axes.text(1.04, height, name, transform=axes.transAxes, fontsize=SMALL, color=INK, va="center")
+
+
+def save(figure: Figure, paths: Iterable[str | Path]) -> None:
+    """Write the figure to every path, the format by its suffix: all of them whole, or none.
+
+    Raises InputError where a folder cannot be written.
+    """
+    written: list[tuple[Path, Path]] = []
+    try:
+        for target in map(Path, paths):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            kind = target.suffix[1:]
+            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+                written.append((Path(file.name), target))
+                with applied():
+                    figure.savefig(file, format=kind, metadata=METADATA[kind])
+        for temporary, target in written:
+            temporary.chmod(0o644)
+            temporary.replace(target)
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be written: {error.strerror}") from None
+    finally:
+        for temporary, _ in written:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,238 @@
+"""Numbers as text, and a table as CSV, Markdown, LaTeX and Typst.
+
+A table holds its numbers twice: raw and complete for the CSV, and as the text that a reader sees for the other three.
+A missing value is an en dash there and empty in the CSV, never 0.
+"""
+
+import itertools
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tokentrial.errors import InputError
+
+MISSING = "–"
+MINUS = "−"
+GAP = "\u00a0"  # no line break here
+_LATEX = {
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": "$<$", ">": "$>$", "|": "$|$", "[": "{[}", "]": "{]}"},
+    **{MINUS: "$-$", MISSING: "--", GAP: "~", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "→": r"$\to$"},
+    **{"≤": r"$\leq$", "≥": r"$\geq$", "Δ": r"$\Delta$", "“": "``", "”": "''", "\n": r" \\ "},
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows under one heading; an empty heading stands for none."""
+
+    heading: str
+    shown: pd.DataFrame
+    """The text of each cell; the columns' names are the headings."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. ``data``: raw values; ``sections``: what is shown; ``notes``: what a reader must know to read it.
+
+    Neighbouring sections with the same columns form one grid. ``by`` names what the sections' headings are.
+    """
+
+    name: str
+    title: str
+    data: pd.DataFrame
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...]
+    by: str = ""
+
+    def grids(self) -> Iterator[list[Section]]:
+        """Runs of sections that share their columns."""
+        for _, group in itertools.groupby(self.sections, key=lambda section: tuple(section.shown.columns)):
+            yield list(group)
+
+
+def missing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def number(value: float | None, decimals: int = 4, signed: bool = False) -> str:
+    """``0.0240``; with ``signed`` also ``+0.0240``. Never ``−0.0000``."""
+    if missing(value) or value is None:
+        return MISSING
+    text = f"{value:{'+' if signed else ''},.{decimals}f}"
+    if not text.strip("+-0.,"):
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def with_interval(value: float | None, low: float | None, high: float | None, signed: bool = False) -> str:
+    """The value and, on a second line, its interval: ``0.0240\\n[0.0201, 0.0279]``."""
+    if missing(low) or missing(high):
+        return number(value, signed=signed)
+    return f"{number(value, signed=signed)}\n[{number(low, signed=signed)},{GAP}{number(high, signed=signed)}]"
+
+
+def with_deviation(value: float | None, deviation: float | None, decimals: int = 4) -> str:
+    """``0.0240 ± 0.0031``, or the value alone where nothing varies or there is one run only."""
+    if missing(deviation):
+        return number(value, decimals)
+    return f"{number(value, decimals)}{GAP}±{GAP}{number(deviation, decimals)}"
+
+
+def p_value(value: float | None) -> str:
+    """``0.012``, or ``<0.001``."""
+    if missing(value) or value is None:
+        return MISSING
+    return "<0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def count(value: float | None) -> str:
+    """``13,632``."""
+    return MISSING if missing(value) or value is None else f"{round(value):,}"
+
+
+def yes_no(value: Any) -> str:
+    return MISSING if missing(value) else "yes" if value else "no"
+
+
+def printed(text: str) -> str:
+    """A number as a document prints it, with this report's minus sign."""
+    return text.replace("-", MINUS)
+
+
+def to_csv(table: Table) -> str:
+    """Raw values in full precision under one header."""
+    return str(table.data.to_csv(index=False, lineterminator="\n"))
+
+
+def to_markdown(table: Table) -> str:
+    """Title, one pipe table per grid (the sections' headings are its first column), notes."""
+    parts = [f"# {table.title}"]
+    for grid in table.grids():
+        frames = [_headed(section, table.by) for section in grid]
+        shown = pd.concat(frames).map(lambda text: text.replace("\n", " ").replace("|", r"\|"))
+        shown.columns = [str(name).replace("\n", " ") for name in shown.columns]
+        parts.append(str(shown.to_markdown(index=False, disable_numparse=True)))
+    return "\n\n".join([*parts, *table.notes]) + "\n"
+
+
+def _headed(section: Section, by: str) -> pd.DataFrame:
+    shown = section.shown.copy()
+    if section.heading:
+        shown.insert(0, by, section.heading)
+    return shown
+
+
+def to_latex(table: Table) -> str:
+    """A longtable per grid for the packages booktabs and longtable; section headings span the columns."""
+    parts = ["% needs the packages booktabs and longtable", r"\begingroup\scriptsize\setlength{\tabcolsep}{3pt}"]
+    for index, grid in enumerate(table.grids()):
+        shown = pd.concat([_latex_section(section) for section in grid], ignore_index=True)
+        caption, label = (latex(table.title), f"tab:{table.name}") if index == 0 else (None, None)
+        style = shown.style.hide(axis="index")
+        columns = "l" + "r" * (len(shown.columns) - 1)
+        options: dict[str, Any] = {"column_format": columns, "hrules": True, "environment": "longtable"}
+        parts.append(str(style.to_latex(caption=caption, label=label, **options)).strip())
+    return "\n".join([*parts, r"\par\noindent " + latex(" ".join(table.notes)), r"\endgroup", ""])
+
+
+def _latex_section(section: Section) -> pd.DataFrame:
+    """Escaped cells; the first one of a section carries the heading's row before it."""
+    shown = section.shown.map(_latex_cell)
+    shown.columns = [_latex_cell(str(name)) for name in section.shown.columns]
+    if section.heading and len(shown):
+        span = rf"\multicolumn{{{len(shown.columns)}}}{{l}}{{\textbf{{{latex(section.heading)}}}}}"
+        shown.iloc[0, 0] = rf"\addlinespace {span} \\ {shown.iloc[0, 0]}"
+    return shown
+
+
+def _latex_cell(text: str) -> str:
+    return rf"\shortstack[r]{{{latex(text)}}}" if "\n" in text else latex(text)
+
+
+def latex(text: str) -> str:
+    """Text that LaTeX shows as it is."""
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def to_typst(table: Table) -> str:
+    """A ``#table`` per grid with a repeated header, and the notes below. Text is in string literals, so none is markup."""
+    parts = []
+    for grid in table.grids():
+        columns = list(grid[0].shown.columns)
+        small = len(columns) > 8
+        parts.append(f"#show table: set text(size: {'6.8pt' if small else '7.5pt'})")
+        parts.append("\n".join(_typst_grid(grid, columns, "2pt" if small else "3.5pt")))
+    notes = "".join(f"\n#par(justify: false, text(size: 7pt, {typst(note)}))" for note in table.notes)
+    return "\n".join(parts) + f"\n#align(left)[{notes}\n]\n"
+
+
+def _typst_grid(grid: list[Section], columns: list[str], inset: str) -> Iterator[str]:
+    yield "#table("
+    yield f"  columns: {len(columns)}, stroke: none, inset: (x: {inset}, y: 2pt),"
+    yield f"  align: ({'left, ' * _texts(grid)}{'right, ' * (len(columns) - _texts(grid))}),"
+    head = ", ".join(f"strong({typst(name)})" for name in columns)
+    yield f"  table.header(table.hline(stroke: 0.8pt), {head}, table.hline(stroke: 0.5pt)),"
+    for section in grid:
+        if section.heading:
+            if section is not grid[0]:
+                yield "  table.hline(stroke: 0.3pt + luma(160)),"
+            heading = f"table.cell(colspan: {len(columns)}, align: left, strong({typst(section.heading)}))"
+            yield f"  table.header(level: 2, {heading}),"
+        for row in section.shown.itertuples(index=False):
+            yield "  " + " ".join(f"{typst(cell)}," for cell in row)
+    yield "  table.hline(stroke: 0.8pt),"
+    yield ")"
+
+
+def _texts(grid: list[Section]) -> int:
+    """How many leading columns hold text: their cells have letters and no digit begins them."""
+    shown = pd.concat([section.shown for section in grid])
+    worded = [bool(shown[name].str.match(r"[^\W\d_]").any()) for name in shown.columns]
+    return max(1, next((index for index, text in enumerate(worded) if not text), len(worded)))
+
+
+def typst(text: str) -> str:
+    """Text as a Typst string, in which nothing but the quote and the backslash means anything."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+WRITERS: dict[str, Callable[[Table], str]] = {
+    "csv": to_csv,
+    "md": to_markdown,
+    "tex": to_latex,
+    "typ": to_typst,
+}
+
+
+def write(table: Table, path: str | Path) -> None:
+    """Write a table in the format of the path's suffix, whole or not at all.
+
+    Raises InputError for a suffix without a writer and for a folder that cannot be written.
+    """
+    target = Path(path)
+    writer = WRITERS.get(target.suffix[1:])
+    if writer is None:
+        raise InputError(f"{target}: expected a name ending in {', '.join(WRITERS)}")
+    text = writer(table)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,108 @@
+"""What the documents print: ``config/published/<study>.yaml``, read and checked."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokentrial import config
+from tokentrial.errors import InputError
+
+NUMBER = re.compile(r"[+-]?\d{1,3}(,?\d{3})*(\.\d+)?")
+_LOSSES = ("learned", "learned_sd", "autoencoder", "autoencoder_sd")
+# table -> what tells its rows apart, the columns that are numbers, the columns that are text (each row has a label)
+COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "doc000-accuracy": ("ratio", (*_LOSSES, "difference", "savings"), ()),
+    "doc000-parameters": ("ratio", ("learned", "autoencoder", "savings"), ()),
+    "doc001-summary": ("study", ("significant", "of"), ("claim",)),
+    "doc001-compression": ("ratio", (*_LOSSES, "improvement", "d", "p"), ()),
+    "doc001-vocabulary": ("vocabulary", (*_LOSSES, "improvement"), ("p",)),
+    "doc001-complexity": ("data", (*_LOSSES, "robustness"), ()),
+    "doc001-baselines": ("variant", (), ()),
+    "doc002-proof-of-concept": ("ratio", ("learned", "autoencoder", "savings"), ()),
+    "signal": ("data", (), ()),
+}
+HEAD = {"document": str, "where": str, "n": (int, type(None)), "quotes": list, "rows": list}
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """One table of a document, digit for digit."""
+
+    document: str
+    where: str
+    source: str
+    n: int | None
+    """Runs per condition that the document states; None where it states none."""
+    quotes: tuple[str, ...]
+    rows: dict[str, Mapping[str, str]]
+    """What tells a row apart ('8', 'simple') -> column -> the printed text."""
+
+    def numbers(self, *columns: str) -> list[float]:
+        """The printed numbers of these columns, row by row."""
+        return [number(row[column]) for row in self.rows.values() for column in columns]
+
+
+def number(text: str | None) -> float:
+    """A printed number's value; NaN for what is no number, such as '> 0.05' or None."""
+    return float(text.replace(",", "")) if text is not None and NUMBER.fullmatch(text) else math.nan
+
+
+def load(path: str | Path) -> dict[str, PublishedTable]:
+    """The tables of a file by name. Raises InputError naming file and key for a missing, unknown or malformed entry."""
+    content = config.load(path)
+    documents, tables = (_mapping(content.get(key), f"{path}: {key}") for key in ("documents", "tables"))
+    _same_keys(content, ("documents", "tables"), str(path))
+    _same_keys(tables, COLUMNS, f"{path}: tables")
+    return {name: _table(tables[name], name, documents, f"{path}: tables.{name}") for name in COLUMNS}
+
+
+def _table(content: Any, name: str, documents: Mapping[str, Any], where: str) -> PublishedTable:
+    head = _mapping(content, where)
+    _same_keys(head, HEAD, where)
+    for key, kind in HEAD.items():
+        if not isinstance(head[key], kind):
+            expected = "a number of runs or null" if key == "n" else f"a {kind.__name__}"  # type: ignore[attr-defined]
+            raise InputError(f"{where}.{key}: found {head[key]!r}, expected {expected}")
+    if head["document"] not in documents:
+        raise InputError(f"{where}.document: found {head['document']!r}, expected one of {', '.join(documents)}")
+    key_column = COLUMNS[name][0]
+    rows: dict[str, Mapping[str, str]] = {}
+    for index, row in enumerate(head["rows"]):
+        checked = _row(row, name, f"{where}.rows[{index}]")
+        if checked[key_column] in rows:
+            raise InputError(f"{where}.rows[{index}].{key_column}: {checked[key_column]!r} occurs twice")
+        rows[checked[key_column]] = checked
+    source, quotes = str(documents[head["document"]]), tuple(str(quote) for quote in head["quotes"])
+    return PublishedTable(head["document"], head["where"], source, head["n"], quotes, rows)
+
+
+def _row(row: Any, name: str, where: str) -> dict[str, str]:
+    key, numbers, texts = COLUMNS[name]
+    found = _mapping(row, where)
+    _same_keys(found, (key, "label", *numbers, *texts), where)
+    for column, value in found.items():
+        if not isinstance(value, str):
+            raise InputError(f"{where}.{column}: found {value!r}, expected text in quotes, to keep the printed digits")
+        if column in numbers and not NUMBER.fullmatch(value):
+            raise InputError(f"{where}.{column}: found {value!r}, expected a number as printed")
+    return dict(found)
+
+
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where}: expected keys and values, found {type(value).__name__}")
+    return value
+
+
+def _same_keys(found: Mapping[str, Any], expected: Any, where: str) -> None:
+    """Exactly these keys, whatever their order."""
+    wanted = list(expected)
+    unknown = [str(key) for key in found if key not in wanted]
+    missing = [key for key in wanted if key not in found]
+    if unknown:
+        raise InputError(f"{where}: unknown key '{unknown[0]}'; expected {', '.join(wanted)}")
+    if missing:
+        raise InputError(f"{where}: key '{missing[0]}' is missing")

@@ -1,0 +1,134 @@
+"""Document 001: loss by compression ratio, vocabulary, type of data and baseline, and how much of it is significant."""
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+
+from tokentrial.report.catalogue import TABLES
+from tokentrial.report.formats import Section, Table
+from tokentrial.report.published import PublishedTable
+from tokentrial.report.tables.rows import (
+    LOSS,
+    SIMULATED,
+    STUDY,
+    Cell,
+    Results,
+    Row,
+    arm_name,
+    done_right_name,
+    first_seeds_row,
+    frame,
+    measured_row,
+    notes_on_tests,
+    published_row,
+    shown_row,
+)
+from tokentrial.studies.released import focused_scaling
+
+RELEASED, FORMULA = f"{STUDY}/as-released/focused-scaling", f"{STUDY}/as-released/academic-validation"
+DESCRIBED, FAIR = "autoencoder_001", "autoencoder"
+RUNS = focused_scaling.RUNS
+# document 001's three baselines -> the arms that build them
+VARIANTS = {
+    "standard": ("autoencoder", "autoencoder_relu", "autoencoder_random", "autoencoder_finetuned"),
+    "deep": ("autoencoder_deep", "autoencoder_deep_random"),
+    "variational": ("autoencoder_variational", "autoencoder_variational_random"),
+}
+BOUNDS = (
+    "Chance: ln V. Unigram: the best constant prediction. Floor: the source's own entropy rate for what the model sees. As "
+    "released and as described the source is the scripts' and the document's; done right it is named in the row. Losses in "
+    "nats per token; as released they are those of the training text."
+)
+
+
+def compression(found: Results, published: PublishedTable) -> Table:
+    """Table 5.2."""
+    return _by_row(found, published, "compression", lambda cell: str(cell.ratio), ("Improve-\nment, %", "d"), "Ratio")
+
+
+def vocabulary(found: Results, published: PublishedTable) -> Table:
+    """Table 5.3."""
+    return _by_row(found, published, "vocabulary", lambda cell: str(cell.vocab_size), ("Improve-\nment, %",), "V")
+
+
+def complexity(found: Results, published: PublishedTable) -> Table:
+    """Table 5.4."""
+    return _by_row(found, published, "complexity", lambda cell: cell.data, ("Ratio",), "Data")
+
+
+def _by_row(
+    found: Results,
+    published: PublishedTable,
+    study: str,
+    key_of: Callable[[Cell], str],
+    extra: tuple[str, ...],
+    by: str,
+) -> Table:
+    """One section per row of the document's table; key_of tells to which row a trained cell belongs."""
+    rows, sections = [], []
+    for key, row in published.rows.items():
+        made = [{study: key, **each} for each in _rows(found, published, study, key, key_of)]
+        rows += made
+        heading = f"V = {row['label']}" if by == "V" else row["label"]
+        sections.append(Section(heading, pd.DataFrame([shown_row(each, LOSS, extra) for each in made])))
+    notes = (
+        f"Published: {published.where}, n as stated; its means are those of the focused-scaling script's {RUNS} runs. As released: "
+        f"that script, its own seed and all runs; there both arms are the same model. {_relative_note(extra)}",
+        BOUNDS,
+        notes_on_tests(found),
+    )
+    name = f"doc001-{study}"
+    return Table(name, TABLES[name], frame(rows, (study, "way", "n")), tuple(sections), notes, by)
+
+
+def _relative_note(extra: tuple[str, ...]) -> str:
+    if "Ratio" in extra:
+        return "Ratio: the document's robustness score, autoencoder loss over learned loss."
+    note = "Improvement: by how much the learned loss is lower, in per cent of the autoencoder's."
+    return f"{note} d: Cohen's, without sign (the document's appendix B.1)." if "d" in extra else note
+
+
+def _rows(
+    found: Results, published: PublishedTable, study: str, key: str, key_of: Callable[[Cell], str]
+) -> Iterator[Row]:
+    yield published_row(published, published.rows[key])
+    script = f"{RELEASED}/{study}-{key.replace('-', '_')}"
+    yield first_seeds_row(found, "as released, own seed", script, "traditional", LOSS, RUNS, ddof=1)
+    yield measured_row(found, "as released, all runs", script, "traditional", LOSS)
+    for way, other in (("as-described", DESCRIBED), ("done-right", FAIR)):
+        cells = found.of(study, way)
+        for cell in cells:
+            if key_of(cell) == key:
+                name = done_right_name(cell, cells) if way == "done-right" else "as described"
+                yield measured_row(found, name, cell.condition, other, LOSS)
+
+
+def baselines(found: Results, published: PublishedTable) -> Table:
+    """Section 4.3: against a standard, a deep and a variational autoencoder."""
+    rows, sections = [], []
+    for variant, row in published.rows.items():
+        made = [{"variant": variant, **each} for each in _variant_rows(found, published, variant)]
+        rows += made
+        sections.append(Section(row["label"], pd.DataFrame([shown_row(each, LOSS) for each in made])))
+    quotes = "; ".join(f"“{quote}”" for quote in published.quotes)
+    notes = (
+        f"Published: {published.where}: {quotes}, without numbers or names. Formula: the academic-validation script, which makes "
+        "its losses from constants and noise, without model or data. Random table: the autoencoder compresses a random table "
+        "instead of the one that the task trained. Fine-tuned: its codes go on training with the task.",
+        BOUNDS,
+        notes_on_tests(found),
+    )
+    name = "doc001-baselines"
+    return Table(name, TABLES[name], frame(rows, ("variant", "way", "n")), tuple(sections), notes, "Baseline")
+
+
+def _variant_rows(found: Results, published: PublishedTable, variant: str) -> Iterator[Row]:
+    yield published_row(published, published.rows[variant])
+    yield measured_row(found, "as released, formula", f"{FORMULA}/baseline-{variant}", "traditional", SIMULATED)
+    described = DESCRIBED if variant == "standard" else f"{DESCRIBED}_{variant}"
+    for cell in found.of("baselines", "as-described"):
+        yield measured_row(found, "as described", cell.condition, described, LOSS)
+    for cell in found.of("baselines", "done-right"):
+        for arm in VARIANTS[variant]:
+            way = f"{arm_name(arm)}; {cell.data_name}"
+            yield measured_row(found, way, cell.condition, arm, LOSS)

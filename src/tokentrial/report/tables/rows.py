@@ -1,0 +1,271 @@
+"""Looking up the results, and the row that most tables share: learned encoding against autoencoder in one way."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from tokentrial import results
+from tokentrial.report.formats import MISSING, count, number, p_value, printed, with_deviation, with_interval, yes_no
+from tokentrial.report.published import PublishedTable
+from tokentrial.report.published import number as value_of
+from tokentrial.statistics.effect_size import cohens_d_independent
+from tokentrial.statistics.tables import METRICS, final_values
+
+Row = dict[str, Any]
+STUDY = "learned_encoding"
+LOSS, ACCURACY, SIMULATED = METRICS
+BOUNDS = {LOSS: ("Chance", "Unigram", "Floor"), ACCURACY: ("Chance", "Constant", "Bayes")}
+SOURCES = {"patterns": "patterns", "zipf_markov": "Zipf chain", "markov": "Markov chain"}
+PARAMETERS = [f"parameters_{role}" for role in ("embedding", "encoder", "decoder", "head")]
+ARM_NAMES = {
+    "noise_walk": "noise walk (released update)",
+    "one_hot": "one-hot",
+    "pca": "PCA",
+    "random_frozen": "random, frozen",
+    "full": "full table",
+    "autoencoder_relu": "autoencoder, ReLU code",
+    "autoencoder_random": "autoencoder, random table",
+    "autoencoder_deep_random": "autoencoder deep, random table",
+    "autoencoder_variational_random": "autoencoder variational, random table",
+}
+
+
+class Cell(NamedTuple):
+    """What tells a trained condition apart, from its specification."""
+
+    condition: str
+    way: str
+    ratio: int
+    head: str
+    dataset: str
+    source: str
+    vocab_size: int
+
+    @property
+    def data(self) -> str:
+        return self.dataset.rsplit("/", 1)[-1]
+
+    @property
+    def data_name(self) -> str:
+        return f"{SOURCES.get(self.source, self.source)}, V = {self.vocab_size:,}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """All results of a run. cells: condition -> way, ratio, head, dataset, source, vocab_size (from the config)."""
+
+    runs: pd.DataFrame
+    arms: pd.DataFrame
+    summary: pd.DataFrame
+    statistics: pd.DataFrame
+    cells: Mapping[str, Mapping[str, Any]]
+    confidence: float = 0.95
+    margin_share: float = 0.05
+
+    def level(self, condition: str, arm: str, metric: str) -> Row:
+        """The arm's row of results.SUMMARY; empty where there is none."""
+        return self._levels.get((condition, arm, metric), {})
+
+    def contrast(self, condition: str, arm: str, metric: str) -> Row:
+        """The row of results.STATISTICS of learned minus this arm; empty where there is none."""
+        return self._contrasts.get((condition, arm, metric), {})
+
+    def cost(self, condition: str, arm: str) -> Row:
+        """The arm's row of results.ARMS with ``total`` parameters; empty where there is none."""
+        return self._costs.get((condition, arm), {})
+
+    def values(self, condition: str, arm: str, metric: str, first: int | None = None) -> pd.Series:
+        """Final values by seed, of the ``first`` seeds only if that is given."""
+        found = self._values.get((condition, arm, metric), pd.Series(dtype="float64")).sort_index()
+        return found if first is None else found[found.index < first]
+
+    def of(self, study: str, way: str) -> list[Cell]:
+        """The conditions of a sub-study run in one way, in the config's order."""
+        prefix = f"{STUDY}/{study}/{way}/"
+        return [Cell(condition=name, **spec) for name, spec in self.cells.items() if name.startswith(prefix)]
+
+    def studies(self) -> list[str]:
+        """The sub-studies, in the config's order."""
+        return list(dict.fromkeys(name.split("/")[1] for name in self.cells))
+
+    @cached_property
+    def _levels(self) -> dict[tuple[str, ...], Row]:
+        return _by(self.summary, "condition", "arm", "metric")
+
+    @cached_property
+    def _contrasts(self) -> dict[tuple[str, ...], Row]:
+        return _by(self.statistics, "condition", "arm_b", "metric")
+
+    @cached_property
+    def _costs(self) -> dict[tuple[str, ...], Row]:
+        total = self.arms[PARAMETERS].sum(axis=1, min_count=len(PARAMETERS))
+        return _by(self.arms.assign(total=total), "condition", "arm")
+
+    @cached_property
+    def _values(self) -> dict[Any, pd.Series]:
+        final = final_values(self.runs).set_index("seed")
+        return {key: group["value"] for key, group in final.groupby(["condition", "arm", "metric"], sort=False)}
+
+
+def _by(frame: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], Row]:
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return {tuple(row[key] for key in keys): {str(name): value for name, value in row.items()} for row in records}
+
+
+def load(paths: Mapping[str, str], cells: str, settings: Mapping[str, Any]) -> Results:
+    """Read the result tables. paths: runs, arms, summary, statistics; cells: the JSON of ``Results.cells``."""
+    schemas = {"runs": results.RUNS, "arms": results.ARMS, "summary": results.SUMMARY, "statistics": results.STATISTICS}
+    frames = {name: results.read(paths[name], schema).to_pandas() for name, schema in schemas.items()}
+    return Results(
+        **frames,
+        cells=json.loads(cells),
+        confidence=settings["confidence"],
+        margin_share=settings["equivalence_margin"],
+    )
+
+
+def published_row(table: PublishedTable, row: Mapping[str, str]) -> Row:
+    """What the document prints; ``printed`` has the text of what is shown as it stands there."""
+    shown = {
+        name: f"{row[column]} ± {row[f'{column}_sd']}"
+        for name, column in (("Learned", "learned"), ("Autoencoder", "autoencoder"))
+        if f"{column}_sd" in row
+    }
+    names = {"difference": "Difference", "improvement": "Improve-\nment, %", "d": "d", "p": "p", "robustness": "Ratio"}
+    shown |= {name: printed(row[column]) for column, name in (names | {"savings": "Fewer, %"}).items() if column in row}
+    learned, other = value_of(row.get("learned")), value_of(row.get("autoencoder"))
+    if "learned" in row and "difference" not in row:
+        shown["Difference"] = number(learned - other, 3, signed=True)
+    return {
+        "way": "published",
+        "n": table.n,
+        **{column: value_of(text) for column, text in row.items() if column in _RAW},
+        "difference": learned - other,
+        "improvement": value_of(row.get("improvement")),
+        "ratio_of_means": value_of(row.get("robustness")),
+        "printed": shown,
+    }
+
+
+def measured_row(found: Results, way: str, condition: str, other: str, metric: str) -> Row:
+    """All seeds of one condition: levels and difference with their intervals, tests and bounds."""
+    learned, against = found.level(condition, "learned", metric), found.level(condition, other, metric)
+    contrast = found.contrast(condition, other, metric)
+    kept = {"p": "p_t", "p_holm": "p_holm", "equivalent": "equivalent", "margin": "margin", "difference": "difference"}
+    return {
+        "way": way,
+        "condition": condition,
+        "n": contrast.get("n", learned.get("n")),
+        **_moments(learned, "learned"),
+        **_moments(against, "autoencoder"),
+        **{name: contrast.get(column) for name, column in kept.items()},
+        "difference_low": contrast.get("t_low"),
+        "difference_high": contrast.get("t_high"),
+        **_relative(learned.get("mean"), against.get("mean")),
+        "d": _effect(found.values(condition, "learned", metric), found.values(condition, other, metric)),
+        **{bound: learned.get(bound) for bound in ("chance", "unigram", "floor")},
+    }
+
+
+def first_seeds_row(found: Results, way: str, condition: str, other: str, metric: str, first: int, ddof: int) -> Row:
+    """The first seeds alone, as mean and standard deviation; ddof 0: population, as document 000's script prints."""
+    learned, against = (found.values(condition, arm, metric, first) for arm in ("learned", other))
+    level = found.level(condition, "learned", metric)
+    both = len(learned) > 0 and len(against) > 0
+    means = (float(learned.mean()), float(against.mean())) if both else (None, None)
+    return {
+        "way": way,
+        "condition": condition,
+        "n": len(learned) or None,
+        "learned": means[0],
+        "learned_sd": float(learned.std(ddof=ddof)) if len(learned) > 1 else None,
+        "autoencoder": means[1],
+        "autoencoder_sd": float(against.std(ddof=ddof)) if len(against) > 1 else None,
+        "difference": float(learned.mean() - against.mean()) if both else None,
+        **_relative(*means),
+        "d": _effect(learned, against),
+        **{bound: level.get(bound) for bound in ("chance", "unigram", "floor")},
+    }
+
+
+_RAW = ("learned", "learned_sd", "autoencoder", "autoencoder_sd", "savings", "d", "p")
+
+
+def _moments(level: Row, name: str) -> Row:
+    return {name: level.get("mean"), **{f"{name}_{key}": level.get(key) for key in ("sd", "low", "high")}}
+
+
+def _relative(learned: float | None, other: float | None) -> Row:
+    if learned is None or other is None:
+        return {"improvement": None, "ratio_of_means": None}
+    return {"improvement": 100 * (other - learned) / other, "ratio_of_means": other / learned}
+
+
+def _effect(learned: pd.Series, other: pd.Series) -> float | None:
+    """Document 001's d (appendix B.1), without its sign; with equal n it is Cohen's."""
+    if len(learned) < 2 or len(other) < 2:
+        return None
+    return abs(cohens_d_independent(learned, other))
+
+
+def shown_row(row: Row, metric: str, extra: tuple[str, ...] = ()) -> dict[str, str]:
+    """A row as text; ``extra`` names further columns of {'Improve-\\nment, %', 'd', 'Ratio', 'Fewer, %'}."""
+    means = {
+        name: with_deviation(row.get(key), row.get(f"{key}_sd"))
+        if missing_interval(row, key)
+        else with_interval(row.get(key), row.get(f"{key}_low"), row.get(f"{key}_high"))
+        for name, key in (("Learned", "learned"), ("Autoencoder", "autoencoder"))
+    }
+    optional = {
+        "Improve-\nment, %": number(row.get("improvement"), 2, signed=True),
+        "d": number(row.get("d"), 2),
+        "Ratio": number(row.get("ratio_of_means"), 3),
+        "Fewer, %": number(row.get("savings"), 1),
+    }
+    difference = with_interval(row.get("difference"), row.get("difference_low"), row.get("difference_high"), signed=True)
+    made = {"Way": row["way"], "n": count(row.get("n")), **means, "Difference": difference}
+    made |= {name: optional[name] for name in extra}
+    made |= {"p": p_value(row.get("p_holm")), "Equiv.": yes_no(row.get("equivalent"))}
+    bounds = zip(BOUNDS[metric], ("chance", "unigram", "floor"), strict=True)
+    made |= {name: number(row.get(key), 3 if metric == LOSS else 4) for name, key in bounds}
+    return made | {name: text for name, text in row.get("printed", {}).items() if name in made}
+
+
+def missing_interval(row: Row, key: str) -> bool:
+    return row.get(f"{key}_low") is None
+
+
+def frame(rows: list[Row], first: tuple[str, ...]) -> pd.DataFrame:
+    """Raw values as a table: the naming columns, then all others in the order in which they first occur."""
+    made = pd.DataFrame([{key: value for key, value in row.items() if key != "printed"} for row in rows])
+    return made[[*first, *[name for name in made.columns if name not in first]]]
+
+
+def done_right_name(cell: Cell, cells: list[Cell]) -> str:
+    """``done right``, with what tells this cell from others of its kind: the task model, the data."""
+    parts = ["done right"]
+    if len({other.head for other in cells}) > 1:
+        parts.append(cell.head.replace("_", " "))
+    if len({other.dataset for other in cells if other.ratio == cell.ratio}) > 1:
+        parts.append(cell.data_name)
+    return ", ".join(parts)
+
+
+def arm_name(arm: str) -> str:
+    """An arm's name for a reader: ``autoencoder 001 deep``."""
+    return ARM_NAMES.get(arm, arm.replace("_", " "))
+
+
+def notes_on_tests(found: Results) -> str:
+    """What intervals, p and equivalence mean in this run."""
+    share, level = f"{100 * found.margin_share:g} %", f"{100 * found.confidence:g} %"
+    return (
+        f"Brackets: {level} t interval over seeds (the difference's is paired); ±: standard deviation. Difference: learned "
+        f"minus autoencoder. p: paired t test, Holm-corrected over the cells of its sub-study and way (published: as printed). "
+        f"Equiv.: two one-sided tests show the difference to be within {share} of the distance from chance to the floor. "
+        f"{MISSING}: not stated, not measured, or not defined for so few seeds."
+    )
