@@ -71,11 +71,13 @@ def spec_of() -> Callable[..., Spec]:
 
 @pytest.fixture(scope="session")
 def data_of() -> Callable[..., Any]:
-    """A small data set; keywords replace the keys of its source."""
+    """A small data set; keywords replace the keys of its source, or those common to all sources."""
     from tokentrial.data.generate import generate
+    from tokentrial.data.spec import COMMON
 
     def make(seeds: int = 3, **changes: Any) -> Any:
-        return generate({**SOURCE, **changes}, seed=42, seeds=seeds)
+        kept = {key: value for key, value in SOURCE.items() if key in COMMON or "source" not in changes}
+        return generate({**kept, **changes}, seed=42, seeds=seeds)
 
     return make
 

@@ -14,7 +14,7 @@ SUB_STUDIES = {
     "baselines": "Baselines (001)",
     "signal": "Signal (001, 002)",
 }
-HEADS = {"mean-pool": "mean of the window", "window-mlp": "window in order", "token-mlp": "current token"}
+HEADS = {"mean-pool": "pooled window", "window-mlp": "ordered window", "token-mlp": "current token"}
 RATIO = re.compile(r"^(?:(?P<data>.+?)-)?ratio-(?P<ratio>\d+)(?:-(?P<head>.+))?$")
 
 

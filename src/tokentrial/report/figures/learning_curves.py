@@ -69,11 +69,11 @@ def _panel(
     confidence: float,
 ) -> None:
     axes.set_xlim(0, curves["step"].max() * 1.02)
+    _limits(axes, curves[curves["arm"].isin(arms)], levels)
     for arm in arms:
         of_arm = curves[curves["arm"] == arm]
         if len(of_arm):
             _curve(axes, arm, of_arm, ends.loc[ends["arm"] == arm, "value"], confidence)
-    _limits(axes, curves[curves["arm"].isin(arms)], levels)
     draw_levels(axes, levels)
     style.label_right(axes, levels)
 
@@ -88,11 +88,13 @@ def _curve(axes: Axes, arm: str, of_arm: pd.DataFrame, chosen: pd.Series, confid
         band = np.array([t_interval(row.dropna(), confidence) for _, row in by_step.iterrows()])
         axes.fill_between(steps, band[:, 0], band[:, 1], color=color, alpha=0.18, linewidth=0, zorder=order - 1)
     axes.plot(steps, mean, color=color, linewidth=0.9, zorder=order, gid=arm)
-    if len(chosen):
-        at = float(chosen.mean())
+    at = float(chosen.mean()) if len(chosen) else np.nan
+    y = float(np.interp(at, steps, mean))
+    bottom, top = axes.get_ylim()
+    if bottom <= y <= top:
         axes.plot(
             [at],
-            [np.interp(at, steps, mean)],
+            [y],
             color=color,
             marker=marker,
             markeredgecolor="white",

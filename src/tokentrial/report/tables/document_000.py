@@ -158,5 +158,3 @@ def _saved(learned: float | None, other: float | None) -> float | None:
 
 def _cells(found: Results, way: str, ratio: str) -> list[Cell]:
     return [cell for cell in found.of("markov", way) if cell.ratio == int(ratio)]
-
-

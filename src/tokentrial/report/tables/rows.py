@@ -226,7 +226,9 @@ def shown_row(row: Row, metric: str, extra: tuple[str, ...] = ()) -> dict[str, s
         "Ratio": number(row.get("ratio_of_means"), 3),
         "Fewer, %": number(row.get("savings"), 1),
     }
-    difference = with_interval(row.get("difference"), row.get("difference_low"), row.get("difference_high"), signed=True)
+    difference = with_interval(
+        row.get("difference"), row.get("difference_low"), row.get("difference_high"), signed=True
+    )
     made = {"Way": row["way"], "n": count(row.get("n")), **means, "Difference": difference}
     made |= {name: optional[name] for name in extra}
     made |= {"p": p_value(row.get("p_holm")), "Equiv.": yes_no(row.get("equivalent"))}

@@ -140,7 +140,8 @@ def _measured(found: Results, pairs: Pairs) -> dict[str, tuple[str, Tally]]:
     made = {}
     for outcome in OUTCOMES:
         tally: Tally = {
-            study: (sum(_is(row, outcome) for row in rows), len(rows)) if rows else None for study, rows in known.items()
+            study: (sum(_is(row, outcome) for row in rows), len(rows)) if rows else None
+            for study, rows in known.items()
         }
         made[outcome] = (n, _with_sum(tally))
     return made

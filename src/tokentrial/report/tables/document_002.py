@@ -1,0 +1,209 @@
+"""Document 002: the proof of concept, and whether the signal comes from relationships between tokens (also 001)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from tokentrial.report.catalogue import TABLES
+from tokentrial.report.formats import (
+    MISSING,
+    Section,
+    Table,
+    count,
+    number,
+    p_value,
+    printed,
+    with_deviation,
+    with_interval,
+    yes_no,
+)
+from tokentrial.report.published import PublishedTable
+from tokentrial.report.published import number as value_of
+from tokentrial.report.tables.rows import (
+    ACCURACY,
+    LOSS,
+    STUDY,
+    Cell,
+    Results,
+    Row,
+    arm_name,
+    first_seeds_row,
+    frame,
+    measured_row,
+    missing_interval,
+    notes_on_tests,
+)
+from tokentrial.studies.released import pure_python
+from tokentrial.studies.released.context_free import HIDDEN
+
+SCRIPT = f"{STUDY}/as-released/pure-python"
+ROLES = ("table", "built", "deployed")
+
+
+def proof_of_concept(found: Results, published: PublishedTable) -> Table:
+    """Raw: a row per way of running it. Shown: a column per way, a row per quantity."""
+    ((key, row),) = published.rows.items()
+    rows = [{"ratio": key, **each} for each in _rows(found, row, int(key))]
+    columns = {each["way"]: _column(each) for each in rows}
+    shown = pd.DataFrame(columns).rename_axis("Quantity").reset_index()
+    quotes = "; ".join(f"“{quote}”" for quote in published.quotes)
+    notes = (
+        f"Published ({published.where}): {quotes}; no loss is printed. As released: training loss of the pure-Python script, n runs, "
+        "the first with its own seed. As described and done right: held-out loss at the same ratio.",
+        "Token table: V·d against V·D, what the document counts. Built: every parameter, frozen ones and the task model's included. "
+        "Deployed: 32-bit numbers that must be stored to use the model; the autoencoder's codes are a V × d table too. "
+        "Learned / autoencoder: the script calls up to 1.1 a success. Losses in nats per token.",
+        notes_on_tests(found),
+    )
+    name = "doc002-proof-of-concept"
+    return Table(name, TABLES[name], frame(rows, ("ratio", "way", "n")), (Section("", shown),), notes)
+
+
+def _rows(found: Results, row: dict[str, str], ratio: int) -> Iterator[Row]:
+    pair = (value_of(row["learned"]), value_of(row["autoencoder"]))
+    shown = {"Token table: learned": row["learned"], "Token table: autoencoder": row["autoencoder"]}
+    shown |= {"Token table: fewer, %": printed(row["savings"])}
+    yield {"way": "Published", "n": None, **_sizes("table", *pair), "printed": shown}
+    sizes = _script_sizes()
+    own = first_seeds_row(found, "As released,\nown seed", SCRIPT, "traditional", LOSS, 1, ddof=1)
+    yield own | sizes
+    yield measured_row(found, "As released,\nall runs", SCRIPT, "traditional", LOSS) | sizes
+    for way, name, arm in (
+        ("as-described", "As described", "autoencoder_001"),
+        ("done-right", "Done right", "autoencoder"),
+    ):
+        for cell in found.of("compression", way):
+            if cell.ratio == ratio:
+                label = f"{name},\n{cell.data_name}"
+                yield measured_row(found, label, cell.condition, arm, LOSS) | _cell_sizes(found, cell, arm)
+
+
+def _column(row: Row) -> dict[str, str]:
+    """Every quantity of one way, as text."""
+
+    def mean(key: str) -> str:
+        if missing_interval(row, key):
+            return with_deviation(row.get(key), row.get(f"{key}_sd"))
+        return with_interval(row.get(key), row.get(f"{key}_low"), row.get(f"{key}_high"))
+
+    ratio = row.get("ratio_of_means")
+    made = {
+        "n": count(row.get("n")),
+        "Learned": mean("learned"),
+        "Autoencoder": mean("autoencoder"),
+        "Difference": with_interval(
+            row.get("difference"), row.get("difference_low"), row.get("difference_high"), signed=True
+        ),
+        "Learned / autoencoder": number(1 / ratio if ratio else None, 3),
+        "p (Holm)": p_value(row.get("p_holm")),
+        "Equivalent": yes_no(row.get("equivalent")),
+        **{bound.capitalize(): number(row.get(bound), 3) for bound in ("chance", "unigram", "floor")},
+    }
+    for role, title in zip(ROLES, ("Token table", "Built", "Deployed"), strict=True):
+        made[f"{title}: learned"] = count(row.get(f"{role}_learned"))
+        made[f"{title}: autoencoder"] = count(row.get(f"{role}_autoencoder"))
+        made[f"{title}: fewer, %"] = number(row.get(f"{role}_savings"), 1)
+    return made | row.get("printed", {})
+
+
+def _sizes(role: str, learned: float | None, other: float | None) -> Row:
+    saved = None if learned is None or not other else 100 * (1 - learned / other)
+    return {f"{role}_learned": learned, f"{role}_autoencoder": other, f"{role}_savings": saved}
+
+
+def _script_sizes() -> Row:
+    """Numbers in the script's models (protocol A1): no biases, one hidden layer."""
+    small, wide = pure_python.VOCABULARY * pure_python.WIDTH, pure_python.VOCABULARY * pure_python.FULL_WIDTH
+    head = pure_python.WIDTH * HIDDEN + HIDDEN * pure_python.VOCABULARY
+    maps = 2 * pure_python.FULL_WIDTH * pure_python.WIDTH
+    return {
+        **_sizes("table", small, wide),
+        **_sizes("built", small + head, wide + maps + head),
+        **_sizes("deployed", small + head, small + head),
+    }
+
+
+def _cell_sizes(found: Results, cell: Cell, arm: str) -> Row:
+    costs = [found.cost(cell.condition, name) for name in ("learned", arm)]
+    bits = [cost.get("bits_deployed") for cost in costs]
+    return {
+        **_sizes("table", *[cost.get("parameters_embedding") for cost in costs]),
+        **_sizes("built", *[cost.get("total") for cost in costs]),
+        **_sizes("deployed", *[None if value is None else value / 32 for value in bits]),
+    }
+
+
+def signal(found: Results, published: PublishedTable) -> Table:
+    """One section per kind of data, a row per arm; the first row has the bounds."""
+    rows: list[Row] = []
+    sections = []
+    for cell in found.of("signal", "done-right"):
+        made = [_signal_row(found, cell, arm) for arm in arms_of(found, cell.condition)]
+        rows += made
+        shown = [bounds_row(found, cell.condition), *[_shown_signal(row) for row in made]]
+        sections.append(Section(cell.data, pd.DataFrame(shown).fillna("")))
+    quotes = "; ".join(f"“{quote}”" for quote in published.quotes)
+    notes = (
+        f"Claimed by document {published.document}, {published.where}: {quotes}. No number is printed.",
+        "Ordered: text of a Markov chain. Shuffled: each sequence's tokens in random order, so that no token follows another by rule. "
+        "Relabelled: every token's name exchanged for another, the same relationships. Were identity the signal, relabelling would "
+        "hurt and shuffling would not.",
+        "Gap closed: how far the loss comes from the unigram entropy (0 %) to the floor (100 %). One-hot: the identity of the token "
+        "alone, the task model does the rest. First row: bounds as in the other tables.",
+        notes_on_tests(found),
+    )
+    return Table("signal", TABLES["signal"], _framed(rows), tuple(sections), notes, "Data")
+
+
+def _framed(rows: list[Row]) -> pd.DataFrame:
+    return frame(rows, ("data", "arm", "n")) if rows else pd.DataFrame(columns=["data", "arm", "n"])
+
+
+def _signal_row(found: Results, cell: Cell, arm: str) -> Row:
+    level, right = found.level(cell.condition, arm, LOSS), found.level(cell.condition, arm, ACCURACY)
+    contrast = found.contrast(cell.condition, arm, LOSS)
+    gap = None
+    if level.get("floor") is not None and level.get("unigram") is not None:
+        gap = 100 * (level["unigram"] - level["mean"]) / (level["unigram"] - level["floor"])
+    return {
+        "data": cell.data,
+        "arm": arm,
+        "n": level.get("n"),
+        **{f"loss_{key}": level.get(key) for key in ("mean", "low", "high", "floor", "unigram", "chance")},
+        **{f"accuracy_{key}": right.get(key) for key in ("mean", "low", "high", "floor", "unigram", "chance")},
+        "gap_closed": gap,
+        **{
+            key: contrast.get(key) for key in ("difference", "t_low", "t_high", "p_t", "p_holm", "equivalent", "margin")
+        },
+    }
+
+
+def _shown_signal(row: Row) -> dict[str, str]:
+    return {
+        "Arm": arm_name(row["arm"]),
+        "n": count(row["n"]),
+        "Loss": with_interval(row["loss_mean"], row["loss_low"], row["loss_high"]),
+        "Accuracy": with_interval(row["accuracy_mean"], row["accuracy_low"], row["accuracy_high"]),
+        "Gap closed, %": number(row["gap_closed"], 1),
+        "Learned minus arm": with_interval(row["difference"], row["t_low"], row["t_high"], signed=True),
+        "p": p_value(row["p_holm"]),
+        "Equiv.": yes_no(row["equivalent"]),
+    }
+
+
+def arms_of(found: Results, condition: str) -> list[str]:
+    """The condition's arms, the learned one first."""
+    arms = found.arms.loc[found.arms["condition"] == condition, "arm"]
+    return sorted(arms, key=lambda arm: arm != "learned")
+
+
+def bounds_row(found: Results, condition: str) -> dict[str, Any]:
+    """Chance, unigram (or best constant) and floor (or Bayes) of a condition as the first row of a listing."""
+
+    def text(metric: str, decimals: int) -> str:
+        level = found.level(condition, "learned", metric)
+        values = [level.get(bound) for bound in ("chance", "unigram", "floor")]
+        return " / ".join(MISSING if value is None else number(value, decimals) for value in values)
+
+    return {"Arm": "chance / unigram / floor", "n": "", "Loss": text(LOSS, 3), "Accuracy": text(ACCURACY, 3)}

@@ -1,0 +1,177 @@
+"""Every arm and every comparison done right, and what each arm costs."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from tokentrial.report.catalogue import STUDY_TITLES, TABLES
+from tokentrial.report.formats import GAP, Section, Table, count, number, p_value, with_interval, yes_no
+from tokentrial.report.tables.document_002 import arms_of, bounds_row
+from tokentrial.report.tables.rows import ACCURACY, LOSS, PARAMETERS, Cell, Results, Row, arm_name, notes_on_tests
+
+IDENTITY = ["study", "cell", "arm", "n"]
+
+
+def fair_cells(found: Results) -> Iterator[tuple[str, Cell]]:
+    """Sub-study and cell of every condition done right that has results."""
+    known = set(found.arms["condition"])
+    for study in found.studies():
+        for cell in found.of(study, "done-right"):
+            if cell.condition in known:
+                yield study, cell
+
+
+def cell_title(found: Results, study: str, cell: Cell) -> str:
+    """``Compression ratios (001): 8:1, Zipf chain, V = 100``."""
+    return f"{STUDY_TITLES.get(study, study)}: {cell_name(found, study, cell)}"
+
+
+def cell_name(found: Results, study: str, cell: Cell) -> str:
+    cells = found.of(study, "done-right")
+    several = {name: len({getattr(other, name) for other in cells}) > 1 for name in ("ratio", "head")}
+    same_source = len({(other.source, other.vocab_size) for other in cells}) < len({other.dataset for other in cells})
+    parts = [f"{cell.ratio}:1" if several["ratio"] else "", cell.data if same_source else "", cell.data_name]
+    parts.append(cell.head.replace("_", " ") if several["head"] else "")
+    return ", ".join(part for part in parts if part)
+
+
+def levels(found: Results) -> Table:
+    """Held-out loss and accuracy of every arm, each cell's bounds in its first row."""
+    rows, sections = [], []
+    for study, cell in fair_cells(found):
+        made = [_level_row(found, study, cell, arm) for arm in arms_of(found, cell.condition)]
+        rows += made
+        shown = [bounds_row(found, cell.condition), *[_shown_level(row) for row in made]]
+        sections.append(Section(cell_title(found, study, cell), pd.DataFrame(shown).fillna("")))
+    notes = (
+        f"Mean over n seeds with its {100 * found.confidence:g} % t interval; losses in nats per token, on test text. First row of a "
+        "cell: chance (ln V; 1/V), unigram (the best constant prediction) and floor (the source's entropy rate; the best possible "
+        "accuracy), for what the task model sees.",
+        "Flag, from the loss: leaked, significantly better than the true source on the same text; untrained, not significantly better "
+        "than chance; unigram, better than that, but not than the best constant prediction; ok otherwise.",
+    )
+    return Table("levels", TABLES["levels"], pd.DataFrame(rows), tuple(sections), notes, "Cell")
+
+
+def _level_row(found: Results, study: str, cell: Cell, arm: str) -> Row:
+    level, right = found.level(cell.condition, arm, LOSS), found.level(cell.condition, arm, ACCURACY)
+    kept = ("mean", "sd", "low", "high", "chance", "unigram", "floor", "flag")
+    return {
+        **_identity(study, cell, arm, level.get("n")),
+        **{f"loss_{key}": level.get(key) for key in kept},
+        **{f"accuracy_{key}": right.get(key) for key in kept},
+    }
+
+
+def _identity(study: str, cell: Cell, arm: str, n: int | None) -> Row:
+    return {"study": study, "cell": cell.condition.rsplit("/", 1)[-1], "arm": arm, "n": n}
+
+
+def _shown_level(row: Row) -> dict[str, str]:
+    return {
+        "Arm": arm_name(row["arm"]),
+        "n": count(row["n"]),
+        **{
+            name.capitalize(): _one_line(row[f"{name}_mean"], row[f"{name}_low"], row[f"{name}_high"])
+            for name in ("loss", "accuracy")
+        },
+        "Flag": row["loss_flag"] or "",
+    }
+
+
+def _one_line(value: float | None, low: float | None, high: float | None, signed: bool = False) -> str:
+    return with_interval(value, low, high, signed).replace("\n", GAP)
+
+
+def comparisons(found: Results) -> Table:
+    """Learned minus every other arm, on loss and on accuracy."""
+    rows, sections = [], []
+    for study, cell in fair_cells(found):
+        arms = [arm for arm in arms_of(found, cell.condition) if arm != "learned"]
+        made = [_comparison_row(found, study, cell, arm) for arm in arms]
+        if not made:
+            continue
+        rows += made
+        margins = [number(made[0][f"{name}_margin"], 4) for name in ("loss", "accuracy")]
+        title = f"{cell_title(found, study, cell)} (margins {margins[0]} nats, {margins[1]} of accuracy)"
+        sections.append(Section(title, pd.DataFrame([_shown_comparison(row) for row in made])))
+    notes = (
+        "Loss: below zero the learned encoding is better; accuracy: above zero. g: Hedges' g of the paired loss differences, in their "
+        "standard deviations. MDE: the loss difference that n seeds find with a power of 80 %, at the standard deviation observed.",
+        notes_on_tests(found),
+    )
+    return Table("comparisons", TABLES["comparisons"], pd.DataFrame(rows), tuple(sections), notes, "Cell")
+
+
+def _comparison_row(found: Results, study: str, cell: Cell, arm: str) -> Row:
+    kept = ("difference", "sd_difference", "t_low", "t_high", "hedges_g", "g_low", "g_high", "p_t", "p_holm", "p_tost")
+    kept += ("margin", "equivalent", "p_noninferior", "noninferior", "superiority", "minimal_detectable")
+    contrasts = {"loss": found.contrast(cell.condition, arm, LOSS)}
+    contrasts["accuracy"] = found.contrast(cell.condition, arm, ACCURACY)
+    return {
+        **_identity(study, cell, arm, contrasts["loss"].get("n")),
+        **{f"{name}_{key}": contrast.get(key) for name, contrast in contrasts.items() for key in kept},
+    }
+
+
+def _shown_comparison(row: Row) -> dict[str, str]:
+    def difference(name: str) -> str:
+        return _one_line(row[f"{name}_difference"], row[f"{name}_t_low"], row[f"{name}_t_high"], signed=True)
+
+    return {
+        "Other arm": arm_name(row["arm"]),
+        "n": count(row["n"]),
+        "Loss": difference("loss"),
+        "g": number(row["loss_hedges_g"], 1, signed=True),
+        "MDE": number(row["loss_minimal_detectable"], 3),
+        "p, loss": p_value(row["loss_p_holm"]),
+        "Eq., loss": yes_no(row["loss_equivalent"]),
+        "Accuracy": difference("accuracy"),
+        "p, acc.": p_value(row["accuracy_p_holm"]),
+        "Eq., acc.": yes_no(row["accuracy_equivalent"]),
+    }
+
+
+def costs(found: Results) -> Table:
+    """Counts by role; cells of a sub-study in which every arm counts the same share a section."""
+    rows: list[Row] = []
+    shared: dict[tuple[str, str], list[str]] = {}
+    shown: dict[tuple[str, str], pd.DataFrame] = {}
+    for study, cell in fair_cells(found):
+        made = [_cost_row(found, study, cell, arm) for arm in arms_of(found, cell.condition)]
+        rows += made
+        texts = pd.DataFrame([_shown_cost(row) for row in made])
+        key = (study, texts.to_csv(index=False))
+        shared.setdefault(key, []).append(cell_name(found, study, cell))
+        shown[key] = texts
+    sections = tuple(
+        Section(f"{STUDY_TITLES.get(key[0], key[0])}: {'; '.join(names)}", shown[key]) for key, names in shared.items()
+    )
+    notes = (
+        "Token table, encoder, decoder, head: every parameter that is built, frozen ones included. Trained: those that an optimiser "
+        "changes, in any stage. Deployed: bits that must be stored to use the trained model; an autoencoder's codes are a V × d table "
+        "then. The last column sets them against the uncompressed table's model.",
+    )
+    return Table("costs", TABLES["costs"], pd.DataFrame(rows), sections, notes, "Cell")
+
+
+def _cost_row(found: Results, study: str, cell: Cell, arm: str) -> Row:
+    cost = found.cost(cell.condition, arm)
+    full = found.cost(cell.condition, "full").get("bits_deployed")
+    bits = cost.get("bits_deployed")
+    return {
+        **{key: value for key, value in _identity(study, cell, arm, None).items() if key != "n"},
+        **{name: cost.get(name) for name in (*PARAMETERS, "total", "params_trained", "bits_deployed")},
+        "deployed_share_of_full": None if bits is None or not full else bits / full,
+    }
+
+
+def _shown_cost(row: Row) -> dict[str, str]:
+    share = row["deployed_share_of_full"]
+    names = ("Token table", "Encoder", "Decoder", "Head", "Built", "Trained", "Bits deployed")
+    keys = (*PARAMETERS, "total", "params_trained", "bits_deployed")
+    return {
+        "Arm": arm_name(row["arm"]),
+        **{name: count(row[key]) for name, key in zip(names, keys, strict=True)},
+        "% of full": number(None if share is None else 100 * share, 1),
+    }

@@ -1,0 +1,128 @@
+"""What n seeds can find, in standard deviations and in what this run measured; and the report's first table."""
+
+import pandas as pd
+
+from tokentrial.report.catalogue import STUDY_TITLES, TABLES
+from tokentrial.report.formats import MINUS, Section, Table, count, number
+from tokentrial.report.headline import headline
+from tokentrial.report.published import PublishedTable
+from tokentrial.report.tables.rows import ACCURACY, LOSS, Results, Row
+from tokentrial.statistics.power import power_curve
+from tokentrial.studies.released import academic_validation, corrected, focused_scaling
+
+USUAL = (3, 5, 10, 20, 30)
+DESIGNS = ("paired", "independent")
+EFFECTS = {"minimal_detectable": "MDE", "critical": "critical", "equivalence_margin": "margin"}
+SCRIPTS = {
+    "pure-python script": 1,
+    "focused-scaling script": focused_scaling.RUNS,
+    "corrected script": corrected.RUNS,
+    "academic-validation script": academic_validation.RUNS,
+}
+
+
+def power(found: Results, published: dict[str, PublishedTable]) -> Table:
+    """Standardised effects by n; then the differences that this run's comparisons could have found."""
+    curve = _curve(found, published)
+    measured = _measured(found)
+    level = f"{100 * (1 - found.confidence):g} %"
+    notes = (
+        f"Two-sided t tests at {level}. MDE: the true effect found with a power of 80 %. Critical: the smallest observed effect that is "
+        "significant. Margin: the smallest equivalence margin that two one-sided tests show with a power of 80 % if there is no "
+        "difference. Paired: in standard deviations of the differences; independent: of one arm.",
+        "Lower part: medians over the comparisons of the learned encoding with every other arm. MDE < margin: in how many of them the "
+        "seeds suffice to tell a difference of the size of the margin from none.",
+    )
+    data = pd.concat([curve.assign(panel="seeds"), measured.assign(panel="measured")], ignore_index=True)
+    data.insert(0, "panel", data.pop("panel"))
+    sections = (Section("Number of seeds", _shown_curve(curve)), Section("In this run", _shown_measured(measured)))
+    return Table("power", TABLES["power"], data, sections, notes, "Part")
+
+
+def _curve(found: Results, published: dict[str, PublishedTable]) -> pd.DataFrame:
+    """One row per n: who used it, and the effects of both designs."""
+    users: dict[int, list[str]] = {n: [] for n in USUAL}
+    for table in published.values():
+        if table.n is not None:
+            users.setdefault(table.n, []).append(f"document {table.document}")
+    for script, runs in SCRIPTS.items():
+        users.setdefault(runs, []).append(script)
+    ways = found.statistics["condition"].str.extract(r"/(as-released|as-described|done-right)(?:/|$)")[0]
+    for n, way in zip(found.statistics["n"], ways, strict=True):
+        users.setdefault(int(n), []).append(f"this run, {str(way).replace('-', ' ')}")
+    long = power_curve(sorted(users), alpha=1 - found.confidence)
+    wide = long.pivot(index="n", columns="design", values=list(EFFECTS))
+    wide.columns = [f"{effect}_{design}" for effect, design in wide.columns]
+    wide.insert(0, "used_by", ["; ".join(dict.fromkeys(users[int(n)])) for n in wide.index])
+    return wide.reset_index()
+
+
+def _shown_curve(curve: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for row in curve.to_dict("records"):
+        effects = {
+            f"{design.capitalize()}:\n{name}": number(row[f"{effect}_{design}"], 2)
+            for design in DESIGNS
+            for effect, name in EFFECTS.items()
+        }
+        rows.append({"Used by": row["used_by"] or "", "n": count(row["n"]), **effects})
+    return pd.DataFrame(rows)
+
+
+def _measured(found: Results) -> pd.DataFrame:
+    """One row per sub-study, way and metric."""
+    frame = found.statistics[found.statistics["metric"].isin([LOSS, ACCURACY])]
+    split = frame["condition"].str.split("/")
+    trained = ~frame["condition"].str.contains("/as-released/")
+    frame = frame.assign(study=split.str[1].where(trained, split.str[2]), way=split.str[2].where(trained, split.str[1]))
+    rows: list[Row] = []
+    for (way, study, metric), group in frame.groupby(["way", "study", "metric"], sort=False):
+        known = group["minimal_detectable"].notna()
+        rows.append(
+            {
+                "way": way,
+                "study": study,
+                "metric": metric,
+                "comparisons": len(group),
+                "n": int(group["n"].min()),
+                "sd_difference": group["sd_difference"].median(),
+                "minimal_detectable": group["minimal_detectable"].median(),
+                "margin": group["margin"].median(),
+                "detectable_below_margin": int((group["minimal_detectable"] < group["margin"])[known].sum()),
+            }
+        )
+    columns = ["way", "study", "metric", "comparisons", "n", "sd_difference", "minimal_detectable", "margin"]
+    return pd.DataFrame(rows, columns=[*columns, "detectable_below_margin"])
+
+
+def _shown_measured(measured: pd.DataFrame) -> pd.DataFrame:
+    rows = [
+        {
+            "Way": str(row["way"]).replace("-", " "),
+            "Sub-study or script": STUDY_TITLES.get(str(row["study"]), str(row["study"])),
+            "Metric": "loss" if row["metric"] == LOSS else "accuracy",
+            "Comparisons": count(row["comparisons"]),
+            "n": count(row["n"]),
+            "SD of difference": number(row["sd_difference"]),
+            "MDE": number(row["minimal_detectable"]),
+            "Margin": number(row["margin"]),
+            "MDE < margin": count(row["detectable_below_margin"]),
+        }
+        for row in measured.to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def first_page(found: Results) -> Table:
+    """report.headline as it is, with whole numbers plain and differences signed."""
+    data = headline(found.statistics, found.summary)
+    shown = data.copy().astype(object)
+    for name in data.columns:
+        if pd.api.types.is_float_dtype(data[name]):
+            shown[name] = [number(value, 3, signed=True) for value in data[name]]
+        else:
+            shown[name] = [str(value) for value in data[name]]
+    notes = (
+        f"Differences: learned minus autoencoder, held-out loss in nats per token; below zero ({MINUS}) the learned encoding is better.",
+    )
+    return Table("headline", TABLES["headline"], data, (Section("", shown),), notes)

@@ -1,0 +1,16 @@
+"""Write every table of the report in every format."""
+
+import json
+
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    from tokentrial.report.tables import write_tables
+
+    write_tables(
+        frames={name: snakemake.input[name] for name in ("runs", "arms", "summary", "statistics")},
+        published_file=snakemake.input.published,
+        cells=snakemake.params.cells,
+        settings=json.loads(snakemake.params.settings),
+        outputs=snakemake.output,
+    )
