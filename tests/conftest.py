@@ -1,6 +1,9 @@
 """What the tests share: one thread, the shipped config, small training problems."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,8 +61,16 @@ def shipped(root: Path) -> Spec:
 
 
 @pytest.fixture(scope="session")
+def arms(shipped: Spec) -> dict[str, Spec]:
+    """Every arm of the default config, with a short first stage."""
+    short = {"reconstruction_steps": 40}
+    chosen: dict[str, Spec] = shipped["learned_encoding"]["arms"]
+    return {name: arm | (short if arm["encoder"] == "autoencoder" else {}) for name, arm in chosen.items()}
+
+
+@pytest.fixture(scope="session")
 def spec_of() -> Callable[..., Spec]:
-    """A small condition, as studies.learned_encoding.conditions makes it; keywords replace its keys, nested ones too."""
+    """A small condition (see studies.learned_encoding.conditions); keywords replace its keys, nested ones too."""
     from tokentrial.config import merge
 
     def make(**changes: Any) -> Spec:
@@ -105,3 +116,43 @@ def job_of() -> Callable[..., Any]:
         return job
 
     return make
+
+
+RULES = """
+import json
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import OutputSettings, ResourceSettings
+
+with SnakemakeApi(OutputSettings()) as api:
+    workflow = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=Path("Snakefile"))._workflow
+    known = workflow.globals
+    found = {}
+    for rule in workflow.rules:
+        code = rule.input.get("code", [])
+        wildcards = {name for file in rule.output for name in file.get_wildcard_names()}
+        found[rule.name] = {
+            "script": rule.script,
+            "log": [str(file) for file in rule.log],
+            "message": rule.message,
+            "benchmark": rule.benchmark is not None,
+            "resources": sorted(rule.resources),
+            "outputs": [str(file) for file in rule.output],
+            "named": len(rule.output.keys()) > 0,
+            "wildcards": sorted(wildcards),
+            "code": None if callable(code) else [code] if isinstance(code, str) else list(code),
+        }
+    training = {name: known["training_code"](name) for name in known["CONDITIONS"]}
+    constraints = dict(workflow.wildcard_constraints)
+print(json.dumps({"rules": found, "training": training, "constraints": constraints}))
+"""
+
+
+@pytest.fixture(scope="session")
+def workflow(root: Path) -> dict[str, Any]:
+    """What Snakemake makes of the rules: ``rules`` by name, wildcard ``constraints``, each condition's code as ``training``."""
+    command = [sys.executable, "-c", RULES]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    made: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return made

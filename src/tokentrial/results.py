@@ -129,11 +129,11 @@ STATISTICS = pa.schema(
 
 
 def table(rows: pd.DataFrame, schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.Table:
-    """Rows as an Arrow table of exactly this schema (columns in its order), with string metadata attached."""
+    """Rows as an Arrow table of exactly this schema (columns in its order), with string metadata attached.
+
+    Raises KeyError for a missing column, ValueError for a missing value where the schema allows none.
+    """
     made = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
-    for field in schema:
-        if not field.nullable and made.column(field.name).null_count:
-            raise ValueError(f"column '{field.name}' has missing values; none are allowed")
     return made.replace_schema_metadata(dict(metadata or {}))
 
 
@@ -147,7 +147,7 @@ def write(path: str | Path, rows: pa.Table) -> None:
         raise InputError(f"{target}: cannot be written: {error.strerror}") from None
     try:
         with os.fdopen(handle, "wb") as file:
-            pq.write_table(rows, file, compression="zstd")
+            pq.write_table(rows, file, compression="zstd", write_page_checksum=True)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
@@ -162,15 +162,15 @@ def write(path: str | Path, rows: pa.Table) -> None:
 def read(path: str | Path, schema: pa.Schema) -> pa.Table:
     """Read a Parquet file and check it against its schema; raises InputError that names the file."""
     try:
-        found = pq.read_table(path)
+        found = pq.read_table(path, page_checksum_verification=True)
+        names = ", ".join(f"{field.name}: {field.type}" for field in found.schema)
     except FileNotFoundError:
         raise InputError(f"{path}: not found") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a readable Parquet file ({reason}); delete it and run again") from None
     if not found.schema.equals(schema, check_metadata=False):
         expected = ", ".join(f"{field.name}: {field.type}" for field in schema)
-        names = ", ".join(f"{field.name}: {field.type}" for field in found.schema)
         raise InputError(f"{path}: columns are ({names}), expected ({expected}); delete it and run again")
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Project
+from small_project import Project
 
 DONE = "results/runs/learned_encoding/signal/done-right/ordered.parquet"
 

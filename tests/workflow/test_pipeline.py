@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import Project
+from small_project import Project
 
 from tokentrial.report.catalogue import FIGURES, TABLES
 

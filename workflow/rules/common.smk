@@ -21,14 +21,8 @@ try:
 except InputError as error:
     sys.exit(f"error: {error}")
 
-WIKITEXT2_FOLDER = config["wikitext2"]["folder"] or os.environ.get(
-    "TOKENTRIAL_WIKITEXT2"
-)
 JOBS = [*SCRIPTS, *CONDITIONS]
-STUDIES = {
-    name: [job for job in JOBS if name in job.split("/")]
-    for name in learned_encoding.names(config)
-}
+STUDIES = {name: [job for job in JOBS if name in job.split("/")] for name in learned_encoding.names(config)}
 
 
 wildcard_constraints:
@@ -39,9 +33,7 @@ wildcard_constraints:
 
 onstart:
     if os.path.isdir("results") and not os.access("results", os.W_OK):
-        sys.exit(
-            "error: results: this folder cannot be written, expected a writable one"
-        )
+        sys.exit("error: results: this folder cannot be written, expected a writable one")
 
 
 def canonical(spec):
@@ -59,7 +51,5 @@ def training_code(condition):
     spec = CONDITIONS[condition]
     return modules(
         *learned_encoding.TRAINING_MODULES,
-        *sorted(
-            {f"encoders/{arm['encoder']}" for arm in learned_encoding.arms_needed(spec)}
-        ),
+        *sorted({f"encoders/{arm['encoder']}" for arm in learned_encoding.arms_needed(spec)}),
     )

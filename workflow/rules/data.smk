@@ -28,7 +28,7 @@ rule data:
 
 rule wikitext2:
     input:
-        code=modules("results", "data/wikitext2", "data/download"),
+        code=modules("results", "data/wikitext2", "data/download", "data/entropy"),
     output:
         train="results/data/wikitext2/train.parquet",
         validation="results/data/wikitext2/validation.parquet",
@@ -41,7 +41,7 @@ rule wikitext2:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        folder=lambda wildcards: WIKITEXT2_FOLDER,
+        folder=config["wikitext2"]["folder"],
         tokenizer=config["wikitext2"]["tokenizer"],
         vocab_size=config["wikitext2"]["vocab_size"],
     message:

@@ -19,17 +19,15 @@ rule report:
             *modules("config", "provenance", "results", "report/published"),
         ],
     output:
-        pdf=report(
-            "results/report.pdf", category="Report", caption="../report/report.rst"
-        ),
+        pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),
         source="results/report.typ",
         config="results/config.yaml",
     log:
         "logs/report.log",
+    localrule: True
     params:
         config=canonical(config),
     message:
         "Writing the report"
-    localrule: True
     script:
         "../scripts/report.py"

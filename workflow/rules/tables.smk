@@ -5,19 +5,34 @@
 
 from tokentrial.report import catalogue
 
-TABLES = [
-    f"results/tables/{name}.{suffix}"
-    for name in catalogue.TABLES
-    for suffix in ("csv", "md", "tex", "typ")
+TABLES = [f"results/tables/{name}.{suffix}" for name in catalogue.TABLES for suffix in ("csv", "md", "tex", "typ")]
+TABLE_MODULES = [
+    *["config", "results", "seeds"],
+    *[f"report/{name}" for name in ("catalogue", "formats", "headline", "published")],
+    *[f"report/tables/{name}" for name in ("__init__", "rows", "listings", "seeds")],
+    *[f"report/tables/document_{name}" for name in ("000", "001", "002")],
+    *["report/tables/significance"],
+    *[f"statistics/{name}" for name in ("comparison", "effect_size", "equivalence")],
+    *[f"statistics/{name}" for name in ("hypothesis_tests", "intervals", "power")],
+    *[f"statistics/{name}" for name in ("multiplicity", "samples", "superiority")],
+    *["statistics/tables"],
+    *[f"studies/released/{name}" for name in ("__init__", "cells", "context_free")],
+    *[f"studies/released/{name}" for name in ("academic_validation", "corrected")],
+    *[f"studies/released/{name}" for name in ("focused_scaling", "pure_python")],
+    *["studies/released/python_stream"],
 ]
 
 
-def as_cell(condition):
-    """What tells a condition apart in a table: ratio, task model and data."""
-    spec = CONDITIONS[condition]
-    source = DATASETS[spec["dataset"]]["source"]["source"]
-    kept = {name: spec[name] for name in ("way", "head", "dataset", "vocab_size")}
-    return kept | {"ratio": spec["full_width"] // spec["width"], "source": source}
+# What tells a condition apart in a table: ratio, task model and data.
+CELLS = [
+    [
+        name,
+        {key: spec[key] for key in ("way", "head", "dataset", "vocab_size")}
+        | {"ratio": spec["full_width"] // spec["width"]}
+        | {"source": DATASETS[spec["dataset"]]["source"]["source"]},
+    ]
+    for name, spec in CONDITIONS.items()
+]
 
 
 rule tables:
@@ -27,35 +42,7 @@ rule tables:
         summary="results/summary.parquet",
         statistics="results/statistics.parquet",
         published="config/published/learned_encoding.yaml",
-        code=modules(
-            *["report/formats", "report/published", "report/catalogue"],
-            *["report/headline", "config", "results"],
-            *[
-                f"report/tables/{name}"
-                for name in (
-                    "__init__",
-                    "rows",
-                    "document_000",
-                    "document_001",
-                    "document_002",
-                    "significance",
-                    "listings",
-                    "seeds",
-                )
-            ],
-            *["statistics/tables", "statistics/effect_size", "statistics/power"],
-            *["statistics/equivalence", "statistics/samples"],
-            *[
-                f"studies/released/{name}"
-                for name in (
-                    "academic_validation",
-                    "corrected",
-                    "focused_scaling",
-                    "pure_python",
-                    "context_free",
-                )
-            ],
-        ),
+        code=modules(*TABLE_MODULES),
     output:
         csv=[
             report(
@@ -72,7 +59,7 @@ rule tables:
         "logs/tables.log",
     localrule: True
     params:
-        cells=json.dumps({name: as_cell(name) for name in CONDITIONS}),
+        cells=canonical(CELLS),
         settings=canonical(config["statistics"]),
     message:
         "Writing the tables"

@@ -29,7 +29,7 @@ class Autoencoder(Encoder):
         activation: str = "none",
         table: str = "task",
         finetune: bool = False,
-        reconstruction_steps: int = 2000,
+        reconstruction_steps: int = 1000,
         reconstruction_rate: float = 0.01,
         kl_weight: float = 0.01,
     ) -> None:

@@ -101,16 +101,15 @@ def convergence_values(runs: pd.DataFrame, summary: pd.DataFrame) -> Values:
         late = curve["step"] > 0.75 * curve["step"].max()
         early_best = curve[~late].groupby("seed")["value"].min()
         gain = (early_best - curve[late].groupby("seed")["value"].min()).mean()
-        span = bounds.loc[str(condition), "chance"] - bounds.loc[str(condition), "floor"]
-        improving, counted = improving + int(gain > 0.01 * span), counted + 1
+        chance, floor = (float(bounds[name][str(condition)]) for name in ("chance", "floor"))
+        improving, counted = improving + int(gain > 0.01 * (chance - floor)), counted + 1
     return {"checks.improving": str(improving), "checks.gradient_arms": str(counted)}
 
 
 def markov_values(runs: pd.DataFrame, published: Sequence[float]) -> Values:
     """Accuracy levels of the released Markov data, and how many published accuracies lie above the best possible."""
-    mine = runs[
-        runs["condition"].str.startswith("learned_encoding/as-released/corrected/") & (runs["metric"] == "accuracy")
-    ]
+    script = runs["condition"].str.startswith("learned_encoding/as-released/corrected/")
+    mine = runs[script & (runs["metric"] == "accuracy")]
     levels = mine[mine["arm"].str.startswith("reference.")].groupby("arm")["value"]
     mean = levels.mean()
     return {

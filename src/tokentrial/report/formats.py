@@ -21,12 +21,25 @@ from tokentrial.errors import InputError
 MISSING = "–"
 MINUS = "−"
 GAP = "\u00a0"  # no line break here
-_LATEX = {
-    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": "$<$", ">": "$>$", "|": "$|$", "[": "{[}", "]": "{]}"},
-    **{MINUS: "$-$", MISSING: "--", GAP: "~", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "→": r"$\to$"},
-    **{"≤": r"$\leq$", "≥": r"$\geq$", "Δ": r"$\Delta$", "“": "``", "”": "''", "\n": r" \\ "},
+_LATEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    "[": "{[}",
+    "]": "{]}",
+    MINUS: "$-$",
+    MISSING: "--",
+    GAP: "~",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "→": r"$\to$",
+    "“": "``",
+    "”": "''",
+    "\n": r" \\ ",
 }
 
 
@@ -64,12 +77,14 @@ def missing(value: Any) -> bool:
 
 
 def number(value: float | None, decimals: int = 4, signed: bool = False) -> str:
-    """``0.0240``; with ``signed`` also ``+0.0240``. Never ``−0.0000``."""
+    """``0.0240``; with ``signed`` also ``+0.0240``; ``2e−5`` where four decimals would show nothing but zeros."""
     if missing(value) or value is None:
         return MISSING
-    text = f"{value:{'+' if signed else ''},.{decimals}f}"
+    sign = "+" if signed else ""
+    text = f"{value:{sign},.{decimals}f}"
     if not text.strip("+-0.,"):
-        text = text.lstrip("+-")
+        small = decimals >= 4 and value != 0
+        text = f"{value:{sign}.0e}".replace("e-0", "e-") if small else text.lstrip("+-")
     return text.replace("-", MINUS)
 
 
@@ -150,7 +165,8 @@ def _latex_section(section: Section) -> pd.DataFrame:
     shown.columns = [_latex_cell(str(name)) for name in section.shown.columns]
     if section.heading and len(shown):
         span = rf"\multicolumn{{{len(shown.columns)}}}{{l}}{{\textbf{{{latex(section.heading)}}}}}"
-        shown.iloc[0, 0] = rf"\addlinespace {span} \\ {shown.iloc[0, 0]}"
+        first = [str(cell) for cell in shown.iloc[:, 0]]
+        shown = shown.assign(**{str(shown.columns[0]): [rf"\addlinespace {span} \\ {first[0]}", *first[1:]]})
     return shown
 
 
@@ -164,15 +180,16 @@ def latex(text: str) -> str:
 
 
 def to_typst(table: Table) -> str:
-    """A ``#table`` per grid with a repeated header, and the notes below. Text is in string literals, so none is markup."""
-    parts = []
+    """A ``#table`` per grid with a repeated header, notes below. All text is in string literals, so none is markup."""
+    parts = ["#set par(justify: false)"]
     for grid in table.grids():
         columns = list(grid[0].shown.columns)
         small = len(columns) > 8
-        parts.append(f"#show table: set text(size: {'6.8pt' if small else '7.5pt'})")
+        parts.append(f"#show table: set text(size: {'7.2pt' if small else '7.5pt'})")
         parts.append("\n".join(_typst_grid(grid, columns, "2pt" if small else "3.5pt")))
-    notes = "".join(f"\n#par(justify: false, text(size: 7pt, {typst(note)}))" for note in table.notes)
-    return "\n".join(parts) + f"\n#align(left)[{notes}\n]\n"
+    notes = "".join(f"\n#par({typst(note)})" for note in table.notes)
+    style = "#set text(size: 7pt)\n#set par(leading: 0.45em, spacing: 0.6em)"
+    return "\n".join(parts) + f"\n#align(left)[\n{style}{notes}\n]\n"
 
 
 def _typst_grid(grid: list[Section], columns: list[str], inset: str) -> Iterator[str]:

@@ -24,7 +24,13 @@ COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "doc002-proof-of-concept": ("ratio", ("learned", "autoencoder", "savings"), ()),
     "signal": ("data", (), ()),
 }
-HEAD = {"document": str, "where": str, "n": (int, type(None)), "quotes": list, "rows": list}
+HEAD: dict[str, tuple[type, ...]] = {
+    "document": (str,),
+    "where": (str,),
+    "n": (int, type(None)),
+    "quotes": (list,),
+    "rows": (list,),
+}
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,9 @@ def load(path: str | Path) -> dict[str, PublishedTable]:
 def _table(content: Any, name: str, documents: Mapping[str, Any], where: str) -> PublishedTable:
     head = _mapping(content, where)
     _same_keys(head, HEAD, where)
-    for key, kind in HEAD.items():
-        if not isinstance(head[key], kind):
-            expected = "a number of runs or null" if key == "n" else f"a {kind.__name__}"  # type: ignore[attr-defined]
+    for key, kinds in HEAD.items():
+        if not isinstance(head[key], kinds):
+            expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
             raise InputError(f"{where}.{key}: found {head[key]!r}, expected {expected}")
     if head["document"] not in documents:
         raise InputError(f"{where}.document: found {head['document']!r}, expected one of {', '.join(documents)}")

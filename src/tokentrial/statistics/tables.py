@@ -1,5 +1,6 @@
 """From all runs to two tables: the level of every arm with what bounds it, and every comparison of two arms."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -31,8 +32,9 @@ def final_values(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def levels(group: pd.DataFrame) -> dict[str, pd.Series]:
-    """arm -> values by seed, of one condition and metric."""
-    return {str(arm): rows.set_index("seed")["value"].sort_index() for arm, rows in group.groupby("arm", sort=False)}
+    """arm -> values by seed, of one condition and metric; a seed that diverged has none."""
+    finite = group[np.isfinite(group["value"])]
+    return {str(arm): rows.set_index("seed")["value"].sort_index() for arm, rows in finite.groupby("arm", sort=False)}
 
 
 def summarise(runs: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -130,18 +132,18 @@ def compare_arms(runs: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> 
             )
             identity = {"comparison": name, "study": study, "condition": condition, "metric": metric}
             rows.append({**identity, "arm_a": SUBJECT, "arm_b": other, **asdict(found)})
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=[name for name in results.STATISTICS.names if name != "p_holm"])
     frame["family"] = frame["condition"].str.rsplit("/", n=1).str[0]
     corrected = holm_within(frame, ["family", "metric", "arm_b"])
     return corrected.reindex(columns=results.STATISTICS.names)
 
 
 def span(arms: Mapping[str, pd.Series]) -> float:
-    """Distance from chance to the best that is possible; for the formula without data, the learned arm's mean."""
+    """Distance from chance to the best that is possible; without one (a formula, uniform noise), the learned mean."""
     chance, floor = arms.get(f"{REFERENCE}chance"), arms.get(f"{REFERENCE}floor")
     if floor is None:
         floor = arms.get(f"{REFERENCE}oracle")
-    if chance is None or floor is None:
+    if chance is None or floor is None or math.isclose(chance.mean(), floor.mean(), rel_tol=1e-9):
         return float(abs(arms[SUBJECT].mean()))
     return float(abs(chance.mean() - floor.mean()))
 

@@ -20,11 +20,13 @@ Spec = dict[str, Any]
 TRAINING_MODULES = (
     *("results", "seeds", "data/generate", "encoders/base", "models/heads"),
     *("training/adam", "training/loop", "training/condition", "training/noise_walk", "training/reference"),
+    "training/job",
 )
 RELEASED_MODULES = (
     *(f"studies/released/{name}" for name in ("__init__", "replicates", "python_stream", "context_free", "cells")),
     *(f"studies/released/{name}" for name in ("pure_python", "focused_scaling", "corrected", "academic_validation")),
-    *("results", "training/reference"),
+    *("studies/released/job", "results", "seeds", "training/reference"),
+    *(f"data/{name}" for name in ("generate", "spec", "entropy", "markov", "patterns", "zipf")),  # levels of its data
 )
 
 
@@ -37,7 +39,8 @@ def arms_needed(spec: Spec) -> list[Spec]:
     """The arms of a condition and those that they train on the way: a task-trained table is the full arm's."""
     arms = list(spec["arms"].values())
     compress = [arm for arm in arms if arm["encoder"] in ("pca", "autoencoder")]
-    return [*arms, *([{"encoder": "full"}] if compress else []), *([{"encoder": "tables"}] if compress else [])]
+    trained = [arm for arm in compress if arm.get("table", "task") == "task"]
+    return [*arms, *([{"encoder": "full"}] if trained else []), *([{"encoder": "tables"}] if compress else [])]
 
 
 def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:

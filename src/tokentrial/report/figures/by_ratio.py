@@ -1,7 +1,7 @@
 """Loss and accuracy of every arm against the compression ratio, one panel per data set and task model."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,13 +16,13 @@ from tokentrial.report.figures.levels import (
     dodge,
     draw_arm,
     draw_levels,
-    legend_lines,
     log2_axis,
     reference_levels,
     scale,
 )
 
-SPREAD = 0.56  # octaves over which the arms of one ratio are laid side by side
+TOP = 0.85  # cm
+SPREAD = 0.6  # octaves over which the arms of one ratio are laid side by side
 ACCURACY_WORDS = {"chance": "chance", "unigram": "constant", "floor": "optimum"}
 
 
@@ -59,24 +59,29 @@ def _figure(
     rows = cells(summary[summary["metric"] == metric]).dropna(subset="ratio")
     rows = require(rows, name, "condition run right with a compression ratio")
     panels = list(rows.groupby(["sub_study", "data", "head"], sort=False))
-    lines = -(-len(panels) // 2)
     arms = arms_of(rows)
-    extra = [Line2D([], [], **HOLLOW, label="published")] if published else []
-    boxes = style.grid(len(panels), 2, height=5.0, top=0.6, gap=(2.6, 1.5), sides=(1.25, 1.35))
-    bottom = 0.6 + lines * 6.5 - 0.25
-    figure, axes = style.canvas(bottom + legend_lines(len(arms) + len(extra)), boxes)
+    handles = arm_handles(arms) + ([Line2D([], [], **HOLLOW, label="published")] if published else [])
+    boxes = style.grid(len(panels), 2, height=5.0, top=TOP, gap=(2.6, 1.7), sides=(1.25, 1.35))
+    bottom = boxes[-1].top + boxes[-1].height + 1.1
+    figure, axes = style.canvas(bottom + style.legend_height(handles), boxes)
     for panel, (key, group) in zip(axes, panels, strict=True):
         points = [point for point in published if point.sub_study == key[0]]
         _panel(panel, group, dodge(arms, SPREAD), points, words)
-        panel.set_title(_title(group))
+        panel.set_title(_title(group), pad=11)
         panel.set_ylabel(y_label)
     for panel in axes[-2:]:
         panel.set_xlabel("compression ratio")
-    style.legend(figure, [*arm_handles(arms), *extra], top=bottom)
+    style.legend(figure, handles, top=bottom)
     return figure
 
 
-HOLLOW = {"color": style.GREY, "marker": "o", "markerfacecolor": "none", "markersize": 6, "linestyle": "none"}
+HOLLOW: dict[str, Any] = {
+    "color": style.GREY,
+    "marker": "o",
+    "markerfacecolor": "none",
+    "markersize": 6,
+    "linestyle": "none",
+}
 
 
 def _title(group: pd.DataFrame) -> str:
@@ -100,7 +105,7 @@ def _panel(
             draw_arm(axes, arm, list(rows["ratio"] * 2**shift), rows)
     for point in published:
         x = point.ratio * 2 ** shifts.get(point.arm, 0.0)
-        color, marker = style.look(point.arm)[1:]
+        _, color, marker, _ = style.look(point.arm)
         options = HOLLOW | {"color": color, "marker": marker}
         axes.plot([x], [point.value], **options, zorder=5, gid="published")
     style.label_right(axes, {words.get(name, name): y for name, y in levels.items()})

@@ -15,7 +15,6 @@ from tokentrial.report.figures.levels import (
     dodge,
     draw_arm,
     draw_levels,
-    legend_lines,
     log2_axis,
     reference_levels,
     scale,
@@ -39,17 +38,18 @@ def loss_by_vocabulary(summary: pd.DataFrame) -> Figure:
     rows = require(chosen, NAME, "condition of vocabulary or complexity run right")
     present = [name for name in WIDTHS if name in set(rows["sub_study"])]
     arms = arms_of(rows)
+    handles = arm_handles(arms)
     boxes, left = [], 1.2
     for name in present:
         boxes.append(style.Box(left, TOP, WIDTHS[name], HEIGHT))
         left += WIDTHS[name] + 2.3
     bottom = TOP + HEIGHT + 1.2
-    figure, axes = style.canvas(bottom + legend_lines(len(arms)), boxes)
+    figure, axes = style.canvas(bottom + style.legend_height(handles), boxes)
     for panel, name in zip(axes, present, strict=True):
         _panel(panel, rows[rows["sub_study"] == name], arms, against_size=name == "vocabulary")
         panel.set_title(sub_study_title(name))
         panel.set_ylabel("held-out loss (nats)")
-    style.legend(figure, arm_handles(arms), top=bottom)
+    style.legend(figure, handles, top=bottom)
     return figure
 
 

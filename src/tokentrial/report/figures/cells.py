@@ -26,7 +26,7 @@ def cells(rows: pd.DataFrame, way: str = "done-right") -> pd.DataFrame:
     parts = rows["condition"].str.split("/", expand=True).reindex(columns=range(4))
     chosen = parts[2] == way
     found = rows[chosen].assign(sub_study=parts.loc[chosen, 1], cell=parts.loc[chosen, 3])
-    named = found["cell"].str.extract(RATIO)
+    named = found["cell"].astype(str).str.extract(RATIO)
     return found.assign(
         data=named["data"].fillna("").where(named["ratio"].notna(), found["cell"]),
         ratio=pd.to_numeric(named["ratio"]),

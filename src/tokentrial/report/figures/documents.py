@@ -1,4 +1,4 @@
-"""What the documents print, as points for figures; from ``config/published`` (see :mod:`tokentrial.report.published`)."""
+"""What the documents print, as points for figures; from ``config/published``, read by report.published."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,15 +14,16 @@ from tokentrial.report.figures.cells import cells, in_words, require, sub_study_
 NAME = "forest"
 MAIN, OTHERS = "autoencoder", ("pca", "random_frozen")
 ROW, HEAD, FOOT = 0.42, 0.6, 1.75  # cm
-LEFT, RIGHT = 4.0, 5.0  # cm: room for the cells' names and for the numbers
-TITLE, CELL = -0.55, -0.52  # where text starts, in widths of the panel
+LEFT, RIGHT = 3.8, 5.2  # cm: room for the cells' names and for the numbers
+TITLE, CELL = -0.535, -0.51  # where text starts, in widths of the panel
 N, DIFFERENCE, INTERVAL = 1.07, 1.28, 1.31  # right edge, right edge, left edge of the columns of numbers
+SUPERSCRIPT = str.maketrans("+−0123456789", "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 OFFSETS = {"pca": -0.27, "random_frozen": 0.27}  # rows
 
 
 @style.applied()
 def forest(statistics: pd.DataFrame, metric: str = "cross_entropy") -> Figure:
-    """Paired differences with intervals; statistics: results.STATISTICS. Raises InputError without such a comparison."""
+    """Paired differences with intervals; statistics: results.STATISTICS. Raises InputError where there is none."""
     rows = cells(statistics[(statistics["metric"] == metric) & (statistics["arm_a"] == "learned")])
     main = require(rows[rows["arm_b"] == MAIN], NAME, "comparison of learned with autoencoder run right")
     lines = list(_lines(main))
@@ -44,7 +46,7 @@ def forest(statistics: pd.DataFrame, metric: str = "cross_entropy") -> Figure:
         style.handle(arm, alpha=1 if arm == MAIN else 0.55, label=f"learned − {style.look(arm).name}")
         for arm in (MAIN, *present)
     ]
-    style.legend(figure, handles, top=height - 0.5)
+    style.legend(figure, handles, top=height - 0.5, columns=3)
     return figure
 
 
@@ -59,9 +61,9 @@ def _lines(main: pd.DataFrame) -> Iterator[str | pd.Series]:
 def _row(axes: Axes, y: float, found: pd.DataFrame, arm: str) -> None:
     """One difference: a thin line for its interval, a thick one for that of the equivalence test."""
     for _, row in found.iterrows():
-        _, color, marker = style.look(arm)
+        _, color, marker, _ = style.look(arm)
         main, unit = arm == MAIN, row["margin"]
-        look = {"color": color, "alpha": 1.0 if main else 0.55, "solid_capstyle": "butt"}
+        look: dict[str, Any] = {"color": color, "alpha": 1.0 if main else 0.55, "solid_capstyle": "butt"}
         for low, high, width in (("t_low", "t_high", 0.9), ("equivalent_low", "equivalent_high", 2.4)):
             if pd.notna(row[low]) and (main or low == "t_low"):
                 axes.plot([row[low] / unit, row[high] / unit], [y, y], linewidth=width, zorder=2 + main, **look)
@@ -82,26 +84,28 @@ def _row(axes: Axes, y: float, found: pd.DataFrame, arm: str) -> None:
 
 def _numbers(axes: Axes, y: float, row: pd.Series) -> None:
     """The cell's name at left; n, the difference and its interval in the metric's own unit at right."""
-    side = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    side: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
     axes.text(CELL, y, in_words(row["cell"]), **side, fontsize=7)
     small = side | {"fontsize": style.SMALL}
     low, high = row["t_low"], row["t_high"]
     digits = decimals(high - low)
     axes.text(N, y, f"{row['n']:.0f}", ha="right", **small)
-    axes.text(DIFFERENCE, y, _signed(row["difference"], digits), ha="right", **small)
+    axes.text(DIFFERENCE, y, signed(row["difference"], digits), ha="right", **small)
     if pd.notna(low):
-        axes.text(INTERVAL, y, f"[{_signed(low, digits)}, {_signed(high, digits)}]", **small)
+        axes.text(INTERVAL, y, f"[{signed(low, digits)}, {signed(high, digits)}]", **small)
 
 
 def decimals(width: float) -> int:
-    """Decimals that show an interval of this width with two digits, between 2 and 5; 4 where there is none."""
-    if not width > 0:
-        return 4
-    return min(max(1 - math.floor(math.log10(width / 2)), 2), 5)
+    """Decimals that show half an interval of this width with two digits, at least 2; 4 where there is none."""
+    return max(1 - math.floor(math.log10(width / 2)), 2) if width > 0 else 4
 
 
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
+def signed(value: float, digits: int) -> str:
+    """With a sign and so many decimals; in powers of ten where more than 5 would be needed."""
+    if digits <= 5 or value == 0:
+        return f"{value:+.{min(digits, 5)}f}".replace("-", "−")
+    mantissa, exponent = f"{value:+.1e}".replace("-", "−").split("e")
+    return f"{mantissa}·10{exponent.lstrip('0').replace('−0', '−').translate(SUPERSCRIPT)}"
 
 
 def _frame(axes: Axes) -> None:
@@ -114,10 +118,10 @@ def _frame(axes: Axes) -> None:
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("difference in held-out loss, in equivalence margins")
-    top = {"transform": axes.get_xaxis_transform(), "fontsize": 7, "va": "bottom"}
+    top: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "fontsize": 7, "va": "bottom"}
     axes.text(0, 1.005, "equivalent", ha="center", color=style.GREY, **top)
     axes.text(-reach, 1.005, "← learned better", ha="left", **top)
     axes.text(reach, 1.005, "autoencoder better →", ha="right", **top)
-    corner = {"transform": axes.transAxes, "fontsize": 7, "va": "bottom"}
+    corner: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 7, "va": "bottom"}
     axes.text(N, 1.005, "n", ha="right", **corner)
     axes.text(N + 0.07, 1.005, "difference and interval (nats)", ha="left", **corner)

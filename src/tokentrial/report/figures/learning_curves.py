@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tokentrial.report.figures import style
 from tokentrial.report.figures.cells import cells, in_words, require, sub_study_title
-from tokentrial.report.figures.levels import arm_handles, arms_of, draw_levels, legend_lines
+from tokentrial.report.figures.levels import arm_handles, arms_of, draw_levels, reference_levels
 from tokentrial.statistics.intervals import t_interval
 
 NAME = "learning-curves"
@@ -35,19 +35,20 @@ def learning_curves(runs: pd.DataFrame, summary: pd.DataFrame, confidence: float
     ends = validation[validation["metric"] == "chosen_step"]
     names = choose(curves)
     arms = arms_of(curves[curves["condition"].isin(names)])
-    levels = summary[summary["metric"] == "cross_entropy"].groupby("condition")[list(style.LEVELS)].mean()
+    handles = arm_handles(arms)
+    levels = summary[summary["metric"] == "cross_entropy"]
     boxes = style.grid(len(names), 2, height=4.3, top=0.6, gap=(2.6, 1.5), sides=(1.25, 1.35))
     bottom = boxes[-1].top + boxes[-1].height + 1.2
-    figure, axes = style.canvas(bottom + legend_lines(len(arms)), boxes)
+    figure, axes = style.canvas(bottom + style.legend_height(handles), boxes)
     for k, (panel, name) in enumerate(zip(axes, names, strict=True)):
-        own = levels.loc[name].dropna().to_dict() if name in levels.index else {}
+        own = reference_levels(levels[levels["condition"] == name])
         of_cell = curves[curves["condition"] == name]
         _panel(panel, of_cell, ends[ends["condition"] == name], own, arms, confidence)
         first = of_cell.iloc[0]
         panel.set_title(f"{sub_study_title(first['sub_study'])}, {in_words(first['cell'])}")
         panel.set_ylabel("validation loss (nats)")
         panel.set_xlabel("optimiser step" if k >= len(names) - 2 else "")
-    style.legend(figure, arm_handles(arms), top=bottom)
+    style.legend(figure, handles, top=bottom)
     return figure
 
 
@@ -82,7 +83,7 @@ def _curve(axes: Axes, arm: str, of_arm: pd.DataFrame, chosen: pd.Series, confid
     """One arm: mean, band of its interval, and its marker at the mean step that was chosen for the test."""
     by_step = of_arm.pivot_table(index="step", columns="seed", values="value")
     steps, mean = by_step.index.to_numpy(dtype=float), by_step.mean(axis=1).to_numpy()
-    _, color, marker = style.look(arm)
+    _, color, marker, size = style.look(arm)
     order = 4 if arm == "learned" else 3
     if by_step.shape[1] > 1:
         band = np.array([t_interval(row.dropna(), confidence) for _, row in by_step.iterrows()])
@@ -97,6 +98,7 @@ def _curve(axes: Axes, arm: str, of_arm: pd.DataFrame, chosen: pd.Series, confid
             [y],
             color=color,
             marker=marker,
+            markersize=size,
             markeredgecolor="white",
             markeredgewidth=0.3,
             zorder=order + 2,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.transforms import offset_copy
 
 from tokentrial.report.figures import style
 from tokentrial.statistics.samples import FloatArray
@@ -55,8 +56,8 @@ def scale(axes: Axes, rows: pd.DataFrame, levels: Iterable[float], *, headroom: 
 
 
 def draw_arm(axes: Axes, arm: str, x: Sequence[float] | FloatArray, rows: pd.DataFrame, *, joined: bool = True) -> None:
-    """Means with intervals at ``x``; a mean beyond the panel is an open marker at its edge, with an arrow."""
-    _, color, marker = style.look(arm)
+    """Means with intervals at ``x``; a mean beyond the panel is an open marker outside it, with an arrow."""
+    _, color, marker, size = style.look(arm)
     mean = rows["mean"].to_numpy(dtype=float)
     bars = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - mean))
     bottom, top = axes.get_ylim()
@@ -68,6 +69,7 @@ def draw_arm(axes: Axes, arm: str, x: Sequence[float] | FloatArray, rows: pd.Dat
         yerr=bars[:, inside],
         color=color,
         marker=marker,
+        markersize=size,
         linestyle="-" if joined else "none",
         linewidth=0.6,
         elinewidth=0.9,
@@ -76,25 +78,23 @@ def draw_arm(axes: Axes, arm: str, x: Sequence[float] | FloatArray, rows: pd.Dat
         label=arm,
         zorder=4 if arm == "learned" else 3,
     )
-    for edge, beyond in (("up", mean > top), ("down", mean < bottom)):
-        _off_scale(axes, color, marker, place[beyond], edge)
+    for beyond, edge, step in ((mean > top, 1.0, 1), (mean < bottom, 0.0, -1)):
+        for at in place[beyond]:
+            _off_scale(axes, arm, at, edge, step)
 
 
-def _off_scale(axes: Axes, color: str, marker: str, x: FloatArray, edge: str) -> None:
-    y = {"up": 0.955, "down": 0.045}[edge]
-    tip = {"up": 0.05, "down": -0.05}[edge]
-    for place in x:
-        axes.plot(
-            [place], [y], marker=marker, color=color, markerfacecolor="none", transform=axes.get_xaxis_transform()
-        )
-        axes.annotate(
-            "",
-            xy=(place, y + 1.4 * tip),
-            xytext=(place, y + 0.4 * tip),
-            xycoords=axes.get_xaxis_transform(),
-            arrowprops={"arrowstyle": "-|>,head_width=0.12,head_length=0.2", "color": color, "linewidth": 0.5},
-            annotation_clip=False,
-        )
+def _off_scale(axes: Axes, arm: str, x: float, edge: float, step: int) -> None:
+    """An open marker just outside the panel, with an arrow beside it that points away from the panel."""
+    _, color, marker, size = style.look(arm)
+    where = offset_copy(axes.get_xaxis_transform(), axes.get_figure(root=True), y=4 * step, units="points")
+    axes.plot(
+        [x], [edge], marker=marker, markersize=size, color=color, markerfacecolor="none", markeredgewidth=0.7,
+        transform=where, clip_on=False, gid=f"beyond:{arm}",
+    )  # fmt: skip
+    axes.annotate(
+        "↑" if step > 0 else "↓", (x, edge), (3, 0), xycoords=where, textcoords="offset points", color=color,
+        fontsize=style.SMALL, va="center_baseline", annotation_clip=False,
+    )  # fmt: skip
 
 
 def arm_handles(arms: Iterable[str]) -> list[Line2D]:
@@ -108,8 +108,3 @@ def log2_axis(axes: Axes, ticks: Sequence[float], labels: Sequence[str], room: f
     axes.set_xticks(list(ticks), labels=list(labels))
     axes.set_xticks([], minor=True)
     axes.set_xlim(min(ticks) * 2**-room, max(ticks) * 2**room)
-
-
-def legend_lines(entries: int, columns: int = 3) -> float:
-    """Height in cm of a legend with so many entries."""
-    return 0.42 * -(-entries // columns) + 0.05

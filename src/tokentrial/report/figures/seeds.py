@@ -15,9 +15,9 @@ from tokentrial.report.figures.documents import Point
 
 NAME = "seeds"
 ARMS = ("learned", "autoencoder", "traditional")
-LEFT, RIGHT, BETWEEN, NARROW = 1.35, 0.2, 1.6, 3.2  # cm; the short scripts share a row
-HEIGHT, FAIR_HEIGHT = 2.8, 3.8  # cm
-ABOVE, SHORT, UPRIGHT, LONG = 0.95, 0.55, 1.5, 2.55  # cm: title and groups; level, upright and long cell names
+LEFT, RIGHT, BETWEEN, NARROW = 1.35, 0.5, 1.6, 3.2  # cm; the short scripts share a row
+HEIGHT, FAIR_HEIGHT = 2.35, 3.3  # cm
+ABOVE, SHORT, UPRIGHT, LONG = 0.92, 0.5, 1.6, 2.75  # cm: title and groups; level, upright and long cell names
 # What the prefix of a released cell's name says that it varies.
 VARIED = {
     "ratio": "compression ratio",
@@ -75,7 +75,7 @@ def seeds(final: pd.DataFrame, published: Iterable[Point] = ()) -> Figure:
 
 def _layout(scripts: Sequence[str], fair: bool) -> tuple[list[style.Box], float]:
     """Boxes of the scripts and of the fair arms, and the height of all; the two short scripts share a row."""
-    boxes, top = [], ABOVE
+    boxes, top = [], 0.6
     full = style.WIDTH - LEFT - RIGHT
     together = {"corrected", "pure-python"} <= set(scripts)
     for name in scripts:
@@ -83,7 +83,9 @@ def _layout(scripts: Sequence[str], fair: bool) -> tuple[list[style.Box], float]
             boxes.append(style.Box(LEFT, top, full - BETWEEN - NARROW, HEIGHT))
             continue
         beside = together and name == "pure-python"
-        boxes.append(style.Box(style.WIDTH - RIGHT - NARROW if beside else LEFT, top, NARROW if beside else full, HEIGHT))
+        boxes.append(
+            style.Box(style.WIDTH - RIGHT - NARROW if beside else LEFT, top, NARROW if beside else full, HEIGHT)
+        )
         top += HEIGHT + (SHORT if name in ("corrected", "pure-python") else UPRIGHT) + ABOVE
     if fair:
         boxes.append(style.Box(LEFT, top, full, FAIR_HEIGHT))
@@ -140,7 +142,7 @@ def _script_panel(axes: Axes, rows: pd.DataFrame, script: Script, published: Seq
 
 def _column(axes: Axes, arm: str, x: float, values: np.ndarray) -> None:
     """Dots of one arm in one cell, spread sideways a little in the order of the seeds."""
-    _, color, marker = style.look(arm)
+    _, color, marker, _ = style.look(arm)
     jitter = np.linspace(-0.1, 0.1, len(values)) if len(values) > 1 else np.zeros(len(values))
     axes.plot(
         x + jitter, values, linestyle="none", color=color, marker=marker, markersize=2.6, alpha=0.75,
@@ -149,7 +151,7 @@ def _column(axes: Axes, arm: str, x: float, values: np.ndarray) -> None:
 
 
 def _hollow(axes: Axes, arm: str, x: float, y: float) -> None:
-    _, color, marker = style.look(arm)
+    _, color, marker, _ = style.look(arm)
     axes.plot(
         [x], [y], linestyle="none", marker=marker, markersize=5.5, markerfacecolor="none", color=color,
         markeredgewidth=0.9, zorder=4, gid="published",
@@ -165,7 +167,7 @@ def _fair_panel(axes: Axes, pairs: pd.DataFrame) -> None:
         for pair in ends:
             axes.plot([x - 0.22, x + 0.22], pair, color=style.GREY, linewidth=0.4, alpha=0.7, zorder=2)
         for k, arm in enumerate(("learned", "autoencoder")):
-            _, color, marker = style.look(arm)
+            _, color, marker, _ = style.look(arm)
             axes.plot(
                 np.full(len(ends), x + (-0.22, 0.22)[k]), ends[:, k], linestyle="none", color=color, marker=marker,
                 markersize=2.6, markeredgewidth=0, alpha=0.85, zorder=3, gid=f"{name}:{arm}",
@@ -174,7 +176,11 @@ def _fair_panel(axes: Axes, pairs: pd.DataFrame) -> None:
     axes.axhline(0, color=style.INK, linewidth=0.8, zorder=1)
     axes.set_ylim(-0.05, max(1.05, 1.03 * pairs["share"].max()))
     first = pairs.drop_duplicates("condition")
-    _cell_axis(axes, [in_words(cell) for cell in first["cell"]], [sub_study_title(name) for name in first["sub_study"]])
+    _cell_axis(
+        axes,
+        [in_words(cell) for cell in first["cell"]],
+        [sub_study_title(name).partition(" (")[0] for name in first["sub_study"]],
+    )
     axes.set_title("Done right: learned and autoencoder on the same seeds", pad=14)
     axes.set_ylabel("loss (floor 0, chance 1)")
 
@@ -185,7 +191,9 @@ def _groups(axes: Axes, names: Sequence[str]) -> None:
     for k in starts if len(starts) > 1 else []:
         if k:
             axes.axvline(k - 0.5, color=style.PALE, linewidth=0.6, zorder=0)
-        axes.text(k - 0.45, 1.02, names[k], fontsize=style.SMALL, color=style.GREY, transform=axes.get_xaxis_transform())
+        axes.text(
+            k - 0.45, 1.02, names[k], fontsize=style.SMALL, color=style.GREY, transform=axes.get_xaxis_transform()
+        )
 
 
 def _cell_axis(axes: Axes, names: Sequence[str], groups: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
@@ -24,7 +24,7 @@ INCH = 2.54
 SMALL = 6.5  # points; nothing is set smaller
 INK, GREY, PALE = "#222222", "#6E6E6E", "#C9C9C9"
 
-RC: dict[str, Any] = {
+RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 7.5,
     "axes.titlesize": 8,
@@ -71,16 +71,18 @@ class Look(NamedTuple):
     name: str
     color: str
     marker: str
+    size: float = 4.0
+    """Points; set so that markers look equally large, and that arms with equal values show behind each other."""
 
 
 # In the order of legends. Related arms share a colour; colour and marker together are unique.
 ARMS = {
     "learned": Look("learned", BLUE, "o"),
-    "autoencoder": Look("autoencoder (trained table)", VERMILLION, "s"),
+    "autoencoder": Look("autoencoder (trained table)", VERMILLION, "s", 4.6),
     "autoencoder_random": Look("autoencoder (random table)", ORANGE, "s"),
-    "pca": Look("PCA of the trained table", GREEN, "D"),
+    "pca": Look("PCA of the trained table", GREEN, "D", 3.1),
     "factorised": Look("factorised", PURPLE, "^"),
-    "full": Look("full table, uncompressed", BLACK, "P"),
+    "full": Look("full table, uncompressed", BLACK, "P", 4.8),
     "random_frozen": Look("random table, frozen", SKY, "v"),
     "noise_walk": Look("learned by noise, no gradient", NEUTRAL, "X"),
     "one_hot": Look("one-hot", PURPLE, "h"),
@@ -104,7 +106,7 @@ class Level(NamedTuple):
     """A horizontal line that bounds what an arm can reach."""
 
     color: str
-    dashes: str | tuple[float, tuple[float, ...]]
+    dashes: Literal["-"] | tuple[float, tuple[float, ...]]
 
 
 LEVELS = {
@@ -167,18 +169,30 @@ def grid(
 
 def handle(arm: str, **options: Any) -> Line2D:
     """The legend's sample of an arm."""
-    name, color, marker = look(arm)
-    return Line2D([], [], **{"color": color, "marker": marker, "linestyle": "none", "label": name, **options})
+    name, color, marker, size = look(arm)
+    sample = {"color": color, "marker": marker, "markersize": size, "linestyle": "none", "label": name}
+    return Line2D([], [], **{**sample, **options})
 
 
-def legend(figure: Figure, handles: Sequence[Artist], *, top: float, columns: int = 3) -> None:
-    """One legend below or above the panels, its upper edge ``top`` cm from the figure's upper edge."""
+def legend_columns(handles: Sequence[Artist]) -> int:
+    """As many columns, at most three, as the longest name lets stand side by side."""
+    widest = max(len(str(sample.get_label())) for sample in handles)
+    return max(1, min(3, int(WIDTH / (0.13 * widest + 1.0))))  # cm: a letter, and a marker with its space
+
+
+def legend_height(handles: Sequence[Artist]) -> float:
+    """In cm, with the space below it."""
+    return 0.34 * -(-len(handles) // legend_columns(handles)) + 0.1
+
+
+def legend(figure: Figure, handles: Sequence[Artist], *, top: float, columns: int | None = None) -> None:
+    """One legend outside the panels, its upper edge ``top`` cm from the figure's upper edge."""
     height = figure.get_figheight() * INCH
     figure.legend(
         handles=list(handles),
         loc="upper center",
         bbox_to_anchor=(0.5, 1 - top / height),
-        ncols=columns,
+        ncols=columns or legend_columns(handles),
         borderaxespad=0,
         borderpad=0,
         columnspacing=1.5,

@@ -1,6 +1,7 @@
 """Document 000: held-out accuracy (its Table 3.2) and parameter counts (Table 3.3)."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -11,14 +12,13 @@ from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.rows import (
     ACCURACY,
     STUDY,
-    Cell,
     Results,
     Row,
-    done_right_name,
     first_seeds_row,
     frame,
     measured_row,
     notes_on_tests,
+    planned,
     published_row,
     shown_row,
 )
@@ -37,11 +37,13 @@ def accuracy(found: Results, published: PublishedTable) -> Table:
         shown = pd.DataFrame([shown_row(each, ACCURACY, ("Fewer, %",)) for each in made])
         sections.append(Section(row["label"], shown))
     notes = (
-        f"Published: {published.where}, n as stated. As released, own seed: the script's {RUNS} runs, mean ± population standard "
-        f"deviation, as it prints them; further runs go on from later seeds. As described, first seeds: as many as the document "
-        f"ran. Fewer: parameters saved by the learned encoding, as published or of all that were built.",
-        "Chance: 1/V. Constant: the best constant prediction. Bayes: the best possible accuracy, given the true chain. As "
-        "released, training and test text come from two different chains, so that optimum cannot be learned.",
+        f"Published: {published.where}, n as stated. As released, own seed: the script's {RUNS} runs, mean ± "
+        "population standard deviation, as it prints them; further runs go on from later seeds. As described, first "
+        "seeds: as many as the document ran. Fewer: parameters saved by the learned encoding, as published or of all "
+        "that were built.",
+        "Chance: 1/V. Constant: the best constant prediction. Bayes: the best possible accuracy, given the true "
+        "chain. As released, training and test text come from two different chains, so that optimum cannot be "
+        "learned.",
         notes_on_tests(found),
     )
     name = "doc000-accuracy"
@@ -55,16 +57,14 @@ def _accuracy_rows(found: Results, published: PublishedTable, ratio: str) -> Ite
     saved = {"savings": _saved(counts["learned"], counts["autoencoder"])}
     yield first_seeds_row(found, "as released, own seed", script, "autoencoder", ACCURACY, RUNS, ddof=0) | saved
     yield measured_row(found, "as released, all runs", script, "autoencoder", ACCURACY) | saved
-    for cell in _cells(found, "as-described", ratio):
-        saved = {"savings": _built_savings(found, cell.condition, DESCRIBED)}
-        first = published.n or RUNS
-        name = f"as described, first {first}"
-        yield first_seeds_row(found, name, cell.condition, DESCRIBED, ACCURACY, first, ddof=0) | saved
-        yield measured_row(found, "as described, all seeds", cell.condition, DESCRIBED, ACCURACY) | saved
-    cells = found.of("markov", "done-right")
-    for cell in _cells(found, "done-right", ratio):
-        saved = {"savings": _built_savings(found, cell.condition, "autoencoder")}
-        yield measured_row(found, done_right_name(cell, cells), cell.condition, "autoencoder", ACCURACY) | saved
+    first = published.n or RUNS
+    for name, condition in _planned(found, "as-described", int(ratio)):
+        saved = {"savings": _built_savings(found, condition, DESCRIBED)}
+        yield first_seeds_row(found, f"{name}, first {first}", condition, DESCRIBED, ACCURACY, first, ddof=0) | saved
+        yield measured_row(found, f"{name}, all seeds", condition, DESCRIBED, ACCURACY) | saved
+    for name, condition in _planned(found, "done-right", int(ratio)):
+        saved = {"savings": _built_savings(found, condition, "autoencoder")}
+        yield measured_row(found, name, condition, "autoencoder", ACCURACY) | saved
 
 
 def parameters(found: Results, published: PublishedTable) -> Table:
@@ -77,18 +77,19 @@ def parameters(found: Results, published: PublishedTable) -> Table:
         sections.append(Section(row["label"], pd.DataFrame([_shown_counts(each) for each in made])))
     slopes = pd.DataFrame([_shown_slope(row) for row in _slopes(published)])
     notes = (
-        f"Published: {published.where}. V = {corrected.VOCABULARY}, D = {corrected.FULL_WIDTH}, d = D / ratio. Built: every "
-        "parameter of both stages, a frozen table included. Trained: those that an optimiser changed. Deployed: what must be "
-        "stored to use the model, in 32-bit numbers: both arms store a V × d table and the same head, so nothing is saved.",
-        "Lower part: how much a count grows per unit of d between two neighbouring ratios. For any architecture of fixed V and D "
-        "made of tables and maps it is constant.",
+        f"Published: {published.where}. V = {corrected.VOCABULARY}, D = {corrected.FULL_WIDTH}, d = D / ratio. Built: "
+        "every parameter of both stages, a frozen table included. Trained: those that an optimiser changed. "
+        "Deployed: what must be stored to use the model, in 32-bit numbers: both arms store a V × d table and the "
+        "same head, so nothing is saved.",
+        "Lower part: how much a count grows per unit of d between two neighbouring ratios. For any architecture of "
+        "fixed V and D made of tables and maps it is constant.",
     )
     name = "doc000-parameters"
     data = frame(rows, ("ratio", "count"))
     return Table(name, TABLES[name], data, (*sections, Section("Growth per unit of d", slopes)), notes, "Ratio")
 
 
-def _parameter_rows(found: Results, row: dict[str, str], ratio: int) -> Iterator[Row]:
+def _parameter_rows(found: Results, row: Mapping[str, str], ratio: int) -> Iterator[Row]:
     learned, other = value_of(row["learned"]), value_of(row["autoencoder"])
     shown = {"Learned": row["learned"], "Autoencoder": row["autoencoder"], "Fewer, %": printed(row["savings"])}
     yield {**_counts("published", learned, other), "savings": value_of(row["savings"]), "printed": shown}
@@ -99,10 +100,8 @@ def _parameter_rows(found: Results, row: dict[str, str], ratio: int) -> Iterator
     formulas = "2·V·d against V·D + 2·D·d + V·d"
     yield _counts(f"as released: {formulas}", script["learned"], script["autoencoder"])
     for way, other_arm in (("as-described", DESCRIBED), ("done-right", "autoencoder")):
-        cells = found.of("markov", way)
-        for cell in _cells(found, way, str(ratio)):
-            name = done_right_name(cell, cells) if way == "done-right" else "as described"
-            costs = [found.cost(cell.condition, arm) for arm in ("learned", other_arm)]
+        for name, condition in _planned(found, way, ratio):
+            costs = [found.cost(condition, arm) for arm in ("learned", other_arm)]
             yield _counts(f"{name}: built", *[cost.get("total") for cost in costs])
             yield _counts(f"{name}: trained", *[cost.get("params_trained") for cost in costs])
             deployed = [None if cost.get("bits_deployed") is None else cost["bits_deployed"] / 32 for cost in costs]
@@ -120,14 +119,14 @@ def _shown_counts(row: Row) -> dict[str, str]:
         "Autoencoder": count(row["autoencoder"]),
         "Fewer, %": number(row["savings"], 1),
     }
-    return made | row.get("printed", {})
+    return {**made, **row.get("printed", {})}
 
 
 def _slopes(published: PublishedTable) -> Iterator[Row]:
     """Growth of each count per unit of d, from one published ratio to the next."""
     ratios = [int(ratio) for ratio in published.rows]
     columns = ("learned", "autoencoder")
-    for wide, narrow in zip(ratios, ratios[1:], strict=False):
+    for wide, narrow in itertools.pairwise(ratios):
         step = corrected.FULL_WIDTH // wide - corrected.FULL_WIDTH // narrow
         rows = [published.rows[str(ratio)] for ratio in (wide, narrow)]
         made = [_script_counts(ratio) for ratio in (wide, narrow)]
@@ -156,5 +155,5 @@ def _saved(learned: float | None, other: float | None) -> float | None:
     return None if learned is None or not other else 100 * (1 - learned / other)
 
 
-def _cells(found: Results, way: str, ratio: str) -> list[Cell]:
-    return [cell for cell in found.of("markov", way) if cell.ratio == int(ratio)]
+def _planned(found: Results, way: str, ratio: int) -> list[tuple[str, str]]:
+    return planned(found, "markov", way, lambda cell: cell.ratio == ratio)

@@ -15,11 +15,11 @@ from tokentrial.report.tables.rows import (
     Results,
     Row,
     arm_name,
-    done_right_name,
     first_seeds_row,
     frame,
     measured_row,
     notes_on_tests,
+    planned,
     published_row,
     shown_row,
 )
@@ -35,20 +35,20 @@ VARIANTS = {
     "variational": ("autoencoder_variational", "autoencoder_variational_random"),
 }
 BOUNDS = (
-    "Chance: ln V. Unigram: the best constant prediction. Floor: the source's own entropy rate for what the model sees. As "
-    "released and as described the source is the scripts' and the document's; done right it is named in the row. Losses in "
-    "nats per token; as released they are those of the training text."
+    "Chance: ln V. Unigram: the best constant prediction. Floor: the source's own entropy rate for what the model "
+    "sees. As released and as described the source is the scripts' and the document's; done right it is named in the "
+    "row. Losses in nats per token; as released they are those of the training text."
 )
 
 
 def compression(found: Results, published: PublishedTable) -> Table:
     """Table 5.2."""
-    return _by_row(found, published, "compression", lambda cell: str(cell.ratio), ("Improve-\nment, %", "d"), "Ratio")
+    return _by_row(found, published, "compression", lambda cell: str(cell.ratio), ("Improved\nby, %", "d"), "Ratio")
 
 
 def vocabulary(found: Results, published: PublishedTable) -> Table:
     """Table 5.3."""
-    return _by_row(found, published, "vocabulary", lambda cell: str(cell.vocab_size), ("Improve-\nment, %",), "V")
+    return _by_row(found, published, "vocabulary", lambda cell: str(cell.vocab_size), ("Improved\nby, %",), "V")
 
 
 def complexity(found: Results, published: PublishedTable) -> Table:
@@ -72,8 +72,9 @@ def _by_row(
         heading = f"V = {row['label']}" if by == "V" else row["label"]
         sections.append(Section(heading, pd.DataFrame([shown_row(each, LOSS, extra) for each in made])))
     notes = (
-        f"Published: {published.where}, n as stated; its means are those of the focused-scaling script's {RUNS} runs. As released: "
-        f"that script, its own seed and all runs; there both arms are the same model. {_relative_note(extra)}",
+        f"Published: {published.where}, n as stated; its means are those of the focused-scaling script's {RUNS} runs. "
+        "As released: that script, its own seed and all runs; there both arms are the same model. "
+        f"{_relative_note(extra)}",
         BOUNDS,
         notes_on_tests(found),
     )
@@ -84,7 +85,10 @@ def _by_row(
 def _relative_note(extra: tuple[str, ...]) -> str:
     if "Ratio" in extra:
         return "Ratio: the document's robustness score, autoencoder loss over learned loss."
-    note = "Improvement: by how much the learned loss is lower, in per cent of the autoencoder's."
+    note = (
+        "Improvement: by how much the learned loss is lower, in per cent of the autoencoder's (near a loss of 0 it "
+        "says nothing)."
+    )
     return f"{note} d: Cohen's, without sign (the document's appendix B.1)." if "d" in extra else note
 
 
@@ -96,11 +100,8 @@ def _rows(
     yield first_seeds_row(found, "as released, own seed", script, "traditional", LOSS, RUNS, ddof=1)
     yield measured_row(found, "as released, all runs", script, "traditional", LOSS)
     for way, other in (("as-described", DESCRIBED), ("done-right", FAIR)):
-        cells = found.of(study, way)
-        for cell in cells:
-            if key_of(cell) == key:
-                name = done_right_name(cell, cells) if way == "done-right" else "as described"
-                yield measured_row(found, name, cell.condition, other, LOSS)
+        for name, condition in planned(found, study, way, lambda cell: key_of(cell) == key):
+            yield measured_row(found, name, condition, other, LOSS)
 
 
 def baselines(found: Results, published: PublishedTable) -> Table:
@@ -112,9 +113,10 @@ def baselines(found: Results, published: PublishedTable) -> Table:
         sections.append(Section(row["label"], pd.DataFrame([shown_row(each, LOSS) for each in made])))
     quotes = "; ".join(f"“{quote}”" for quote in published.quotes)
     notes = (
-        f"Published: {published.where}: {quotes}, without numbers or names. Formula: the academic-validation script, which makes "
-        "its losses from constants and noise, without model or data. Random table: the autoencoder compresses a random table "
-        "instead of the one that the task trained. Fine-tuned: its codes go on training with the task.",
+        f"Published: {published.where}: {quotes}, without numbers or names. Formula: the academic-validation script, "
+        "which makes its losses from constants and noise, without model or data. Random table: the autoencoder "
+        "compresses a random table instead of the one that the task trained. Fine-tuned: its codes go on training "
+        "with the task.",
         BOUNDS,
         notes_on_tests(found),
     )

@@ -30,8 +30,8 @@ def cell_name(found: Results, study: str, cell: Cell) -> str:
     cells = found.of(study, "done-right")
     several = {name: len({getattr(other, name) for other in cells}) > 1 for name in ("ratio", "head")}
     same_source = len({(other.source, other.vocab_size) for other in cells}) < len({other.dataset for other in cells})
-    parts = [f"{cell.ratio}:1" if several["ratio"] else "", cell.data if same_source else "", cell.data_name]
-    parts.append(cell.head.replace("_", " ") if several["head"] else "")
+    parts = [f"{cell.ratio}:1" if several["ratio"] else "", cell.data if same_source else cell.data_name]
+    parts.append(cell.head_name if several["head"] else "")
     return ", ".join(part for part in parts if part)
 
 
@@ -44,11 +44,12 @@ def levels(found: Results) -> Table:
         shown = [bounds_row(found, cell.condition), *[_shown_level(row) for row in made]]
         sections.append(Section(cell_title(found, study, cell), pd.DataFrame(shown).fillna("")))
     notes = (
-        f"Mean over n seeds with its {100 * found.confidence:g} % t interval; losses in nats per token, on test text. First row of a "
-        "cell: chance (ln V; 1/V), unigram (the best constant prediction) and floor (the source's entropy rate; the best possible "
-        "accuracy), for what the task model sees.",
-        "Flag, from the loss: leaked, significantly better than the true source on the same text; untrained, not significantly better "
-        "than chance; unigram, better than that, but not than the best constant prediction; ok otherwise.",
+        f"Mean over n seeds with its {100 * found.confidence:g} % t interval; losses in nats per token, on test text. "
+        "First row of a cell: chance (ln V; 1/V), unigram (the best constant prediction) and floor (the source's "
+        "entropy rate; the best possible accuracy), for what the task model sees.",
+        "Flag, from the loss: leaked, significantly better than the true source on the same text; untrained, not "
+        "significantly better than chance; unigram, better than that, but not than the best constant prediction; ok "
+        "otherwise.",
     )
     return Table("levels", TABLES["levels"], pd.DataFrame(rows), tuple(sections), notes, "Cell")
 
@@ -96,16 +97,19 @@ def comparisons(found: Results) -> Table:
         title = f"{cell_title(found, study, cell)} (margins {margins[0]} nats, {margins[1]} of accuracy)"
         sections.append(Section(title, pd.DataFrame([_shown_comparison(row) for row in made])))
     notes = (
-        "Loss: below zero the learned encoding is better; accuracy: above zero. g: Hedges' g of the paired loss differences, in their "
-        "standard deviations. MDE: the loss difference that n seeds find with a power of 80 %, at the standard deviation observed.",
-        notes_on_tests(found),
+        "Loss: below zero the learned encoding is better; accuracy: above zero. g: Hedges' g of the paired loss "
+        "differences, in their standard deviations. MDE: the loss difference that n seeds find with a power of 80 %, "
+        "at the standard deviation observed.",
+        notes_on_tests(found, "the other arm"),
     )
     return Table("comparisons", TABLES["comparisons"], pd.DataFrame(rows), tuple(sections), notes, "Cell")
 
 
 def _comparison_row(found: Results, study: str, cell: Cell, arm: str) -> Row:
-    kept = ("difference", "sd_difference", "t_low", "t_high", "hedges_g", "g_low", "g_high", "p_t", "p_holm", "p_tost")
-    kept += ("margin", "equivalent", "p_noninferior", "noninferior", "superiority", "minimal_detectable")
+    kept = (
+        *("difference", "sd_difference", "t_low", "t_high", "hedges_g", "g_low", "g_high", "p_t", "p_holm", "p_tost"),
+        *("margin", "equivalent", "p_noninferior", "noninferior", "superiority", "minimal_detectable"),
+    )
     contrasts = {"loss": found.contrast(cell.condition, arm, LOSS)}
     contrasts["accuracy"] = found.contrast(cell.condition, arm, ACCURACY)
     return {
@@ -123,7 +127,7 @@ def _shown_comparison(row: Row) -> dict[str, str]:
         "n": count(row["n"]),
         "Loss": difference("loss"),
         "g": number(row["loss_hedges_g"], 1, signed=True),
-        "MDE": number(row["loss_minimal_detectable"], 3),
+        "MDE": number(row["loss_minimal_detectable"]),
         "p, loss": p_value(row["loss_p_holm"]),
         "Eq., loss": yes_no(row["loss_equivalent"]),
         "Accuracy": difference("accuracy"),
@@ -148,9 +152,10 @@ def costs(found: Results) -> Table:
         Section(f"{STUDY_TITLES.get(key[0], key[0])}: {'; '.join(names)}", shown[key]) for key, names in shared.items()
     )
     notes = (
-        "Token table, encoder, decoder, head: every parameter that is built, frozen ones included. Trained: those that an optimiser "
-        "changes, in any stage. Deployed: bits that must be stored to use the trained model; an autoencoder's codes are a V × d table "
-        "then. The last column sets them against the uncompressed table's model.",
+        "Token table, encoder, decoder, head: every parameter that is built, frozen ones included. Trained: those "
+        "that an optimiser changes, in any stage. Deployed: bits that must be stored to use the trained model; an "
+        "autoencoder's codes are a V × d table then. The last column sets them against the uncompressed table's "
+        "model. Codes that go on training with the task count as trained once more.",
     )
     return Table("costs", TABLES["costs"], pd.DataFrame(rows), sections, notes, "Cell")
 

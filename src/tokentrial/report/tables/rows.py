@@ -1,7 +1,7 @@
 """Looking up the results, and the row that most tables share: learned encoding against autoencoder in one way."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ Row = dict[str, Any]
 STUDY = "learned_encoding"
 LOSS, ACCURACY, SIMULATED = METRICS
 BOUNDS = {LOSS: ("Chance", "Unigram", "Floor"), ACCURACY: ("Chance", "Constant", "Bayes")}
+HEADS = {"mean_pool": "mean pooling", "window_mlp": "window MLP", "token_mlp": "token MLP"}
 SOURCES = {"patterns": "patterns", "zipf_markov": "Zipf chain", "markov": "Markov chain"}
 PARAMETERS = [f"parameters_{role}" for role in ("embedding", "encoder", "decoder", "head")]
 ARM_NAMES = {
@@ -32,6 +33,14 @@ ARM_NAMES = {
     "autoencoder_deep_random": "autoencoder deep, random table",
     "autoencoder_variational_random": "autoencoder variational, random table",
 }
+
+# columns of a published row that are numbers, and the order of a CSV's columns
+_RAW = ("learned", "learned_sd", "autoencoder", "autoencoder_sd", "improvement", "savings", "d", "p")
+_ORDER = (
+    *(f"{arm}{part}" for arm in ("learned", "autoencoder") for part in ("", "_sd", "_low", "_high")),
+    *("difference", "difference_low", "difference_high", "improvement", "ratio_of_means", "d", "p", "p_holm"),
+    *("equivalent", "margin", "chance", "unigram", "floor", "savings"),
+)
 
 
 class Cell(NamedTuple):
@@ -48,6 +57,10 @@ class Cell(NamedTuple):
     @property
     def data(self) -> str:
         return self.dataset.rsplit("/", 1)[-1]
+
+    @property
+    def head_name(self) -> str:
+        return HEADS.get(self.head, self.head.replace("_", " "))
 
     @property
     def data_name(self) -> str:
@@ -117,12 +130,13 @@ def _by(frame: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], Row]:
 
 
 def load(paths: Mapping[str, str], cells: str, settings: Mapping[str, Any]) -> Results:
-    """Read the result tables. paths: runs, arms, summary, statistics; cells: the JSON of ``Results.cells``."""
+    """Read the result tables. paths: runs, arms, summary, statistics; cells: the JSON of ``Results.cells`` as
+    pairs, in order."""
     schemas = {"runs": results.RUNS, "arms": results.ARMS, "summary": results.SUMMARY, "statistics": results.STATISTICS}
     frames = {name: results.read(paths[name], schema).to_pandas() for name, schema in schemas.items()}
     return Results(
         **frames,
-        cells=json.loads(cells),
+        cells=dict(json.loads(cells)),
         confidence=settings["confidence"],
         margin_share=settings["equivalence_margin"],
     )
@@ -135,7 +149,7 @@ def published_row(table: PublishedTable, row: Mapping[str, str]) -> Row:
         for name, column in (("Learned", "learned"), ("Autoencoder", "autoencoder"))
         if f"{column}_sd" in row
     }
-    names = {"difference": "Difference", "improvement": "Improve-\nment, %", "d": "d", "p": "p", "robustness": "Ratio"}
+    names = {"difference": "Difference", "improvement": "Improved\nby, %", "d": "d", "p": "p", "robustness": "Ratio"}
     shown |= {name: printed(row[column]) for column, name in (names | {"savings": "Fewer, %"}).items() if column in row}
     learned, other = value_of(row.get("learned")), value_of(row.get("autoencoder"))
     if "learned" in row and "difference" not in row:
@@ -145,8 +159,7 @@ def published_row(table: PublishedTable, row: Mapping[str, str]) -> Row:
         "n": table.n,
         **{column: value_of(text) for column, text in row.items() if column in _RAW},
         "difference": learned - other,
-        "improvement": value_of(row.get("improvement")),
-        "ratio_of_means": value_of(row.get("robustness")),
+        **({"ratio_of_means": value_of(row["robustness"])} if "robustness" in row else {}),
         "printed": shown,
     }
 
@@ -165,7 +178,7 @@ def measured_row(found: Results, way: str, condition: str, other: str, metric: s
         **{name: contrast.get(column) for name, column in kept.items()},
         "difference_low": contrast.get("t_low"),
         "difference_high": contrast.get("t_high"),
-        **_relative(learned.get("mean"), against.get("mean")),
+        **_relative(metric, learned.get("mean"), against.get("mean")),
         "d": _effect(found.values(condition, "learned", metric), found.values(condition, other, metric)),
         **{bound: learned.get(bound) for bound in ("chance", "unigram", "floor")},
     }
@@ -186,22 +199,20 @@ def first_seeds_row(found: Results, way: str, condition: str, other: str, metric
         "autoencoder": means[1],
         "autoencoder_sd": float(against.std(ddof=ddof)) if len(against) > 1 else None,
         "difference": float(learned.mean() - against.mean()) if both else None,
-        **_relative(*means),
+        **_relative(metric, *means),
         "d": _effect(learned, against),
         **{bound: level.get(bound) for bound in ("chance", "unigram", "floor")},
     }
-
-
-_RAW = ("learned", "learned_sd", "autoencoder", "autoencoder_sd", "savings", "d", "p")
 
 
 def _moments(level: Row, name: str) -> Row:
     return {name: level.get("mean"), **{f"{name}_{key}": level.get(key) for key in ("sd", "low", "high")}}
 
 
-def _relative(learned: float | None, other: float | None) -> Row:
-    if learned is None or other is None:
-        return {"improvement": None, "ratio_of_means": None}
+def _relative(metric: str, learned: float | None, other: float | None) -> Row:
+    """How much lower the learned loss is; not defined for what should be high."""
+    if METRICS[metric] or learned is None or other is None:
+        return {}
     return {"improvement": 100 * (other - learned) / other, "ratio_of_means": other / learned}
 
 
@@ -221,7 +232,7 @@ def shown_row(row: Row, metric: str, extra: tuple[str, ...] = ()) -> dict[str, s
         for name, key in (("Learned", "learned"), ("Autoencoder", "autoencoder"))
     }
     optional = {
-        "Improve-\nment, %": number(row.get("improvement"), 2, signed=True),
+        "Improved\nby, %": number(row.get("improvement"), 2, signed=True),
         "d": number(row.get("d"), 2),
         "Ratio": number(row.get("ratio_of_means"), 3),
         "Fewer, %": number(row.get("savings"), 1),
@@ -242,19 +253,32 @@ def missing_interval(row: Row, key: str) -> bool:
 
 
 def frame(rows: list[Row], first: tuple[str, ...]) -> pd.DataFrame:
-    """Raw values as a table: the naming columns, then all others in the order in which they first occur."""
+    """Raw values as a table: the naming columns, then levels, differences, tests and bounds, then the rest."""
     made = pd.DataFrame([{key: value for key, value in row.items() if key != "printed"} for row in rows])
-    return made[[*first, *[name for name in made.columns if name not in first]]]
+    order = [name for name in (*first, *_ORDER) if name in made.columns]
+    return made[[*order, *[name for name in made.columns if name not in order]]]
 
 
 def done_right_name(cell: Cell, cells: list[Cell]) -> str:
     """``done right``, with what tells this cell from others of its kind: the task model, the data."""
     parts = ["done right"]
     if len({other.head for other in cells}) > 1:
-        parts.append(cell.head.replace("_", " "))
+        parts.append(cell.head_name)
     if len({other.dataset for other in cells if other.ratio == cell.ratio}) > 1:
         parts.append(cell.data_name)
     return ", ".join(parts)
+
+
+def planned(found: Results, study: str, way: str, wanted: Callable[[Cell], bool]) -> list[tuple[str, str]]:
+    """Name and condition of the wanted cells; without a condition where the config plans none, for a row of dashes."""
+    cells = found.of(study, way)
+    plain = way.replace("-", " ")
+    named = [
+        (done_right_name(cell, cells) if way == "done-right" else plain, cell.condition)
+        for cell in cells
+        if wanted(cell)
+    ]
+    return named or [(plain, "")]
 
 
 def arm_name(arm: str) -> str:
@@ -262,12 +286,13 @@ def arm_name(arm: str) -> str:
     return ARM_NAMES.get(arm, arm.replace("_", " "))
 
 
-def notes_on_tests(found: Results) -> str:
+def notes_on_tests(found: Results, other: str = "autoencoder") -> str:
     """What intervals, p and equivalence mean in this run."""
     share, level = f"{100 * found.margin_share:g} %", f"{100 * found.confidence:g} %"
     return (
-        f"Brackets: {level} t interval over seeds (the difference's is paired); ±: standard deviation. Difference: learned "
-        f"minus autoencoder. p: paired t test, Holm-corrected over the cells of its sub-study and way (published: as printed). "
-        f"Equiv.: two one-sided tests show the difference to be within {share} of the distance from chance to the floor. "
-        f"{MISSING}: not stated, not measured, or not defined for so few seeds."
+        f"Brackets: {level} t interval over seeds (the difference's is paired); ±: standard deviation. Difference: "
+        f"learned minus {other}. p: paired t test, Holm-corrected over the cells of its sub-study and way (as "
+        "released: of its script; published: as printed). Equiv.: two one-sided tests show the difference to be "
+        f"within {share} of the distance from chance to the floor. {MISSING}: not stated, not measured, or not "
+        "defined for so few seeds."
     )

@@ -27,11 +27,12 @@ def power(found: Results, published: dict[str, PublishedTable]) -> Table:
     measured = _measured(found)
     level = f"{100 * (1 - found.confidence):g} %"
     notes = (
-        f"Two-sided t tests at {level}. MDE: the true effect found with a power of 80 %. Critical: the smallest observed effect that is "
-        "significant. Margin: the smallest equivalence margin that two one-sided tests show with a power of 80 % if there is no "
-        "difference. Paired: in standard deviations of the differences; independent: of one arm.",
-        "Lower part: medians over the comparisons of the learned encoding with every other arm. MDE < margin: in how many of them the "
-        "seeds suffice to tell a difference of the size of the margin from none.",
+        f"Two-sided t tests at {level}. MDE: the true effect found with a power of 80 %. Critical: the smallest "
+        "observed effect that is significant. Margin: the smallest equivalence margin that two one-sided tests show "
+        "with a power of 80 % if there is no difference. Paired: in standard deviations of the differences; "
+        "independent: of one arm.",
+        "Lower part: medians over the comparisons of the learned encoding with every other arm. MDE < margin: in how "
+        "many of them the seeds suffice to tell a difference of the size of the margin from none.",
     )
     data = pd.concat([curve.assign(panel="seeds"), measured.assign(panel="measured")], ignore_index=True)
     data.insert(0, "panel", data.pop("panel"))
@@ -48,13 +49,16 @@ def _curve(found: Results, published: dict[str, PublishedTable]) -> pd.DataFrame
     for script, runs in SCRIPTS.items():
         users.setdefault(runs, []).append(script)
     ways = found.statistics["condition"].str.extract(r"/(as-released|as-described|done-right)(?:/|$)")[0]
-    for n, way in zip(found.statistics["n"], ways, strict=True):
-        users.setdefault(int(n), []).append(f"this run, {str(way).replace('-', ' ')}")
+    for n, group in ways.groupby(found.statistics["n"]):
+        names = ", ".join(str(way).replace("-", " ") for way in group.unique())
+        users.setdefault(int(str(n)), []).append(f"this run ({names})")
     long = power_curve(sorted(users), alpha=1 - found.confidence)
-    wide = long.pivot(index="n", columns="design", values=list(EFFECTS))
-    wide.columns = [f"{effect}_{design}" for effect, design in wide.columns]
-    wide.insert(0, "used_by", ["; ".join(dict.fromkeys(users[int(n)])) for n in wide.index])
-    return wide.reset_index()
+    wide = pd.DataFrame({"n": sorted(users)})
+    wide["used_by"] = ["; ".join(dict.fromkeys(users[n])) for n in wide["n"]]
+    for design in DESIGNS:
+        effects = long[long["design"] == design][list(EFFECTS)].add_suffix(f"_{design}")
+        wide = pd.concat([wide, effects.reset_index(drop=True)], axis=1)
+    return wide
 
 
 def _shown_curve(curve: pd.DataFrame) -> pd.DataFrame:
@@ -123,6 +127,7 @@ def first_page(found: Results) -> Table:
         else:
             shown[name] = [str(value) for value in data[name]]
     notes = (
-        f"Differences: learned minus autoencoder, held-out loss in nats per token; below zero ({MINUS}) the learned encoding is better.",
+        f"Differences: learned minus autoencoder, held-out loss in nats per token; below zero ({MINUS}) the learned "
+        "encoding is better.",
     )
     return Table("headline", TABLES["headline"], data, (Section("", shown),), notes)

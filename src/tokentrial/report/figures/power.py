@@ -1,0 +1,134 @@
+"""What a number of seeds can find: in standard deviations for any study, in equivalence margins for this one."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tokentrial.report.figures import style
+from tokentrial.report.figures.cells import cells, require, sub_study_title
+from tokentrial.statistics.power import minimal_detectable_effect, power_curve
+
+NAME = "power"
+MAIN = "autoencoder"
+DESIGNS = {"paired": (style.BLUE, "-", "o"), "independent": (style.VERMILLION, (0, (4, 1.5)), "s")}
+TOP, HEIGHT, LEFT, CURVES = 0.6, 6.2, 1.3, 6.6  # cm
+
+
+@style.applied()
+def power(statistics: pd.DataFrame, stated: Mapping[str, int], confidence: float = 0.95) -> Figure:
+    """statistics: results.STATISTICS; stated: document -> runs per condition that it states.
+
+    Left: the true effect that a two-sided t test finds with a power of 80 %, in standard deviations, against n, with
+    the documents' and this run's n. Right: the difference that each fair comparison of learned with the autoencoder
+    would find, in its equivalence margin. Raises InputError without a comparison run right.
+    """
+    rows = cells(statistics[(statistics["metric"] == "cross_entropy") & (statistics["arm_b"] == MAIN)])
+    rows = require(rows, NAME, "comparison of learned with autoencoder run right")
+    found = rows[rows["minimal_detectable"].notna() & (rows["minimal_detectable"] > 0)]
+    boxes = [style.Box(LEFT, TOP, CURVES, HEIGHT)]
+    if len(found):
+        boxes.append(style.Box(LEFT + CURVES + 3.6, TOP, style.WIDTH - LEFT - CURVES - 3.6 - 0.4, HEIGHT))
+    figure, axes = style.canvas(TOP + HEIGHT + 1.4, boxes)
+    _curves(
+        axes[0], {**{f"document {name}": n for name, n in stated.items()}, "this run": int(rows["n"].max())}, confidence
+    )
+    if len(found):
+        _cells(axes[1], found)
+    return figure
+
+
+def _curves(axes: Axes, marked: Mapping[str, int], confidence: float) -> None:
+    """Both designs' curves with their names, and a line with a name at every n of ``marked`` that a test can use."""
+    alpha = 1 - confidence
+    usable = {name: n for name, n in marked.items() if n >= 2}
+    most = max(30, *usable.values())
+    curve = power_curve(range(2, most + 1), alpha=alpha)
+    values = curve["minimal_detectable"]
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.tick_params(which="minor", length=0, labelleft=False, labelbottom=False)
+    axes.set_xlim(1.85, most * 1.06)
+    axes.set_ylim(values.min() * 0.8, values.max() * 1.25)
+    ticks = sorted({*usable.values(), *(n for n in (2, 5, 20, most) if _apart(n, usable.values()))})
+    axes.set_xticks(ticks, labels=[str(n) for n in ticks])
+    shown = [tick for tick in (0.2, 0.5, 1, 2, 5, 10) if values.min() * 0.8 <= tick <= values.max() * 1.25]
+    axes.set_yticks(shown, labels=[f"{tick:g}" for tick in shown])
+    for design, (color, dashes, _) in DESIGNS.items():
+        line = curve[curve["design"] == design]
+        axes.plot(line["n"], line["minimal_detectable"], color=color, linestyle=dashes, linewidth=1.4, gid=design)
+        for n in sorted(set(usable.values())):
+            _mark(axes, n, design, alpha)
+    _label_designs(axes, curve)
+    _name_runs(axes, usable)
+    axes.set_title("What n seeds can find")
+    axes.set_xlabel("seeds per arm, n")
+    axes.set_ylabel("minimal detectable effect (SDs)")
+
+
+def _apart(n: int, others: Iterable[int]) -> bool:
+    """Whether a tick at n leaves room for those of the others, on a logarithmic axis."""
+    return all(max(n, other) / min(n, other) > 1.2 for other in others)
+
+
+def _mark(axes: Axes, n: int, design: str, alpha: float) -> None:
+    """The effect at n with its value beside it."""
+    color, _, marker = DESIGNS[design]
+    y = minimal_detectable_effect(n, paired=design == "paired", alpha=alpha)
+    axes.plot([n], [y], marker=marker, color=color, zorder=4, gid=f"{design}:{n}")
+    up = design == "independent"
+    axes.annotate(
+        f"{y:.2f}", (n, y), (5, 3) if up else (-5, -4), textcoords="offset points", color=color, fontsize=style.SMALL,
+        ha="left" if up else "right", va="bottom" if up else "top",
+    )  # fmt: skip
+
+
+def _name_runs(axes: Axes, marked: Mapping[str, int]) -> None:
+    """A line at every n of ``marked`` with the names that share it; a name too near the last one goes below it."""
+    names: dict[int, list[str]] = {}
+    for name, n in sorted(marked.items(), key=lambda item: item[1]):
+        names.setdefault(n, []).append(name)
+    last, rows = 0, 0
+    for n, together in names.items():
+        rows = rows if last and n / last < 2 else 0
+        axes.axvline(n, color=style.PALE, linewidth=0.8, zorder=0)
+        axes.annotate(
+            ",\n".join(together), (n, 1), (2, -2 - 9 * rows), xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points", fontsize=style.SMALL, color=style.GREY, va="top",
+        )  # fmt: skip
+        last, rows = n, rows + len(together)
+
+
+def _label_designs(axes: Axes, curve: pd.DataFrame) -> None:
+    """Each curve's name beside it, on the side where the other is not."""
+    places = {"paired": (7, (-6, -4), "right", "top"), "independent": (5, (4, 5), "left", "bottom")}
+    words = {"paired": "paired\n(SD of the differences)", "independent": "independent (SD of an arm)"}
+    for design, (n, offset, ha, va) in places.items():
+        y = curve[(curve["design"] == design) & (curve["n"] == n)]["minimal_detectable"].iloc[0]
+        axes.annotate(
+            words[design], (n, y), offset, textcoords="offset points", color=DESIGNS[design][0], fontsize=style.SMALL,
+            ha=ha, va=va,
+        )  # fmt: skip
+
+
+def _cells(axes: Axes, rows: pd.DataFrame) -> None:
+    """A row per sub-study, a dot per cell: minimal detectable difference over margin; right of 1 is too coarse."""
+    rows = rows.assign(ratio_to_margin=rows["minimal_detectable"] / rows["margin"])
+    names = list(dict.fromkeys(rows["sub_study"]))
+    _, color, marker, _ = style.look(MAIN)
+    for y, name in enumerate(names):
+        values = rows.loc[rows["sub_study"] == name, "ratio_to_margin"].to_numpy()
+        shifts = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1)
+        axes.plot(values, y + shifts, linestyle="none", marker=marker, markersize=3.2, color=color, gid=name)
+    axes.set_xscale("log")
+    axes.axvline(1, color=style.INK, linewidth=0.8, zorder=1)
+    low, high = rows["ratio_to_margin"].min(), rows["ratio_to_margin"].max()
+    axes.set_xlim(min(low / 2, 0.1), max(high * 2, 40))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_yticks(range(len(names)), labels=[sub_study_title(name) for name in names])
+    axes.tick_params(axis="y", length=0)
+    axes.text(1.15, 0.99, "margin", transform=axes.get_xaxis_transform(), fontsize=style.SMALL, va="top")
+    axes.set_title("What this run can find")
+    axes.set_xlabel("minimal detectable difference,\nin equivalence margins")

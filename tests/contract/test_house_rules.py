@@ -1,0 +1,120 @@
+"""The rules of the house, where a text or a syntax tree can tell: sizes, directives, thin scripts."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def relative(paths: list[Path]) -> list[str]:
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
+
+
+SOURCES = relative(list((ROOT / "src").rglob("*.py")))
+SCRIPTS = relative(list((ROOT / "workflow/scripts").glob("*.py")))
+RULE_FILES = relative(list((ROOT / "workflow/rules").glob("*.smk")))
+LIMITS = {"Snakefile": 60, **dict.fromkeys(SCRIPTS, 40), **dict.fromkeys(RULE_FILES, 199), **dict.fromkeys(SOURCES, 400)}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_files_are_short(name: str) -> None:
+    assert len((ROOT / name).read_text().splitlines()) <= LIMITS[name]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_functions_are_short(name: str) -> None:
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < 50, f"{name}:{node.lineno} {node.name}"
+
+
+@pytest.mark.parametrize("name", [*SOURCES, *SCRIPTS])
+def test_modules_say_what_they_are(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert not text or ast.get_docstring(ast.parse(text))
+
+
+def test_nothing_is_left_to_do() -> None:
+    """In any file that is tracked, or would be."""
+    command = ["git", "grep", "--untracked", "-I", "-n", "-w", "TO" + "DO"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (1, "")  # 1: looked, and found nothing
+
+
+# Rules
+
+
+def test_rule_files_open_with_their_summary() -> None:
+    for name in RULE_FILES:
+        lines = [line for line in (ROOT / name).read_text().splitlines() if line.startswith("# ")]
+        assert [line.split()[1] for line in lines[:4]] == ["PURPOSE", "INPUTS", "OUTPUTS", "STEPS"], name
+
+
+def test_every_rule_file_is_included_once() -> None:
+    included = re.findall(r'^include: "(.+)"$', (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    assert sorted(included) == RULE_FILES
+    assert included[0] == "workflow/rules/common.smk"
+
+
+@pytest.mark.parametrize("name", ["Snakefile", *RULE_FILES])
+def test_directives_that_no_rule_has(name: str) -> None:
+    """retries multiply on a cluster and belong in profiles; run: starts a whole Snakemake."""
+    assert re.findall(r"^\s*(retries|run|shell)\s*:", (ROOT / name).read_text(), re.MULTILINE) == []
+
+
+def test_rules_that_do_something_say_so(workflow: dict[str, Any]) -> None:
+    working = {name: rule for name, rule in workflow["rules"].items() if rule["script"]}
+    assert len(working) >= 9
+    for name, rule in working.items():
+        assert rule["script"] == f"../scripts/{name}.py"  # rule and script share their name
+        assert rule["log"], name
+        assert rule["message"], name
+        assert rule["named"], name  # outputs by name
+        assert rule["code"] is None or rule["code"], name
+        assert set(rule["wildcards"]) <= set(workflow["constraints"]), name
+        logged = {wildcard for log in rule["log"] for wildcard in re.findall(r"{(\w+)", log)}
+        assert logged == set(rule["wildcards"]), name  # no two jobs share a log
+    assert all(path.startswith(("results/", "logs/")) for rule in working.values() for path in rule["outputs"] + rule["log"])
+
+
+@pytest.mark.parametrize("name", ["train", "released"])
+def test_training_rules_are_measured_and_sized(name: str, workflow: dict[str, Any]) -> None:
+    rule = workflow["rules"][name]
+    assert rule["benchmark"]
+    assert {"mem_mb", "runtime"} <= set(rule["resources"])
+
+
+def test_other_rules_only_collect(workflow: dict[str, Any]) -> None:
+    for name, rule in workflow["rules"].items():
+        if not rule["script"]:
+            assert rule["outputs"] == [], name
+
+
+def test_every_study_can_be_asked_for(workflow: dict[str, Any], shipped: dict[str, Any]) -> None:
+    studies = {f"study_{name}" for name in ("learned_encoding", *shipped["learned_encoding"]["studies"])}
+    assert studies <= set(workflow["rules"])
+
+
+# Scripts
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_are_thin(name: str) -> None:
+    """One docstring, imports of the library, one logged call; the config reaches them through params."""
+    text = (ROOT / name).read_text()
+    tree = ast.parse(text)
+    assert "snakemake.config" not in text
+    assert "with logged(snakemake.log[0]):" in text
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.For | ast.While | ast.Try), name
+        if isinstance(node, ast.ImportFrom):
+            assert str(node.module).split(".")[0] in {"tokentrial", *sys.stdlib_module_names}, name
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= sys.stdlib_module_names, name

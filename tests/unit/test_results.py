@@ -1,0 +1,256 @@
+"""Result files: whole or not at all, checked on the way in and out, with errors that name the file."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tokentrial import collect, results
+from tokentrial.errors import InputError
+
+Damage = Callable[[bytes], bytes]
+
+
+def measured(n: int = 60) -> pd.DataFrame:
+    """Rows of results.RUNS; every third has a step, every fifth no value."""
+    values = np.random.default_rng(0).normal(size=n)
+    rows = [
+        ("study", "condition", "learned", k, "test", k if k % 3 == 0 else None, "accuracy", None if k % 5 == 0 else v, "1")
+        for k, v in enumerate(values)
+    ]
+    return pd.DataFrame(rows, columns=results.RUNS.names).astype({"step": "Int32", "value": "float64"})
+
+
+def runs_table() -> pa.Table:
+    return results.table(measured(), results.RUNS)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "runs.parquet"
+    results.write(path, runs_table())
+    return path
+
+
+def test_what_is_written_is_read(written: Path) -> None:
+    found = results.read(written, results.RUNS)
+    assert found.equals(runs_table())
+    assert found.schema.equals(results.RUNS)
+    assert written.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_missing_value_is_null_and_never_zero(written: Path) -> None:
+    found = results.read(written, results.RUNS)
+    assert found.column("value").null_count == 12
+    assert found.column("step").null_count == 40
+    assert found.to_pandas()["value"].isna().tolist() == [k % 5 == 0 for k in range(60)]
+    diverged = measured(1).assign(value=[float("nan")])
+    assert results.table(diverged, results.RUNS).column("value").null_count == 1
+
+
+@pytest.mark.parametrize("column", [field.name for field in results.RUNS if not field.nullable])
+def test_columns_that_may_not_be_empty(column: str) -> None:
+    rows = measured()
+    rows[column] = rows[column].astype("object")
+    rows.loc[3, column] = None
+    with pytest.raises(ValueError, match=f"<{column}: .* was non-nullable but pandas column had 1 null values"):
+        results.table(rows, results.RUNS)
+
+
+@pytest.mark.parametrize("schema", [results.RUNS, results.REFERENCE, results.ARMS, results.SUMMARY, results.STATISTICS])
+def test_no_column_is_optional(schema: pa.Schema) -> None:
+    empty = pd.DataFrame(columns=schema.names)
+    assert results.table(empty, schema).num_rows == 0
+    for name in schema.names:
+        with pytest.raises(KeyError, match=name):
+            results.table(empty.drop(columns=name), schema)
+    shuffled = empty[schema.names[::-1]].assign(more=[])
+    assert results.table(shuffled, schema).column_names == schema.names  # in the schema's order, and nothing more
+
+
+def test_metadata_come_back(tmp_path: Path) -> None:
+    results.write(tmp_path / "a.parquet", results.table(measured(), results.RUNS, {"spec": '{"a": "ü"}'}))
+    found = results.read(tmp_path / "a.parquet", results.RUNS)
+    assert results.metadata(found) == {"spec": '{"a": "ü"}'}
+    assert results.metadata(runs_table()) == {}
+
+
+def test_the_same_rows_are_the_same_bytes(written: Path, tmp_path: Path) -> None:
+    results.write(tmp_path / "again.parquet", runs_table())
+    assert (tmp_path / "again.parquet").read_bytes() == written.read_bytes()
+
+
+# Whole or not at all
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("killed"), KeyboardInterrupt(), SystemExit(1), MemoryError()])
+def test_a_write_that_fails_leaves_the_old_file(
+    failure: BaseException, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = written.read_bytes()
+
+    def half(table: pa.Table, file: Any, **options: Any) -> None:
+        file.write(b"PAR1 half of a file")
+        raise failure
+
+    monkeypatch.setattr(pq, "write_table", half)
+    with pytest.raises(type(failure)):
+        results.write(written, runs_table().slice(0, 3))
+    assert written.read_bytes() == before
+    assert [path.name for path in written.parent.iterdir()] == ["runs.parquet"]  # nothing temporary is left
+
+
+def test_a_new_file_that_fails_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(table: pa.Table, file: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(InputError, match=r"new\.parquet: cannot be written: No space left on device$"):
+        results.write(tmp_path / "new.parquet", runs_table())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_process_leaves_the_old_file(written: Path) -> None:
+    before = written.read_bytes()
+    script = (
+        "import os, signal, sys\n"
+        "import pyarrow.parquet as pq\n"
+        "from tokentrial import results\n"
+        "rows = results.read(sys.argv[1], results.RUNS).slice(0, 3)\n"
+        "def half(table, file, **options):\n"
+        "    file.write(b'PAR1')\n"
+        "    file.flush()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "pq.write_table = half\n"
+        "results.write(sys.argv[1], rows)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(written)], check=False, capture_output=True)
+    assert ended.returncode == -signal.SIGKILL
+    assert written.read_bytes() == before
+    results.write(written, runs_table().slice(0, 3))  # what the killed process left beside it is in nobody's way
+    assert results.read(written, results.RUNS).num_rows == 3
+
+
+def test_readers_see_one_version_or_the_other(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, seen = pq.write_table, []
+
+    def watched(table: pa.Table, file: Any, **options: Any) -> None:
+        plain(table, file, **options)
+        file.flush()
+        seen.append(results.read(written, results.RUNS).num_rows)  # the new rows are on disk under another name
+
+    monkeypatch.setattr(pq, "write_table", watched)
+    results.write(written, runs_table().slice(0, 3))
+    assert (seen, results.read(written, results.RUNS).num_rows) == ([60], 3)
+
+
+@pytest.mark.parametrize("place", ["file/runs.parquet", "file/deeper/runs.parquet", "folder"])
+def test_a_place_that_cannot_be_written_is_named(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError) as caught:
+        results.write(tmp_path / place, runs_table())
+    assert str(caught.value).startswith(f"{tmp_path / place}: cannot be written: ")
+    assert "\n" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a read-only file system that every account has")
+def test_a_read_only_file_system_is_named() -> None:
+    with pytest.raises(InputError, match=r"^/proc/tokentrial/runs\.parquet: cannot be written: .+$"):
+        results.write("/proc/tokentrial/runs.parquet", runs_table())
+
+
+# Reading
+
+
+def read_error(path: Path, schema: pa.Schema = results.RUNS) -> str:
+    with pytest.raises(InputError) as caught:
+        results.read(path, schema)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert read_error(tmp_path / "none.parquet").endswith(": not found")
+
+
+@pytest.mark.parametrize("left", [0, 1, 4, 100, -1, -4, -8, -100])
+def test_truncated_files(left: int, written: Path) -> None:
+    written.write_bytes(written.read_bytes()[:left])
+    message = read_error(written)
+    assert "not a readable Parquet file (" in message
+    assert message.endswith("delete it and run again")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: b"", lambda raw: b"study,condition\n1,2\n" * 50, lambda raw: raw[:-4] + b"PAR2"]
+)
+def test_other_files(damage: Damage, written: Path) -> None:
+    written.write_bytes(damage(written.read_bytes()))
+    assert "not a readable Parquet file (" in read_error(written)
+
+
+def test_one_wrong_byte_is_found(written: Path) -> None:
+    """Anywhere: either the file is refused, or the byte carries nothing and the rows are the same."""
+    raw, table = written.read_bytes(), runs_table()
+    refused = 0
+    for position in range(0, len(raw), 7):
+        written.write_bytes(raw[:position] + bytes([raw[position] ^ 0xFF]) + raw[position + 1 :])
+        try:
+            assert results.read(written, results.RUNS).equals(table), position
+        except InputError as error:
+            assert str(error).startswith(f"{written}: ")
+            assert str(error).endswith("delete it and run again")
+            refused += 1
+    assert refused > 0.8 * len(raw) / 7
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        results.RUNS.set(8, pa.field("units", pa.string(), nullable=False)),
+        results.RUNS.set(3, pa.field("seed", pa.int64(), nullable=False)),
+        results.RUNS.set(7, pa.field("value", pa.float64(), nullable=False)),
+        results.RUNS.remove(8),
+        pa.schema([*results.RUNS, pa.field("more", pa.string())]),
+    ],
+)
+def test_another_schema_is_refused(other: pa.Schema, tmp_path: Path) -> None:
+    path = tmp_path / "other.parquet"
+    results.write(path, other.empty_table())
+    message = read_error(path)
+    assert f"columns are ({', '.join(f'{field.name}: {field.type}' for field in other)}), expected (study: str" in message
+
+
+# Many files into one
+
+
+def test_collecting_keeps_every_row_in_order(tmp_path: Path) -> None:
+    parts = [runs_table().slice(0, 20), runs_table().slice(20)]
+    paths = [str(tmp_path / name) for name in ("b.parquet", "a.parquet")]
+    for path, part in zip(paths, parts, strict=True):
+        results.write(path, part.replace_schema_metadata({"job": path}))
+    collect.collect(paths, str(tmp_path / "all.parquet"), results.RUNS)
+    found = results.read(tmp_path / "all.parquet", results.RUNS)
+    assert found.equals(runs_table())
+    assert results.metadata(found) == {}
+
+
+def test_collecting_names_the_damaged_file(written: Path) -> None:
+    bad = written.with_name("bad.parquet")
+    bad.write_bytes(written.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"bad\.parquet: not a readable Parquet file"):
+        collect.collect([str(written), str(bad)], str(written.with_name("all.parquet")), results.RUNS)
+    assert not os.path.lexists(written.with_name("all.parquet"))

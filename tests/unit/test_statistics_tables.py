@@ -1,0 +1,270 @@
+"""From all runs to levels and comparisons, on frames made by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from tokentrial import results
+from tokentrial.errors import InputError
+from tokentrial.statistics.tables import compare_arms, final_values, span, summarise, write_statistics
+
+SETTINGS = {"confidence": 0.95, "resamples": 200, "equivalence_margin": 0.05}
+CELL = "study/markov/done-right/ratio-2"
+NOISE = np.random.default_rng(0).normal(0, 0.01, (9, 10))  # ten seeds, small against all gaps below
+
+
+def rows_of(
+    arms: dict[str, Any], metric: str = "cross_entropy", condition: str = CELL, split: str = "test", step: int | None = None
+) -> pd.DataFrame:
+    """Rows of results.RUNS from arm -> values by seed."""
+    unit = {"cross_entropy": "nats", "accuracy": "fraction"}.get(metric, "1")
+    rows = [
+        ("study", condition, arm, seed, split, step, metric, value, unit)
+        for arm, values in arms.items()
+        for seed, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows, columns=results.RUNS.names).astype({"step": "Int32", "value": "float64"})
+
+
+def bounds(*, chance: float = 3.0, unigram: float = 2.5, floor: float = 1.0, oracle: float = 1.05) -> dict[str, Any]:
+    levels = {"chance": chance, "unigram": unigram, "floor": floor, "oracle": oracle}
+    return {f"reference.{name}": np.full(10, value) for name, value in levels.items()}
+
+
+LOSSES = {"learned": 1.5, "floor_reached": 1.05, "leaked": 0.9, "constant": 2.5, "worse": 2.7, "chance": 3.0, "lost": 3.4}
+FLAGS = {
+    "learned": "ok", "floor_reached": "ok", "leaked": "leaked", "constant": "unigram", "worse": "unigram",
+    "chance": "untrained", "lost": "untrained",
+}  # fmt: skip
+
+
+def noisy(means: dict[str, float]) -> dict[str, Any]:
+    return {arm: mean + NOISE[k] - NOISE[k].mean() for k, (arm, mean) in enumerate(means.items())}
+
+
+def flags(frame: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(frame["arm"], frame["flag"], strict=True))
+
+
+# Levels
+
+
+def test_levels_intervals_and_bounds() -> None:
+    frame = summarise(rows_of({**noisy(LOSSES), **bounds()}), 0.95)
+    assert list(frame.columns) == results.SUMMARY.names
+    assert frame["arm"].tolist() == list(LOSSES)  # reference levels are columns, not arms
+    for row in frame.itertuples():
+        values = noisy(LOSSES)[row.arm]
+        low, high = stats.t.interval(0.95, 9, values.mean(), stats.sem(values))
+        assert (row.n, row.unit, row.metric) == (10, "nats", "cross_entropy")
+        assert (row.mean, row.sd) == pytest.approx((LOSSES[row.arm], values.std(ddof=1)))
+        assert (row.low, row.high) == pytest.approx((low, high))
+        assert (row.floor, row.unigram, row.chance) == (1.0, 2.5, 3.0)
+
+
+def test_losses_below_the_source_and_at_chance_are_flagged() -> None:
+    assert flags(summarise(rows_of({**noisy(LOSSES), **bounds()}), 0.95)) == FLAGS
+
+
+def test_accuracies_are_flagged_the_other_way_round() -> None:
+    shares = {arm: (4 - loss) / 4 for arm, loss in LOSSES.items()}
+    levels = bounds(chance=0.25, unigram=0.375, floor=0.75, oracle=0.7375)
+    assert flags(summarise(rows_of({**noisy(shares), **levels}, metric="accuracy"), 0.95)) == FLAGS
+
+
+def test_a_flag_needs_more_than_noise() -> None:
+    """Below the oracle on average, but not beyond what ten such seeds vary."""
+    wide = 10 * (NOISE[0] - NOISE[0].mean())
+    levels = bounds()
+    assert flags(summarise(rows_of({"learned": 1.04 + wide, **levels}), 0.95)) == {"learned": "ok"}
+    # Against an oracle that varies with the seeds alike, the same values are clearly below.
+    paired = {**levels, "reference.oracle": 1.05 + wide}
+    assert flags(summarise(rows_of({"learned": 1.04 + wide + NOISE[1] / 10, **paired}), 0.95)) == {"learned": "leaked"}
+
+
+def test_bounds_of_other_seeds_are_compared_by_their_mean() -> None:
+    levels = {arm: values[:3] for arm, values in bounds().items()}  # three draws of the source, ten runs
+    assert flags(summarise(rows_of({**noisy(LOSSES), **levels}), 0.95)) == FLAGS
+
+
+def test_what_nothing_bounds_has_no_flag() -> None:
+    frame = summarise(rows_of(noisy({"learned": 1.5})), 0.95)
+    assert flags(frame) == {"learned": ""}
+    assert frame[["floor", "unigram", "chance"]].isna().all(axis=None)
+    one_seed = summarise(rows_of({"learned": [1.5], **bounds()}), 0.95)
+    assert flags(one_seed) == {"learned": ""}
+    assert one_seed[["sd", "low", "high"]].isna().all(axis=None)
+    assert one_seed["n"].tolist() == [1]
+
+
+def test_a_seed_that_diverged_is_missing_not_zero() -> None:
+    values = np.array([1.4, np.nan, 1.6, np.inf])
+    frame = summarise(rows_of({"learned": values, **{arm: level[:4] for arm, level in bounds().items()}}), 0.95)
+    assert (frame["n"].item(), frame["mean"].item()) == (2, pytest.approx(1.5))
+
+
+# Which values are compared
+
+
+def test_only_final_held_out_values_count() -> None:
+    parts = [
+        rows_of({"learned": [1.0]}),
+        rows_of({"learned": [2.0]}, split="train"),
+        rows_of({"learned": [3.0]}, split="validation"),
+        rows_of({"learned": [3.5]}, step=10),
+        rows_of({"learned": [4.0]}, metric="chosen_step"),
+        rows_of({"learned": [5.0]}, metric="accuracy"),
+    ]
+    assert final_values(pd.concat(parts, ignore_index=True))["value"].tolist() == [1.0, 5.0]
+
+
+def test_released_scripts_without_held_out_data_count_their_training_text() -> None:
+    released = "study/as-released/pure-python"
+    parts = [
+        rows_of({"learned": [1.0], "reference.chance": [3.0]}, condition=released, split="train"),
+        rows_of({"reference.chance": [3.1]}, condition=released),
+        rows_of({"learned": [7.0]}, condition="study/as-released/corrected", split="train"),
+        rows_of({"learned": [8.0]}, condition="study/as-released/corrected"),
+        rows_of({"learned": [9.0]}, split="train"),
+    ]
+    found = final_values(pd.concat(parts, ignore_index=True))
+    # the training text's own reference level is not among them: the test split has one
+    assert sorted(found["value"]) == [1.0, 3.1, 8.0]
+
+
+# Comparisons
+
+
+def two_arms(gap: float, row: int = 0) -> dict[str, Any]:
+    return {"learned": 1.5 + NOISE[row], "full": 1.5 + gap + NOISE[row + 1]}
+
+
+def test_every_arm_is_compared_with_the_learned_one() -> None:
+    arms = noisy(LOSSES)
+    frame = compare_arms(rows_of({**arms, **bounds()}), SETTINGS, seed=42)
+    assert list(frame.columns) == results.STATISTICS.names
+    assert frame["arm_b"].tolist() == [arm for arm in LOSSES if arm != "learned"]
+    assert set(frame["arm_a"]) == {"learned"}
+    for row in frame.itertuples():
+        difference = arms["learned"] - arms[row.arm_b]
+        assert row.comparison == f"{CELL}:cross_entropy:learned-{row.arm_b}"
+        assert (row.n, row.difference) == (10, pytest.approx(difference.mean()))
+        assert row.p_t == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
+        assert row.margin == pytest.approx(0.05 * 2.0)  # chance 3, floor 1
+        assert row.equivalent == (abs(row.difference) < 0.08)
+        assert row.superiority == (difference < 0).mean()  # less loss is better
+
+
+def test_accuracy_is_better_when_higher() -> None:
+    arms = {"learned": 0.8 + NOISE[0], "full": 0.5 + NOISE[1]}
+    [row] = compare_arms(rows_of(arms, metric="accuracy"), SETTINGS, seed=42).to_dict("records")
+    assert (row["superiority"], row["noninferior"]) == (1, True)
+
+
+def test_pairs_are_matched_by_seed_not_by_row() -> None:
+    rows = rows_of({**two_arms(0.02), **bounds()})
+    shuffled = rows.sample(frac=1, random_state=3)
+    columns = ["difference", "p_t", "t_low", "bca_low", "bca_high", "hedges_g", "p_signflip"]
+    one, two = (compare_arms(frame, SETTINGS, seed=42)[columns] for frame in (rows, shuffled))
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_seeds_that_one_arm_lacks_are_left_out_and_counted() -> None:
+    arms = {**two_arms(0.02), **bounds()}
+    arms["full"] = np.where(np.arange(10) == 4, np.nan, arms["full"])
+    [row] = compare_arms(rows_of(arms), SETTINGS, seed=42).to_dict("records")
+    kept = np.arange(10) != 4
+    assert row["n"] == 9
+    assert row["difference"] == pytest.approx((arms["learned"] - arms["full"])[kept].mean())
+    assert row["mean_a"] == pytest.approx(arms["learned"][kept].mean())
+
+
+def test_intervals_depend_on_the_seed_and_on_nothing_beside() -> None:
+    one = rows_of({**two_arms(0.02), **bounds()})
+    more = pd.concat([rows_of({**two_arms(0.02), **bounds()}, condition="study/markov/done-right/ratio-4"), one])
+    alone, beside, other = (compare_arms(*call) for call in ((one, SETTINGS, 42), (more, SETTINGS, 42), (one, SETTINGS, 43)))
+    same = beside[beside["condition"] == CELL].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.drop(columns="p_holm"), same.drop(columns="p_holm"), check_exact=True)
+    assert alone["bca_low"].item() != other["bca_low"].item()
+    assert alone["t_low"].item() == other["t_low"].item()
+    assert beside["t_low"].nunique() == 1  # the same values in two cells,
+    assert beside["bca_low"].nunique() == 2  # resampled independently
+
+
+def test_holm_runs_over_the_cells_of_one_claim() -> None:
+    """A family: one sub-study, one way of running it, one metric, one pair of arms."""
+    parts, gap = [], 0.004
+    for study in ("markov", "compression"):
+        for way in ("as-described", "done-right"):
+            for metric in ("cross_entropy", "accuracy"):
+                for cell in range(3):
+                    arms = two_arms(gap, cell) | {"pca": 1.5 - gap / 2 + NOISE[cell + 4]}
+                    parts.append(rows_of(arms, metric, f"study/{study}/{way}/ratio-{cell}"))
+                    gap += 0.0007
+    frame = compare_arms(pd.concat(parts, ignore_index=True), SETTINGS, seed=42)
+    families = frame.groupby([frame["condition"].str.rsplit("/", n=1).str[0], "metric", "arm_b"])
+    assert families.size().tolist() == [3] * 16
+    for _, family in families:
+        expected = multipletests(family["p_t"], method="holm")[1]
+        np.testing.assert_allclose(family["p_holm"], expected, rtol=1e-12)
+    assert (frame["p_holm"] >= frame["p_t"]).all()
+    assert (frame["p_holm"] > frame["p_t"]).any()
+
+
+def test_a_missing_p_is_not_a_test() -> None:
+    parts = [rows_of(two_arms(0.004, cell), condition=f"study/markov/done-right/ratio-{cell}") for cell in range(2)]
+    constant = {"learned": np.full(10, 1.5), "full": np.full(10, 1.6)}  # no scale, so no t test
+    parts.append(rows_of(constant, condition="study/markov/done-right/ratio-2"))
+    frame = compare_arms(pd.concat(parts, ignore_index=True), SETTINGS, seed=42)
+    assert np.isnan(frame["p_holm"].iloc[2])
+    np.testing.assert_allclose(frame["p_holm"][:2], multipletests(frame["p_t"][:2], method="holm")[1], rtol=1e-12)
+
+
+def test_without_a_learned_arm_there_is_nothing_to_compare() -> None:
+    frame = compare_arms(rows_of({"full": 1.5 + NOISE[0], **bounds()}), SETTINGS, seed=42)
+    assert (len(frame), list(frame.columns)) == (0, results.STATISTICS.names)
+    assert results.table(frame, results.STATISTICS).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ({"chance": 3.0, "floor": 1.0, "oracle": 1.1}, 2.0),
+        ({"chance": 3.0, "oracle": 1.1}, 1.9),  # no closed form: the source on this text
+        ({"chance": 0.1, "floor": 0.7}, 0.6),  # accuracy: the ceiling is above chance
+        ({"floor": 1.0}, 1.5),
+        ({"chance": 3.0}, 1.5),
+        ({"chance": 3.0, "floor": 3.0 + 1e-13}, 1.5),  # uniform noise: nothing can be learned
+        ({}, 1.5),
+    ],
+)
+def test_the_margin_is_a_share_of_what_can_be_learned(levels: dict[str, float], expected: float) -> None:
+    arms = {f"reference.{name}": pd.Series([value] * 3) for name, value in levels.items()}
+    assert span({"learned": pd.Series([1.4, 1.5, 1.6]), **arms}) == pytest.approx(expected)
+
+
+# From file to files
+
+
+def test_both_tables_are_written(tmp_path: Path) -> None:
+    rows = pd.concat([rows_of({**noisy(LOSSES), **bounds()}), rows_of({"learned": [0.5], "full": [0.4]}, "accuracy", "c/d")])
+    results.write(tmp_path / "runs.parquet", results.table(rows, results.RUNS))
+    paths = [str(tmp_path / f"{name}.parquet") for name in ("runs", "summary", "statistics")]
+    write_statistics(*paths, settings=SETTINGS, seed=42)
+    summary = results.read(paths[1], results.SUMMARY).to_pandas()
+    compared = results.read(paths[2], results.STATISTICS).to_pandas()
+    pd.testing.assert_frame_equal(
+        summary.drop(columns="flag"), summarise(rows, 0.95).drop(columns="flag"), check_dtype=False, check_exact=True
+    )
+    pd.testing.assert_frame_equal(compared, compare_arms(rows, SETTINGS, 42), check_dtype=False, check_exact=True)
+    before = [Path(path).read_bytes() for path in paths[1:]]
+    write_statistics(*paths, settings=SETTINGS, seed=42)
+    assert [Path(path).read_bytes() for path in paths[1:]] == before
+    results.write(paths[0], results.table(pd.DataFrame(columns=results.ARMS.names), results.ARMS))
+    with pytest.raises(InputError, match=r"runs\.parquet: columns are \("):
+        write_statistics(*paths, settings=SETTINGS, seed=42)

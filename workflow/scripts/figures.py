@@ -1,0 +1,16 @@
+"""Draw the figures of the report."""
+
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    from tokentrial.report.figures.draw import write_figures
+
+    write_figures(
+        snakemake.output,
+        runs=snakemake.input.runs,
+        arms=snakemake.input.arms,
+        summary=snakemake.input.summary,
+        statistics=snakemake.input.statistics,
+        published=snakemake.input.published,
+        confidence=snakemake.params.confidence,
+    )
