@@ -19,7 +19,12 @@ def relative(paths: list[Path]) -> list[str]:
 SOURCES = relative(list((ROOT / "src").rglob("*.py")))
 SCRIPTS = relative(list((ROOT / "workflow/scripts").glob("*.py")))
 RULE_FILES = relative(list((ROOT / "workflow/rules").glob("*.smk")))
-LIMITS = {"Snakefile": 60, **dict.fromkeys(SCRIPTS, 40), **dict.fromkeys(RULE_FILES, 199), **dict.fromkeys(SOURCES, 400)}
+LIMITS = {
+    "Snakefile": 60,
+    **dict.fromkeys(SCRIPTS, 40),
+    **dict.fromkeys(RULE_FILES, 199),
+    **dict.fromkeys(SOURCES, 400),
+}
 
 
 @pytest.mark.parametrize("name", LIMITS)
@@ -81,7 +86,9 @@ def test_rules_that_do_something_say_so(workflow: dict[str, Any]) -> None:
         assert set(rule["wildcards"]) <= set(workflow["constraints"]), name
         logged = {wildcard for log in rule["log"] for wildcard in re.findall(r"{(\w+)", log)}
         assert logged == set(rule["wildcards"]), name  # no two jobs share a log
-    assert all(path.startswith(("results/", "logs/")) for rule in working.values() for path in rule["outputs"] + rule["log"])
+    assert all(
+        path.startswith(("results/", "logs/")) for rule in working.values() for path in rule["outputs"] + rule["log"]
+    )
 
 
 @pytest.mark.parametrize("name", ["train", "released"])

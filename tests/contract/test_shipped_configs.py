@@ -174,7 +174,10 @@ def parts(schema: Tree) -> list[tuple[str, Tree]]:
 
 def resolved(schema: Tree, part: Tree) -> Tree:
     while "$ref" in part:
-        part = {**schema["$defs"][part["$ref"].removeprefix("#/$defs/")], **{k: v for k, v in part.items() if k != "$ref"}}
+        part = {
+            **schema["$defs"][part["$ref"].removeprefix("#/$defs/")],
+            **{k: v for k, v in part.items() if k != "$ref"},
+        }
     return part
 
 

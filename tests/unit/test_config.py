@@ -39,7 +39,10 @@ def test_merging(base: dict[str, Any], overlay: dict[str, Any]) -> None:
     assert config.merge(made, overlay) == made  # a second time changes nothing
     assert config.merge(base, {}) == base
     assert config.merge({}, overlay) == overlay
-    assert list(made) == [*base, *[key for key in overlay if key not in base]]  # order is the base's, then the overlay's
+    assert list(made) == [
+        *base,
+        *[key for key in overlay if key not in base],
+    ]  # order is the base's, then the overlay's
     for value in made.values():
         if isinstance(value, dict):
             value["changed"] = True
@@ -145,8 +148,16 @@ MISTAKES = [
     (f"{V20}/lenght", 8, r"\.data\.v20: unknown key 'lenght': did you mean 'length'\? expected one of source, "),
     (f"{V20}/source", "makrov", r"\.data\.v20\.source: found 'makrov', expected one of \['markov', "),
     ("learned_encoding/arms/learned", {}, r"config: learned_encoding\.arms\.learned: key 'encoder' is missing$"),
-    ("learned_encoding/arms/learned", {"encoder": "A b"}, r"\.arms\.learned\.encoder: found 'A b', expected text like "),
-    ("learned_encoding/studies/extra", {}, r"config: learned_encoding\.studies: unknown key 'extra': expected one of markov"),
+    (
+        "learned_encoding/arms/learned",
+        {"encoder": "A b"},
+        r"\.arms\.learned\.encoder: found 'A b', expected text like ",
+    ),
+    (
+        "learned_encoding/studies/extra",
+        {},
+        r"config: learned_encoding\.studies: unknown key 'extra': expected one of markov",
+    ),
     ("learned_encoding/training/done-right/steps", ..., r"\.training\.done-right: key 'steps' is missing$"),
 ]
 
@@ -169,7 +180,14 @@ def test_the_default_has_no_mistake(shipped: dict[str, Any], root: Path) -> None
 def design(**changes: Any) -> dict[str, Any]:
     """A config with one sub-study, done right."""
     source = {"source": "markov", "vocab_size": 10, "length": 4, "train": 9, "validation": 9, "test": 9}
-    own = {"full_width": 32, "ratios": [4], "heads": ["token_mlp"], "arms": ["learned"], "data": {"v10": source}, **changes}
+    own = {
+        "full_width": 32,
+        "ratios": [4],
+        "heads": ["token_mlp"],
+        "arms": ["learned"],
+        "data": {"v10": source},
+        **changes,
+    }
     training = {"learning_rates": [0.1], "steps": 5, "batch_size": 3, "evaluations": 1, "decay": True, "select": "best"}
     study = {
         "hidden": 8,
@@ -190,8 +208,17 @@ def design(**changes: Any) -> dict[str, Any]:
         ({"heads": ["token_mlp", "mean_pool"]}, ["token-mlp", "mean-pool"]),
         ({"data": {"a": {"vocab_size": 3}, "b": {"vocab_size": 4}}}, ["a", "b"]),
         (
-            {"data": {"a": {"vocab_size": 3}, "b": {"vocab_size": 4}}, "ratios": [2, 4], "heads": ["mean_pool", "window_mlp"]},
-            [f"{data}-ratio-{ratio}-{head}" for data in "ab" for ratio in (2, 4) for head in ("mean-pool", "window-mlp")],
+            {
+                "data": {"a": {"vocab_size": 3}, "b": {"vocab_size": 4}},
+                "ratios": [2, 4],
+                "heads": ["mean_pool", "window_mlp"],
+            },
+            [
+                f"{data}-ratio-{ratio}-{head}"
+                for data in "ab"
+                for ratio in (2, 4)
+                for head in ("mean-pool", "window-mlp")
+            ],
         ),
     ],
 )

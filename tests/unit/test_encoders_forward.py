@@ -25,7 +25,9 @@ SINGLE = {"rtol": 1e-5, "atol": 1e-6}  # the same in float32
 
 def context_of(*replicates: int, seed: int = 42, initial_scale: float = 1.0) -> Context:
     counts = torch.arange(1.0, V + 1).repeat(len(replicates), 1)
-    made = Context(seed, replicates, counts, lambda: made.normal("full_table", V, D), initial_scale, lambda message: None)
+    made = Context(
+        seed, replicates, counts, lambda: made.normal("full_table", V, D), initial_scale, lambda message: None
+    )
     return made
 
 
@@ -77,7 +79,9 @@ def test_logits_and_gradients_are_those_of_separate_models(name: str, head_name:
     trainable, frozen = encoder.initialise(context)
     # codes without a table are float32 by construction; all else is compared in float64
     kind, tolerance = (torch.float32, SINGLE) if name in ("one_hot", "unigram") else (torch.float64, DOUBLE)
-    weights = {key: value.to(kind) for key, value in (trainable | frozen | heads.initialise(head, context, None)).items()}
+    weights = {
+        key: value.to(kind) for key, value in (trainable | frozen | heads.initialise(head, context, None)).items()
+    }
     if bias:
         weights["bias"] = context.normal("bias", 1, V).to(kind)  # zero at the start; not here
     targets_per_sequence = LENGTH if head.context == "token" else 1
@@ -88,7 +92,9 @@ def test_logits_and_gradients_are_those_of_separate_models(name: str, head_name:
     leaves = {key: value.requires_grad_() for key, value in weights.items()}
     scores = logits(encoder, head, leaves, ids)
     assert scores.shape == (SEEDS, 20, targets_per_sequence, V)
-    gradients = dict(zip(leaves, torch.autograd.grad(loss_per_seed(scores, targets).sum(), leaves.values()), strict=True))
+    gradients = dict(
+        zip(leaves, torch.autograd.grad(loss_per_seed(scores, targets).sum(), leaves.values()), strict=True)
+    )
     for seed in range(SEEDS):
         own = OwnModel(name, head_name, {key: value[seed].detach() for key, value in weights.items()})
         expected = own(ids[seed])

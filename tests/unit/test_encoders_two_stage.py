@@ -137,7 +137,13 @@ def test_linear_codes_are_the_principal_ones_up_to_a_linear_map() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"activation": "relu"}, {"variant": "deep"}, {"variant": "variational"}, {"variant": "deep", "activation": "relu"}],
+    [
+        {},
+        {"activation": "relu"},
+        {"variant": "deep"},
+        {"variant": "variational"},
+        {"variant": "deep", "activation": "relu"},
+    ],
 )
 def test_every_variant_rebuilds_more_than_the_mean(options: dict[str, Any]) -> None:
     table, counts = table_of(3, 20, 16), zipf_counts(3, 20)

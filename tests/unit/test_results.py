@@ -24,7 +24,17 @@ def measured(n: int = 60) -> pd.DataFrame:
     """Rows of results.RUNS; every third has a step, every fifth no value."""
     values = np.random.default_rng(0).normal(size=n)
     rows = [
-        ("study", "condition", "learned", k, "test", k if k % 3 == 0 else None, "accuracy", None if k % 5 == 0 else v, "1")
+        (
+            "study",
+            "condition",
+            "learned",
+            k,
+            "test",
+            k if k % 3 == 0 else None,
+            "accuracy",
+            None if k % 5 == 0 else v,
+            "1",
+        )
         for k, v in enumerate(values)
     ]
     return pd.DataFrame(rows, columns=results.RUNS.names).astype({"step": "Int32", "value": "float64"})
@@ -231,7 +241,9 @@ def test_another_schema_is_refused(other: pa.Schema, tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
     results.write(path, other.empty_table())
     message = read_error(path)
-    assert f"columns are ({', '.join(f'{field.name}: {field.type}' for field in other)}), expected (study: str" in message
+    assert (
+        f"columns are ({', '.join(f'{field.name}: {field.type}' for field in other)}), expected (study: str" in message
+    )
 
 
 # Many files into one

@@ -19,7 +19,11 @@ NOISE = np.random.default_rng(0).normal(0, 0.01, (9, 10))  # ten seeds, small ag
 
 
 def rows_of(
-    arms: dict[str, Any], metric: str = "cross_entropy", condition: str = CELL, split: str = "test", step: int | None = None
+    arms: dict[str, Any],
+    metric: str = "cross_entropy",
+    condition: str = CELL,
+    split: str = "test",
+    step: int | None = None,
 ) -> pd.DataFrame:
     """Rows of results.RUNS from arm -> values by seed."""
     unit = {"cross_entropy": "nats", "accuracy": "fraction"}.get(metric, "1")
@@ -36,7 +40,15 @@ def bounds(*, chance: float = 3.0, unigram: float = 2.5, floor: float = 1.0, ora
     return {f"reference.{name}": np.full(10, value) for name, value in levels.items()}
 
 
-LOSSES = {"learned": 1.5, "floor_reached": 1.05, "leaked": 0.9, "constant": 2.5, "worse": 2.7, "chance": 3.0, "lost": 3.4}
+LOSSES = {
+    "learned": 1.5,
+    "floor_reached": 1.05,
+    "leaked": 0.9,
+    "constant": 2.5,
+    "worse": 2.7,
+    "chance": 3.0,
+    "lost": 3.4,
+}
 FLAGS = {
     "learned": "ok", "floor_reached": "ok", "leaked": "leaked", "constant": "unigram", "worse": "unigram",
     "chance": "untrained", "lost": "untrained",
@@ -187,7 +199,9 @@ def test_seeds_that_one_arm_lacks_are_left_out_and_counted() -> None:
 def test_intervals_depend_on_the_seed_and_on_nothing_beside() -> None:
     one = rows_of({**two_arms(0.02), **bounds()})
     more = pd.concat([rows_of({**two_arms(0.02), **bounds()}, condition="study/markov/done-right/ratio-4"), one])
-    alone, beside, other = (compare_arms(*call) for call in ((one, SETTINGS, 42), (more, SETTINGS, 42), (one, SETTINGS, 43)))
+    alone, beside, other = (
+        compare_arms(*call) for call in ((one, SETTINGS, 42), (more, SETTINGS, 42), (one, SETTINGS, 43))
+    )
     same = beside[beside["condition"] == CELL].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone.drop(columns="p_holm"), same.drop(columns="p_holm"), check_exact=True)
     assert alone["bca_low"].item() != other["bca_low"].item()
@@ -252,7 +266,9 @@ def test_the_margin_is_a_share_of_what_can_be_learned(levels: dict[str, float], 
 
 
 def test_both_tables_are_written(tmp_path: Path) -> None:
-    rows = pd.concat([rows_of({**noisy(LOSSES), **bounds()}), rows_of({"learned": [0.5], "full": [0.4]}, "accuracy", "c/d")])
+    rows = pd.concat(
+        [rows_of({**noisy(LOSSES), **bounds()}), rows_of({"learned": [0.5], "full": [0.4]}, "accuracy", "c/d")]
+    )
     results.write(tmp_path / "runs.parquet", results.table(rows, results.RUNS))
     paths = [str(tmp_path / f"{name}.parquet") for name in ("runs", "summary", "statistics")]
     write_statistics(*paths, settings=SETTINGS, seed=42)

@@ -16,10 +16,10 @@ def frame(**quantities: float) -> pd.DataFrame:
 
 
 CHAIN = frame(
-    **{"chance": 3.0, "accuracy_chance": 0.05, "unigram": 2.5, "accuracy_constant": 0.2},
-    **{"floor_token": 2.0, "accuracy_token": 0.4, "floor_history": 1.0, "accuracy_history": 0.6},
-    **{"oracle_token": 2.1, "accuracy_oracle_token": 0.41, "oracle_history": 1.1, "accuracy_oracle_history": 0.61},
-)
+    chance=3.0, accuracy_chance=0.05, unigram=2.5, accuracy_constant=0.2,
+    floor_token=2.0, accuracy_token=0.4, floor_history=1.0, accuracy_history=0.6,
+    oracle_token=2.1, accuracy_oracle_token=0.41, oracle_history=1.1, accuracy_oracle_history=0.61,
+)  # fmt: skip
 NOISY = CHAIN[~CHAIN["quantity"].isin(["floor_history", "accuracy_history"])]
 SHUFFLED = NOISY[~NOISY["quantity"].isin(["oracle_history", "accuracy_oracle_history"])]
 NOTHING_MORE = {"chance": (3.0, 0.05), "unigram": (2.5, 0.2)}
@@ -48,7 +48,8 @@ def test_the_floor_is_that_of_what_the_model_sees(levels: pd.DataFrame, context:
 
 def test_every_replicate_has_its_own_row() -> None:
     both = pd.concat([CHAIN, CHAIN.assign(seed=7, value=CHAIN["value"] + 1)])
-    floors = {row.seed: row.value for row in reference_rows(both, "token") if row[0::4] == ("reference.floor", "cross_entropy")}
+    rows = [row for row in reference_rows(both, "token") if row.metric == "cross_entropy"]
+    floors = {row.seed: row.value for row in rows if row.arm == "reference.floor"}
     assert floors == {0: 2.0, 7: 3.0}
 
 
@@ -61,13 +62,16 @@ def test_unknown_quantities_give_no_row() -> None:
     assert first_known("unigram", "history", {"floor_history"}) is None
 
 
+PATTERNS = {"source": "patterns", "variant": "described", "vocab_size": 20}
+
+
 @pytest.mark.parametrize(
     ("changes", "head_sees", "best_possible"),
     [
         ({}, "token", "floor_token"),
         ({"shuffle": True}, "token", "floor_token"),
-        ({"source": "patterns", "kind": "complex", "variant": "described", "vocab_size": 20}, "history", "floor_history"),
-        ({"source": "patterns", "kind": "semi_random", "variant": "described", "vocab_size": 20}, "history", "oracle_history"),
+        ({**PATTERNS, "kind": "complex"}, "history", "floor_history"),
+        ({**PATTERNS, "kind": "semi_random"}, "history", "oracle_history"),
     ],
 )
 def test_levels_of_real_sources(changes: dict[str, Any], head_sees: str, best_possible: str, data_of: Any) -> None:

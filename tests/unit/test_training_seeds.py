@@ -1,6 +1,7 @@
 """Seeds as a batch dimension: a seed's numbers are its own, reproducible, and paired across arms."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,31 +11,73 @@ from tokentrial import config
 from tokentrial.data.spec import SPLITS
 from tokentrial.training import condition, loop, noise_walk
 from tokentrial.training.condition import fit_arm, train_condition
+from tokentrial.training.loop import Fit
 
 HEADS = {"token_mlp": "all", "mean_pool": "last", "window_mlp": "last"}  # head -> targets
+ONE_RATE, TWO_RATES = [0.01], [0.01, 0.05]
 BATCH, ALONE = range(10), (0, 7)
+NARROW = ("learned", "factorised", "noise_walk", "unigram")
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_a_seed_alone_and_in_a_batch_of_ten(head: str, arms: Any, job_of: Any, spec_of: Any, data_of: Any) -> None:
-    """Tolerance: none, the bits are equal.
-
-    Seeds never meet in an operation, and every kernel used (bmm, elementwise, sums over inner axes, embedding) adds up
-    one seed's numbers in an order that does not depend on how many seeds there are.
-    """
-    spec, data = spec_of(head=head), data_of(seeds=10, targets=HEADS[head])
+def both_ways(
+    spec: dict[str, Any], data: Any, job_of: Any, arms: dict[str, Any]
+) -> Iterator[tuple[str, int, Fit, Fit]]:
+    """(arm, seed, the fit of a batch of ten seeds, the fit of this seed alone)."""
     together = job_of(spec, data, BATCH)
     alone = {seed: job_of(spec, data, (seed,)) for seed in ALONE}
     for name, options in arms.items():
-        _, _, batch = fit_arm(together, name, options)
+        batch = fit_arm(together, name, options)[2]
         for seed, job in alone.items():
-            _, _, single = fit_arm(job, name, options)
-            for key, value in batch.parameters.items():
-                assert torch.equal(value[seed], single.parameters[key][0]), (name, seed, key)
-            assert int(batch.step[seed]) == int(single.step[0])
-            assert float(batch.learning_rate[seed]) == float(single.learning_rate[0])
-            for (step, losses), (own_step, own) in zip(batch.curve, single.curve, strict=True):
-                assert (step, float(losses[seed])) == (own_step, float(own[0])), (name, seed)
+            yield name, seed, batch, fit_arm(job, name, options)[2]
+
+
+def assert_same_bits(name: str, seed: int, batch: Fit, single: Fit) -> None:
+    for key, value in batch.parameters.items():
+        assert torch.equal(value[seed], single.parameters[key][0]), (name, seed, key)
+    assert int(batch.step[seed]) == int(single.step[0])
+    assert float(batch.learning_rate[seed]) == float(single.learning_rate[0])
+    for (step, losses), (own_step, own) in zip(batch.curve, single.curve, strict=True):
+        assert (step, float(losses[seed])) == (own_step, float(own[0])), (name, seed)
+
+
+@pytest.mark.parametrize(
+    ("head", "rates"),
+    [("token_mlp", ONE_RATE), ("token_mlp", TWO_RATES), ("mean_pool", ONE_RATE), ("window_mlp", ONE_RATE)],
+)
+def test_a_seed_alone_and_in_a_batch_of_ten(
+    head: str, rates: list[float], arms: Any, job_of: Any, spec_of: Any, data_of: Any
+) -> None:
+    """Tolerance: none, the bits are equal, for every arm whose code has two numbers or more.
+
+    Seeds never meet in an operation, and every kernel used (batched matrix products, elementwise, sums over inner axes,
+    embedding) adds up one seed's numbers in an order that does not depend on how many seeds there are.
+    """
+    spec = spec_of(head=head, training={"learning_rates": rates})
+    wide = {name: options for name, options in arms.items() if options["encoder"] != "unigram"}
+    for pair in both_ways(spec, data_of(seeds=10, targets=HEADS[head]), job_of, wide):
+        assert_same_bits(*pair)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_code_of_one_number(head: str, arms: Any, job_of: Any, spec_of: Any, data_of: Any) -> None:
+    """Tolerance: 1e-6 of the loss and 1e-5 of a weight, a few float32 roundings (6e-8) of each step.
+
+    The product of one matrix with one vector is another routine than a batch of them, and adds up in another order. It
+    is used where one seed trains alone at one learning rate, and its code or the whole of what it sees is one number.
+    """
+    data = data_of(seeds=10, targets=HEADS[head])
+    narrow = {name: arms[name] for name in NARROW}
+    for _, seed, batch, single in both_ways(
+        spec_of(head=head, width=1, training={"learning_rates": ONE_RATE}), data, job_of, narrow
+    ):
+        for key, value in batch.parameters.items():
+            torch.testing.assert_close(value[seed], single.parameters[key][0], rtol=1e-5, atol=1e-5)
+        for (_, losses), (_, own) in zip(batch.curve, single.curve, strict=True):
+            assert float(losses[seed]) == pytest.approx(float(own[0]), rel=1e-6)
+    two = spec_of(head=head, width=1, training={"learning_rates": TWO_RATES})  # two models are a batch: the same bits
+    gradients = {name: options for name, options in narrow.items() if name != "noise_walk"}  # which has no second rate
+    for pair in both_ways(two, data, job_of, gradients):
+        assert_same_bits(*pair)
 
 
 def rows_by_seed(spec: dict[str, Any], data: Any, seed: int) -> list[Any]:
@@ -42,13 +85,12 @@ def rows_by_seed(spec: dict[str, Any], data: Any, seed: int) -> list[Any]:
     return [row for arm in trained for row in arm.rows if row.seed == seed] + [r for r in levels if r.seed == seed]
 
 
-def test_a_job_of_one_of_three_and_of_ten_seeds(spec_of: Any, data_of: Any) -> None:
-    few = ("learned", "pca", "noise_walk")
-    arms = dict(zip(few, ({"encoder": "learned"}, {"encoder": "pca"}, {"encoder": "learned", "update": "noise_walk"})))
-    rows = {seeds: rows_by_seed(spec_of(seeds=seeds, arms=arms), data_of(seeds=seeds), 0) for seeds in (1, 3, 10)}
+def test_a_job_of_one_of_three_and_of_ten_seeds(arms: Any, spec_of: Any, data_of: Any) -> None:
+    few = {name: arms[name] for name in ("learned", "pca", "noise_walk")}
+    rows = {seeds: rows_by_seed(spec_of(seeds=seeds, arms=few), data_of(seeds=seeds), 0) for seeds in (1, 3, 10)}
     assert rows[1] == rows[3] == rows[10]  # measurements and reference levels of seed 0, to the last bit
     assert {row.arm for row in rows[1]} > set(few)
-    third = [rows_by_seed(spec_of(seeds=seeds, arms=arms), data_of(seeds=seeds), 2) for seeds in (3, 10)]
+    third = [rows_by_seed(spec_of(seeds=seeds, arms=few), data_of(seeds=seeds), 2) for seeds in (3, 10)]
     assert third[0] == third[1]
     assert [row.value for row in third[0]] != [row.value for row in rows[1]]
 
@@ -84,9 +126,7 @@ def test_the_canonical_text_of_a_spec_trains_the_same(spec_of: Any, data_of: Any
 # Common random numbers
 
 
-def test_all_arms_see_the_same_batches(
-    monkeypatch: pytest.MonkeyPatch, arms: Any, spec_of: Any, data_of: Any
-) -> None:
+def test_all_arms_see_the_same_batches(monkeypatch: pytest.MonkeyPatch, arms: Any, spec_of: Any, data_of: Any) -> None:
     seen: list[list[bytes]] = []
     plain = loop.logits
 

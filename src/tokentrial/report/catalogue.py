@@ -19,7 +19,7 @@ TABLES = {
     "doc001-complexity": "Document 001, Table 5.4: loss by type of data, published and measured",
     "doc001-baselines": "Document 001, Section 4.3: the learned encoding against three autoencoders",
     "doc002-proof-of-concept": "Document 002: the proof of concept, published and measured",
-    "signal": "Documents 001 and 002: does the signal come from relationships between tokens?",
+    "signal": "Documents 001 and 002: whether the signal comes from relationships between tokens",
     "levels": "Every arm done right: held-out loss and accuracy with floor and ceiling",
     "comparisons": "Every comparison done right: learned encoding minus the other arm",
     "power": "What n seeds can find",

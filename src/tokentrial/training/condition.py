@@ -137,8 +137,10 @@ def train_arm(job: Job, name: str) -> Arm:
     def add(split: str, step: int | None, metric: str, values: Tensor, unit: str) -> None:
         rows.extend(Measurement(name, k, split, step, metric, float(v), unit) for k, v in enumerate(values.tolist()))
 
+    measured = job.data["test"][0].shape[1]  # as many training sequences are enough to see overfitting
     for split in ("train", "validation", "test"):
-        loss, accuracy = evaluate(encoder, head, result.parameters, *job.data[split])
+        inputs, targets = (value[:, :measured] for value in job.data[split])
+        loss, accuracy = evaluate(encoder, head, result.parameters, inputs, targets)
         add(split, None, "cross_entropy", loss, "nats")
         add(split, None, "accuracy", accuracy, "fraction")
     for step, loss in result.curve:

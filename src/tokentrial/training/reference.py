@@ -21,8 +21,8 @@ def reference_rows(reference: pd.DataFrame, context: str) -> list[Measurement]:
 
     reference: columns seed, split, quantity, value (data.generate). context: ``token`` for task models that see the
     current token alone, ``history`` for those that see all tokens before. Where the history's floor has no closed form,
-    the true source's loss and accuracy on the sampled text stand in for it; where even that is missing (shuffled text), the
-    token's.
+    the true source's loss and accuracy on the sampled text stand in for it; where even that is missing (shuffled text),
+    the token's.
     """
     test = reference[reference["split"] == "test"]
     values = {
