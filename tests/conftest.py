@@ -150,7 +150,7 @@ print(json.dumps({"rules": found, "training": training, "constraints": constrain
 
 @pytest.fixture(scope="session")
 def workflow(root: Path) -> dict[str, Any]:
-    """What Snakemake makes of the rules: ``rules`` by name, wildcard ``constraints``, each condition's code as ``training``."""
+    """What Snakemake reads: ``rules`` by name, wildcard ``constraints``, ``training`` (condition -> code list)."""
     command = [sys.executable, "-c", RULES]
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

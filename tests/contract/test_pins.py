@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -40,3 +41,9 @@ def test_the_python_that_is_wanted_is_the_one_that_the_tools_check() -> None:
     wanted = PROJECT["project"]["requires-python"]
     assert wanted == f">={PROJECT['tool']['mypy']['python_version']}"
     assert PROJECT["tool"]["ruff"]["target-version"] == wanted.replace(">=", "py").replace(".", "")
+
+
+def test_the_conda_environment_has_the_same_pins() -> None:
+    environment = yaml.safe_load((ROOT / "workflow" / "envs" / "tokentrial.yaml").read_text())
+    listed = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert listed == PINS

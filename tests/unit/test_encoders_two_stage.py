@@ -97,16 +97,27 @@ def trained(table: Tensor, counts: Tensor, width: int, **options: Any) -> tuple[
     return encoder, (trainable | frozen)["table"]
 
 
-@pytest.mark.parametrize(("vocab_size", "full_width", "width"), [(20, 32, 4), (50, 32, 16), (100, 32, 8)])
-def test_a_linear_autoencoder_reaches_the_closed_form(vocab_size: int, full_width: int, width: int) -> None:
-    """With the default 2,000 steps. Measured gaps are below 1e-6 of the optimum; a thousandth is allowed, since the
-    last part depends on how close the eigenvalues on both sides of the cut are."""
+DEFAULT, LONG = {}, {"reconstruction_steps": 2000}
+
+
+@pytest.mark.parametrize(
+    ("vocab_size", "full_width", "width", "options", "gap"),
+    [(20, 32, 4, DEFAULT, 0.01), (100, 32, 8, DEFAULT, 0.01), (50, 32, 16, DEFAULT, 0.01), (50, 32, 16, LONG, 1e-3)],
+)
+def test_a_linear_autoencoder_reaches_the_closed_form(
+    vocab_size: int, full_width: int, width: int, options: dict[str, Any], gap: float
+) -> None:
+    """How near it comes depends on how close the eigenvalues on both sides of the cut are.
+
+    A table of random rows is the hardest case. Measured: 5e-3 of the optimum at the default number of steps and 2e-4 at
+    twice as many where half of the numbers are kept, below 1e-4 at the default where a quarter or less is.
+    """
     table, counts = table_of(3, vocab_size, full_width), zipf_counts(3, vocab_size)
-    encoder, _ = trained(table, counts, width)
+    encoder, _ = trained(table, counts, width, **options)
     assert encoder.reconstruction_error is not None
     for seed, error in enumerate(encoder.reconstruction_error.tolist()):
         optimum = closed_form(table[seed].double().numpy(), counts[seed].double().numpy(), width)
-        assert optimum * (1 - ROUNDING) - ROUNDING < error < optimum * 1.001
+        assert optimum * (1 - ROUNDING) - ROUNDING < error < optimum * (1 + gap)
 
 
 def test_the_autoencoder_arm_reaches_the_pca_arm(job_of: Any, spec_of: Any, data_of: Any) -> None:
@@ -114,14 +125,10 @@ def test_the_autoencoder_arm_reaches_the_pca_arm(job_of: Any, spec_of: Any, data
     job = job_of(spec_of(), data_of(), range(3))
     encoder, _, _ = fit_arm(job, "autoencoder", {"encoder": "autoencoder"})
     table = fit_arm(job, "full", {"encoder": "full"})[2].parameters["table"]
-    _, residual = principal_components(table, token_weights(job.counts), 4)
     for seed, error in enumerate(encoder.reconstruction_error.tolist()):
         optimum = closed_form(table[seed].double().numpy(), job.counts[seed].double().numpy(), 4)
+        assert 0.05 < optimum < 0.9  # neither nothing to lose nor nothing to keep
         assert optimum * (1 - ROUNDING) - ROUNDING < error < optimum * 1.001
-        total = closed_form(table[seed].double().numpy(), job.counts[seed].double().numpy(), 0)
-        assert total == pytest.approx(1)
-        variance = residual[seed].item() / optimum
-        assert error * variance == pytest.approx(residual[seed].item(), rel=1e-3)
 
 
 def test_linear_codes_are_the_principal_ones_up_to_a_linear_map() -> None:
@@ -191,7 +198,7 @@ def test_the_penalty_is_the_divergence_of_the_code_from_its_prior() -> None:
 
 
 def test_the_noise_of_the_variational_code_has_its_own_variance() -> None:
-    """The expected loss under the reparametrised code is the loss at its mean plus the decoded variance, in closed form."""
+    """The expected loss over draws of the code is the loss at its mean plus the decoded variance, in closed form."""
     table, counts = table_of(1, 9, 6), zipf_counts(1, 9)
     context, share = context_of(table, counts), token_weights(counts).unsqueeze(-1)
     encoder = Autoencoder(9, 3, 6, variant="variational", kl_weight=0.0)

@@ -213,16 +213,15 @@ def test_intervals_depend_on_the_seed_and_on_nothing_beside() -> None:
 def test_holm_runs_over_the_cells_of_one_claim() -> None:
     """A family: one sub-study, one way of running it, one metric, one pair of arms."""
     parts, gap = [], 0.004
-    for study in ("markov", "compression"):
-        for way in ("as-described", "done-right"):
-            for metric in ("cross_entropy", "accuracy"):
-                for cell in range(3):
-                    arms = two_arms(gap, cell) | {"pca": 1.5 - gap / 2 + NOISE[cell + 4]}
-                    parts.append(rows_of(arms, metric, f"study/{study}/{way}/ratio-{cell}"))
-                    gap += 0.0007
+    for way in ("markov/as-described", "markov/done-right", "compression/done-right"):
+        for metric in ("cross_entropy", "accuracy") if way == "markov/done-right" else ("cross_entropy",):
+            for cell in range(2):
+                arms = two_arms(gap, cell) | {"pca": 1.5 - gap / 2 + NOISE[cell + 4]}
+                parts.append(rows_of(arms, metric, f"study/{way}/ratio-{cell}"))
+                gap += 0.002
     frame = compare_arms(pd.concat(parts, ignore_index=True), SETTINGS, seed=42)
     families = frame.groupby([frame["condition"].str.rsplit("/", n=1).str[0], "metric", "arm_b"])
-    assert families.size().tolist() == [3] * 16
+    assert families.size().tolist() == [2] * 8
     for _, family in families:
         expected = multipletests(family["p_t"], method="holm")[1]
         np.testing.assert_allclose(family["p_holm"], expected, rtol=1e-12)
@@ -266,17 +265,15 @@ def test_the_margin_is_a_share_of_what_can_be_learned(levels: dict[str, float], 
 
 
 def test_both_tables_are_written(tmp_path: Path) -> None:
-    rows = pd.concat(
-        [rows_of({**noisy(LOSSES), **bounds()}), rows_of({"learned": [0.5], "full": [0.4]}, "accuracy", "c/d")]
-    )
+    arms = noisy({"learned": 1.5, "full": 0.9})
+    rows = pd.concat([rows_of({**arms, **bounds()}), rows_of({"learned": [0.5], "full": [0.4]}, "accuracy", "c/d")])
     results.write(tmp_path / "runs.parquet", results.table(rows, results.RUNS))
     paths = [str(tmp_path / f"{name}.parquet") for name in ("runs", "summary", "statistics")]
     write_statistics(*paths, settings=SETTINGS, seed=42)
     summary = results.read(paths[1], results.SUMMARY).to_pandas()
     compared = results.read(paths[2], results.STATISTICS).to_pandas()
-    pd.testing.assert_frame_equal(
-        summary.drop(columns="flag"), summarise(rows, 0.95).drop(columns="flag"), check_dtype=False, check_exact=True
-    )
+    assert summary["flag"].tolist() == ["ok", "leaked", "", ""]
+    pd.testing.assert_frame_equal(summary, summarise(rows, 0.95), check_dtype=False, check_exact=True)
     pd.testing.assert_frame_equal(compared, compare_arms(rows, SETTINGS, 42), check_dtype=False, check_exact=True)
     before = [Path(path).read_bytes() for path in paths[1:]]
     write_statistics(*paths, settings=SETTINGS, seed=42)

@@ -12,8 +12,9 @@ import torch
 from tokentrial import results
 from tokentrial.data.spec import SPLITS
 from tokentrial.errors import InputError
-from tokentrial.training.condition import fit_arm, train_condition
+from tokentrial.training.condition import fit_arm, tensors, token_counts, train_arm, train_condition
 from tokentrial.training.job import run_condition
+from tokentrial.training.loop import evaluate
 
 
 def test_rows_of_an_arm(arms: Any, spec_of: Any, data_of: Any) -> None:
@@ -38,8 +39,35 @@ def test_rows_of_an_arm(arms: Any, spec_of: Any, data_of: Any) -> None:
     assert {r.arm for r in levels} == {f"reference.{name}" for name in ("chance", "unigram", "floor", "oracle")}
 
 
+@pytest.mark.parametrize(("targets", "picked"), [("all", slice(1, None)), ("last", slice(-1, None))])
+def test_targets_are_the_next_tokens(targets: str, picked: slice, data_of: Any) -> None:
+    data = data_of(targets=targets)
+    for split, (inputs, wanted) in tensors(data, torch.device("cpu")).items():
+        np.testing.assert_array_equal(inputs, data.tokens[split][:, :, :-1])
+        np.testing.assert_array_equal(wanted, data.tokens[split][:, :, picked])
+
+
+def test_tokens_are_counted_in_the_training_inputs(data_of: Any) -> None:
+    inputs, _ = tensors(data_of(), torch.device("cpu"))["train"]
+    expected = [np.bincount(ids.ravel(), minlength=12) for ids in inputs.numpy()]
+    np.testing.assert_array_equal(token_counts(inputs, 12), expected)
+
+
+def test_every_split_is_measured_on_its_own_text(job_of: Any, spec_of: Any, data_of: Any) -> None:
+    """All of validation and test, and as much of the training text as there is test text."""
+    job = job_of(spec_of(), data_of(train=60, validation=50, test=30), range(3))
+    rows = {(r.split, r.metric, r.seed): r.value for r in train_arm(job, "learned").rows if r.step is None}
+    encoder, head, result = fit_arm(job, "learned", {"encoder": "learned"})
+    for split, count in (("train", 30), ("validation", 50), ("test", 30)):
+        inputs, targets = (value[:, :count] for value in job.data[split])
+        loss, accuracy = evaluate(encoder, head, result.parameters, inputs, targets)
+        for seed in range(3):
+            assert rows[split, "cross_entropy", seed] == float(loss[seed])
+            assert rows[split, "accuracy", seed] == float(accuracy[seed])
+
+
 def test_the_chosen_step_is_the_validation_minimum(spec_of: Any, data_of: Any) -> None:
-    trained, _ = train_condition(spec_of(), data_of())
+    trained, _ = train_condition(spec_of(), data_of(validation=50))
     rows = pd.DataFrame(trained[0].rows)
     curve = rows[rows["step"].notna()].pivot(index="step", columns="seed", values="value")
     final = rows[rows["step"].isna() & (rows["split"] == "validation")]

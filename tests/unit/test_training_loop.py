@@ -163,11 +163,36 @@ def test_what_is_returned_has_the_loss_that_the_curve_says(job_of: Any, spec_of:
         assert torch.equal(loss, curve.min(0).values if select == "best" else curve[-1])
 
 
-def test_decay_changes_nothing_before_half_of_the_steps(job_of: Any, spec_of: Any, data_of: Any) -> None:
-    job = job_of(spec_of(), data_of(), range(1))
-    flat, falling = (dict(trained(job, decay=decay, evaluations=12).curve) for decay in (False, True))
-    same = [step for step in flat if torch.equal(flat[step], falling[step])]
-    assert same == list(range(8))  # the rate first differs in the step from 7 to 8
+@pytest.mark.parametrize("decay", [False, True])
+def test_a_fit_is_torchs_own_training(decay: bool, job_of: Any, spec_of: Any, data_of: Any) -> None:
+    """One seed's curve from torch.nn's layers, torch.optim.Adam and its scheduler, on the same batches."""
+    job = job_of(spec_of(), data_of(), (0, 2))
+    curve = trained(job, decay=decay, learning_rates=(0.05,), evaluations=12).curve
+    encoder, head = condition.build(job, "learned", {"encoder": "learned"})
+    context = condition.Context(42, job.replicates, job.counts, dict, 1.0, print)
+    weights = encoder.initialise(context)[0] | condition.heads.initialise(head, context, None)
+    order = batch_order(42, (0, 2), sequences=60, batch_size=8, steps=12)
+    for seed in range(2):
+        embedding = torch.nn.Embedding.from_pretrained(weights["table"][seed].clone(), freeze=False)
+        hidden, output = torch.nn.Linear(4, 8, bias=False), torch.nn.Linear(8, 12)
+        with torch.no_grad():
+            hidden.weight.copy_(weights["hidden"][seed].T)
+            output.weight.copy_(weights["output"][seed].T)
+            output.bias.zero_()
+        model = torch.nn.Sequential(embedding, hidden, torch.nn.ReLU(), output)
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
+        fall = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, 2 - step / 6) if decay else 1.0)
+        held_out = [value[seed] for value in job.data["validation"]]
+        for step, losses in curve:
+            expected = functional.cross_entropy(model(held_out[0]).flatten(0, 1), held_out[1].flatten())
+            # float32, and up to twelve steps of Adam in another order of operations
+            assert float(losses[seed]) == pytest.approx(expected.item(), rel=1e-5), (seed, step)
+            if step < 12:
+                inputs, targets = (value[seed, order[seed, step]] for value in job.data["train"])
+                optimiser.zero_grad()
+                functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
+                optimiser.step()
+                fall.step()
 
 
 def test_initial_weights_are_not_touched(job_of: Any, spec_of: Any, data_of: Any) -> None:

@@ -65,3 +65,20 @@ rule tables:
         "Writing the tables"
     script:
         "../scripts/tables.py"
+
+
+# The same tables from the results that are shipped with the code: nothing is trained.
+use rule tables as reference_tables with:
+    input:
+        runs="results/reference/runs.parquet",
+        arms="results/reference/arms.parquet",
+        summary="results/reference/summary.parquet",
+        statistics="results/reference/statistics.parquet",
+        published="config/published/learned_encoding.yaml",
+        code=modules(*TABLE_MODULES),
+    output:
+        [path.replace("results/tables", "results/reference_tables") for path in TABLES],
+    log:
+        "logs/reference_tables.log",
+    message:
+        "Writing the tables of the shipped results"

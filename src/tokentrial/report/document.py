@@ -184,7 +184,8 @@ def write_report(
     source = folder / "report.typ"
     source.write_text(fill(Path(template).read_text(), values))
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140))
-    compiled = typst.compile(str(source), root=str(folder))
+    # tags for the long tables would make up five sixths of the file; they are there as CSV and Markdown too
+    compiled = typst.compile(str(source), root=str(folder), pdf_tags=False)
     temporary = folder / ".report.pdf"
     temporary.write_bytes(compiled)
     temporary.replace(output)
