@@ -93,7 +93,7 @@ def test_headline_counts_outcomes_and_cells_where_nothing_was_learned() -> None:
         ]
     )
     row = headline(statistics, summary).iloc[0]
-    assert (row["Cells"], row["Learned better"], row["Learned worse"], row["Equivalent"]) == (3, 1, 1, 1)
+    assert (row["Comparisons"], row["Learned better"], row["Learned worse"], row["Equivalent"]) == (3, 1, 1, 1)
     assert (row["Smallest difference"], row["Largest difference"], row["Nothing learned"]) == (-0.2, 0.1, 1)
 
 

@@ -11,7 +11,7 @@ rule report:
         summary="results/summary.parquet",
         statistics="results/statistics.parquet",
         tables=TABLES,
-        figures=FIGURES,
+        figures=rules.figures.output.pdf,
         template="workflow/report/report.typ",
         published="config/published/learned_encoding.yaml",
         code=[

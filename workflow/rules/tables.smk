@@ -77,7 +77,7 @@ use rule tables as reference_tables with:
         published="config/published/learned_encoding.yaml",
         code=modules(*TABLE_MODULES),
     output:
-        [path.replace("results/tables", "results/reference_tables") for path in TABLES],
+        shown=[path.replace("results/tables", "results/reference_tables") for path in TABLES],
     log:
         "logs/reference_tables.log",
     message:

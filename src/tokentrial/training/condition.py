@@ -16,7 +16,7 @@ from tokentrial.errors import InputError
 from tokentrial.models import heads
 from tokentrial.results import Measurement
 from tokentrial.training.loop import Fit, Settings, evaluate, fit
-from tokentrial.training.noise_walk import walk
+from tokentrial.training.noise_walk import RELEASED_SCALE, walk
 from tokentrial.training.reference import reference_rows
 
 
@@ -115,12 +115,14 @@ def fit_arm(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, h
 
     encoder, head = build(job, name, options)
     spec = job.spec
-    context = Context(spec["seed"], job.replicates, job.counts, trained_table, spec["initial_scale"], log)
+    released = options.get("update") == "noise_walk"
+    scale, head_scale = (RELEASED_SCALE,) * 2 if released else (spec["initial_scale"], spec["head_scale"])
+    context = Context(spec["seed"], job.replicates, job.counts, trained_table, scale, log)
     trainable, frozen = encoder.initialise(context)
-    trainable = trainable | heads.initialise(head, context, spec["head_scale"])
+    trainable = trainable | heads.initialise(head, context, head_scale)
     settings = job.settings(**({"steps": options["steps"]} if "steps" in options else {}))
     shared = (job.data, settings, spec["seed"], job.replicates, log)
-    if options.get("update") == "noise_walk":
+    if released:
         result = walk(encoder, head, trainable, frozen, *shared)
     else:
         result = fit(encoder, head, trainable, frozen, *shared)

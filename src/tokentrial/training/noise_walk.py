@@ -1,7 +1,7 @@
 """What the released code does instead of training: Gaussian noise on every weight, scaled by the loss.
 
 No gradient and no acceptance test: a random walk away from the initial weights (protocols A1 and A3). Kept as an arm so
-that every study shows what it does next to gradients on the same data, batches and initial weights.
+that every study shows what it does next to gradients on the same data and batches, from the released initial law.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,8 @@ from tokentrial.training.loop import Fit, Settings, batch_picker, evaluate, logi
 
 # Protocol A1: rate 0.02, losses capped at 3, updates only above a loss of 0.5; the table gets 0.1 of it, layers 0.05.
 RATE, CAP, THRESHOLD, TABLE_SHARE, LAYER_SHARE = 0.02, 3.0, 0.5, 0.1, 0.05
+# Standard deviation of all weights that the released scripts start from; the walk is scaled to it.
+RELEASED_SCALE = 0.1
 
 
 def walk(
