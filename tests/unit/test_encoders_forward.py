@@ -144,6 +144,27 @@ def test_draws_belong_to_seed_purpose_and_replicate() -> None:
     np.testing.assert_array_equal(alone.normal("table", 5, 3)[0].numpy(), expected)
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_tensor_has_a_stream_of_its_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def recorded(draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def run(self: Context, purpose: str, *shape: int) -> Tensor:
+            drawn.append(purpose)
+            return draw(self, purpose, *shape)
+
+        return run
+
+    monkeypatch.setattr(Context, "normal", recorded(Context.normal))
+    monkeypatch.setattr(Context, "uniform", recorded(Context.uniform))
+    context, encoder = context_of(0), encoder_of(name)
+    trainable, _ = encoder.initialise(context)
+    head = heads.build("token_mlp", V, encoder.output_width, LENGTH, HIDDEN, True)
+    weights = trainable | heads.initialise(head, context, None)
+    assert len(drawn) == len(set(drawn))
+    assert len(drawn) >= len(weights) - 1  # all but the bias, which starts at zero
+
+
 def test_initial_laws() -> None:
     context = context_of(0, 1)
     linear = context.linear("layer", 16, 4000)

@@ -102,15 +102,15 @@ DEFAULT, LONG = {}, {"reconstruction_steps": 2000}
 
 @pytest.mark.parametrize(
     ("vocab_size", "full_width", "width", "options", "gap"),
-    [(20, 32, 4, DEFAULT, 0.01), (100, 32, 8, DEFAULT, 0.01), (50, 32, 16, DEFAULT, 0.01), (50, 32, 16, LONG, 1e-3)],
+    [(20, 32, 4, DEFAULT, 1e-5), (100, 32, 8, DEFAULT, 1e-5), (50, 32, 16, DEFAULT, 0.01), (50, 32, 16, LONG, 1e-5)],
 )
 def test_a_linear_autoencoder_reaches_the_closed_form(
     vocab_size: int, full_width: int, width: int, options: dict[str, Any], gap: float
 ) -> None:
-    """How near it comes depends on how close the eigenvalues on both sides of the cut are.
+    """To 1e-5 of the optimum; measured are 1e-7, the rounding of float32.
 
-    A table of random rows is the hardest case. Measured: 5e-3 of the optimum at the default number of steps and 2e-4 at
-    twice as many where half of the numbers are kept, below 1e-4 at the default where a quarter or less is.
+    A table of random rows has eigenvalues close to each other. Where half of the numbers are kept, one of three seeds
+    needs more than the default steps (measured 5e-3 of the optimum), and 2,000 are enough for all.
     """
     table, counts = table_of(3, vocab_size, full_width), zipf_counts(3, vocab_size)
     encoder, _ = trained(table, counts, width, **options)

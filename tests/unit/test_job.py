@@ -1,11 +1,15 @@
-"""What a script says when it fails: one line for a user's mistake, a traceback for ours."""
+"""What every job does beside its science: it logs, fails in one line or with a traceback, and says where it ran."""
 
+import hashlib
+import re
+import subprocess
 import sys
 import warnings
 from pathlib import Path
 
 import pytest
 
+from tokentrial import provenance
 from tokentrial.errors import InputError
 from tokentrial.job import logged
 
@@ -69,3 +73,54 @@ def test_warnings_are_in_the_log(log: Path) -> None:
         with logged(str(log)):
             warnings.warn("slow path", stacklevel=1)
     assert log.read_text() == "warning: slow path\n"
+
+
+# Provenance
+
+
+def test_the_commit_is_that_of_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+        command = ["git", *identity, *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    git("init")
+    (tmp_path / "code.py").write_text("x = 1")
+    git("add", "code.py")
+    git("commit", "--message=one")
+    git("tag", "v1")  # a tag does not stand in for the commit
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
+    assert provenance.git_commit() == git("rev-parse", "HEAD")
+    (tmp_path / "new.py").write_text("not tracked")
+    assert provenance.git_commit() == git("rev-parse", "HEAD")
+    (tmp_path / "code.py").write_text("x = 2")
+    assert provenance.git_commit() == git("rev-parse", "HEAD") + "-dirty"
+
+
+def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.git_commit() == "unknown"
+    monkeypatch.setenv("PATH", str(tmp_path))  # not even a git
+    assert provenance.git_commit() == "unknown"
+
+
+def test_versions_are_one_line() -> None:
+    found = dict(entry.split(" ") for entry in provenance.versions().split(", "))
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"tokentrial", "torch", "numpy", "scipy", "pandas", "pyarrow", "snakemake"} < set(found)
+    assert all(re.match(r"\d+\.\d+", version) for version in found.values())
+
+
+def test_the_processor_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(provenance.device_name("cpu")) > 2
+
+    def unreadable(self: Path, *rest: object) -> str:
+        raise OSError
+
+    monkeypatch.setattr(Path, "read_text", unreadable)  # a system without /proc
+    assert len(provenance.device_name("cpu")) > 2
+
+
+def test_a_digest_is_the_start_of_sha_256() -> None:
+    assert provenance.digest("a ü") == hashlib.sha256("a ü".encode()).hexdigest()[:12]

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from tokentrial import results
 from tokentrial.errors import InputError
@@ -210,6 +209,15 @@ def test_intervals_depend_on_the_seed_and_on_nothing_beside() -> None:
     assert beside["bca_low"].nunique() == 2  # resampled independently
 
 
+def holm(p_values: pd.Series) -> np.ndarray:
+    """Holm 1979: the k-th smallest of m p-values times m - k + 1, never below a smaller one's, at most 1."""
+    order = np.argsort(p_values.to_numpy())
+    steps = p_values.to_numpy()[order] * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
+
+
 def test_holm_runs_over_the_cells_of_one_claim() -> None:
     """A family: one sub-study, one way of running it, one metric, one pair of arms."""
     parts, gap = [], 0.004
@@ -223,8 +231,7 @@ def test_holm_runs_over_the_cells_of_one_claim() -> None:
     families = frame.groupby([frame["condition"].str.rsplit("/", n=1).str[0], "metric", "arm_b"])
     assert families.size().tolist() == [2] * 8
     for _, family in families:
-        expected = multipletests(family["p_t"], method="holm")[1]
-        np.testing.assert_allclose(family["p_holm"], expected, rtol=1e-12)
+        np.testing.assert_allclose(family["p_holm"], holm(family["p_t"]), rtol=1e-12)
     assert (frame["p_holm"] >= frame["p_t"]).all()
     assert (frame["p_holm"] > frame["p_t"]).any()
 
@@ -235,7 +242,7 @@ def test_a_missing_p_is_not_a_test() -> None:
     parts.append(rows_of(constant, condition="study/markov/done-right/ratio-2"))
     frame = compare_arms(pd.concat(parts, ignore_index=True), SETTINGS, seed=42)
     assert np.isnan(frame["p_holm"].iloc[2])
-    np.testing.assert_allclose(frame["p_holm"][:2], multipletests(frame["p_t"][:2], method="holm")[1], rtol=1e-12)
+    np.testing.assert_allclose(frame["p_holm"][:2], holm(frame["p_t"][:2]), rtol=1e-12)
 
 
 def test_without_a_learned_arm_there_is_nothing_to_compare() -> None:

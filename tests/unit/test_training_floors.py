@@ -58,7 +58,7 @@ def test_the_model_without_input_learns_the_unigram(arms: Any, spec_of: Any, dat
 
 
 def test_a_table_per_token_reaches_the_conditional_entropy(arms: Any, spec_of: Any, data_of: Any) -> None:
-    data = data_of(train=300, test=300)
+    data = data_of(train=120, test=120)
     spec = spec_of(hidden=32, training=FULL_BATCH, arms={name: arms[name] for name in ("one_hot", "full")})
     values = final(spec, data)
     for seed in range(3):

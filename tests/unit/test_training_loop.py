@@ -33,6 +33,30 @@ def test_loss_is_each_seeds_own_cross_entropy() -> None:
     torch.testing.assert_close(loss_per_seed(scores, targets), torch.stack(expected), rtol=1e-14, atol=0)
 
 
+def test_the_whole_text_by_pair_counts_is_the_whole_text() -> None:
+    """In float64, so that only the order of the sums differs."""
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.randint(7, (3, 20, 5), generator=generator)
+    inputs, targets = ids[:, :, :-1], ids[:, :, 1:]
+    encoder, head = Learned(7, 4, 8), TokenMlp(7, 4, 4, 6, bias=True)
+    shapes = {"table": (7, 4), "hidden": (4, 6), "output": (6, 7), "bias": (1, 7)}
+    weights = {
+        name: torch.randn(3, *shape, generator=generator, dtype=torch.float64).requires_grad_()
+        for name, shape in shapes.items()
+    }
+    shares = loop.pair_shares(inputs, targets, 7)
+    torch.testing.assert_close(shares.sum(dim=(1, 2)), torch.ones(3))
+    counted = loop.whole_text_loss(encoder, head, weights, shares.double())
+    plain = loss_per_seed(loop.logits(encoder, head, weights, inputs), targets)
+    torch.testing.assert_close(counted, plain, rtol=1e-7, atol=0)  # the shares are float32
+    for found, expected in zip(
+        torch.autograd.grad(counted.sum(), list(weights.values())),
+        torch.autograd.grad(plain.sum(), list(weights.values())),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
+
+
 def test_every_epoch_is_a_permutation() -> None:
     order = batch_order(42, (0, 3), sequences=30, batch_size=8, steps=15)  # 120 draws: four epochs
     assert order.shape == (2, 15, 8)

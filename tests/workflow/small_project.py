@@ -1,6 +1,8 @@
 """A copy of the project with a small config, and Snakemake run in it as a user would."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +14,12 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config", "workflow", "profiles", "src")
 
+# How the rules with a wildcard announce a job.
+MESSAGES = {"data": "Drawing the data of", "train": "Training", "released": "Running the released script"}
+
 
 def small_config() -> dict[str, Any]:
-    """Two cells of two sub-studies, two seeds and few steps: every rule runs, none of them long."""
+    """A few cells of three sub-studies, two seeds and few steps: every rule runs, none of them long."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     config["seeds"] = 2
     config["statistics"]["resamples"] = 100
@@ -41,6 +46,9 @@ def small_config() -> dict[str, Any]:
                 "data": {"v20": data},
             },
         },
+        "vocabulary": {
+            "done-right": {**design, "arms": ["learned", "autoencoder", "unigram"], "data": {"v20": data}},
+        },
         "signal": {
             "done-right": {
                 **design,
@@ -49,7 +57,8 @@ def small_config() -> dict[str, Any]:
             }
         },
     }
-    return config
+    without_aliases: dict[str, Any] = json.loads(json.dumps(config))  # YAML would make the shared parts one object
+    return without_aliases
 
 
 class Project:
@@ -83,17 +92,15 @@ class Project:
         return done.stdout + done.stderr
 
     def planned(self, *targets: str) -> dict[str, set[str]]:
-        """rule -> the outputs' wildcards that a run would make now."""
+        """rule -> which data sets, conditions or scripts a run would make now, as the rules' messages name them."""
         done = self.run("--dry-run", *targets)
-        assert done.returncode == 0, done.stdout + done.stderr
-        jobs: dict[str, set[str]] = {}
-        rule = ""
-        for line in done.stdout.splitlines():
-            if line.startswith(("rule ", "localrule ")):
-                rule = line.split()[1].rstrip(":")
-                jobs.setdefault(rule, set())
-            elif line.strip().startswith("wildcards:") and rule:
-                jobs[rule].add(line.split("=", 1)[1].strip())
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said
+        statistics = said.partition("Job stats:")[2].partition("\ntotal")[0]
+        jobs: dict[str, set[str]] = {rule: set() for rule in re.findall(r"^(\w+) +\d+$", statistics, re.MULTILINE)}
+        for rule, message in MESSAGES.items():
+            if rule in jobs:
+                jobs[rule] = set(re.findall(rf"^Job \d+: {message} (\S+)$", said, re.MULTILINE))
         return jobs
 
 

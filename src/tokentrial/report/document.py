@@ -1,6 +1,5 @@
 """The report: values for the template's placeholders, computed from the result tables, and the PDF."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,23 +20,26 @@ Values = dict[str, str]
 CLASH = {"power": ("power_table", "power_figure")}  # a table and a figure of one name
 
 
-def scale_name(config: Mapping[str, Any], folder: Path) -> tuple[str, str]:
+# Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
+SHIPPED = {
+    "b8b1e88727e3": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
+    "8660e3aa3b07": (
+        "a smoke run",
+        "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
+    ),
+    "d63f7388da99": ("the full run", "All seeds, data and steps of the paper config."),
+}
+OWN = ("a run with its own config", "It is none of the shipped configs; its settings are printed at the end.")
+
+
+def scale_name(config: Mapping[str, Any]) -> tuple[str, str]:
     """Which shipped config this is, and what a reader must know about it."""
-    if config == settings.load(folder / "config.yaml"):
-        return "the default run", "Every experiment at the scale that two cores finish in minutes."
-    if config == settings.load(folder / "config.yaml", folder / "smoke.yaml"):
-        return (
-            "a smoke run",
-            "*It only shows that the pipeline works; its seeds and steps are too few to conclude from.*",
-        )
-    if config == settings.load(folder / "config.yaml", folder / "paper.yaml"):
-        return "the full run", "All seeds, data and steps of the paper config."
-    return "a run with its own config", "It is none of the shipped configs; its settings are printed at the end."
+    return SHIPPED.get(digest(settings.canonical(config)), OWN)
 
 
-def scale_values(config: Mapping[str, Any], folder: Path, arms: pd.DataFrame, summary: pd.DataFrame) -> Values:
+def scale_values(config: Mapping[str, Any], arms: pd.DataFrame, summary: pd.DataFrame) -> Values:
     """The first page's box."""
-    name, note = scale_name(config, folder)
+    name, note = scale_name(config)
     trained = arms[~arms["condition"].str.contains("/as-released/")]
     fair = trained[trained["condition"].str.contains("/done-right/")]
     described = trained[trained["condition"].str.contains("/as-described/")]
@@ -58,7 +60,7 @@ def scale_values(config: Mapping[str, Any], folder: Path, arms: pd.DataFrame, su
         "scale.memory": f"{arms['peak_memory_mib'].max():.0f}",
         "scale.commit": ", ".join(sorted(arms["git_commit"].unique())),
         "scale.versions": escape("; ".join(sorted(arms["versions"].unique()))),
-        "scale.config_hash": digest(json.dumps(config, sort_keys=True)),
+        "scale.config_hash": digest(settings.canonical(config)),
     }
 
 
@@ -171,7 +173,7 @@ def write_report(
     summary = results.read(tables["summary"], results.SUMMARY).to_pandas()
     statistics = results.read(tables["statistics"], results.STATISTICS)
     values = {
-        **scale_values(config, Path("config"), arms, summary),
+        **scale_values(config, arms, summary),
         "scale.comparisons": f"{statistics.num_rows:,}",
         **check_values(summary, config["seeds"]),
         **convergence_values(runs, summary),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, log_softmax
 
 from tokentrial.encoders.base import Encoder, Parameters
 from tokentrial.models.heads import Head
@@ -115,25 +115,71 @@ def fit(
     """
     copies, device = len(settings.learning_rates), data["train"][0].device
     rates = torch.tensor(settings.learning_rates, device=device).repeat_interleave(len(replicates))  # (R*S,)
-    train_inputs, train_targets = (tile(value, copies) for value in data["train"])
     validation = tuple(tile(value, copies) for value in data["validation"])
     weights = {name: tile(value, copies).requires_grad_() for name, value in trainable.items()}
     everything = weights | {name: tile(value, copies) for name, value in frozen.items()}
     optimiser = Adam(list(weights.values()))
-    pick = batch_picker(settings, seed, replicates, train_inputs.shape[1], copies)
+    training_loss = loss_of_step(encoder, head, everything, data["train"], settings, seed, replicates)
     best = Best(everything, keep_last=settings.select == "last")
     best.look(0, evaluate(encoder, head, everything, *validation)[0])
     every = max(1, settings.steps // settings.evaluations)
     for step in range(settings.steps):
-        scores = logits(encoder, head, everything, train_inputs[pick(step)])
-        loss = loss_per_seed(scores, train_targets[pick(step)])
-        gradients = torch.autograd.grad(loss.sum(), list(weights.values()))
+        gradients = torch.autograd.grad(training_loss(step).sum(), list(weights.values()))
         optimiser.step(gradients, rates * (linear_decay(step, settings.steps) if settings.decay else 1.0))
         if (step + 1) % every == 0 or step + 1 == settings.steps:
             held_out = evaluate(encoder, head, everything, *validation)[0]
             best.look(step + 1, held_out)
             log(f"step {step + 1}/{settings.steps}: validation {held_out.mean():.4f}, best {best.loss.mean():.4f} nats")
     return best.chosen(torch.tensor(settings.learning_rates), len(replicates))
+
+
+def loss_of_step(
+    encoder: Encoder,
+    head: Head,
+    parameters: Parameters,
+    text: tuple[Tensor, Tensor],
+    settings: Settings,
+    seed: int,
+    replicates: tuple[int, ...],
+) -> Callable[[int], Tensor]:
+    """The function from a step to its training loss (R*S,), a graph in ``parameters`` (R*S, ...).
+
+    text: (inputs (S, N, L), targets (S, N, T)). A batch of the same sequences for each rate; or the whole text at once,
+    which for a task model that sees one token is done by pair counts.
+    """
+    copies = len(settings.learning_rates)
+    inputs, targets = text
+    if settings.batch_size is None and head.context == "token":
+        shares = tile(pair_shares(inputs, targets, head.vocab_size), copies)
+        return lambda step: whole_text_loss(encoder, head, parameters, shares)
+    inputs, targets = tile(inputs, copies), tile(targets, copies)
+    pick = batch_picker(settings, seed, replicates, inputs.shape[1], copies)
+
+    def batch_loss(step: int) -> Tensor:
+        batch = pick(step)
+        return loss_per_seed(logits(encoder, head, parameters, inputs[batch]), targets[batch])
+
+    return batch_loss
+
+
+def pair_shares(inputs: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
+    """Share (S, V, V) of each (current token, next token) among all pairs of a text; ids (S, N, L) both."""
+    seeds = inputs.shape[0]
+    pairs = (inputs * vocab_size + targets).flatten(1)
+    counts = torch.zeros(seeds, vocab_size * vocab_size, device=inputs.device)
+    counts.scatter_add_(1, pairs, torch.ones_like(pairs, dtype=counts.dtype))
+    return (counts / pairs.shape[1]).view(seeds, vocab_size, vocab_size)
+
+
+def whole_text_loss(encoder: Encoder, head: Head, parameters: Parameters, shares: Tensor) -> Tensor:
+    """Mean cross-entropy (S,) of a task model that sees one token, over a whole text given by its pair shares.
+
+    Equal to :func:`loss_per_seed` on all sequences at once (tested), at the cost of V predictions instead of N*L.
+    """
+    seeds, vocab_size, _ = shares.shape
+    every_token = torch.arange(vocab_size, device=shares.device).view(1, -1, 1).expand(seeds, -1, 1)  # (S, V, 1)
+    scores = logits(encoder, head, parameters, every_token).squeeze(2)  # (S, V, V)
+    return -(shares * log_softmax(scores, -1)).sum(dim=(1, 2))
 
 
 def batch_picker(
