@@ -5,9 +5,10 @@ Every file appears whole or not at all: it is written to a temporary name in the
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -137,8 +138,12 @@ def table(rows: pd.DataFrame, schema: pa.Schema, metadata: Mapping[str, str] | N
     return made.replace_schema_metadata(dict(metadata or {}))
 
 
-def write(path: str | Path, rows: pa.Table) -> None:
-    """Write a Parquet file whole or not at all; raises InputError where the folder cannot be written."""
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
+    """A file to write that appears under its name whole or not at all.
+
+    Raises InputError where the folder cannot be written.
+    """
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +152,7 @@ def write(path: str | Path, rows: pa.Table) -> None:
         raise InputError(f"{target}: cannot be written: {error.strerror}") from None
     try:
         with os.fdopen(handle, "wb") as file:
-            pq.write_table(rows, file, compression="zstd", write_page_checksum=True)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
@@ -157,6 +162,12 @@ def write(path: str | Path, rows: pa.Table) -> None:
         if isinstance(error, OSError):
             raise InputError(f"{target}: cannot be written: {error.strerror}") from None
         raise
+
+
+def write(path: str | Path, rows: pa.Table) -> None:
+    """Write a Parquet file whole or not at all; raises InputError where the folder cannot be written."""
+    with whole_file(path) as file:
+        pq.write_table(rows, file, compression="zstd", write_page_checksum=True)
 
 
 def read(path: str | Path, schema: pa.Schema) -> pa.Table:

@@ -188,6 +188,5 @@ def write_report(
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140))
     # tags for the long tables would make up five sixths of the file; they are there as CSV and Markdown too
     compiled = typst.compile(str(source), root=str(folder), pdf_tags=False)
-    temporary = folder / ".report.pdf"
-    temporary.write_bytes(compiled)
-    temporary.replace(output)
+    with results.whole_file(output) as file:
+        file.write(compiled)

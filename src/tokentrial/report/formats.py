@@ -7,8 +7,6 @@ A missing value is an en dash there and empty in the CSV, never 0.
 import itertools
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.errors import InputError
+from tokentrial.results import whole_file
 
 MISSING = "–"
 MINUS = "−"
@@ -239,17 +238,5 @@ def write(table: Table, path: str | Path) -> None:
     writer = WRITERS.get(target.suffix[1:])
     if writer is None:
         raise InputError(f"{target}: expected a name ending in {', '.join(WRITERS)}")
-    text = writer(table)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(target) as file:
+        file.write(writer(table).encode())
