@@ -5,6 +5,7 @@ that every study shows what it does next to gradients on the same data and batch
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from tokentrial.encoders.base import Encoder, Parameters
 from tokentrial.models.heads import Head
 from tokentrial.seeds import stream
-from tokentrial.training.loop import Fit, Settings, batch_picker, evaluate, logits, loss_per_seed
+from tokentrial.training.loop import Fit, Settings, evaluate, loss_of_step
 
 # Protocol A1: rate 0.02, losses capped at 3, updates only above a loss of 0.5; the table gets 0.1 of it, layers 0.05.
 RATE, CAP, THRESHOLD, TABLE_SHARE, LAYER_SHARE = 0.02, 3.0, 0.5, 0.1, 0.05
@@ -38,14 +39,14 @@ def walk(
     """
     weights = {name: value.detach().clone() for name, value in trainable.items()}
     everything = weights | frozen
-    inputs, targets = data["train"]
-    pick = batch_picker(settings, seed, replicates, inputs.shape[1], 1)
+    settings = replace(settings, learning_rates=(RATE,))
+    training_loss = loss_of_step(encoder, head, everything, data["train"], settings, seed, replicates)
     generators = [stream(seed, "noise_walk", replicate) for replicate in replicates]
     curve = [(0, evaluate(encoder, head, everything, *data["validation"])[0])]
     every = max(1, settings.steps // settings.evaluations)
     for step in range(settings.steps):
         with torch.no_grad():
-            loss = loss_per_seed(logits(encoder, head, everything, inputs[pick(step)]), targets[pick(step)])
+            loss = training_loss(step)
         scale = torch.where(loss > THRESHOLD, RATE * loss.clamp_max(CAP), 0.0)  # (S,)
         for name, value in weights.items():
             draws = np.stack([rng.standard_normal(value.shape[1:], dtype=np.float32) for rng in generators])
