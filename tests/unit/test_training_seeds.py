@@ -9,7 +9,7 @@ import torch
 
 from tokentrial import config
 from tokentrial.data.spec import SPLITS
-from tokentrial.training import condition, loop, noise_walk
+from tokentrial.training import condition, loop
 from tokentrial.training.condition import fit_arm, train_condition
 from tokentrial.training.loop import Fit
 
@@ -135,7 +135,6 @@ def test_all_arms_see_the_same_batches(monkeypatch: pytest.MonkeyPatch, arms: An
         return plain(encoder, head, parameters, inputs)
 
     monkeypatch.setattr(loop, "logits", recorded)
-    monkeypatch.setattr(noise_walk, "logits", recorded)
     spec, data = spec_of(training={"learning_rates": [0.01]}), data_of()
     for name in ("learned", "full", "one_hot", "unigram", "autoencoder_random", "noise_walk"):
         seen.append([])
