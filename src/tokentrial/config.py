@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
+from referencing import Registry, Resource
 
 from tokentrial.errors import InputError
 
@@ -57,8 +58,13 @@ def whole(value: Any) -> Any:
 
 def check(config: Mapping[str, Any], schema_path: str | Path) -> None:
     """Check a config against the closed schema; raises InputError with one line on the first thing wrong."""
-    schema = yaml.safe_load(Path(schema_path).read_text())
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    path = Path(schema_path)
+
+    def part(name: str) -> Resource[Any]:
+        return Resource.from_contents(yaml.safe_load((path.parent / name).read_text()))
+
+    validator = Draft202012Validator(part(path.name).contents, registry=Registry(retrieve=part))  # type: ignore[call-arg]
+    errors = sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         raise InputError(describe(deepest(errors[0])))
 

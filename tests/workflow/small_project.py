@@ -57,6 +57,8 @@ def small_config() -> dict[str, Any]:
             }
         },
     }
+    config["wikitext2"]["studies"] = {}  # has tests of its own, since it needs the text
+    config["bespoke"] |= {"scripts": {}, "studies": {}}
     without_aliases: dict[str, Any] = json.loads(json.dumps(config))  # YAML would make the shared parts one object
     return without_aliases
 

@@ -19,3 +19,13 @@ rule collect:
         "Collecting the rows of all jobs"
     script:
         "../scripts/collect.py"
+
+
+# A study, or a sub-study, can be asked for alone.
+for name in sorted({name for job in JOBS for name in job.split("/")[:2]} - {"as-released"}):
+
+    rule:
+        name:
+            f"study_{name}"
+        input:
+            runs=[f"results/runs/{job}.parquet" for job in JOBS if name in job.split("/")[:2]],

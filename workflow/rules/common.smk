@@ -1,7 +1,7 @@
-# PURPOSE  Check the config and turn it into conditions; helper functions for all rules.
-# INPUTS   config/config.yaml and its overlays, workflow/schemas/config.schema.yaml
-# OUTPUTS  DATASETS, CONDITIONS, SCRIPTS: id -> specification (no files)
-# STEPS    validate the config, list the conditions, say which library modules a job uses
+# PURPOSE  Check the config and turn it into jobs; helper functions for all rules.
+# INPUTS   config/config.yaml and its overlays, workflow/schemas/*.schema.yaml
+# OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS: id -> specification (no files)
+# STEPS    validate the config, list the jobs, say which library modules a job uses
 
 import os
 import sys
@@ -9,26 +9,31 @@ import sys
 from tokentrial import config as settings
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
-from tokentrial.studies import learned_encoding
+from tokentrial.report import catalogue
+from tokentrial.studies import language_models, small_models
 
 try:
     settings.check(config, "workflow/schemas/config.schema.yaml")
-    DATASETS = learned_encoding.datasets(config)
+    DATASETS = small_models.datasets(config)
     for name, dataset in DATASETS.items():
         dataset["source"] = complete(dataset["source"], where=f"config: {name}")
-    CONDITIONS = learned_encoding.conditions(config)
-    SCRIPTS = learned_encoding.scripts(config)
+    CONDITIONS = small_models.conditions(config)
+    SCRIPTS = small_models.scripts(config)
+    LANGUAGE_MODELS = language_models.jobs(config)
 except InputError as error:
     sys.exit(f"error: {error}")
 
-JOBS = [*SCRIPTS, *CONDITIONS]
-STUDIES = {name: [job for job in JOBS if name in job.split("/")] for name in learned_encoding.names(config)}
+JOBS = [*SCRIPTS, *CONDITIONS, *LANGUAGE_MODELS]
+STUDIES = [study for study in catalogue.STUDIES if any(job.startswith(f"{study}/") for job in JOBS)]
+TOKENS = sorted({spec["tokens"] for spec in LANGUAGE_MODELS.values()})
 
 
 wildcard_constraints:
-    dataset=f"{learned_encoding.STUDY}/[a-z0-9_/-]+",
-    condition=f"{learned_encoding.STUDY}/(?!as-released)[a-z0-9_/-]+",
-    script=f"{learned_encoding.STUDY}/as-released/[a-z-]+",
+    dataset=f"({'|'.join(small_models.STUDIES)})/[a-z0-9_/-]+",
+    condition=f"({'|'.join(small_models.STUDIES)})/(?!as-released)[a-z0-9_/-]+",
+    script=f"({'|'.join(small_models.STUDIES)})/as-released/[a-z-]+",
+    tokens="[a-z0-9-]+",
+    job=f"{language_models.STUDY}/[a-z0-9_/-]+",
 
 
 onstart:
@@ -48,8 +53,16 @@ def modules(*names):
 
 def training_code(condition):
     """The library files that a training job runs: the loop, its own task models and the encoders of its arms."""
-    spec = CONDITIONS[condition]
-    return modules(
-        *learned_encoding.TRAINING_MODULES,
-        *sorted({f"encoders/{arm['encoder']}" for arm in learned_encoding.arms_needed(spec)}),
-    )
+    return modules(*small_models.TRAINING_MODULES, *small_models.encoder_modules(CONDITIONS[condition]))
+
+
+def language_model_code(job):
+    """The library files that training a language model runs: the loop, the bodies and the arm's encoder."""
+    return modules(*language_models.JOB_MODULES, *language_models.encoder_modules(LANGUAGE_MODELS[job]))
+
+
+def trained_full_model(job):
+    """The trained full model that an arm starts from, if it does."""
+    spec = LANGUAGE_MODELS[job]
+    needed = language_models.needs_full(spec)
+    return f"results/models/{spec['condition']}/{language_models.FULL}.safetensors" if needed else []

@@ -1,15 +1,14 @@
 # PURPOSE  The figures of the report.
-# INPUTS   the four result tables and config/published/learned_encoding.yaml
+# INPUTS   the four result tables and config/published/<study>.yaml
 # OUTPUTS  results/figures/<figure>.pdf, .svg and .png for every figure of the catalogue
 # STEPS    draw each figure; its caption is workflow/report/<figure>.rst
-
-from tokentrial.report import catalogue
 
 FIGURE_MODULES = (
     *("style", "cells", "levels", "documents", "draw", "by_ratio", "by_vocabulary"),
     *("forest", "learning_curves", "parameters", "power", "seeds"),
+    *("sources", "learned_encoding", "wikitext2", "bespoke"),
 )
-FIGURES = [f"results/figures/{figure}.svg" for figure in catalogue.FIGURES]
+FIGURES = [f"results/figures/{figure}.svg" for figure in catalogue.figures_of(STUDIES)]
 
 
 # One job, since loading the libraries takes longer than drawing a figure.
@@ -19,27 +18,28 @@ rule figures:
         arms="results/arms.parquet",
         summary="results/summary.parquet",
         statistics="results/statistics.parquet",
-        published="config/published/learned_encoding.yaml",
+        published=PUBLISHED,
         code=modules(
             *[f"report/figures/{module}" for module in FIGURE_MODULES],
-            *["report/published", "config", "results", "seeds", "statistics/tables"],
+            *["report/published", "report/catalogue", "config", "results", "seeds", "statistics/tables"],
             *["statistics/comparison", "statistics/effect_size", "statistics/power"],
             *["statistics/equivalence", "statistics/hypothesis_tests"],
             *["statistics/intervals", "statistics/multiplicity"],
             *["statistics/samples", "statistics/superiority"],
         ),
     output:
-        pdf=[f"results/figures/{figure}.pdf" for figure in catalogue.FIGURES],
-        png=[f"results/figures/{figure}.png" for figure in catalogue.FIGURES],
+        pdf=[f"results/figures/{figure}.pdf" for figure in catalogue.figures_of(STUDIES)],
+        png=[f"results/figures/{figure}.png" for figure in catalogue.figures_of(STUDIES)],
         svg=[
             report(
                 f"results/figures/{figure}.svg",
                 caption=f"../report/{figure}.rst",
                 category="Figures",
-                subcategory="Learned encoding",
+                subcategory=catalogue.STUDIES[study],
                 labels={"figure": title},
             )
-            for figure, title in catalogue.FIGURES.items()
+            for study in STUDIES
+            for figure, title in catalogue.FIGURES[study].items()
         ],
     log:
         "logs/figures.log",

@@ -13,9 +13,11 @@ rule report:
         tables=TABLES,
         figures=rules.figures.output.pdf,
         template="workflow/report/report.typ",
-        published="config/published/learned_encoding.yaml",
+        chapters=[f"workflow/report/{study}.typ" for study in STUDIES],
+        published=PUBLISHED,
         code=[
             *modules("report/document", "report/template", "report/deviations", "report/catalogue"),
+            *modules(*[f"report/chapters/{study}" for study in catalogue.STUDIES]),
             *modules("config", "provenance", "results", "report/published"),
         ],
     output:
@@ -27,6 +29,7 @@ rule report:
     localrule: True
     params:
         config=canonical(config),
+        cells=canonical(CELLS),
     message:
         "Writing the report"
     script:

@@ -29,7 +29,7 @@ rule statistics:
         "logs/statistics.log",
     localrule: True
     params:
-        settings=canonical(config["statistics"]),
+        settings=canonical({**config["statistics"], "margins": {"wikitext2": config["wikitext2"]["margin"]}}),
         seed=config["seed"],
     message:
         "Comparing the arms"

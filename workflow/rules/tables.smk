@@ -1,15 +1,19 @@
 # PURPOSE  The report's tables: what the documents print beside what was measured, and full listings.
-# INPUTS   results/{runs,arms,summary,statistics}.parquet, config/published/learned_encoding.yaml
+# INPUTS   results/{runs,arms,summary,statistics}.parquet, config/published/<study>.yaml
 # OUTPUTS  results/tables/<name>.{csv,md,tex,typ}: raw values, Markdown, LaTeX (booktabs), Typst
 # STEPS    look each row up by the condition's specification, format every number once, write every format
 
-from tokentrial.report import catalogue
-
-TABLES = [f"results/tables/{name}.{suffix}" for name in catalogue.TABLES for suffix in ("csv", "md", "tex", "typ")]
+PUBLISHED = [f"config/published/{study}.yaml" for study in STUDIES]
+TABLES = [
+    f"results/tables/{name}.{suffix}"
+    for name in catalogue.tables_of(STUDIES)
+    for suffix in ("csv", "md", "tex", "typ")
+]
 TABLE_MODULES = [
     *["config", "results", "seeds"],
     *[f"report/{name}" for name in ("catalogue", "formats", "headline", "published")],
-    *[f"report/tables/{name}" for name in ("__init__", "rows", "listings", "seeds")],
+    *[f"report/tables/{name}" for name in ("__init__", "rows", "listings", "seeds", "first_page")],
+    *[f"report/tables/{name}" for name in ("learned_encoding", "wikitext2", "bespoke")],
     *[f"report/tables/document_{name}" for name in ("000", "001", "002")],
     *["report/tables/significance"],
     *[f"statistics/{name}" for name in ("comparison", "effect_size", "equivalence")],
@@ -29,7 +33,7 @@ CELLS = [
         name,
         {key: spec[key] for key in ("way", "head", "dataset", "vocab_size")}
         | {"ratio": spec["full_width"] // spec["width"]}
-        | {"source": DATASETS[spec["dataset"]]["source"]["source"]},
+        | {key: DATASETS[spec["dataset"]]["source"][key] for key in ("source", "train", "length")},
     ]
     for name, spec in CONDITIONS.items()
 ]
@@ -41,7 +45,7 @@ rule tables:
         arms="results/arms.parquet",
         summary="results/summary.parquet",
         statistics="results/statistics.parquet",
-        published="config/published/learned_encoding.yaml",
+        published=PUBLISHED,
         code=modules(*TABLE_MODULES),
     output:
         csv=[
@@ -52,7 +56,7 @@ rule tables:
                 labels={"table": name},
                 caption="../report/table.rst",
             )
-            for name in catalogue.TABLES
+            for name in catalogue.tables_of(STUDIES)
         ],
         shown=[path for path in TABLES if not path.endswith(".csv")],
     log:
@@ -74,7 +78,7 @@ use rule tables as reference_tables with:
         arms="results/reference/arms.parquet",
         summary="results/reference/summary.parquet",
         statistics="results/reference/statistics.parquet",
-        published="config/published/learned_encoding.yaml",
+        published=PUBLISHED,
         code=modules(*TABLE_MODULES),
     output:
         shown=[path.replace("results/tables", "results/reference_tables") for path in TABLES],

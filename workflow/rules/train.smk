@@ -1,4 +1,4 @@
-# PURPOSE  Run the experiments: one job per condition, with all its arms and seeds, and the released scripts.
+# PURPOSE  Run the experiments on small models: one job per condition, with all its arms and seeds; the released scripts.
 # INPUTS   results/data/<dataset>.parquet and .reference.parquet
 # OUTPUTS  results/runs/<condition>.parquet (measurements), results/arms/<condition>.parquet (what each arm costs)
 # STEPS    train every arm on the same data, batches and initial numbers; choose its step on validation; measure on test
@@ -31,7 +31,9 @@ rule train:
 
 rule released:
     input:
-        code=modules(*learned_encoding.RELEASED_MODULES),
+        code=modules(*small_models.RELEASED_MODULES),
+    wildcard_constraints:
+        script="learned_encoding/as-released/[a-z-]+",
     output:
         runs="results/runs/{script}.parquet",
         arms="results/arms/{script}.parquet",
@@ -51,10 +53,25 @@ rule released:
         "../scripts/released.py"
 
 
-for name, jobs in STUDIES.items():
-
-    rule:
-        name:
-            f"study_{name}"
-        input:
-            runs=[f"results/runs/{job}.parquet" for job in jobs],
+rule released_bespoke:
+    input:
+        code=modules(*small_models.RELEASED_BESPOKE_MODULES),
+    wildcard_constraints:
+        script="bespoke/as-released/[a-z-]+",
+    output:
+        runs="results/runs/{script}.parquet",
+        arms="results/arms/{script}.parquet",
+    log:
+        "logs/released_bespoke/{script}.log",
+    benchmark:
+        "logs/benchmarks/released_bespoke/{script}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        spec=lambda wildcards: canonical(SCRIPTS[wildcards.script]),
+    message:
+        "Running the released script {wildcards.script}"
+    script:
+        "../scripts/released_bespoke.py"

@@ -1,5 +1,7 @@
 """Draw the figures of the report."""
 
+from pathlib import Path
+
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
@@ -11,6 +13,6 @@ with logged(snakemake.log[0]):
         arms=snakemake.input.arms,
         summary=snakemake.input.summary,
         statistics=snakemake.input.statistics,
-        published=snakemake.input.published,
+        published={Path(file).stem: file for file in snakemake.input.published},
         confidence=snakemake.params.confidence,
     )

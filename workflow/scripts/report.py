@@ -1,6 +1,7 @@
 """Write the report."""
 
 import json
+from pathlib import Path
 
 from tokentrial.job import logged
 
@@ -9,8 +10,9 @@ with logged(snakemake.log[0]):
 
     write_report(
         tables={name: snakemake.input[name] for name in ("runs", "arms", "summary", "statistics")},
+        cells=snakemake.params.cells,
         template=snakemake.input.template,
-        published=snakemake.input.published,
+        published={Path(file).stem: file for file in snakemake.input.published},
         config=json.loads(snakemake.params.config),
         output=snakemake.output.pdf,
     )

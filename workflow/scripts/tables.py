@@ -1,6 +1,7 @@
 """Write every table of the report in every format."""
 
 import json
+from pathlib import Path
 
 from tokentrial.job import logged
 
@@ -9,7 +10,7 @@ with logged(snakemake.log[0]):
 
     write_tables(
         frames={name: snakemake.input[name] for name in ("runs", "arms", "summary", "statistics")},
-        published_file=snakemake.input.published,
+        published_files={Path(file).stem: file for file in snakemake.input.published},
         cells=snakemake.params.cells,
         settings=json.loads(snakemake.params.settings),
         outputs=snakemake.output,

@@ -1,5 +1,6 @@
 """Fetch, check and tokenise WikiText-2."""
 
+import json
 import os
 from pathlib import Path
 
@@ -9,10 +10,8 @@ from tokentrial.job import logged
 with logged(snakemake.log[0]):
     # the variable is a fact of the machine, so it stays out of the rule's parameters
     folder = snakemake.params.folder or os.environ.get("TOKENTRIAL_WIKITEXT2") or None
-    tokenizer = snakemake.params.tokenizer
     wikitext2.prepare(
         paths=wikitext2.fetch(folder, cache=Path("results/data/wikitext2/source")),
-        tokenizer=tokenizer,
-        vocab_size=snakemake.params.vocab_size if tokenizer == "bpe" else None,
+        **json.loads(snakemake.params.tokens),
         out=dict(snakemake.output.items()),
     )

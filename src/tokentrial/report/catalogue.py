@@ -1,4 +1,13 @@
-"""The tables and figures of the report: name -> title, and the sub-study they belong to. Standard library only."""
+"""The tables and figures of the report: study -> name -> title. Standard library only."""
+
+from collections.abc import Iterable
+
+# In the order of the report's chapters.
+STUDIES = {
+    "learned_encoding": "Learned encodings of synthetic data",
+    "wikitext2": "Learned encodings of WikiText-2",
+    "bespoke": "Bespoke token dimensions",
+}
 
 STUDY_TITLES = {
     "markov": "Markov chains (000)",
@@ -7,32 +16,66 @@ STUDY_TITLES = {
     "complexity": "Types of data (001)",
     "baselines": "Autoencoder variants (001)",
     "signal": "Signal (001, 002)",
+    "transformer": "WikiText-2, Transformer (002)",
+    "transformer-tied": "WikiText-2, Transformer, tied (002)",
+    "lstm": "WikiText-2, LSTM (002)",
+    "lstm-tied": "WikiText-2, LSTM, tied (002)",
+    "released": "WikiText-2 as released (002)",
+    "bespoke": "Bespoke on WikiText-2 (003)",
+    "initial": "Initial test (003)",
+    "scaling": "Corpus sizes (003)",
+    "efficiency": "Efficient layouts (003)",
+    "converged": "Trained to convergence (003)",
 }
 
+HEADLINE = {"headline": "What the fair arms say"}
+
 TABLES = {
-    "headline": "What the fair arms say",
-    "doc000-accuracy": "Document 000, Table 3.2: held-out accuracy, published and measured",
-    "doc000-parameters": "Document 000, Table 3.3: parameter counts, published and built",
-    "doc001-summary": "Document 001, Section 5.1: 16 of 17 significant, published and measured",
-    "doc001-compression": "Document 001, Table 5.2: loss by compression ratio, published and measured",
-    "doc001-vocabulary": "Document 001, Table 5.3: loss by vocabulary size, published and measured",
-    "doc001-complexity": "Document 001, Table 5.4: loss by type of data, published and measured",
-    "doc001-baselines": "Document 001, Section 4.3: the learned encoding against three autoencoders",
-    "doc002-proof-of-concept": "Document 002: the proof of concept, published and measured",
-    "signal": "Documents 001 and 002: whether the signal comes from relationships between tokens",
-    "levels": "Every arm done right: held-out loss and accuracy with floor and ceiling",
-    "comparisons": "Every comparison done right: learned encoding minus the other arm",
-    "power": "What n seeds can find",
-    "costs": "Parameters by role, numbers trained, bits deployed",
+    "learned_encoding": {
+        "doc000-accuracy": "Document 000, Table 3.2: held-out accuracy, published and measured",
+        "doc000-parameters": "Document 000, Table 3.3: parameter counts, published and built",
+        "doc001-summary": "Document 001, Section 5.1: 16 of 17 significant, published and measured",
+        "doc001-compression": "Document 001, Table 5.2: loss by compression ratio, published and measured",
+        "doc001-vocabulary": "Document 001, Table 5.3: loss by vocabulary size, published and measured",
+        "doc001-complexity": "Document 001, Table 5.4: loss by type of data, published and measured",
+        "doc001-baselines": "Document 001, Section 4.3: the learned encoding against three autoencoders",
+        "doc002-proof-of-concept": "Document 002: the proof of concept, published and measured",
+        "signal": "Documents 001 and 002: whether the signal comes from relationships between tokens",
+        "levels": "Every arm done right: held-out loss and accuracy with floor and ceiling",
+        "comparisons": "Every comparison done right: learned encoding minus the other arm",
+        "power": "What n seeds can find",
+        "costs": "Parameters by role, numbers trained, bits deployed",
+    },
+    "wikitext2": {},
+    "bespoke": {},
 }
 
 FIGURES = {
-    "loss-by-ratio": "Held-out loss by compression ratio, with chance, unigram and floor",
-    "accuracy-by-ratio": "Held-out accuracy by compression ratio, with chance and the Bayes optimum",
-    "loss-by-vocabulary": "Held-out loss by vocabulary size and by type of data, with chance, unigram and floor",
-    "forest": "Learned encoding minus autoencoder, with the equivalence band",
-    "learning-curves": "Validation loss during training",
-    "seeds": "Every seed of the released scripts and of the fair arms",
-    "power": "Minimal detectable effect against the number of seeds",
-    "parameters": "Held-out loss against numbers trained and bits deployed",
+    "learned_encoding": {
+        "loss-by-ratio": "Held-out loss by compression ratio, with chance, unigram and floor",
+        "accuracy-by-ratio": "Held-out accuracy by compression ratio, with chance and the Bayes optimum",
+        "loss-by-vocabulary": "Held-out loss by vocabulary size and by type of data, with chance, unigram and floor",
+        "forest": "Learned encoding minus autoencoder, with the equivalence band",
+        "learning-curves": "Validation loss during training",
+        "seeds": "Every seed of the released scripts and of the fair arms",
+        "power": "Minimal detectable effect against the number of seeds",
+        "parameters": "Held-out loss against numbers trained and bits deployed",
+    },
+    "wikitext2": {},
+    "bespoke": {},
 }
+
+
+def tables_of(studies: Iterable[str]) -> dict[str, str]:
+    """Name -> title of the first page's table and those of the studies that the config has."""
+    return HEADLINE | {name: title for study in studies for name, title in TABLES[study].items()}
+
+
+def figures_of(studies: Iterable[str]) -> dict[str, str]:
+    """Name -> title of the figures of the studies that the config has."""
+    return {name: title for study in studies for name, title in FIGURES[study].items()}
+
+
+def table_title(name: str) -> str:
+    """The title of a table of any study."""
+    return tables_of(STUDIES)[name]

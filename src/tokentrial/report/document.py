@@ -1,6 +1,6 @@
-"""The report: values for the template's placeholders, computed from the result tables, and the PDF."""
+"""The report: values for the templates' placeholders, computed from the result tables, and the PDF."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import yaml
 from tokentrial import config as settings
 from tokentrial import results
 from tokentrial.provenance import digest
-from tokentrial.report.catalogue import FIGURES, TABLES
+from tokentrial.report import catalogue
+from tokentrial.report.chapters import bespoke, learned_encoding, wikitext2
 from tokentrial.report.deviations import assumptions
-from tokentrial.report.published import load
-from tokentrial.report.template import fill
+from tokentrial.report.tables import rows
+from tokentrial.report.template import escape, fill
 
 Values = dict[str, str]
+CHAPTERS = {"learned_encoding": learned_encoding.values, "wikitext2": wikitext2.values, "bespoke": bespoke.values}
 CLASH = {"power": ("power_table", "power_figure")}  # a table and a figure of one name
 
 
@@ -37,122 +39,70 @@ def scale_name(config: Mapping[str, Any]) -> tuple[str, str]:
     return SHIPPED.get(digest(settings.canonical(config)), OWN)
 
 
-def scale_values(config: Mapping[str, Any], arms: pd.DataFrame, summary: pd.DataFrame) -> Values:
+def scale_values(found: rows.Results, config: Mapping[str, Any]) -> Values:
     """The first page's box."""
     name, note = scale_name(config)
-    trained = arms[~arms["condition"].str.contains("/as-released/")]
-    fair = trained[trained["condition"].str.contains("/done-right/")]
-    described = trained[trained["condition"].str.contains("/as-described/")]
-    found = summary.loc[summary["condition"].isin(trained["condition"]), "n"]
+    arms = found.arms
     return {
         "scale.name": name,
         "scale.note": note,
-        "scale.seeds": str(config["seeds"]),
-        "scale.seeds_found": spread(found),
         "scale.master_seed": str(config["seed"]),
-        "scale.steps": spread(fair["steps"]),
-        "scale.steps_described": spread(described["steps"]),
-        "scale.conditions": str(trained["condition"].nunique()),
-        "scale.scripts": str(len(config["learned_encoding"]["scripts"])),
         "scale.models": f"{int(arms['seeds'].sum()):,}",
+        "scale.comparisons": f"{len(found.statistics):,}",
         "scale.device": escape("; ".join(sorted(arms["device"].unique()))),
         "scale.minutes": f"{arms['wall_seconds'].sum() / 60:.0f}",
-        "scale.memory": f"{arms['peak_memory_mib'].max():.0f}",
+        "scale.memory": f"{arms['peak_memory_mib'].max():,.0f}",
         "scale.commit": ", ".join(sorted(arms["git_commit"].unique())),
         "scale.versions": escape("; ".join(sorted(arms["versions"].unique()))),
         "scale.config_hash": digest(settings.canonical(config)),
     }
 
 
+def study_rows(found: rows.Results) -> Iterator[str]:
+    """A Typst table row per study: what was run, with how many seeds and steps, in what time."""
+    for study in found.arms["study"].unique():
+        mine = found.only(study)
+        released = mine.arms["condition"].str.contains("/as-released/")
+        fair = mine.arms[mine.arms["condition"].str.contains("/done-right/")]
+        seeds = mine.summary.loc[mine.summary["condition"].isin(fair["condition"]), "n"]
+        cells = (
+            catalogue.STUDIES[study],
+            f"{mine.arms.loc[~released, 'condition'].nunique()} + {mine.arms.loc[released, 'condition'].nunique()}",
+            spread(seeds),
+            spread(fair["steps"].dropna()),
+            f"{int(mine.arms['seeds'].sum()):,}",
+            f"{mine.arms['wall_seconds'].sum() / 60:.0f}",
+        )
+        yield ", ".join(f"[{cell}]" for cell in cells)
+
+
 def spread(values: pd.Series) -> str:
-    """``10``, or ``3 to 10`` where values differ."""
+    """``10``, ``3 to 10`` where values differ, ``none`` without any."""
+    if values.empty:
+        return "none"
     low, high = int(values.min()), int(values.max())
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def check_values(summary: pd.DataFrame, planned: int) -> Values:
-    """Counts of flags, over held-out losses (see statistics.tables.flag)."""
-    losses = summary[summary["metric"] == "cross_entropy"]
-    fair = losses[losses["condition"].str.contains("/done-right/")]
-    released = losses[losses["condition"].str.contains("/as-released/")]
-    gradient = fair[(fair["arm"] != "noise_walk") & (fair["flag"] == "untrained")]
-    names = gradient["condition"].str.split("/", n=1).str[1] + " " + gradient["arm"]
-    short = fair[fair["n"] < planned]
-    note = f"{len(short)} fair arms have fewer than the planned {planned} seeds." if len(short) else ""
+def statistics_values(config: Mapping[str, Any]) -> Values:
+    statistics = config["statistics"]
     return {
-        "checks.leaked": str((fair["flag"] == "leaked").sum()),
-        "checks.arms": str(len(fair)),
-        "checks.untrained": str(len(gradient)),
-        "checks.untrained_names": escape("; ".join(names)) or "none",
-        "checks.released_untrained": str((released["flag"] == "untrained").sum()),
-        "checks.released": str(len(released)),
-        "checks.planned_note": f"[{note}]",
-    }
-
-
-def convergence_values(runs: pd.DataFrame, summary: pd.DataFrame) -> Values:
-    """How many fair arms were still getting better when training ended.
-
-    Still improving: the best validation loss of the last quarter of the steps is below that of the first three quarters
-    by more than 1 % of the distance from chance to the floor, in the mean over seeds.
-    """
-    fair = runs[runs["condition"].str.contains("/done-right/") & runs["step"].notna() & (runs["arm"] != "noise_walk")]
-    bounds = summary[summary["metric"] == "cross_entropy"].groupby("condition")[["chance", "floor"]].mean()
-    improving, counted = 0, 0
-    for (condition, _), curve in fair.groupby(["condition", "arm"]):
-        late = curve["step"] > 0.75 * curve["step"].max()
-        early_best = curve[~late].groupby("seed")["value"].min()
-        gain = (early_best - curve[late].groupby("seed")["value"].min()).mean()
-        chance, floor = (float(bounds[name][str(condition)]) for name in ("chance", "floor"))
-        improving, counted = improving + int(gain > 0.01 * (chance - floor)), counted + 1
-    return {"checks.improving": str(improving), "checks.gradient_arms": str(counted)}
-
-
-def markov_values(runs: pd.DataFrame, published: Sequence[float]) -> Values:
-    """Accuracy levels of the released Markov data, and how many published accuracies lie above the best possible."""
-    script = runs["condition"].str.startswith("learned_encoding/as-released/corrected/")
-    mine = runs[script & (runs["metric"] == "accuracy")]
-    levels = mine[mine["arm"].str.startswith("reference.")].groupby("arm")["value"]
-    mean = levels.mean()
-    return {
-        "markov.bayes": f"{mean['reference.floor']:.4f}",
-        "markov.train_rule": f"{mean['reference.train_rule']:.4f}",
-        "markov.constant": f"{mean['reference.unigram']:.4f}",
-        "markov.chance": f"{mean['reference.chance']:.4f}",
-        "markov.draws": str(mine.loc[mine["arm"] == "reference.floor", "seed"].nunique()),
-        "markov.above": str(sum(value > mean["reference.floor"] for value in published)),
-        "markov.published": str(len(published)),
-    }
-
-
-def protocol_values(config: Mapping[str, Any]) -> Values:
-    study, statistics = config["learned_encoding"], config["statistics"]
-    rates = [study["training"]["done-right"]["learning_rates"]]
-    rates += [ways["done-right"].get("training", {}).get("learning_rates", []) for ways in study["studies"].values()]
-    return {
-        "protocol.hidden": str(study["hidden"]),
-        "protocol.rates": ", ".join(f"{rate:g}" for rate in sorted({rate for group in rates for rate in group})),
         "stats.confidence": f"{100 * statistics['confidence']:g}",
         "stats.tost_confidence": f"{100 * (2 * statistics['confidence'] - 1):g}",
         "stats.margin": f"{100 * statistics['equivalence_margin']:g}",
+        "stats.margin_wikitext2": f"{config['wikitext2']['margin']:g}",
         "stats.resamples": f"{statistics['resamples']:,}",
     }
 
 
-def title_values() -> Values:
-    """Captions are the catalogue's titles; the headline table has its own in the template."""
+def title_values(study: str) -> Values:
+    """Captions of a chapter are the catalogue's titles."""
     values = {}
-    for position, catalogue in enumerate((TABLES, FIGURES)):
-        for name, title in catalogue.items():
-            if name != "headline":
-                key = CLASH[name][position] if name in CLASH else name.replace("-", "_")
-                values[f"title.{key}"] = escape(title)
+    for position, titles in enumerate((catalogue.TABLES[study], catalogue.FIGURES[study])):
+        for name, title in titles.items():
+            key = CLASH[name][position] if name in CLASH else name.replace("-", "_")
+            values[f"title.{key}"] = escape(title)
     return values
-
-
-def escape(text: str) -> str:
-    """Text that Typst shows as it is."""
-    return "".join(f"\\{letter}" if letter in "\\#$*_`<>@[]~" else letter for letter in text)
 
 
 def deviations_list(config: Path) -> str:
@@ -160,31 +110,41 @@ def deviations_list(config: Path) -> str:
     return "\n".join(f'- #raw("{where}"): {escape(text)}' for where, text in assumptions(config))
 
 
-def write_report(
-    tables: Mapping[str, str], template: str, published: str, config: Mapping[str, Any], output: str
-) -> None:
-    """Fill the template and compile the PDF beside the run's tables and figures.
+def chapters(found: rows.Results, config: Mapping[str, Any], published: Mapping[str, str], folder: Path) -> str:
+    """The filled chapters of the studies that were run, in the catalogue's order."""
+    filled = []
+    for study, file in published.items():
+        values = CHAPTERS[study](found.only(study), config, file) | title_values(study)
+        filled.append(fill((folder / f"{study}.typ").read_text(), values))
+    return "\n".join(filled)
 
-    tables: results.{runs,arms,summary}.parquet by name; published: document 000's accuracies; output: the PDF, in the
-    folder that holds ``tables`` and ``figures``. Raises TemplateError on an unresolved or unused placeholder.
+
+def write_report(
+    tables: Mapping[str, str],
+    cells: str,
+    template: str,
+    published: Mapping[str, str],
+    config: Mapping[str, Any],
+    output: str,
+) -> None:
+    """Fill the templates and compile the PDF beside the run's tables and figures.
+
+    tables, cells: see report.tables.rows.load; template: the frame, with the chapters beside it; published: study ->
+    what its documents print; output: the PDF, in the folder that holds ``tables`` and ``figures``. Raises TemplateError
+    on an unresolved or unused placeholder.
     """
-    runs = results.read(tables["runs"], results.RUNS).to_pandas()
-    arms = results.read(tables["arms"], results.ARMS).to_pandas()
-    summary = results.read(tables["summary"], results.SUMMARY).to_pandas()
-    statistics = results.read(tables["statistics"], results.STATISTICS)
+    found = rows.load(tables, cells, config["statistics"])
+    frame = Path(template)
     values = {
-        **scale_values(config, arms, summary),
-        "scale.comparisons": f"{statistics.num_rows:,}",
-        **check_values(summary, config["seeds"]),
-        **convergence_values(runs, summary),
-        **markov_values(runs, load(published)["doc000-accuracy"].numbers("learned", "autoencoder")),
-        **protocol_values(config),
-        **title_values(),
+        **scale_values(found, config),
+        "scale.studies": ",\n    ".join(study_rows(found)),
+        **statistics_values(config),
+        "chapters": chapters(found, config, published, frame.parent),
         "deviations": deviations_list(Path("config/config.yaml")),
     }
     folder = Path(output).parent
     source = folder / "report.typ"
-    source.write_text(fill(Path(template).read_text(), values))
+    source.write_text(fill(frame.read_text(), values))
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140))
     # tags for the long tables would make up five sixths of the file; they are there as CSV and Markdown too
     compiled = typst.compile(str(source), root=str(folder), pdf_tags=False)

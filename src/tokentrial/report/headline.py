@@ -3,46 +3,68 @@
 import pandas as pd
 
 from tokentrial.report.catalogue import STUDY_TITLES
+from tokentrial.statistics.tables import method
 
 ALPHA = 0.05
-# The comparison that the documents are about: the learned encoding against the codes of a trained autoencoder. The
-# sub-study of the autoencoder's variants compares with those, since its standard one repeats another sub-study's cells.
-BASELINE = "autoencoder"
-VARIANTS = "baselines"
+# The comparison that the documents are about, by study, or by sub-study where it differs: the learned encoding against
+# the codes of a trained autoencoder; bespoke widths against the uniform table. The sub-study of the autoencoder's
+# variants compares with those, since its standard one repeats another sub-study's cells.
+BASELINES = {
+    "learned_encoding": ("autoencoder",),
+    "wikitext2": ("autoencoder",),
+    "bespoke": ("standard",),
+    "wikitext2/bespoke": ("full",),
+    "learned_encoding/baselines": (
+        *("autoencoder_relu", "autoencoder_deep", "autoencoder_variational", "autoencoder_random"),
+        *("autoencoder_deep_random", "autoencoder_variational_random", "autoencoder_finetuned"),
+    ),
+}
 
 
 def headline(statistics: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     """One row per sub-study, over its cells done right: outcomes on held-out loss, and the differences' range.
 
     A cell can be both significant and equivalent (a difference that is there, and too small to matter). Differences are
-    learned minus autoencoder in nats: below zero the learned encoding is better.
+    in nats, the documents' own encoding minus its baseline: below zero their encoding is better.
     """
-    fair = statistics["condition"].str.contains("/done-right/") & (statistics["metric"] == "cross_entropy")
-    variants = statistics["condition"].str.contains(f"/{VARIANTS}/") & (statistics["arm_b"] != BASELINE)
-    standard = ~statistics["condition"].str.contains(f"/{VARIANTS}/") & (statistics["arm_b"] == BASELINE)
-    pairs = statistics[fair & statistics["arm_b"].str.startswith(BASELINE) & (variants | standard)]
-    unigram = no_better_than_unigram(summary)
+    pairs = central(statistics)
+    helpless = no_better_than_unigram(summary)
     rows = []
-    for study, group in pairs.groupby(pairs["condition"].str.split("/").str[1], sort=False):
+    for (_, name), group in pairs.groupby(["study", "sub_study"], sort=False):
         significant = group["p_holm"] < ALPHA
+        nothing = [
+            (condition, a) in helpless and (condition, b) in helpless
+            for condition, a, b in zip(group["condition"], group["arm_a"], group["arm_b"], strict=True)
+        ]
         rows.append(
             {
-                "Sub-study": STUDY_TITLES.get(str(study), str(study)),
+                "Sub-study": STUDY_TITLES.get(str(name), str(name)),
                 "Comparisons": len(group),
                 "Seeds": int(group["n"].min()),
-                "Learned better": int((significant & (group["difference"] < 0)).sum()),
-                "Learned worse": int((significant & (group["difference"] > 0)).sum()),
+                "Better": int((significant & (group["difference"] < 0)).sum()),
+                "Worse": int((significant & (group["difference"] > 0)).sum()),
                 "Equivalent": int(group["equivalent"].sum()),
                 "Smallest difference": float(group["difference"].min()),
                 "Largest difference": float(group["difference"].max()),
-                "Nothing learned": int(group["condition"].isin(unigram).sum()),
+                "Nothing learned": sum(nothing),
             }
         )
     return pd.DataFrame(rows)
 
 
-def no_better_than_unigram(summary: pd.DataFrame) -> set[str]:
-    """Conditions in which neither the learned encoding nor the autoencoder beats the best constant prediction."""
-    losses = summary[(summary["metric"] == "cross_entropy") & summary["arm"].isin(["learned", BASELINE])]
-    helpless = losses["flag"].isin(["unigram", "untrained"]).groupby(losses["condition"]).all()
-    return set(helpless[helpless].index)
+def central(statistics: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons of the documents' question, done right, on held-out loss, with their sub-study."""
+    fair = statistics["condition"].str.contains("/done-right/") & (statistics["metric"] == "cross_entropy")
+    found = statistics[fair].assign(sub_study=statistics.loc[fair, "condition"].str.split("/").str[1])
+
+    def asked(row: pd.Series) -> bool:
+        key = f"{row['study']}/{row['sub_study']}"
+        return method(str(row["arm_b"])) in BASELINES.get(key, BASELINES.get(str(row["study"]), ()))
+
+    return found[[asked(row) for _, row in found.iterrows()]]
+
+
+def no_better_than_unigram(summary: pd.DataFrame) -> set[tuple[str, str]]:
+    """(condition, arm) of arms that do not beat the best constant prediction."""
+    losses = summary[(summary["metric"] == "cross_entropy") & summary["flag"].isin(["unigram", "untrained"])]
+    return set(zip(losses["condition"], losses["arm"], strict=True))

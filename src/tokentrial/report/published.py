@@ -11,18 +11,23 @@ from tokentrial import config
 from tokentrial.errors import InputError
 
 NUMBER = re.compile(r"[+-]?\d{1,3}(,?\d{3})*(\.\d+)?")
+Columns = tuple[str, tuple[str, ...], tuple[str, ...]]
 _LOSSES = ("learned", "learned_sd", "autoencoder", "autoencoder_sd")
-# table -> what tells its rows apart, the columns that are numbers, the columns that are text (each row has a label)
-COLUMNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "doc000-accuracy": ("ratio", (*_LOSSES, "difference", "savings"), ()),
-    "doc000-parameters": ("ratio", ("learned", "autoencoder", "savings"), ()),
-    "doc001-summary": ("study", ("significant", "of"), ("claim",)),
-    "doc001-compression": ("ratio", (*_LOSSES, "improvement", "d", "p"), ()),
-    "doc001-vocabulary": ("vocabulary", (*_LOSSES, "improvement"), ("p",)),
-    "doc001-complexity": ("data", (*_LOSSES, "robustness"), ()),
-    "doc001-baselines": ("variant", (), ()),
-    "doc002-proof-of-concept": ("ratio", ("learned", "autoencoder", "savings"), ()),
-    "signal": ("data", (), ()),
+# study -> table -> what tells its rows apart, the columns that are numbers, those that are text (each row has a label)
+COLUMNS: dict[str, dict[str, Columns]] = {
+    "learned_encoding": {
+        "doc000-accuracy": ("ratio", (*_LOSSES, "difference", "savings"), ()),
+        "doc000-parameters": ("ratio", ("learned", "autoencoder", "savings"), ()),
+        "doc001-summary": ("study", ("significant", "of"), ("claim",)),
+        "doc001-compression": ("ratio", (*_LOSSES, "improvement", "d", "p"), ()),
+        "doc001-vocabulary": ("vocabulary", (*_LOSSES, "improvement"), ("p",)),
+        "doc001-complexity": ("data", (*_LOSSES, "robustness"), ()),
+        "doc001-baselines": ("variant", (), ()),
+        "doc002-proof-of-concept": ("ratio", ("learned", "autoencoder", "savings"), ()),
+        "signal": ("data", (), ()),
+    },
+    "wikitext2": {},
+    "bespoke": {},
 }
 HEAD: dict[str, tuple[type, ...]] = {
     "document": (str,),
@@ -57,15 +62,18 @@ def number(text: str | None) -> float:
 
 
 def load(path: str | Path) -> dict[str, PublishedTable]:
-    """The tables of a file by name. Raises InputError naming file and key for a missing, unknown or malformed entry."""
-    content = config.load(path)
+    """The tables of a study's file by name.
+
+    Raises InputError naming file and key for a missing, unknown or malformed entry.
+    """
+    content, columns = config.load(path), COLUMNS[Path(path).stem]
     documents, tables = (_mapping(content.get(key), f"{path}: {key}") for key in ("documents", "tables"))
     _same_keys(content, ("documents", "tables"), str(path))
-    _same_keys(tables, COLUMNS, f"{path}: tables")
-    return {name: _table(tables[name], name, documents, f"{path}: tables.{name}") for name in COLUMNS}
+    _same_keys(tables, columns, f"{path}: tables")
+    return {name: _table(tables[name], columns[name], documents, f"{path}: tables.{name}") for name in columns}
 
 
-def _table(content: Any, name: str, documents: Mapping[str, Any], where: str) -> PublishedTable:
+def _table(content: Any, columns: Columns, documents: Mapping[str, Any], where: str) -> PublishedTable:
     head = _mapping(content, where)
     _same_keys(head, HEAD, where)
     for key, kinds in HEAD.items():
@@ -74,10 +82,10 @@ def _table(content: Any, name: str, documents: Mapping[str, Any], where: str) ->
             raise InputError(f"{where}.{key}: found {head[key]!r}, expected {expected}")
     if head["document"] not in documents:
         raise InputError(f"{where}.document: found {head['document']!r}, expected one of {', '.join(documents)}")
-    key_column = COLUMNS[name][0]
+    key_column = columns[0]
     rows: dict[str, Mapping[str, str]] = {}
     for index, row in enumerate(head["rows"]):
-        checked = _row(row, name, f"{where}.rows[{index}]")
+        checked = _row(row, columns, f"{where}.rows[{index}]")
         if checked[key_column] in rows:
             raise InputError(f"{where}.rows[{index}].{key_column}: {checked[key_column]!r} occurs twice")
         rows[checked[key_column]] = checked
@@ -85,8 +93,8 @@ def _table(content: Any, name: str, documents: Mapping[str, Any], where: str) ->
     return PublishedTable(head["document"], head["where"], source, head["n"], quotes, rows)
 
 
-def _row(row: Any, name: str, where: str) -> dict[str, str]:
-    key, numbers, texts = COLUMNS[name]
+def _row(row: Any, columns: Columns, where: str) -> dict[str, str]:
+    key, numbers, texts = columns
     found = _mapping(row, where)
     _same_keys(found, (key, "label", *numbers, *texts), where)
     for column, value in found.items():

@@ -19,3 +19,8 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     if unused:
         raise TemplateError(f"values that no placeholder uses: {', '.join(unused)}")
     return PLACEHOLDER.sub(lambda match: values[match[1]], template)
+
+
+def escape(text: str) -> str:
+    """Text that Typst shows as it is."""
+    return "".join(f"\\{letter}" if letter in "\\#$*_`<>@[]~" else letter for letter in text)

@@ -1,7 +1,7 @@
 """From all runs to two tables: the level of every arm with what bounds it, and every comparison of two arms."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,8 +15,8 @@ from tokentrial.statistics.intervals import t_interval
 
 METRICS = {"cross_entropy": False, "accuracy": True, "simulated_loss": False}  # metric -> higher is better
 REFERENCE = "reference."
-# The arm that each comparison starts from; every other arm of a condition is compared with it.
-SUBJECT = "learned"
+# The methods that comparisons start from, the documents' own: each is compared with every other arm of its condition.
+SUBJECTS = ("learned", "bespoke")
 
 
 def final_values(runs: pd.DataFrame) -> pd.DataFrame:
@@ -104,23 +104,21 @@ def grouped(final: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], pd.Data
 
 
 def compare_arms(runs: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> pd.DataFrame:
-    """One row per comparison of the learned arm with another: see results.STATISTICS.
+    """One row per comparison of a subject with another arm: see results.STATISTICS.
 
-    Differences are learned minus the other arm, over the seeds that both have. The equivalence margin is a share of the
-    distance from chance to the floor. Holm's correction runs over the cells of one sub-study, way, metric and pair of
-    arms: the family of one claim.
+    Differences are subject minus the other arm, over the seeds that both have. The equivalence margin of a loss is the
+    study's own in settings["margins"] (study -> nats), or else a share of the distance from chance to the floor. Holm's
+    correction runs over the cells of one sub-study, way, metric and pair of arms: the family of one claim.
     """
     rows = []
     for (study, condition, metric), group in grouped(final_values(runs)):
         arms = levels(group)
-        if SUBJECT not in arms:
-            continue
-        margin = settings["equivalence_margin"] * span(arms)
-        for other in arms:
-            if other == SUBJECT or other.startswith(REFERENCE):
-                continue
-            pair = pd.concat([arms[SUBJECT], arms[other]], axis=1, join="inner").to_numpy()
-            name = f"{condition}:{metric}:{SUBJECT}-{other}"
+        for subject, other in pairs(list(arms)):
+            margin = settings["equivalence_margin"] * span(arms, subject)
+            if metric == "cross_entropy":
+                margin = settings.get("margins", {}).get(study, margin)
+            pair = pd.concat([arms[subject], arms[other]], axis=1, join="inner").to_numpy()
+            name = f"{condition}:{metric}:{subject}-{other}"
             found = compare(
                 pair[:, 0],
                 pair[:, 1],
@@ -131,20 +129,37 @@ def compare_arms(runs: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> 
                 resamples=settings["resamples"],
             )
             identity = {"comparison": name, "study": study, "condition": condition, "metric": metric}
-            rows.append({**identity, "arm_a": SUBJECT, "arm_b": other, **asdict(found)})
+            rows.append({**identity, "arm_a": subject, "arm_b": other, **asdict(found)})
     frame = pd.DataFrame(rows, columns=[name for name in results.STATISTICS.names if name != "p_holm"])
     frame["family"] = frame["condition"].str.rsplit("/", n=1).str[0]
-    corrected = holm_within(frame, ["family", "metric", "arm_b"])
+    frame["method"] = frame["arm_b"].map(method)
+    corrected = holm_within(frame, ["family", "metric", "method"])
     return corrected.reindex(columns=results.STATISTICS.names)
 
 
-def span(arms: Mapping[str, pd.Series]) -> float:
-    """Distance from chance to the best that is possible; without one (a formula, uniform noise), the learned mean."""
+def method(arm: str) -> str:
+    """An arm's method: its name without the size that may follow (``learned-8`` is ``learned``)."""
+    return arm.split("-")[0]
+
+
+def pairs(arms: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The comparisons of a condition: its subject with every other arm of the same size, or of none."""
+    trained = [arm for arm in arms if not arm.startswith(REFERENCE)]
+    subjects = [arm for arm in trained if method(arm) in SUBJECTS]
+    for subject in subjects:
+        size = subject.partition("-")[2]
+        for other in trained:
+            if method(other) != method(subject) and other.partition("-")[2] in ("", size):
+                yield subject, other
+
+
+def span(arms: Mapping[str, pd.Series], subject: str) -> float:
+    """Distance from chance to the best that is possible; without one (a formula, uniform noise), the subject's mean."""
     chance, floor = arms.get(f"{REFERENCE}chance"), arms.get(f"{REFERENCE}floor")
     if floor is None:
         floor = arms.get(f"{REFERENCE}oracle")
     if chance is None or floor is None or math.isclose(chance.mean(), floor.mean(), rel_tol=1e-9):
-        return float(abs(arms[SUBJECT].mean()))
+        return float(abs(arms[subject].mean()))
     return float(abs(chance.mean() - floor.mean()))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from tokentrial.report.catalogue import TABLES
+from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import Section, Table, count, number, printed
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
@@ -47,7 +47,7 @@ def accuracy(found: Results, published: PublishedTable) -> Table:
         notes_on_tests(found),
     )
     name = "doc000-accuracy"
-    return Table(name, TABLES[name], frame(rows, ("ratio", "way", "n")), tuple(sections), notes, "Ratio")
+    return Table(name, table_title(name), frame(rows, ("ratio", "way", "n")), tuple(sections), notes, "Ratio")
 
 
 def _accuracy_rows(found: Results, published: PublishedTable, ratio: str) -> Iterator[Row]:
@@ -86,7 +86,7 @@ def parameters(found: Results, published: PublishedTable) -> Table:
     )
     name = "doc000-parameters"
     data = frame(rows, ("ratio", "count"))
-    return Table(name, TABLES[name], data, (*sections, Section("Growth per unit of d", slopes)), notes, "Ratio")
+    return Table(name, table_title(name), data, (*sections, Section("Growth per unit of d", slopes)), notes, "Ratio")
 
 
 def _parameter_rows(found: Results, row: Mapping[str, str], ratio: int) -> Iterator[Row]:

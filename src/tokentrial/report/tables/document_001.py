@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from tokentrial.report.catalogue import TABLES
+from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import Section, Table
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.tables.rows import (
@@ -79,7 +79,7 @@ def _by_row(
         notes_on_tests(found),
     )
     name = f"doc001-{study}"
-    return Table(name, TABLES[name], frame(rows, (study, "way", "n")), tuple(sections), notes, by)
+    return Table(name, table_title(name), frame(rows, (study, "way", "n")), tuple(sections), notes, by)
 
 
 def _relative_note(extra: tuple[str, ...]) -> str:
@@ -121,7 +121,7 @@ def baselines(found: Results, published: PublishedTable) -> Table:
         notes_on_tests(found),
     )
     name = "doc001-baselines"
-    return Table(name, TABLES[name], frame(rows, ("variant", "way", "n")), tuple(sections), notes, "Baseline")
+    return Table(name, table_title(name), frame(rows, ("variant", "way", "n")), tuple(sections), notes, "Baseline")
 
 
 def _variant_rows(found: Results, published: PublishedTable, variant: str) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tokentrial.report.catalogue import TABLES
+from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import (
     MISSING,
     Section,
@@ -58,7 +58,7 @@ def proof_of_concept(found: Results, published: PublishedTable) -> Table:
         notes_on_tests(found),
     )
     name = "doc002-proof-of-concept"
-    return Table(name, TABLES[name], frame(rows, ("ratio", "way", "n")), (Section("", shown),), notes)
+    return Table(name, table_title(name), frame(rows, ("ratio", "way", "n")), (Section("", shown),), notes)
 
 
 def _rows(found: Results, row: Mapping[str, str], ratio: int) -> Iterator[Row]:
@@ -155,7 +155,7 @@ def signal(found: Results, published: PublishedTable) -> Table:
         "shuffled text has a floor below the unigram entropy, for which tokens occur together still tells a little.",
         notes_on_tests(found, "the row's arm"),
     )
-    return Table("signal", TABLES["signal"], _framed(rows), tuple(sections), notes, "Data")
+    return Table("signal", table_title("signal"), _framed(rows), tuple(sections), notes, "Data")
 
 
 def _framed(rows: list[Row]) -> pd.DataFrame:

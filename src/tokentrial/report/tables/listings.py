@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tokentrial.report.catalogue import STUDY_TITLES, TABLES
+from tokentrial.report.catalogue import STUDY_TITLES, table_title
 from tokentrial.report.formats import GAP, Section, Table, count, number, p_value, with_interval, yes_no
 from tokentrial.report.tables.document_002 import arms_of, bounds_row
 from tokentrial.report.tables.rows import ACCURACY, LOSS, PARAMETERS, Cell, Results, Row, arm_name, notes_on_tests
@@ -51,7 +51,7 @@ def levels(found: Results) -> Table:
         "significantly better than chance; unigram, better than that, but not than the best constant prediction; ok "
         "otherwise.",
     )
-    return Table("levels", TABLES["levels"], pd.DataFrame(rows), tuple(sections), notes, "Cell")
+    return Table("levels", table_title("levels"), pd.DataFrame(rows), tuple(sections), notes, "Cell")
 
 
 def _level_row(found: Results, study: str, cell: Cell, arm: str) -> Row:
@@ -102,7 +102,7 @@ def comparisons(found: Results) -> Table:
         "at the standard deviation observed.",
         notes_on_tests(found, "the other arm"),
     )
-    return Table("comparisons", TABLES["comparisons"], pd.DataFrame(rows), tuple(sections), notes, "Cell")
+    return Table("comparisons", table_title("comparisons"), pd.DataFrame(rows), tuple(sections), notes, "Cell")
 
 
 def _comparison_row(found: Results, study: str, cell: Cell, arm: str) -> Row:
@@ -157,7 +157,7 @@ def costs(found: Results) -> Table:
         "autoencoder's codes are a V × d table then. The last column sets them against the uncompressed table's "
         "model. Codes that go on training with the task count as trained once more.",
     )
-    return Table("costs", TABLES["costs"], pd.DataFrame(rows), sections, notes, "Cell")
+    return Table("costs", table_title("costs"), pd.DataFrame(rows), sections, notes, "Cell")
 
 
 def _cost_row(found: Results, study: str, cell: Cell, arm: str) -> Row:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -53,6 +53,9 @@ class Cell(NamedTuple):
     dataset: str
     source: str
     vocab_size: int
+    train: int = 0
+    """Training sequences of ``length`` tokens."""
+    length: int = 0
 
     @property
     def data(self) -> str:
@@ -69,7 +72,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Results:
-    """All results of a run. cells: condition -> way, ratio, head, dataset, source, vocab_size (from the config)."""
+    """All results of a run. cells: condition -> the rest of a :class:`Cell`, from the config."""
 
     runs: pd.DataFrame
     arms: pd.DataFrame
@@ -78,6 +81,13 @@ class Results:
     cells: Mapping[str, Mapping[str, Any]]
     confidence: float = 0.95
     margin_share: float = 0.05
+
+    def only(self, study: str) -> "Results":
+        """The results of one study alone."""
+        frames = {name: getattr(self, name) for name in ("runs", "arms", "summary", "statistics")}
+        own = {name: frame[frame["study"] == study] for name, frame in frames.items()}
+        cells = {name: cell for name, cell in self.cells.items() if name.startswith(f"{study}/")}
+        return replace(self, **own, cells=cells)
 
     def level(self, condition: str, arm: str, metric: str) -> Row:
         """The arm's row of results.SUMMARY; empty where there is none."""

@@ -1,10 +1,9 @@
-"""What n seeds can find, in standard deviations and in what this run measured; and the report's first table."""
+"""What n seeds can find, in standard deviations and in what this run measured."""
 
 import pandas as pd
 
-from tokentrial.report.catalogue import STUDY_TITLES, TABLES
-from tokentrial.report.formats import MINUS, Section, Table, count, number
-from tokentrial.report.headline import headline
+from tokentrial.report.catalogue import STUDY_TITLES, table_title
+from tokentrial.report.formats import Section, Table, count, number
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.tables.rows import ACCURACY, LOSS, Results, Row
 from tokentrial.statistics.power import power_curve
@@ -37,7 +36,7 @@ def power(found: Results, published: dict[str, PublishedTable]) -> Table:
     data = pd.concat([curve.assign(panel="seeds"), measured.assign(panel="measured")], ignore_index=True)
     data.insert(0, "panel", data.pop("panel"))
     sections = (Section("Number of seeds", _shown_curve(curve)), Section("In this run", _shown_measured(measured)))
-    return Table("power", TABLES["power"], data, sections, notes, "Part")
+    return Table("power", table_title("power"), data, sections, notes, "Part")
 
 
 def _curve(found: Results, published: dict[str, PublishedTable]) -> pd.DataFrame:
@@ -115,19 +114,3 @@ def _shown_measured(measured: pd.DataFrame) -> pd.DataFrame:
         for row in measured.to_dict("records")
     ]
     return pd.DataFrame(rows)
-
-
-def first_page(found: Results) -> Table:
-    """report.headline as it is, with whole numbers plain and differences signed."""
-    data = headline(found.statistics, found.summary)
-    shown = data.copy().astype(object)
-    for name in data.columns:
-        if pd.api.types.is_float_dtype(data[name]):
-            shown[name] = [number(value, 3, signed=True) for value in data[name]]
-        else:
-            shown[name] = [str(value) for value in data[name]]
-    notes = (
-        f"Differences: learned minus autoencoder, held-out loss in nats per token; below zero ({MINUS}) the learned "
-        "encoding is better.",
-    )
-    return Table("headline", TABLES["headline"], data, (Section("", shown),), notes)

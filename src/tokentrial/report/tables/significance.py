@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from tokentrial.report.catalogue import TABLES
+from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table
 from tokentrial.report.published import PublishedTable, number
 from tokentrial.report.tables.document_001 import DESCRIBED, FORMULA, RELEASED, VARIANTS
@@ -45,7 +45,7 @@ def summary(found: Results, published: Mapping[str, PublishedTable]) -> Table:
         if tallies
     )
     name = "doc001-summary"
-    return Table(name, TABLES[name], pd.DataFrame(rows), sections, _notes(table), "Way")
+    return Table(name, table_title(name), pd.DataFrame(rows), sections, _notes(table), "Way")
 
 
 def _notes(table: PublishedTable) -> tuple[str, ...]:

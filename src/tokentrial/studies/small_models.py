@@ -1,4 +1,4 @@
-"""The learned-encoding study (documents 000, 001, 002): from the config to its data sets and training jobs.
+"""The studies of small models on synthetic data (documents 000 to 003): from the config to data sets and training jobs.
 
 One condition is one cell of one sub-study in one way of running it, for example
 ``learned_encoding/compression/done-right/v20-ratio-8``. This module is imported while the workflow is planned, so it
@@ -11,7 +11,7 @@ from typing import Any
 
 from tokentrial.errors import InputError
 
-STUDY = "learned_encoding"
+STUDIES = ("learned_encoding", "bespoke")
 WAYS = ("as-released", "as-described", "done-right")
 
 Spec = dict[str, Any]
@@ -22,38 +22,41 @@ TRAINING_MODULES = (
     *("training/adam", "training/loop", "training/condition", "training/noise_walk", "training/reference"),
     "training/job",
 )
-RELEASED_MODULES = (
+# What an encoder's module imports from its package, beside the base.
+IMPORTED = {"pca": ("tables",), "autoencoder": ("tables",), "banded": ("layouts",)}
+RELEASED_MODULES = (  # of documents 000 to 002
     *(f"studies/released/{name}" for name in ("__init__", "replicates", "python_stream", "context_free", "cells")),
     *(f"studies/released/{name}" for name in ("pure_python", "focused_scaling", "corrected", "academic_validation")),
     *("studies/released/job", "results", "seeds", "training/reference"),
     *(f"data/{name}" for name in ("generate", "spec", "entropy", "markov", "patterns", "zipf")),  # levels of its data
 )
-
-
-def names(config: Mapping[str, Any]) -> list[str]:
-    """The study and its sub-studies, each of which can be asked for alone."""
-    return [STUDY, *config[STUDY]["studies"]]
-
-
-def arms_needed(spec: Spec) -> list[Spec]:
-    """The arms of a condition and those that they train on the way: a task-trained table is the full arm's."""
-    arms = list(spec["arms"].values())
-    compress = [arm for arm in arms if arm["encoder"] in ("pca", "autoencoder")]
-    trained = [arm for arm in compress if arm.get("table", "task") == "task"]
-    return [*arms, *([{"encoder": "full"}] if trained else []), *([{"encoder": "tables"}] if compress else [])]
+RELEASED_BESPOKE_MODULES = ("results", "seeds")
 
 
 def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every gradient-trained condition: id -> what to train, complete and free of paths and machine facts."""
-    study = config[STUDY]
+    return {identity: spec for study in STUDIES for identity, spec in conditions_of(config, study).items()}
+
+
+def encoder_modules(spec: Spec) -> list[str]:
+    """Library modules of the encoders that a condition trains; a task-trained table is the full arm's."""
+    arms = list(spec["arms"].values())
+    compressed = [
+        arm for arm in arms if arm["encoder"] in ("pca", "autoencoder") and arm.get("table", "task") == "task"
+    ]
+    names = {arm["encoder"] for arm in arms} | ({"full"} if compressed else set())
+    return [f"encoders/{name}" for name in sorted(names | {used for name in names for used in IMPORTED.get(name, ())})]
+
+
+def conditions_of(config: Mapping[str, Any], study: str) -> dict[str, Spec]:
+    """The conditions of one study."""
     specs = {}
-    for name, ways in study["studies"].items():
+    for name, ways in config[study]["studies"].items():
         for way, design in ways.items():
             for data in design["data"]:
                 for ratio in design["ratios"]:
                     for head in design["heads"]:
-                        cell = cell_name(design, data, ratio, head)
-                        identity = f"{STUDY}/{name}/{way}/{cell}"
+                        identity = f"{study}/{name}/{way}/{cell_name(design, data, ratio, head)}"
                         specs[identity] = _spec(config, identity, design, way, data, ratio, head)
     return specs
 
@@ -61,9 +64,10 @@ def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
 def scripts(config: Mapping[str, Any]) -> dict[str, Spec]:
     """The released scripts to run: condition id -> script, how many seeds from its own on, after which cell to stop."""
     specs = {}
-    for name, options in config[STUDY]["scripts"].items():
-        identity = f"{STUDY}/as-released/{name}"
-        specs[identity] = {"study": STUDY, "condition": identity, "script": name, **options}
+    for study in STUDIES:
+        for name, options in config[study]["scripts"].items():
+            identity = f"{study}/as-released/{name}"
+            specs[identity] = {"study": study, "condition": identity, "script": name, **options}
     return specs
 
 
@@ -77,7 +81,8 @@ def cell_name(design: Mapping[str, Any], data: str, ratio: int, head: str) -> st
 def _spec(
     config: Mapping[str, Any], identity: str, design: Mapping[str, Any], way: str, data: str, ratio: int, head: str
 ) -> Spec:
-    study = config[STUDY]
+    name = identity.split("/")[0]
+    study = config[name]
     width, rest = divmod(design["full_width"], ratio)
     where = f"config: {identity.replace('/', '.')}"
     if rest:
@@ -88,11 +93,9 @@ def _spec(
     for arm in design["arms"]:
         encoder = study["arms"][arm]["encoder"]
         if importlib.util.find_spec(f"tokentrial.encoders.{encoder}") is None:
-            raise InputError(
-                f"config: {STUDY}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders"
-            )
+            raise InputError(f"config: {name}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders")
     return {
-        "study": STUDY,
+        "study": name,
         "condition": identity,
         "way": way,
         "dataset": dataset_name(identity, data),
@@ -119,9 +122,10 @@ def dataset_name(identity: str, data: str) -> str:
 def datasets(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every synthetic data set: name -> its full specification for data.generate, with seed and number of seeds."""
     specs = {}
-    for name, ways in config[STUDY]["studies"].items():
-        for way, design in ways.items():
-            for data, source in design["data"].items():
-                key = f"{STUDY}/{name}/{way}/{data}"
-                specs[key] = {"seed": config["seed"], "seeds": config["seeds"], "source": dict(source)}
+    for study in STUDIES:
+        for name, ways in config[study]["studies"].items():
+            for way, design in ways.items():
+                for data, source in design["data"].items():
+                    key = f"{study}/{name}/{way}/{data}"
+                    specs[key] = {"seed": config["seed"], "seeds": config["seeds"], "source": dict(source)}
     return specs

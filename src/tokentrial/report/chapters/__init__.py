@@ -1,0 +1,1 @@
+"""Values for the placeholders of each chapter of the report."""

@@ -1,0 +1,12 @@
+"""The tables of the bespoke study."""
+
+from collections.abc import Iterator
+
+from tokentrial.report import formats
+from tokentrial.report.published import PublishedTable
+from tokentrial.report.tables import rows
+
+
+def build(found: rows.Results, printed: dict[str, PublishedTable]) -> Iterator[formats.Table]:
+    """Every table of the study; found: its results alone; printed: config/published/bespoke.yaml."""
+    yield from ()

@@ -1,0 +1,141 @@
+"""The WikiText-2 study (document 002): from the config to its training jobs, one per arm.
+
+A condition is a way of running a sub-study on one tokenisation, for example ``wikitext2/transformer/done-right/bpe``;
+its arms see the same text, batches and initial body. An arm of a ratio is named by both (``learned-8``). A job is an
+arm of a condition, since a language model takes minutes. Imported while the workflow is planned: standard library only.
+"""
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tokentrial.errors import InputError
+from tokentrial.studies.small_models import IMPORTED
+
+STUDY = "wikitext2"
+FULL = "full"  # the arm whose trained model the two-stage arms start from
+
+Spec = dict[str, Any]
+
+# Encoders that are made from the trained full model; the last three also keep its body.
+FROM_FULL = ("pca", "autoencoder", "svd", "quantised", "product_quantised")
+JOB_MODULES = (
+    *("results", "seeds", "encoders/base", "models/language", "models/linear_cross_entropy"),
+    *("training/adam", "training/checkpoint", "training/language_job", "training/language_model", "training/text"),
+    *("data/wikitext2", "data/entropy"),
+)
+
+
+def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
+    """Every training job: ``<condition>/<arm>`` -> what to train, complete and free of paths and machine facts."""
+    specs: dict[str, Spec] = {}
+    for name, ways in config[STUDY]["studies"].items():
+        for way, design in ways.items():
+            condition = f"{STUDY}/{name}/{way}/{design['tokens']}"
+            where = f"config: {STUDY}.studies.{name}.{way}"
+            check_design(config, design, where)
+            for arm, entry, ratio in arms_of(design):
+                first = not any(job.startswith(f"{condition}/") for job in specs)
+                specs[f"{condition}/{arm}"] = {
+                    **_common(config, design, way),
+                    **_widths(design, ratio),
+                    **_arm(config, design, entry),
+                    "condition": condition,
+                    "arm": arm,
+                    "reference": first,
+                }
+    return specs
+
+
+def arms_of(design: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """(name, entry of the config's arms, ratio) of a design's arms; those without a ratio first."""
+    for entry in design["single"]:
+        yield entry, entry, 1
+    for ratio in design["ratios"]:
+        for entry in design["arms"]:
+            yield f"{entry}-{ratio}", entry, ratio
+
+
+def _common(config: Mapping[str, Any], design: Mapping[str, Any], way: str) -> Spec:
+    study = config[STUDY]
+    return {
+        "study": STUDY,
+        "way": way,
+        "tokens": design["tokens"],
+        "seed": config["seed"],
+        "seeds": design.get("seeds", study["seeds"]),
+        "device": config["device"],
+        "precision": study["precision"],
+        "tied": design["tied"],
+        "bias": True,
+        "initial_scale": design["initial_scale"],
+        "training": {**study["training"][way], **design.get("training", {})},
+    }
+
+
+def _widths(design: Mapping[str, Any], ratio: int) -> Spec:
+    """d_c, D, and the body's width: D, or d_c where the body shrinks with the encoding as in the documents."""
+    width = design["full_width"] // ratio
+    return {
+        "width": width,
+        "full_width": design["full_width"],
+        "body_width": width if design["narrow"] else design["full_width"],
+    }
+
+
+def _arm(config: Mapping[str, Any], design: Mapping[str, Any], entry: str) -> Spec:
+    """Encoder and body of an arm; an arm may change keys of the body, as the ones with a mask do."""
+    study = config[STUDY]
+    options = dict(study["arms"][entry])
+    body = {**study["bodies"][design["body"]], **options.pop("body", {})}
+    return {"encoder": options, "body": body}
+
+
+def needs_full(spec: Spec) -> bool:
+    """Whether a job starts from the trained full model of its condition."""
+    options = spec["encoder"]
+    return options["encoder"] in FROM_FULL and options.get("table", "task") == "task"
+
+
+def encoder_modules(spec: Spec) -> list[str]:
+    """Library modules of an arm's encoder."""
+    name = spec["encoder"]["encoder"]
+    return [f"encoders/{used}" for used in sorted({name, *IMPORTED.get(name, ())})]
+
+
+def check_design(config: Mapping[str, Any], design: Mapping[str, Any], where: str) -> None:
+    """Raises InputError for what a schema cannot say: unknown names, widths that do not divide, a missing full arm."""
+    study = config[STUDY]
+    for key, known in (("tokens", study["tokens"]), ("body", study["bodies"])):
+        if design[key] not in known:
+            raise InputError(f"{where}: {key}: '{design[key]}' is unknown; expected one of {', '.join(known)}")
+    for arm in (*design["arms"], *design["single"]):
+        if arm not in study["arms"]:
+            raise InputError(f"{where}: arms: '{arm}' is unknown; expected one of {', '.join(study['arms'])}")
+        encoder = study["arms"][arm]["encoder"]
+        if importlib.util.find_spec(f"tokentrial.encoders.{encoder}") is None:
+            raise InputError(
+                f"config: {STUDY}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders"
+            )
+    check_ratios(design, study["bodies"][design["body"]], where)
+    entries = [study["arms"][entry] for _, entry, _ in arms_of(design)]
+    two_stage = [options["encoder"] for options in entries if needs_full({"encoder": options})]
+    if two_stage and FULL not in design["single"]:
+        raise InputError(f"{where}: single: '{FULL}' is missing; the '{two_stage[0]}' encoder starts from its table")
+    if two_stage and design["narrow"]:
+        others = [options["encoder"] for options in entries if options["encoder"] in FROM_FULL[2:]]
+        if others:
+            raise InputError(
+                f"{where}: narrow: found true, but '{others[0]}' keeps the full model's body; expected false"
+            )
+
+
+def check_ratios(design: Mapping[str, Any], body: Mapping[str, Any], where: str) -> None:
+    """Each ratio leaves a whole width of at least one number, and of one per head where the body has that width."""
+    width = design["full_width"]
+    for ratio in design["ratios"]:
+        if ratio > width or width % ratio:
+            raise InputError(f"{where}: ratios: {ratio} does not divide full_width {width}")
+        heads = body.get("heads", 1)
+        if design["narrow"] and (width // ratio) % heads:
+            raise InputError(f"{where}: ratios: {ratio} leaves a width of {width // ratio} for {heads} heads")

@@ -1,0 +1,52 @@
+# PURPOSE  Train the language models of the WikiText-2 study: one job per arm, all its seeds.
+# INPUTS   results/data/wikitext2/<tokens>/*.parquet; for two-stage arms the condition's trained full model
+# OUTPUTS  results/runs/<job>.parquet, results/arms/<job>.parquet; results/models/<job>.safetensors of the full arm
+# STEPS    train, choose the step on validation, measure on test; a killed job goes on from results/checkpoints/<job>
+
+
+rule language_model:
+    input:
+        train=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/train.parquet",
+        validation=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/validation.parquet",
+        test=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/test.parquet",
+        vocabulary=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/vocabulary.parquet",
+        reference=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/reference.parquet",
+        trained=lambda wildcards: trained_full_model(wildcards.job),
+        code=lambda wildcards: language_model_code(wildcards.job),
+    wildcard_constraints:
+        job=f"{language_models.STUDY}/[a-z0-9_/-]+/(?!{language_models.FULL}[.])[a-z0-9_-]+",
+    output:
+        runs="results/runs/{job}.parquet",
+        arms="results/arms/{job}.parquet",
+    log:
+        "logs/language_model/{job}.log",
+    benchmark:
+        "logs/benchmarks/language_model/{job}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=1 if config["device"] == "cuda" else 0,
+    params:
+        spec=lambda wildcards: canonical(LANGUAGE_MODELS[wildcards.job]),
+        # not an output, since Snakemake deletes those before it runs a job again
+        checkpoints=lambda wildcards: f"results/checkpoints/{wildcards.job}",
+    message:
+        "Training {wildcards.job}"
+    script:
+        "../scripts/language_model.py"
+
+
+# The arm whose trained model others start from keeps it.
+use rule language_model as full_language_model with:
+    wildcard_constraints:
+        job=f"{language_models.STUDY}/[a-z0-9_/-]+/{language_models.FULL}",
+    output:
+        runs="results/runs/{job}.parquet",
+        arms="results/arms/{job}.parquet",
+        models="results/models/{job}.safetensors",
+    log:
+        "logs/full_language_model/{job}.log",
+    benchmark:
+        "logs/benchmarks/full_language_model/{job}.jsonl"
+    priority: 50  # the arms that wait for it follow
