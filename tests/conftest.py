@@ -70,7 +70,7 @@ def arms(shipped: Spec) -> dict[str, Spec]:
 
 @pytest.fixture(scope="session")
 def spec_of() -> Callable[..., Spec]:
-    """A small condition (see studies.learned_encoding.conditions); keywords replace its keys, nested ones too."""
+    """A small condition (see studies.small_models.conditions); keywords replace its keys, nested ones too."""
     from tokentrial.config import merge
 
     def make(**changes: Any) -> Spec:
@@ -140,17 +140,26 @@ with SnakemakeApi(OutputSettings()) as api:
             "outputs": [str(file) for file in rule.output],
             "named": len(rule.output.keys()) > 0,
             "wildcards": sorted(wildcards),
+            "jobs": [str(file) for file in rule.input if str(file).startswith("results/runs/")],
             "code": None if callable(code) else [code] if isinstance(code, str) else list(code),
         }
     training = {name: known["training_code"](name) for name in known["CONDITIONS"]}
+    language = {name: known["language_model_code"](name) for name in known["LANGUAGE_MODELS"]}
+    trained = {name: known["trained_full_model"](name) for name in known["LANGUAGE_MODELS"]}
+    names = {kind: list(known[kind]) for kind in ("DATASETS", "JOBS", "STUDIES", "TOKENS")}
     constraints = dict(workflow.wildcard_constraints)
-print(json.dumps({"rules": found, "training": training, "constraints": constraints}))
+made = {"rules": found, "training": training, "language_code": language, "trained": trained, **names}
+print(json.dumps({**made, "constraints": constraints}))
 """
 
 
 @pytest.fixture(scope="session")
 def workflow(root: Path) -> dict[str, Any]:
-    """What Snakemake reads: ``rules`` by name, wildcard ``constraints``, ``training`` (condition -> code list)."""
+    """What Snakemake reads: ``rules`` by name, wildcard ``constraints``, the names in ``JOBS``, ``STUDIES``, ...;
+
+    ``training``: condition -> code list; ``language_code``: the same of a language-model job; ``trained``: job -> the
+    full model that it starts from, or an empty list.
+    """
     command = [sys.executable, "-c", RULES]
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

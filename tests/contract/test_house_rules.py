@@ -92,7 +92,7 @@ def test_rules_that_do_something_say_so(workflow: dict[str, Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["train", "released"])
+@pytest.mark.parametrize("name", ["train", "released", "released_bespoke", "language_model", "full_language_model"])
 def test_training_rules_are_measured_and_sized(name: str, workflow: dict[str, Any]) -> None:
     rule = workflow["rules"][name]
     assert rule["benchmark"]
@@ -106,8 +106,52 @@ def test_other_rules_only_collect(workflow: dict[str, Any]) -> None:
 
 
 def test_every_study_can_be_asked_for(workflow: dict[str, Any], shipped: dict[str, Any]) -> None:
-    studies = {f"study_{name}" for name in ("learned_encoding", *shipped["learned_encoding"]["studies"])}
-    assert studies <= set(workflow["rules"])
+    """By the name of a study or of a sub-study: the target asks for its jobs, all of them and no other."""
+    jobs: dict[str, set[str]] = {}
+    for study in workflow["STUDIES"]:
+        jobs[study] = set()
+        for sub_study in shipped[study]["studies"]:
+            jobs.setdefault(sub_study, set())
+    for job in workflow["JOBS"]:
+        study, sub_study, *_ = job.split("/")
+        for name in {study, sub_study} - {"as-released"}:
+            jobs[name].add(f"results/runs/{job}.parquet")
+    targets = {name.removeprefix("study_"): rule for name, rule in workflow["rules"].items() if "study_" in name}
+    assert targets.keys() == jobs.keys()
+    for name, rule in targets.items():
+        assert set(rule["jobs"]) == jobs[name], name
+        assert rule["jobs"], name
+        assert len(set(rule["jobs"])) == len(rule["jobs"])
+
+
+def test_every_job_is_collected_once(workflow: dict[str, Any]) -> None:
+    found = [job for name in workflow["STUDIES"] for job in workflow["rules"][f"study_{name}"]["jobs"]]
+    # a sub-study that is named like a study is asked for with it, so a job may be in two targets, never in none
+    assert set(found) == set(workflow["rules"]["collect"]["jobs"])
+    assert len(workflow["rules"]["collect"]["jobs"]) == len(workflow["JOBS"])
+
+
+def test_an_arm_waits_for_the_full_model_of_its_own_condition(workflow: dict[str, Any]) -> None:
+    """And only the full arm's rule writes models."""
+    waiting = {job: path for job, path in workflow["trained"].items() if path}
+    assert waiting
+    for job, path in waiting.items():
+        condition = job.rpartition("/")[0]
+        assert path == f"results/models/{condition}/full.safetensors", job
+        assert f"{condition}/full" in workflow["language_code"], job  # somebody makes it
+    writers = {name for name, rule in workflow["rules"].items() if any("models" in out for out in rule["outputs"])}
+    assert writers == {"full_language_model"}
+
+
+def test_each_language_model_has_one_rule(workflow: dict[str, Any]) -> None:
+    """The full arm and the others are told apart by their names, in the pattern that Snakemake matches files with."""
+    for job in workflow["language_code"]:
+        found = []
+        for name in ("language_model", "full_language_model"):
+            [runs] = [out for out in workflow["rules"][name]["outputs"] if out.startswith("results/runs/")]
+            pattern = re.sub(r"{job,(.+)}", r"(\1)", runs)
+            found += [name] if re.fullmatch(pattern, f"results/runs/{job}.parquet") else []
+        assert found == ["full_language_model" if job.endswith("/full") else "language_model"], job
 
 
 # Scripts

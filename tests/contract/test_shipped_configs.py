@@ -3,10 +3,12 @@
 import dataclasses
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import torch
 import yaml
 from jsonschema import Draft202012Validator
 from snakemake.common.configfile import load_configfile
@@ -15,13 +17,22 @@ from snakemake.utils import update_config
 from tokentrial import config
 from tokentrial.data import patterns
 from tokentrial.data.spec import COMMON, OF_SOURCE, Source, Targets, complete
-from tokentrial.encoders.base import Encoder, load
+from tokentrial.data.wikitext2 import TokenizerKind
+from tokentrial.encoders.banded import Banded
+from tokentrial.encoders.base import Context, Encoder, load
+from tokentrial.models import language
 from tokentrial.models.heads import HEADS
-from tokentrial.studies import learned_encoding, released
+from tokentrial.models.linear_cross_entropy import PRECISIONS
+from tokentrial.report import catalogue
+from tokentrial.studies import language_models, released, released_bespoke, small_models
 from tokentrial.studies.released import corrected, focused_scaling
-from tokentrial.training.loop import Settings
+from tokentrial.training import loop
+from tokentrial.training.language_loop import CHOICES, Settings
+from tokentrial.training.language_model import build, parameter_counts
+from tokentrial.training.text import ORDERS
 
 ROOT = Path(__file__).parents[2]
+WORD_TYPES = 33278  # of WikiText-2's training text, with <eos>
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
 Tree = dict[str, Any]
 
@@ -29,12 +40,6 @@ Tree = dict[str, Any]
 def loaded(name: str) -> Tree:
     overlays = [] if name == "config.yaml" else [ROOT / "config" / name]
     return config.load(ROOT / "config/config.yaml", *overlays)
-
-
-@pytest.fixture(scope="module")
-def schema(root: Path) -> Tree:
-    made: Tree = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
-    return made
 
 
 def test_all_three_scales_are_shipped() -> None:
@@ -69,33 +74,39 @@ def test_an_overlay_changes_what_is_there(name: str, shipped: Tree, root: Path) 
         return found
 
     overlay = config.load(root / "config" / name)
-    allowed = re.compile(r"/learned_encoding/studies/[^/]+/[^/]+/training$")
+    allowed = re.compile(r"/(learned_encoding|bespoke|wikitext2)/studies/[^/]+/[^/]+/training$")
     assert [path for path in paths(overlay, shipped) if not allowed.match(path)] == []
     assert config.merge(shipped, overlay) != shipped
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_conditions_have_distinct_readable_names(name: str, workflow: Tree) -> None:
+def test_jobs_have_distinct_readable_names(name: str, workflow: Tree) -> None:
+    """Each fits the pattern of its own wildcard and of no other, so Snakemake cannot take one kind for another."""
     made = loaded(name)
-    conditions, scripts = learned_encoding.conditions(made), learned_encoding.scripts(made)
-    datasets = learned_encoding.datasets(made)
-    designs = [design for ways in made["learned_encoding"]["studies"].values() for design in ways.values()]
-    assert len(conditions) == sum(len(d["data"]) * len(d["ratios"]) * len(d["heads"]) for d in designs)
-    assert not set(conditions) & set(scripts)
-    for identity in conditions:
-        assert re.fullmatch(workflow["constraints"]["condition"], identity)
-        assert not re.fullmatch(workflow["constraints"]["script"], identity)
-    for identity in scripts:
-        assert re.fullmatch(workflow["constraints"]["script"], identity)
-        assert not re.fullmatch(workflow["constraints"]["condition"], identity)
+    conditions, scripts = small_models.conditions(made), small_models.scripts(made)
+    models = language_models.jobs(made)
+    for study in small_models.STUDIES:
+        designs = [design for ways in made[study]["studies"].values() for design in ways.values()]
+        cells = sum(len(d["data"]) * len(d["ratios"]) * len(d["heads"]) for d in designs)
+        assert len(small_models.conditions_of(made, study)) == cells
+    designs = [design for ways in made["wikitext2"]["studies"].values() for design in ways.values()]
+    assert len(models) == sum(len(d["arms"]) * len(d["ratios"]) + len(d["single"]) for d in designs)
+    kinds = {"condition": conditions, "script": scripts, "job": models}
+    assert sum(map(len, kinds.values())) == len(set().union(*kinds.values()))
+    for kind, names in kinds.items():
+        for identity in names:
+            fits = [other for other in kinds if re.fullmatch(workflow["constraints"][other], identity)]
+            assert fits == [kind], identity
+    datasets = small_models.datasets(made)
     for dataset in datasets:
         assert re.fullmatch(workflow["constraints"]["dataset"], dataset)
     assert {spec["dataset"] for spec in conditions.values()} == set(datasets)  # none is drawn for nothing
+    assert all(re.fullmatch(workflow["constraints"]["tokens"], tokens) for tokens in made["wikitext2"]["tokens"])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_data_sets_have_complete_specifications(name: str) -> None:
-    for identity, dataset in learned_encoding.datasets(loaded(name)).items():
+    for identity, dataset in small_models.datasets(loaded(name)).items():
         made = complete(dataset["source"], where=identity)
         assert made.items() >= dataset["source"].items()
         assert set(made) == {*COMMON, *OF_SOURCE[made["source"]]}
@@ -105,22 +116,44 @@ def test_data_sets_have_complete_specifications(name: str) -> None:
 def test_data_and_task_model_fit(name: str) -> None:
     """A task model that predicts the last token only needs data that ask for it."""
     made = loaded(name)
-    datasets = learned_encoding.datasets(made)
-    for spec in learned_encoding.conditions(made).values():
+    datasets = small_models.datasets(made)
+    for spec in small_models.conditions(made).values():
         last_only = datasets[spec["dataset"]]["source"].get("targets", "all") == "last"
         assert last_only == (HEADS[spec["head"]].context == "history"), spec["condition"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_every_arms_encoder_accepts_its_options(name: str, root: Path) -> None:
-    for arm, options in loaded(name)["learned_encoding"]["arms"].items():
-        assert (root / f"src/tokentrial/encoders/{options['encoder']}.py").is_file(), arm
-        given = {key: value for key, value in options.items() if key not in ("encoder", "update", "steps")}
-        encoder = load(options["encoder"])(20, 4, 32, **given)
-        assert isinstance(encoder, Encoder)
-        defaults = inspect.signature(type(encoder)).parameters
-        for key, value in given.items():
-            assert type(value) is type(defaults[key].default), (arm, key)
+def test_every_arms_encoder_accepts_its_options(name: str) -> None:
+    """At the sizes of each condition that trains it."""
+    for identity, spec in small_models.conditions(loaded(name)).items():
+        for arm, options in spec["arms"].items():
+            given = {key: value for key, value in options.items() if key not in ("encoder", "update", "steps")}
+            encoder = load(options["encoder"])(spec["vocab_size"], spec["width"], spec["full_width"], **given)
+            assert isinstance(encoder, Encoder)
+            defaults = inspect.signature(type(encoder)).parameters
+            for key, value in given.items():
+                plain = key in defaults and defaults[key].default is not inspect.Parameter.empty
+                assert not plain or type(value) is type(defaults[key].default), (identity, arm, key)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_language_model_can_be_built(name: str) -> None:
+    """Encoder, body and output layer fit each other in every job; one of each kind, since most differ in size alone."""
+    made, built = loaded(name), set()
+    for job, spec in language_models.jobs(made).items():
+        vocab_size = made["wikitext2"]["tokens"][spec["tokens"]]["vocab_size"] or WORD_TYPES
+        shape = ("tokens", "encoder", "width", "full_width", "body_width", "body", "tied")
+        kind = config.canonical([spec[key] for key in shape])
+        if kind not in built:
+            built.add(kind)
+            model = build(spec, vocab_size)
+            if isinstance(model.encoder, Banded):  # its bands follow from a text
+                zipf = 1e7 / torch.arange(1, vocab_size + 1).unsqueeze(0)
+                model.encoder.initialise(Context(1, (0,), zipf, zipf.clone, 0.1, print))
+            counts = parameter_counts(model)
+            assert counts["parameters_body"], job
+            assert counts["bits_deployed"], job
+        Settings.of(spec["training"])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -131,99 +164,180 @@ def test_scripts_stop_after_cells_that_they_have(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
+def test_bespoke_scripts_have_the_options_that_they_need(name: str) -> None:
+    for script, options in loaded(name)["bespoke"]["scripts"].items():
+        assert set(options) == {"seeds", "fresh", *released_bespoke.OPTIONS.get(script, ())}, script
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_design_has_the_controls(name: str) -> None:
     """A study needs the arm it is about and a model that cannot see the input; done right, also the full table."""
-    for study, ways in loaded(name)["learned_encoding"]["studies"].items():
+    made = loaded(name)
+    for study, ways in made["learned_encoding"]["studies"].items():
         for way, design in ways.items():
             needed = {"learned", "unigram"} | ({"full", "random_frozen"} if way == "done-right" else set())
             assert needed <= set(design["arms"]), (study, way)
+    for study, ways in made["bespoke"]["studies"].items():
+        for way, design in ways.items():
+            needed = {"standard", "unigram"}
+            for size in [arm.removeprefix("bespoke-") for arm in design["arms"] if arm.startswith("bespoke-")]:
+                kinds = ("bespoke", "budget", "permuted", "reversed") if way == "done-right" else ("bespoke",)
+                needed |= {f"{kind}-{size}" for kind in kinds} | ({"projected"} if way == "done-right" else set())
+            assert needed <= set(design["arms"]), (study, way)
+            assert any(arm.startswith("bespoke-") for arm in design["arms"])
+    for study, ways in made["wikitext2"]["studies"].items():
+        if "done-right" in ways:
+            assert "full" in ways["done-right"]["single"], study
+            assert {"learned", "bespoke"} & {*ways["done-right"]["arms"], *ways["done-right"]["single"]}, study
 
 
-def test_every_arm_is_used(shipped: Tree) -> None:
-    study = shipped["learned_encoding"]
-    used = {arm for ways in study["studies"].values() for design in ways.values() for arm in design["arms"]}
-    assert used == set(study["arms"])
+@pytest.mark.parametrize("study", [*small_models.STUDIES, "wikitext2"])
+def test_every_arm_is_used(study: str) -> None:
+    """At one scale or another."""
+    used: set[str] = set()
+    for name in SHIPPED:
+        made = loaded(name)[study]
+        designs = [design for ways in made["studies"].values() for design in ways.values()]
+        used |= {arm for design in designs for arm in (*design["arms"], *design.get("single", ()))}
+    assert sorted(set(loaded("config.yaml")[study]["arms"]) - used) == []
 
 
 def test_every_encoder_is_used(shipped: Tree, root: Path) -> None:
-    modules = {path.stem for path in (root / "src/tokentrial/encoders").glob("[a-z]*.py")}
-    used = {options["encoder"] for options in shipped["learned_encoding"]["arms"].values()}
-    assert used == modules - {"base", "tables"}
+    modules = {path.stem: path.read_text() for path in (root / "src/tokentrial/encoders").glob("[a-z]*.py")}
+    encoders = {name for name, text in modules.items() if "(Encoder):" in text}
+    studies = [*small_models.STUDIES, "wikitext2"]
+    used = {options["encoder"] for study in studies for options in shipped[study]["arms"].values()}
+    assert used == encoders
+    assert set(modules) - encoders == {"base", "tables", "layouts", "options", "schemes"}
 
 
-# The schema
+# The schemas
 
 
-def test_the_schema_is_a_schema(schema: Tree) -> None:
-    Draft202012Validator.check_schema(schema)
+FOLDER = ROOT / "workflow/schemas"
+SCHEMAS: dict[str, Tree] = {path.name: yaml.safe_load(path.read_text()) for path in FOLDER.glob("*.schema.yaml")}
+MAIN = "config.schema.yaml"
 
 
-def parts(schema: Tree) -> list[tuple[str, Tree]]:
-    """(key, schema) of every key that a config may have."""
-    found: list[tuple[str, Tree]] = []
-    waiting = [schema, *schema["$defs"].values()]
-    while waiting:
-        part = waiting.pop()
-        inner = list(part.get("properties", {}).items())
-        found += inner
-        waiting += [value for _, value in inner]
-        waiting += [part[name] for name in ("additionalProperties", "items") if isinstance(part.get(name), dict)]
-    return found
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_schema_is_a_schema(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
 
 
-def resolved(schema: Tree, part: Tree) -> Tree:
+def resolved(name: str, part: Tree) -> tuple[str, Tree]:
+    """A part with what it refers to laid under it, and the file that it is in then."""
     while "$ref" in part:
-        part = {
-            **schema["$defs"][part["$ref"].removeprefix("#/$defs/")],
-            **{k: v for k, v in part.items() if k != "$ref"},
-        }
-    return part
+        file, _, fragment = part["$ref"].partition("#/$defs/")
+        name = file or name
+        found = SCHEMAS[name]["$defs"][fragment] if fragment else SCHEMAS[name]
+        part = config.merge(found, {key: value for key, value in part.items() if key != "$ref"})
+    return name, part
 
 
-def test_every_key_is_described(schema: Tree) -> None:
-    found = parts(schema)
-    assert len(found) > 50
-    for key, part in found:
-        text = resolved(schema, part).get("description", "")
-        assert len(text) > 10, key
-        assert text.endswith("."), key
+def parts(name: str, part: Tree, path: str = "config") -> Iterator[tuple[str, Tree]]:
+    """(path, resolved schema) of every key that a config may have; a name of the user's own is a star."""
+    name, whole = resolved(name, part)
+    yield path, whole
+    for key, value in whole.get("properties", {}).items():
+        yield from parts(name, value, f"{path}.{key}")
+    for inner in ("additionalProperties", "items"):
+        if isinstance(whole.get(inner), dict):
+            yield from parts(name, whole[inner], f"{path}.*")
 
 
-def test_every_mapping_is_closed(schema: Tree) -> None:
-    mappings = [("config", schema), *schema["$defs"].items(), *parts(schema)]
-    for key, part in mappings:
-        whole = resolved(schema, part)
-        if whole.get("type") != "object":
-            continue
-        assert "additionalProperties" in whole, key  # false, or a schema for names that the user chooses
-        assert set(whole.get("required", ())) <= set(whole.get("properties", {})), key
+PARTS = list(parts(MAIN, SCHEMAS[MAIN]))
+DEFINITIONS = [(name, key, part) for name, tree in SCHEMAS.items() for key, part in tree["$defs"].items()]
 
 
-def test_every_key_of_the_default_is_in_the_schema_by_name(schema: Tree, shipped: Tree) -> None:
-    names = {key for key, _ in parts(schema)}
-    chosen = {"arms", "data"}  # the user's own names, and an encoder's own options
+def test_every_key_is_described() -> None:
+    named = [(path, whole) for path, whole in PARTS if not path.endswith("*")]
+    assert len({path for path, _ in named}) > 150
+    for path, whole in named:
+        text = whole.get("description", "")
+        assert len(text) > 4, path
+        assert text.endswith("."), path
 
-    def check(tree: Tree) -> None:
+
+def test_every_definition_is_described_and_used() -> None:
+    texts = {name: (FOLDER / name).read_text() for name in SCHEMAS}
+    for name, key, part in DEFINITIONS:
+        text = resolved(name, part)[1].get("description", "")
+        assert len(text) > 10 and text.endswith("."), f"{name}: $defs.{key}: {text!r}"
+        assert f'"#/$defs/{key}"' in texts[name], f"{name}: $defs.{key} is used by nothing"
+
+
+def test_every_mapping_is_closed() -> None:
+    mappings = [*PARTS, *[(f"{name}: $defs.{key}", resolved(name, part)[1]) for name, key, part in DEFINITIONS]]
+    objects = [(path, whole) for path, whole in mappings if whole.get("type") == "object"]
+    assert len(objects) > 40
+    for path, whole in objects:
+        assert "additionalProperties" in whole, path  # false, or a schema for names that the user chooses
+        assert set(whole.get("required", ())) <= set(whole.get("properties", {})), path
+        if whole["additionalProperties"] is not False and "encoder" not in whole.get("properties", {}):
+            assert "propertyNames" in whole, f"{path}: which names may the user choose?"
+
+
+def test_every_key_of_the_default_is_in_the_schema(shipped: Tree) -> None:
+    paths = {path for path, _ in PARTS}
+
+    def check(tree: Tree, at: str) -> None:
         for key, value in tree.items():
-            assert key in names, key
-            if isinstance(value, dict) and key not in chosen:
-                check(value)
+            here = next((path for path in (f"{at}.{key}", f"{at}.*") if path in paths), None)
+            assert here is not None, f"{at}.{key}"
+            if isinstance(value, dict):
+                check(value, here)
 
-    check(shipped)
+    check(shipped, "config")
 
 
-def test_the_schema_knows_what_the_library_knows(schema: Tree) -> None:
-    source, design = schema["$defs"]["source"]["properties"], schema["$defs"]["design"]["properties"]
+def of(path: str) -> Tree:
+    """The schema of a key."""
+    return next(whole for found, whole in PARTS if found == f"config.{path}")
+
+
+def names(path: str) -> set[str]:
+    """The names that a mapping may have."""
+    return set(of(path)["propertyNames"]["enum"])
+
+
+def test_the_schema_knows_what_the_small_models_know() -> None:
+    design = "learned_encoding.studies.*.done-right"
+    source = of(f"{design}.data.*")["properties"]
     assert set(source) == {*COMMON, *(key for keys in OF_SOURCE.values() for key in keys)}
     assert set(source["source"]["enum"]) == set(get_args(Source)) == set(OF_SOURCE)
     assert set(source["targets"]["enum"]) == set(get_args(Targets))
     assert set(source["kind"]["enum"]) == set(patterns.KINDS)
     assert set(source["variant"]["enum"]) == set(patterns.VARIANTS)
-    assert set(design["heads"]["items"]["enum"]) == set(HEADS)
-    training = schema["$defs"]["training"]["properties"]
-    assert set(training) == {field.name for field in dataclasses.fields(Settings)}
-    assert set(schema["$defs"]["whole_training"]["required"]) == set(training)
-    study = schema["properties"]["learned_encoding"]["properties"]
-    assert set(study["scripts"]["properties"]) == {*released.WHOLE, *released.BY_CELL}
-    assert set(schema["$defs"]["ways"]["properties"]) == set(learned_encoding.WAYS) - {"as-released"}
-    assert set(study["initialisation"]["properties"]) == set(study["training"]["properties"])
+    assert set(of(f"{design}.heads")["items"]["enum"]) == set(HEADS)
+    training = of(f"{design}.training")["properties"]
+    assert set(training) == {field.name for field in dataclasses.fields(loop.Settings)}
+    for study in small_models.STUDIES:
+        assert set(of(f"{study}.training.done-right")["required"]) == set(training)
+        assert set(of(f"{study}.studies.*")["properties"]) == set(small_models.WAYS) - {"as-released"}
+        assert set(of(f"{study}.initialisation")["properties"]) == set(of(f"{study}.training")["properties"])
+        assert names(f"{study}.studies") <= set(catalogue.STUDY_TITLES)
+    assert names("learned_encoding.scripts") == {*released.WHOLE, *released.BY_CELL}
+    assert names("bespoke.scripts") == set(released_bespoke.SCRIPTS)
+    options = {option for needed in released_bespoke.OPTIONS.values() for option in needed}
+    assert set(of("bespoke.scripts.*")["properties"]) == {"seeds", "fresh", *options}
+
+
+def test_the_schema_knows_what_the_language_models_know(shipped: Tree) -> None:
+    ways = of("wikitext2.studies.*")["properties"]
+    assert set(ways) == set(of("wikitext2.training")["properties"]) == set(small_models.WAYS)
+    for way in ways:
+        training = of(f"wikitext2.training.{way}")
+        assert set(training["required"]) == set(training["properties"])
+        assert set(training["properties"]) == {field.name for field in dataclasses.fields(Settings)}
+        for key, known in CHOICES.items():
+            assert tuple(training["properties"][key]["enum"]) == known
+    assert set(of("wikitext2.training.done-right.order")["enum"]) == set(ORDERS)
+    body = of("wikitext2.bodies.*")["properties"]
+    assert set(body["kind"]["enum"]) == set(language.OPTIONS)
+    assert set(body) == {"kind", *(option for options in language.OPTIONS.values() for option in options)}
+    assert tuple(of("wikitext2.precision")["enum"]) == PRECISIONS
+    assert set(of("wikitext2.tokens.*.tokenizer")["enum"]) == set(get_args(TokenizerKind))
+    assert list(shipped["wikitext2"]["studies"]) and set(shipped["wikitext2"]["studies"]) <= set(catalogue.STUDY_TITLES)
+    types = {"integer": int, "number": float, "boolean": bool}
+    for options in language.OPTIONS.values():
+        assert {key: types[body[key]["type"]] for key in options} == options

@@ -1,4 +1,4 @@
-"""The config: overlays, and for every mistake one line that names the key; from the config to conditions."""
+"""The config: overlays, and for every mistake one line that names the key."""
 
 import math
 from copy import deepcopy
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from tokentrial import config
 from tokentrial.errors import InputError
-from tokentrial.studies import learned_encoding
 
 PROPERTY = settings(max_examples=60, deadline=None, derandomize=True)
 KEYS = st.sampled_from("abc")
@@ -143,7 +142,7 @@ MISTAKES = [
     (f"{DONE_RIGHT}/ratios", [2, 2], r"\.ratios: found \[2, 2\], expected no repeated items$"),
     (f"{DONE_RIGHT}/heads", ["mlp"], r"\.heads\.0: found 'mlp', expected one of \['mean_pool', "),
     (f"{DONE_RIGHT}/data", {}, r"\.data: found \{\}, expected at least 1 entries$"),
-    (f"{DONE_RIGHT}/data", {"V_20": {}}, r"\.data: found 'V_20', expected text like \^\[a-z0-9-\]\+\$$"),
+    (f"{DONE_RIGHT}/data", {"V_20": {}}, r"\.data: found the key 'V_20', expected a key like \^\[a-z0-9-\]\+\$$"),
     (f"{DONE_RIGHT}/training", {"rate": 1}, r"\.training: unknown key 'rate': expected one of learning_rates, steps, "),
     (f"{V20}/lenght", 8, r"\.data\.v20: unknown key 'lenght': did you mean 'length'\? expected one of source, "),
     (f"{V20}/source", "makrov", r"\.data\.v20\.source: found 'makrov', expected one of \['markov', "),
@@ -156,9 +155,110 @@ MISTAKES = [
     (
         "learned_encoding/studies/extra",
         {},
-        r"config: learned_encoding\.studies: unknown key 'extra': expected one of markov",
+        r"config: learned_encoding\.studies: unknown key 'extra': expected one of markov, compression, ",
     ),
     ("learned_encoding/training/done-right/steps", ..., r"\.training\.done-right: key 'steps' is missing$"),
+    # names of sub-studies and scripts, by study
+    (
+        "learned_encoding/studies/compresion",
+        {},
+        r"config: learned_encoding\.studies: unknown key 'compresion': did you mean 'compression'\? expected one of ",
+    ),
+    (
+        "learned_encoding/scripts/pure_python",
+        {"seeds": 1, "last_cell": None},
+        r"config: learned_encoding\.scripts: unknown key 'pure_python': did you mean 'pure-python'\? expected one of ",
+    ),
+    (
+        "bespoke/scripts/optimised",
+        {"seeds": 1, "last_cell": None},
+        r"config: bespoke\.scripts: unknown key 'optimised': did you mean 'optimized'\? expected one of initial, ",
+    ),
+    (
+        "bespoke/studies/markov",
+        {},
+        r"config: bespoke\.studies: unknown key 'markov': expected one of initial, scaling, ",
+    ),
+    ("bespoke/arms/a-b-c", {"encoder": "full"}, r"config: bespoke\.arms: found the key 'a-b-c', expected a key like "),
+    ("bespoke/arms/standard/encoder", 3, r"config: bespoke\.arms\.standard\.encoder: found 3, expected .* string$"),
+    ("bespoke", ..., r"config: key 'bespoke' is missing$"),
+    (
+        "bespoke/hiden",
+        3,
+        r"config: bespoke: unknown key 'hiden': did you mean 'hidden'\? expected one of hidden, scripts",
+    ),
+]
+# The second schema's keys are as closed as the first's, and named by their whole path.
+TRANSFORMER = "wikitext2/studies/transformer/done-right"
+MISTAKES += [
+    (
+        "wikitext2/sedes",
+        3,
+        r"config: wikitext2: unknown key 'sedes': did you mean 'seeds'\? expected one of folder, tok",
+    ),
+    ("wikitext2/margin", ..., r"config: wikitext2: key 'margin' is missing$"),
+    ("wikitext2/margin", 0, r"config: wikitext2\.margin: found 0, expected more than 0$"),
+    ("wikitext2/precision", "half", r"config: wikitext2\.precision: found 'half', expected one of \['float32', "),
+    ("wikitext2/tokens", {}, r"config: wikitext2\.tokens: found \{\}, expected at least 1 entries$"),
+    (
+        "wikitext2/tokens/BPE",
+        {},
+        r"config: wikitext2\.tokens: found the key 'BPE', expected a key like \^\[a-z0-9-\]\+\$$",
+    ),
+    (
+        "wikitext2/tokens/bpe/tokenizer",
+        "words",
+        r"\.tokens\.bpe\.tokenizer: found 'words', expected one of \['word', 'bpe'\]",
+    ),
+    ("wikitext2/tokens/bpe/vocab_size", 65537, r"config: wikitext2\.tokens\.bpe\.vocab_size: found 65537, .* 65536$"),
+    ("wikitext2/bodies/lstm/dropout", 1, r"config: wikitext2\.bodies\.lstm\.dropout: found 1, expected less than 1$"),
+    ("wikitext2/bodies/lstm/dropout", ..., r"config: wikitext2\.bodies\.lstm: key 'dropout' is missing$"),
+    ("wikitext2/bodies/gru", {"kind": "gru"}, r"config: wikitext2\.bodies\.gru: key 'layers' is missing$"),
+    (
+        "wikitext2/bodies/lstm/kind",
+        "gru",
+        r"\.bodies\.lstm\.kind: found 'gru', expected one of \['transformer', 'lstm'\]$",
+    ),
+    ("wikitext2/arms/learned", {}, r"config: wikitext2\.arms\.learned: key 'encoder' is missing$"),
+    (
+        "wikitext2/arms/my-arm",
+        {"encoder": "full"},
+        r"config: wikitext2\.arms: found the key 'my-arm', expected a key like ",
+    ),
+    (
+        "wikitext2/arms/learned_masked/body",
+        {"casual": True},
+        r"config: wikitext2\.arms\.learned_masked\.body: unknown key 'casual': did you mean 'causal'\? expected one ",
+    ),
+    ("wikitext2/training/done-right/clip", ..., r"config: wikitext2\.training\.done-right: key 'clip' is missing$"),
+    (
+        "wikitext2/training/done-right/schedule",
+        "cosine",
+        r"config: wikitext2\.training\.done-right\.schedule: found 'cosine', expected one of \['constant', 'linear', ",
+    ),
+    (
+        "wikitext2/studies/Own_Study",
+        {},
+        r"config: wikitext2\.studies: found the key 'Own_Study', expected a key like \^\[",
+    ),
+    (
+        "wikitext2/studies/transformer/done_right",
+        {},
+        r"unknown key 'done_right': did you mean 'done-right'\? expected one ",
+    ),
+    (
+        f"{TRANSFORMER}/narow",
+        True,
+        r"transformer\.done-right: unknown key 'narow': did you mean 'narrow'\? expected one of",
+    ),
+    (f"{TRANSFORMER}/tied", "yes", r"transformer\.done-right\.tied: found 'yes', expected a value of type boolean$"),
+    (f"{TRANSFORMER}/tokens", ..., r"config: wikitext2\.studies\.transformer\.done-right: key 'tokens' is missing$"),
+    (f"{TRANSFORMER}/ratios", [2, 2], r"transformer\.done-right\.ratios: found \[2, 2\], expected no repeated items$"),
+    (
+        f"{TRANSFORMER}/training",
+        {"steps": 9},
+        r"\.training: unknown key 'steps': expected one of optimiser, learning_rates, ",
+    ),
 ]
 
 
@@ -172,124 +272,3 @@ def test_a_mistake_is_one_line(path: str, value: Any, message: str, shipped: dic
 
 def test_the_default_has_no_mistake(shipped: dict[str, Any], root: Path) -> None:
     config.check(shipped, root / "workflow/schemas/config.schema.yaml")
-
-
-# From the config to conditions
-
-
-def design(**changes: Any) -> dict[str, Any]:
-    """A config with one sub-study, done right."""
-    source = {"source": "markov", "vocab_size": 10, "length": 4, "train": 9, "validation": 9, "test": 9}
-    own = {
-        "full_width": 32,
-        "ratios": [4],
-        "heads": ["token_mlp"],
-        "arms": ["learned"],
-        "data": {"v10": source},
-        **changes,
-    }
-    training = {"learning_rates": [0.1], "steps": 5, "batch_size": 3, "evaluations": 1, "decay": True, "select": "best"}
-    study = {
-        "hidden": 8,
-        "scripts": {},
-        "initialisation": {"done-right": {"initial_scale": 1, "head_scale": None, "head_bias": True}},
-        "training": {"done-right": training},
-        "arms": {"learned": {"encoder": "learned"}, "full": {"encoder": "full"}},
-        "studies": {"markov": {"done-right": own}},
-    }
-    return {"seed": 7, "seeds": 2, "device": "cpu", "learned_encoding": study}
-
-
-@pytest.mark.parametrize(
-    ("changes", "cells"),
-    [
-        ({}, ["v10"]),
-        ({"ratios": [4, 8]}, ["ratio-4", "ratio-8"]),
-        ({"heads": ["token_mlp", "mean_pool"]}, ["token-mlp", "mean-pool"]),
-        ({"data": {"a": {"vocab_size": 3}, "b": {"vocab_size": 4}}}, ["a", "b"]),
-        (
-            {
-                "data": {"a": {"vocab_size": 3}, "b": {"vocab_size": 4}},
-                "ratios": [2, 4],
-                "heads": ["mean_pool", "window_mlp"],
-            },
-            [
-                f"{data}-ratio-{ratio}-{head}"
-                for data in "ab"
-                for ratio in (2, 4)
-                for head in ("mean-pool", "window-mlp")
-            ],
-        ),
-    ],
-)
-def test_a_cell_is_named_by_what_varies(changes: dict[str, Any], cells: list[str]) -> None:
-    specs = learned_encoding.conditions(design(**changes))
-    assert list(specs) == [f"learned_encoding/markov/done-right/{cell}" for cell in cells]
-    assert [spec["condition"] for spec in specs.values()] == list(specs)
-
-
-def test_cells_that_differ_in_ratio_or_head_share_their_data() -> None:
-    both = {"a": {"vocab_size": 3}, "b": {"vocab_size": 4}}
-    made = design(data=both, ratios=[2, 4], heads=["mean_pool", "window_mlp"])
-    specs = learned_encoding.conditions(made)
-    by_data: dict[str, set[tuple[Any, ...]]] = {}
-    for spec in specs.values():
-        by_data.setdefault(spec["dataset"], set()).add((spec["vocab_size"], spec["width"], spec["head"]))
-    assert set(by_data) == set(learned_encoding.datasets(made))
-    assert [len(cells) for cells in by_data.values()] == [4, 4]
-    assert {cell[0] for cell in by_data["learned_encoding/markov/done-right/b"]} == {4}
-
-
-def test_a_condition_is_complete() -> None:
-    [(identity, spec)] = learned_encoding.conditions(design(training={"steps": 99})).items()
-    assert spec == {
-        "study": "learned_encoding",
-        "condition": identity,
-        "way": "done-right",
-        "dataset": "learned_encoding/markov/done-right/v10",
-        "seed": 7,
-        "seeds": 2,
-        "device": "cpu",
-        "vocab_size": 10,
-        "full_width": 32,
-        "width": 8,
-        "head": "token_mlp",
-        "hidden": 8,
-        "initial_scale": 1,
-        "head_scale": None,
-        "head_bias": True,
-        "training": {
-            "learning_rates": [0.1], "steps": 99, "batch_size": 3, "evaluations": 1, "decay": True, "select": "best",
-        },
-        "arms": {"learned": {"encoder": "learned"}},
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"ratios": [4, 5]}, r"^config: .*\.markov\.done-right\.ratio-5: ratios: 5 does not divide full_width 32$"),
-        ({"ratios": [64]}, r"ratios: 64 does not divide full_width 32$"),
-        ({"arms": ["learned", "fill"]}, r"^config: .*: arms: 'fill' is unknown; expected one of learned, full$"),
-    ],
-)
-def test_designs_that_cannot_be_built(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        learned_encoding.conditions(design(**changes))
-    assert "\n" not in str(caught.value)
-
-
-def test_an_encoder_without_a_module_is_named_before_anything_runs() -> None:
-    made = design()
-    made["learned_encoding"]["arms"]["learned"] = {"encoder": "lerned"}
-    with pytest.raises(InputError, match=r"^config: learned_encoding\.arms\.learned: encoder 'lerned' has no module"):
-        learned_encoding.conditions(made)
-
-
-def test_scripts_and_studies_by_name() -> None:
-    made = design()
-    made["learned_encoding"]["scripts"] = {"corrected": {"seeds": 2, "last_cell": None}}
-    [(identity, spec)] = learned_encoding.scripts(made).items()
-    assert identity == spec["condition"] == "learned_encoding/as-released/corrected"
-    assert (spec["script"], spec["seeds"], spec["last_cell"]) == ("corrected", 2, None)
-    assert learned_encoding.names(made) == ["learned_encoding", "markov"]

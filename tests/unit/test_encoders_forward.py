@@ -19,6 +19,14 @@ from tokentrial.training.loop import logits, loss_per_seed
 
 SEEDS, V, D, WIDTH, LENGTH, HIDDEN = 3, 7, 6, 4, 5, 8
 ENCODERS = ("learned", "full", "factorised", "random_frozen", "pca", "autoencoder", "one_hot", "unigram")
+OPTIONS: dict[str, dict[str, Any]] = {
+    "autoencoder": {"reconstruction_steps": 3},
+    "svd": {},
+    "quantised": {"bits": 4},
+    "product_quantised": {"groups": 2, "centroids": 3},
+    "quotient_remainder": {"buckets": 3},
+    "hashed": {"buckets": 3},
+}
 DOUBLE = {"rtol": 1e-12, "atol": 1e-14}  # float64 sums of at most 40 terms in another order
 SINGLE = {"rtol": 1e-5, "atol": 1e-6}  # the same in float32
 
@@ -32,8 +40,7 @@ def context_of(*replicates: int, seed: int = 42, initial_scale: float = 1.0) -> 
 
 
 def encoder_of(name: str) -> Any:
-    options = {"reconstruction_steps": 3} if name == "autoencoder" else {}
-    return load(name)(V, WIDTH, D, **options)
+    return load(name)(V, WIDTH, D, **OPTIONS.get(name, {}))
 
 
 class OwnModel(nn.Module):
@@ -144,7 +151,7 @@ def test_draws_belong_to_seed_purpose_and_replicate() -> None:
     np.testing.assert_array_equal(alone.normal("table", 5, 3)[0].numpy(), expected)
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", sorted({*ENCODERS, *OPTIONS}))
 def test_every_tensor_has_a_stream_of_its_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
 

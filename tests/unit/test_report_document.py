@@ -1,14 +1,17 @@
 """The report's placeholders, its first page's scale, its checks, and the collected guesses."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from tokentrial import config as settings
-from tokentrial.report import deviations, document
-from tokentrial.report.headline import headline
-from tokentrial.report.template import TemplateError, fill
+from tokentrial.report import catalogue, deviations, document
+from tokentrial.report.chapters import learned_encoding
+from tokentrial.report.headline import COLUMNS, central, headline
+from tokentrial.report.tables.rows import Results
+from tokentrial.report.template import TemplateError, escape, fill
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
@@ -46,7 +49,7 @@ def test_a_changed_config_is_not_presented_as_a_shipped_one() -> None:
 
 
 def test_escape_leaves_nothing_for_typst_to_interpret() -> None:
-    assert document.escape("a_b #c $d *e @f [g]") == "a\\_b \\#c \\$d \\*e \\@f \\[g\\]"
+    assert escape("a_b #c $d *e @f [g]") == "a\\_b \\#c \\$d \\*e \\@f \\[g\\]"
 
 
 def curve(condition: str, arm: str, values: dict[int, float]) -> pd.DataFrame:
@@ -60,14 +63,22 @@ def test_an_arm_that_still_improves_is_counted() -> None:
     falling = curve(cell, "full", {0: 3.0, 50: 2.0, 100: 1.9})
     walk = curve(cell, "noise_walk", {0: 3.0, 50: 2.0, 100: 1.0})
     bounds = pd.DataFrame([{"condition": cell, "metric": "cross_entropy", "chance": 3.0, "floor": 1.0}])
-    found = document.convergence_values(pd.concat([flat, falling, walk]), bounds)
+    found = learned_encoding.convergence_values(pd.concat([flat, falling, walk]), bounds)
     assert found == {"checks.improving": "1", "checks.gradient_arms": "2"}
 
 
-def comparison(cell: str, difference: float, p_holm: float, equivalent: bool) -> dict[str, object]:
+def comparison(cell: str, difference: float, p_holm: float, equivalent: bool, **values: object) -> dict[str, object]:
+    """A row of results.STATISTICS, in nats; keywords replace its columns."""
     condition = f"learned_encoding/compression/done-right/{cell}"
-    names = {"condition": condition, "metric": "cross_entropy", "arm_b": "autoencoder", "n": 10}
-    return {**names, "difference": difference, "p_holm": p_holm, "equivalent": equivalent}
+    names = {"study": "learned_encoding", "condition": condition, "metric": "cross_entropy"}
+    arms = {"arm_a": "learned", "arm_b": "autoencoder", "n": 10}
+    return {**names, **arms, "difference": difference, "p_holm": p_holm, "equivalent": equivalent, **values}
+
+
+def flags(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    """Rows of results.SUMMARY from (condition, arm, flag)."""
+    names = ("condition", "arm", "flag")
+    return pd.DataFrame(rows, columns=names).assign(metric="cross_entropy")
 
 
 def test_headline_counts_outcomes_and_cells_where_nothing_was_learned() -> None:
@@ -76,25 +87,161 @@ def test_headline_counts_outcomes_and_cells_where_nothing_was_learned() -> None:
             comparison("a", -0.1, 0.001, False),
             comparison("b", 0.1, 0.001, True),
             comparison("c", -0.2, 0.2, False),
-            {**comparison("d", -9.0, 0.0, False), "arm_b": "pca"},
+            comparison("d", -9.0, 0.0, False, arm_b="pca"),
+            comparison("e", -9.0, 0.0, False, metric="accuracy"),
+            comparison("f", -9.0, 0.0, False, condition="learned_encoding/compression/as-described/f"),
         ]
     )
-    flags = [("a", "ok", "ok"), ("b", "unigram", "untrained"), ("c", "unigram", "ok")]
-    summary = pd.DataFrame(
+    cell = "learned_encoding/compression/done-right"
+    found = [("a", "ok", "ok"), ("b", "unigram", "untrained"), ("c", "unigram", "ok")]
+    summary = flags(
+        *[(f"{cell}/{name}", "learned", flag) for name, flag, _ in found],
+        *[(f"{cell}/{name}", "autoencoder", flag) for name, _, flag in found],
+    )
+    [row] = headline(statistics, summary).to_dict("records")
+    assert row == {
+        "Sub-study": "Compression ratios (001)", "Comparisons": 3, "Seeds": 10, "Better": 1, "Worse": 1,
+        "Equivalent": 1, "Smallest difference": -0.2, "Largest difference": 0.1, "Nothing learned": 1,
+    }  # fmt: skip
+
+
+def of(study: str, sub_study: str, arm_a: str, arm_b: str, difference: float = -0.1, p: float = 0.001) -> Any:
+    """A comparison of any study."""
+    cell = {"study": study, "condition": f"{study}/{sub_study}/done-right/cell", "arm_a": arm_a, "arm_b": arm_b}
+    return comparison("", difference, p, False, **cell)
+
+
+def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
+    """An arm of a size is its method's: the learned encoding of any ratio, against the autoencoder of that ratio."""
+    statistics = pd.DataFrame(
         [
-            {
-                "condition": f"learned_encoding/compression/done-right/{cell}",
-                "arm": arm,
-                "metric": "cross_entropy",
-                "flag": flag,
-            }
-            for cell, learned, autoencoder in flags
-            for arm, flag in (("learned", learned), ("autoencoder", autoencoder))
+            of("learned_encoding", "markov", "learned", "autoencoder", 0.5),
+            of("learned_encoding", "markov", "learned", "full"),
+            of("wikitext2", "transformer", "learned-2", "autoencoder-2", -0.3),
+            of("wikitext2", "transformer", "learned-16", "autoencoder-16", 0.4, p=0.06),
+            of("wikitext2", "transformer", "learned-2", "svd-2"),
+            of("wikitext2", "transformer", "learned-2", "full"),
+            of("wikitext2", "lstm", "learned-8", "autoencoder_deep-8"),
+            of("bespoke", "scaling", "bespoke-scaling", "standard", 0.2),
+            of("bespoke", "scaling", "bespoke-scaling", "budget-scaling"),
+            of("wikitext2", "bespoke", "bespoke-initial", "full", -0.6),
+            of("wikitext2", "bespoke", "bespoke-initial", "autoencoder"),
         ]
     )
-    row = headline(statistics, summary).iloc[0]
-    assert (row["Comparisons"], row["Learned better"], row["Learned worse"], row["Equivalent"]) == (3, 1, 1, 1)
-    assert (row["Smallest difference"], row["Largest difference"], row["Nothing learned"]) == (-0.2, 0.1, 1)
+    helpless = [("wikitext2/transformer/done-right/cell", arm, "unigram") for arm in ("learned-2", "autoencoder-2")]
+    made = headline(statistics, flags(*helpless)).set_index("Sub-study")
+    assert list(made.index) == [
+        "Markov chains (000)",
+        "WikiText-2, Transformer (002)",
+        "Corpus sizes (003)",
+        "Bespoke on WikiText-2 (003)",
+    ]
+    assert list(made["Comparisons"]) == [1, 2, 1, 1]
+    assert list(made["Better"]) == [0, 1, 0, 1]
+    assert list(made["Worse"]) == [1, 0, 1, 0]  # of the Transformer's two, one is not significant
+    assert list(made["Smallest difference"]) == [0.5, -0.3, 0.2, -0.6]
+    assert list(made["Largest difference"]) == [0.5, 0.4, 0.2, -0.6]
+    assert list(made["Nothing learned"]) == [0, 1, 0, 0]  # the pair of that size alone
+
+
+def test_the_sub_study_of_variants_is_about_the_variants() -> None:
+    """Its standard autoencoder repeats another sub-study's cells and is not counted twice."""
+    others = ("autoencoder", "autoencoder_deep", "autoencoder_relu", "pca")
+    rows = pd.DataFrame([of("learned_encoding", "baselines", "learned", arm) for arm in others])
+    assert list(central(rows)["arm_b"]) == ["autoencoder_deep", "autoencoder_relu"]
+
+
+def test_one_name_in_two_studies_is_two_rows() -> None:
+    rows = pd.DataFrame(
+        [
+            of("learned_encoding", "own", "learned", "autoencoder"),
+            of("wikitext2", "own", "learned-2", "autoencoder-2"),
+        ]
+    )
+    assert list(headline(rows, flags())["Sub-study"]) == ["own", "own"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [of("wikitext2", "transformer", "learned-2", "full")],
+        [of("wikitext2", "transformer", "learned-2", "autoencoder-2") | {"metric": "accuracy"}],
+    ],
+)
+def test_a_run_without_such_comparisons_has_an_empty_headline(rows: list[dict[str, Any]]) -> None:
+    found = headline(pd.DataFrame(rows), flags())
+    assert found.empty
+    assert list(found) == COLUMNS
+    assert list(headline(pd.DataFrame([comparison("a", -0.1, 0.01, False)]), flags())) == COLUMNS
+
+
+# The chapters
+
+
+def arms_of(study: str, way: str, count: int, **values: object) -> pd.DataFrame:
+    conditions = [
+        f"{study}/sub/{way}/cell-{k}" if way != "as-released" else f"{study}/{way}/s{k}" for k in range(count)
+    ]
+    row = {"study": study, "arm": "learned", "seeds": 3, "steps": 40.0, "wall_seconds": 60.0, **values}
+    return pd.DataFrame([{**row, "condition": condition} for condition in conditions])
+
+
+def test_the_first_page_counts_each_study_by_itself() -> None:
+    arms = pd.concat(
+        [
+            arms_of("learned_encoding", "done-right", 2),
+            arms_of("learned_encoding", "as-released", 1, steps=None, seeds=5),
+            arms_of("wikitext2", "done-right", 1, steps=7.0, wall_seconds=600.0),
+        ]
+    )
+    summary = arms[["study", "condition", "arm"]].assign(metric="cross_entropy", n=3)
+    summary.loc[summary["study"] == "wikitext2", "n"] = 2
+    empty = pd.DataFrame(columns=["study"])
+    rows = list(document.study_rows(Results(empty, arms, summary, empty, {})))
+    titles = catalogue.STUDIES
+    assert rows == [
+        f"[{titles['learned_encoding']}], [2 + 1], [3], [40], [11], [3]",
+        f"[{titles['wikitext2']}], [1 + 0], [2], [7], [3], [10]",
+    ]
+
+
+@pytest.mark.parametrize(("values", "text"), [([], "none"), ([3, 3], "3"), ([3, 2000], "3 to 2,000")])
+def test_spreads(values: list[int], text: str) -> None:
+    assert document.spread(pd.Series(values, dtype=float)) == text
+
+
+def test_every_study_has_its_chapter_its_template_and_its_titles() -> None:
+    """No two studies may have a table or a figure of one name: it names a file and a placeholder."""
+    assert list(document.CHAPTERS) == list(catalogue.STUDIES)
+    for kind in (catalogue.TABLES, catalogue.FIGURES):
+        assert list(kind) == list(catalogue.STUDIES)
+        names = [name for titles in kind.values() for name in titles]
+        assert len(names) == len(set(names))
+    assert set(catalogue.HEADLINE).isdisjoint(name for titles in catalogue.TABLES.values() for name in titles)
+    for study in catalogue.STUDIES:
+        assert (ROOT / f"workflow/report/{study}.typ").is_file()
+        titles = document.title_values(study)
+        assert len(titles) == len(catalogue.TABLES[study]) + len(catalogue.FIGURES[study])  # none hides another
+    power = document.title_values("learned_encoding")
+    assert power["title.power_table"] != power["title.power_figure"]
+    assert "title.power" not in power
+
+
+def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the published files' order, each from its own study's rows."""
+    runs = pd.DataFrame({"study": ["wikitext2", "bespoke", "bespoke"], "condition": ["w", "b", "b"]})
+    found = Results(runs, runs, runs, runs, {"bespoke/x": {}, "wikitext2/y": {}})
+    for study in catalogue.STUDIES:
+        (tmp_path / f"{study}.typ").write_text(f"{study}: {{{{ rows }}}} of {{{{ cells }}}} from {{{{ file }}}}")
+
+    def values(part: Results, config: object, file: str) -> dict[str, str]:
+        return {"rows": str(len(part.runs)), "cells": ",".join(part.cells), "file": file}
+
+    monkeypatch.setattr(document, "CHAPTERS", dict.fromkeys(catalogue.STUDIES, values))
+    monkeypatch.setattr(document, "title_values", lambda study: {})
+    published = {"bespoke": "b.yaml", "wikitext2": "w.yaml"}
+    made = document.chapters(found, {}, published, tmp_path)
+    assert made == "bespoke: 2 of bespoke/x from b.yaml\nwikitext2: 1 of wikitext2/y from w.yaml"
 
 
 def test_paragraphs_end_where_the_comment_or_docstring_ends() -> None:

@@ -18,13 +18,13 @@ from matplotlib.text import Text
 
 from tokentrial import config, results
 from tokentrial.errors import InputError
-from tokentrial.report import catalogue
-from tokentrial.report.figures import draw, style
+from tokentrial.report.figures import style
 from tokentrial.report.figures.by_ratio import Published, accuracy_by_ratio, loss_by_ratio
 from tokentrial.report.figures.by_vocabulary import loss_by_vocabulary
 from tokentrial.report.figures.cells import cells, in_words
 from tokentrial.report.figures.documents import Point, published_points, stated_runs
 from tokentrial.report.figures.forest import decimals, forest, signed
+from tokentrial.report.figures.learned_encoding import markov_points
 from tokentrial.report.figures.learning_curves import choose, learning_curves
 from tokentrial.report.figures.parameters import parameters
 from tokentrial.report.figures.power import power
@@ -366,29 +366,9 @@ def test_published_points_and_runs_come_from_the_file() -> None:
     row = tables["doc000-accuracy"].rows["2"]
     assert found["corrected/ratio-2", "learned"] == float(row["learned"])
     assert ("focused-scaling/complexity-semi_random", "traditional") in found
-    markov = draw.markov_points(published_points(tables))
+    markov = markov_points(published_points(tables))
     assert markov[1] == Published("markov", "autoencoder", 2.0, float(row["autoencoder"]))
     assert set(stated_runs(tables)) == {"000", "001"}
-
-
-def test_the_catalogue_is_drawn_and_captioned() -> None:
-    assert list(draw.FIGURES) == list(catalogue.FIGURES)
-    assert all((ROOT / f"workflow/report/{name}.rst").read_text().strip() for name in catalogue.FIGURES)
-
-
-def test_figures_are_written_from_tables(tmp_path: Path) -> None:
-    where: dict[str, Any] = {
-        name: str(tmp_path / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")
-    }
-    results.write(where["summary"], results.table(summary(*RATIOS), results.SUMMARY))
-    where |= {"published": str(PUBLISHED), "confidence": 0.95}
-    targets = [tmp_path / "loss-by-ratio.png", tmp_path / "loss-by-ratio.svg"]
-    draw.write_figures(map(str, targets), **where)
-    assert all(path.stat().st_size > 1000 for path in targets)
-    with pytest.raises(InputError, match=r"arms\.parquet: not found"):
-        draw.write_figures([str(tmp_path / "parameters.svg")], **where)
-    with pytest.raises(InputError, match="figure 'nonsense' is unknown"):
-        draw.write_figures([str(tmp_path / "nonsense.svg")], **where)
 
 
 def test_no_text_leaves_the_page() -> None:

@@ -3,15 +3,13 @@
 import io
 import json
 import math
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import typst
-import yaml
 
 from tokentrial import results
 from tokentrial.errors import InputError
@@ -64,8 +62,8 @@ def costs() -> pd.DataFrame:
     for condition in CELLS:
         _, study, way, *_ = f"{STUDY}/{condition}".split("/")
         other = "autoencoder_000" if study == "markov" and way == "as-described" else OTHER[way]
-        for arm, counts, trained in (("learned", (10, 0, 0, 30), 40), (other, (100, 20, 20, 30), 70)):
-            rows.append((STUDY, f"{STUDY}/{condition}", arm, 5, *counts, trained, 32 * 40, 9, 1.0, 2.0, *"dvgc"))
+        for arm, counts, trained in (("learned", (10, 0, 0, None, 30), 40), (other, (100, 20, 20, None, 30), 70)):
+            rows.append((STUDY, f"{STUDY}/{condition}", arm, 5, *counts, trained, 1280, 9, None, 1.0, 2.0, *"dvgc"))
     return pd.DataFrame(rows, columns=results.ARMS.names)
 
 
@@ -117,8 +115,8 @@ def printed() -> dict[str, published.PublishedTable]:
 
 
 @pytest.fixture(scope="module")
-def made(found: Results, printed: dict[str, published.PublishedTable]) -> dict[str, Table]:
-    return {table.name: table for table in report_tables.build(found, printed)}
+def made(found: Results) -> dict[str, Table]:
+    return {table.name: table for table in report_tables.build(found, {STUDY: str(PUBLISHED)})}
 
 
 def shown(table: Table, heading: str) -> pd.DataFrame:
@@ -128,9 +126,49 @@ def shown(table: Table, heading: str) -> pd.DataFrame:
 
 
 def test_the_tables_are_those_of_the_catalogue(made: dict[str, Table]) -> None:
-    assert {name: table.title for name, table in made.items()} == catalogue.TABLES
-    assert list(made) == list(catalogue.TABLES)
+    expected = catalogue.tables_of([STUDY])
+    assert {name: table.title for name, table in made.items()} == expected
+    assert list(made) == list(expected)
     assert all(table.notes for table in made.values())
+
+
+def test_a_study_that_did_not_run_has_no_table_and_the_first_page_is_always_there(found: Results) -> None:
+    assert [table.name for table in report_tables.build(found, {})] == ["headline"]
+    assert list(catalogue.tables_of([])) == list(catalogue.HEADLINE) == ["headline"]
+    assert list(report_tables.BUILDERS) == list(published.COLUMNS) == list(catalogue.STUDIES)
+    everything = catalogue.tables_of(catalogue.STUDIES)
+    assert [catalogue.table_title(name) for name in everything] == list(everything.values())
+
+
+def test_a_studys_tables_hold_its_own_rows_alone(found: Results, made: dict[str, Table]) -> None:
+    """Rows of another study, in the same files, change no table but the first page's."""
+
+    def other(frame: pd.DataFrame) -> pd.DataFrame:
+        moved = frame.copy()
+        moved["study"] = "wikitext2"
+        for column in ("condition", "comparison"):
+            if column in moved:
+                moved[column] = moved[column].str.replace(f"{STUDY}/", "wikitext2/")
+        return pd.concat([frame, moved], ignore_index=True)
+
+    frames = {name: other(getattr(found, name)) for name in ("runs", "arms", "summary", "statistics")}
+    cells = {**found.cells, **{name.replace(STUDY, "wikitext2"): cell for name, cell in found.cells.items()}}
+    both = Results(**frames, cells=cells)
+    pd.testing.assert_frame_equal(both.only(STUDY).runs, found.runs)
+    assert both.only(STUDY).cells == found.cells
+    again = {table.name: table for table in report_tables.build(both, {STUDY: str(PUBLISHED)})}
+    for name, table in made.items():
+        assert (formats.to_csv(again[name]) == formats.to_csv(table)) is (name != "headline"), name
+    assert len(again["headline"].data) == 2 * len(made["headline"].data)
+
+
+def test_an_empty_first_page_is_written_in_every_format(found: Results, tmp_path: Path) -> None:
+    """A run whose studies lack the documents' comparison still gets its report."""
+    [table] = report_tables.build(replace(found, statistics=found.statistics.iloc[:0]), {})
+    for suffix in formats.WRITERS:
+        formats.write(table, tmp_path / f"headline.{suffix}")
+    assert "Sub-study" in (tmp_path / "headline.md").read_text()
+    assert typst.compile(str(tmp_path / "headline.typ"), root=str(tmp_path)).startswith(b"%PDF")
 
 
 def test_every_printed_number_stands_in_its_table_as_printed(
@@ -140,7 +178,7 @@ def test_every_printed_number_stands_in_its_table_as_printed(
         text = formats.to_markdown(made[name])
         for row in table.rows.values():
             for column, value in row.items():
-                if column in published.COLUMNS[name][1]:
+                if column in published.COLUMNS[STUDY][name][1]:
                     assert formats.printed(value) in text, (name, column, value)
 
 
@@ -310,18 +348,19 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.
         formats.write(table(NASTY), tmp_path / "t.xlsx")
 
 
-def test_write_tables(tmp_path: Path, found: Results) -> None:
+def test_write_tables(tmp_path: Path, found: Results, made: dict[str, Table]) -> None:
     schemas = {"runs": results.RUNS, "arms": results.ARMS, "summary": results.SUMMARY, "statistics": results.STATISTICS}
     paths = {name: str(tmp_path / f"{name}.parquet") for name in schemas}
     for name, schema in schemas.items():
         kinds = {"n": "int32"} if "n" in schema.names else {}
         results.write(paths[name], results.table(getattr(found, name).astype(kinds), schema))
+    files = {STUDY: str(PUBLISHED)}
     cells = json.dumps([[name, dict(cell)] for name, cell in found.cells.items()])
-    outputs = [str(tmp_path / f"tables/{name}.{suffix}") for name in catalogue.TABLES for suffix in formats.WRITERS]
-    report_tables.write_tables(paths, str(PUBLISHED), cells, SETTINGS, outputs)
+    outputs = [str(tmp_path / f"tables/{name}.{suffix}") for name in made for suffix in formats.WRITERS]
+    report_tables.write_tables(paths, files, cells, SETTINGS, outputs)
     assert all(Path(output).stat().st_size for output in outputs)
     with pytest.raises(InputError, match="not found"):
-        report_tables.write_tables({**paths, "arms": "gone"}, str(PUBLISHED), cells, SETTINGS, outputs)
+        report_tables.write_tables({**paths, "arms": "gone"}, files, cells, SETTINGS, outputs)
 
 
 @pytest.mark.parametrize(
@@ -354,47 +393,3 @@ def test_other_texts() -> None:
     assert [formats.yes_no(flag) for flag in (True, np.False_, None)] == ["yes", "no", MISSING]
     assert formats.with_interval(1.0, None, None) == "1.0000"
     assert formats.with_deviation(1.0, None) == "1.0000"
-
-
-def row(content: dict[str, Any], index: int) -> dict[str, Any]:
-    return content["tables"]["doc000-accuracy"]["rows"][index]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda c: c.pop("documents"), "documents: expected keys and values, found NoneType"),
-        (lambda c: c.update(more=1), "unknown key 'more'; expected documents, tables"),
-        (lambda c: c["tables"].pop("signal"), "tables: key 'signal' is missing"),
-        (lambda c: c["tables"].update(extra={}), "tables: unknown key 'extra'"),
-        (lambda c: c["tables"]["signal"].update(n="ten"), "tables.signal.n: found 'ten', expected int or null"),
-        (
-            lambda c: c["tables"]["signal"].update(document="009"),
-            "tables.signal.document: found '009', expected one of",
-        ),
-        (
-            lambda c: row(c, 1).update(learned=0.071),
-            r"accuracy.rows\[1\].learned: found 0.071, expected text in quotes",
-        ),
-        (lambda c: row(c, 1).update(learned="7 %"), r"rows\[1\].learned: found '7 %', expected a number as printed"),
-        (lambda c: row(c, 0).pop("savings"), r"rows\[0\]: key 'savings' is missing"),
-        (lambda c: row(c, 0).update(p="1"), r"rows\[0\]: unknown key 'p'"),
-        (lambda c: row(c, 1).update(ratio="2"), r"rows\[1\].ratio: '2' occurs twice"),
-    ],
-)
-def test_a_malformed_published_file_is_named(change: Callable[[Any], Any], message: str, tmp_path: Path) -> None:
-    changed = yaml.safe_load(PUBLISHED.read_text())
-    change(changed)
-    path = tmp_path / "published.yaml"
-    path.write_text(yaml.safe_dump(changed))
-    with pytest.raises(InputError, match=message) as raised:
-        published.load(path)
-    assert str(path) in str(raised.value)
-
-
-def test_published_numbers(printed: dict[str, published.PublishedTable]) -> None:
-    assert printed["doc000-accuracy"].numbers("learned", "autoencoder")[:2] == [0.083, 0.067]
-    assert published.number("13,632") == 13632
-    assert math.isnan(published.number("> 0.05"))
-    with pytest.raises(InputError, match="cannot be read"):
-        published.load("nowhere.yaml")

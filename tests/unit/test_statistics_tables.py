@@ -10,7 +10,7 @@ from scipy import stats
 
 from tokentrial import results
 from tokentrial.errors import InputError
-from tokentrial.statistics.tables import compare_arms, final_values, span, summarise, write_statistics
+from tokentrial.statistics.tables import compare_arms, final_values, method, pairs, span, summarise, write_statistics
 
 SETTINGS = {"confidence": 0.95, "resamples": 200, "equivalence_margin": 0.05}
 CELL = "study/markov/done-right/ratio-2"
@@ -265,7 +265,108 @@ def test_without_a_learned_arm_there_is_nothing_to_compare() -> None:
 )
 def test_the_margin_is_a_share_of_what_can_be_learned(levels: dict[str, float], expected: float) -> None:
     arms = {f"reference.{name}": pd.Series([value] * 3) for name, value in levels.items()}
-    assert span({"learned": pd.Series([1.4, 1.5, 1.6]), **arms}) == pytest.approx(expected)
+    assert span({"learned": pd.Series([1.4, 1.5, 1.6]), **arms}, "learned") == pytest.approx(expected)
+
+
+def test_without_bounds_the_margin_is_a_share_of_the_subjects_own_mean() -> None:
+    arms = {"learned-2": pd.Series([2.0]), "learned-8": pd.Series([4.0]), "bespoke": pd.Series([-1.0])}
+    assert [span(arms, subject) for subject in arms] == [2.0, 4.0, 1.0]
+
+
+# Several studies: arms of a size, subjects, margins
+
+
+def test_an_arms_method_is_its_name_without_its_size() -> None:
+    names = {"learned": "learned", "learned-16": "learned", "pq_8": "pq_8", "autoencoder_deep-2": "autoencoder_deep"}
+    assert [method(arm) for arm in names] == list(names.values())
+
+
+@pytest.mark.parametrize(
+    ("arms", "expected"),
+    [
+        (["learned", "full"], [("learned", "full")]),
+        (["full", "learned"], [("learned", "full")]),  # the subject is first whatever its place
+        (["full", "pca"], []),
+        (["learned"], []),
+        # of the same size, or of none; never across sizes, nor with a subject's own other size
+        (
+            ["full", "int8", "learned-2", "svd-2", "learned-16", "svd-16", "svd-1"],
+            [
+                *(("learned-2", other) for other in ("full", "int8", "svd-2")),
+                *(("learned-16", other) for other in ("full", "int8", "svd-16")),
+            ],
+        ),
+        # a subject without a size has those without one only
+        (["learned", "svd-2", "full"], [("learned", "full")]),
+        # a name that begins like a subject's is another method
+        (["learned-8", "learned_masked-8"], [("learned-8", "learned_masked-8")]),
+        (["bespoke_like", "full"], []),
+        # two subjects: each with the rest, and with each other in both directions, as each is its study's own
+        (["bespoke-ultra", "budget-ultra", "standard"], [("bespoke-ultra", o) for o in ("budget-ultra", "standard")]),
+        (["learned-2", "bespoke-2"], [("learned-2", "bespoke-2"), ("bespoke-2", "learned-2")]),
+        # levels are no arms
+        (["learned", "reference.chance", "reference.unigram"], []),
+    ],
+)
+def test_the_comparisons_of_a_condition(arms: list[str], expected: list[tuple[str, str]]) -> None:
+    assert list(pairs(arms)) == expected
+
+
+def test_every_size_is_compared_with_its_own_and_with_the_uncompressed() -> None:
+    arms = noisy({"full": 1.0, "learned-2": 1.1, "svd-2": 1.2, "learned-8": 1.4, "svd-8": 1.6})
+    frame = compare_arms(rows_of(arms, condition="study/lm/done-right/bpe"), SETTINGS, seed=42)
+    found = {(row.arm_a, row.arm_b): row.difference for row in frame.itertuples()}
+    assert found == {
+        ("learned-2", "full"): pytest.approx(0.1),
+        ("learned-2", "svd-2"): pytest.approx(-0.1),
+        ("learned-8", "full"): pytest.approx(0.4),
+        ("learned-8", "svd-8"): pytest.approx(-0.2),
+    }
+    assert frame["comparison"].is_unique
+
+
+def test_holm_runs_over_the_sizes_of_one_method() -> None:
+    """A sub-study's claim of one method at all its ratios is one family, also where the ratios are arms, not cells."""
+    gaps = {"learned-2": 0.0, "learned-4": 0.0, "learned-8": 0.0, "svd-2": 0.004, "svd-4": 0.006, "svd-8": 0.009}
+    arms = {arm: 1.5 + gap + NOISE[k] for k, (arm, gap) in enumerate(gaps.items())}
+    arms["full"] = 1.5 + NOISE[7]
+    parts = [rows_of(arms, condition=f"study/{way}/bpe") for way in ("lm/done-right", "lm/as-described")]
+    frame = compare_arms(pd.concat(parts, ignore_index=True), SETTINGS, seed=42)
+    families = frame.groupby(["condition", frame["arm_b"].map(method)])
+    assert families.size().tolist() == [3] * 4
+    for _, family in families:
+        np.testing.assert_allclose(family["p_holm"], holm(family["p_t"]), rtol=1e-12)
+    assert (frame["p_holm"] > frame["p_t"]).any()
+
+
+def test_a_study_may_have_its_own_margin_of_a_loss() -> None:
+    arms = {**two_arms(0.02), **bounds()}
+    shares = {"learned": 0.8 + NOISE[0], "full": 0.7 + NOISE[1], "reference.chance": np.full(10, 0.1)}
+    shares["reference.floor"] = np.full(10, 0.9)
+    rows = pd.concat([rows_of(arms), rows_of(shares, "accuracy")], ignore_index=True)
+    both = pd.concat([rows, rows.assign(study="text", condition="text/lm/done-right/bpe")], ignore_index=True)
+    frame = compare_arms(both, {**SETTINGS, "margins": {"text": 0.3, "absent": 9.0}}, seed=42)
+    margins = frame.set_index(["study", "metric"])["margin"].to_dict()
+    assert margins == {
+        ("study", "cross_entropy"): pytest.approx(0.05 * 2.0),  # a share of the way from chance to the floor
+        ("text", "cross_entropy"): 0.3,  # in nats, as given
+        ("study", "accuracy"): pytest.approx(0.05 * 0.8),
+        ("text", "accuracy"): pytest.approx(0.05 * 0.8),  # a margin in nats says nothing about accuracy
+    }
+    # nothing else moves: the margin decides what is equivalent, not what is measured
+    study, text = (frame[(frame["study"] == name) & (frame["metric"] == "cross_entropy")] for name in ("study", "text"))
+    for column in ("difference", "p_t", "t_low", "t_high", "hedges_g"):
+        assert study[column].item() == text[column].item()
+    assert text["p_tost"].item() < study["p_tost"].item()
+
+
+def test_a_margin_decides_what_is_equivalent() -> None:
+    rows = rows_of({**two_arms(0.02), **bounds()})
+    found = [
+        compare_arms(rows, {**SETTINGS, "margins": {"study": margin}}, seed=42)["equivalent"].item()
+        for margin in (0.001, 0.2)
+    ]
+    assert found == [False, True]
 
 
 # From file to files

@@ -14,8 +14,16 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config", "workflow", "profiles", "src")
 
-# How the rules with a wildcard announce a job.
-MESSAGES = {"data": "Drawing the data of", "train": "Training", "released": "Running the released script"}
+# How the rules with a wildcard announce a job; rules that share their words are told apart by the job's name.
+MESSAGES = {
+    "data": r"Drawing the data of (\S+)",
+    "prepare_wikitext2": r"Preparing WikiText-2 as (\S+) tokens",
+    "train": r"Training ((?!wikitext2/)\S+)",
+    "language_model": r"Training (wikitext2/(?!\S+/full$)\S+)",
+    "full_language_model": r"Training (wikitext2/\S+/full)",
+    "released": r"Running the released script (learned_encoding/\S+)",
+    "released_bespoke": r"Running the released script (bespoke/\S+)",
+}
 
 
 def small_config() -> dict[str, Any]:
@@ -58,16 +66,53 @@ def small_config() -> dict[str, Any]:
         },
     }
     config["wikitext2"]["studies"] = {}  # has tests of its own, since it needs the text
-    config["bespoke"] |= {"scripts": {}, "studies": {}}
+    config["bespoke"] |= {"scripts": {}, "studies": {}}  # see bespoke_config
     without_aliases: dict[str, Any] = json.loads(json.dumps(config))  # YAML would make the shared parts one object
     return without_aliases
+
+
+def bespoke_config() -> dict[str, Any]:
+    """The small config with two cells and two released scripts of document 003, and nothing of the others."""
+    config = small_config()
+    config["learned_encoding"] |= {"scripts": {}, "studies": {}}
+    study = config["bespoke"]
+    study["training"]["done-right"] |= {"learning_rates": [0.01], "steps": 4, "evaluations": 2}
+    study["scripts"] = {"optimized": {"seeds": 2, "fresh": 2}, "ultra": {"seeds": 2, "fresh": 2}}
+    design = {"full_width": 64, "ratios": [1], "heads": ["token_mlp"]}
+    data = {"source": "zipf_iid", "exponent": 1.2, "vocab_size": 100, "length": 9, "train": 80}
+    data |= {"validation": 10, "test": 10}
+    initial = {**design, "arms": ["standard", "bespoke-initial", "unigram"], "data": {"independent": data}}
+    plain = {
+        **design,
+        "arms": ["standard", "unigram"],
+        "data": {"chain": {**data, "source": "zipf_markov", "sharpness": 2}},
+    }
+    study["studies"] = {"initial": {"done-right": initial}, "converged": {"done-right": plain}}
+    return config
+
+
+def language_config() -> dict[str, Any]:
+    """The small config with one tiny sub-study of language models: 1 % of the text, a width of 8, one ratio."""
+    config = small_config()
+    study = config["wikitext2"]
+    study["tokens"] = {"bpe": {"tokenizer": "bpe", "vocab_size": 300}}
+    study["seeds"] = 2
+    share = {"fraction": 0.01, "held_out_fraction": 0.01, "epochs": 1, "batch_size": 4, "learning_rates": [0.01]}
+    study["training"]["done-right"] |= share
+    study["bodies"]["transformer"] |= {"layers": 1, "heads": 2, "feedforward": 16}
+    design = {"tokens": "bpe", "body": "transformer", "full_width": 8, "narrow": False, "tied": False}
+    design |= {"initial_scale": 0.1, "ratios": [2], "arms": ["learned", "svd"], "single": ["full", "int8"]}
+    study["studies"] = {"transformer": {"done-right": design}}
+    return config
 
 
 class Project:
     """A project folder and what Snakemake says in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
+        """environment: variables that every run in the folder has."""
         self.folder = folder
+        self.environment = {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", **environment}
 
     def write_config(self, config: dict[str, Any]) -> None:
         (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
@@ -81,7 +126,7 @@ class Project:
         return subprocess.run(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1", **environment},
+            env={**os.environ, **self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=600,
@@ -93,8 +138,18 @@ class Project:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def refused(self, *arguments: str, **environment: str) -> str:
+        """The one line of error of a run that must fail without a traceback."""
+        done = self.run("--cores", "1", *arguments, **environment)
+        said = done.stdout + done.stderr
+        assert done.returncode != 0, said
+        assert "Traceback" not in said, said
+        lines = {line for line in said.splitlines() if line.startswith("error: ")}
+        assert len(lines) == 1, said
+        return lines.pop()
+
     def planned(self, *targets: str) -> dict[str, set[str]]:
-        """rule -> which data sets, conditions or scripts a run would make now, as the rules' messages name them."""
+        """rule -> which data sets, conditions, scripts or models a run would make now, as the rules' messages say."""
         done = self.run("--dry-run", *targets)
         said = done.stdout + done.stderr
         assert done.returncode == 0, said
@@ -102,12 +157,20 @@ class Project:
         jobs: dict[str, set[str]] = {rule: set() for rule in re.findall(r"^(\w+) +\d+$", statistics, re.MULTILINE)}
         for rule, message in MESSAGES.items():
             if rule in jobs:
-                jobs[rule] = set(re.findall(rf"^Job \d+: {message} (\S+)$", said, re.MULTILINE))
+                jobs[rule] = set(re.findall(rf"^Job \d+: {message}$", said, re.MULTILINE))
         return jobs
 
 
-def copy_project(folder: Path) -> Project:
-    """A copy of the checkout's tracked parts with the small config."""
+def edit(project: Project, module: str) -> None:
+    """A change of a module's content, later than everything made from it."""
+    path = project.folder / "src" / "tokentrial" / f"{module}.py"
+    path.write_text(path.read_text() + "\n# edited\n")
+    later = max(entry.stat().st_mtime for entry in (project.folder / "results").rglob("*")) + 10
+    os.utime(path, (later, later))
+
+
+def copy_project(folder: Path, config: dict[str, Any] | None = None) -> Project:
+    """A copy of the checkout's tracked parts with this config, or the small one."""
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
@@ -115,5 +178,5 @@ def copy_project(folder: Path) -> Project:
         else:
             shutil.copy2(source, folder / part)
     project = Project(folder)
-    project.write_config(small_config())
+    project.write_config(small_config() if config is None else config)
     return project

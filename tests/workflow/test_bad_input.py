@@ -13,17 +13,6 @@ from small_project import Project
 DONE = "results/runs/learned_encoding/signal/done-right/ordered.parquet"
 
 
-def refused(project: Project, *arguments: str, **environment: str) -> str:
-    """The one line of error of a run that must fail without a traceback."""
-    done = project.run("--cores", "1", *arguments, **environment)
-    said = done.stdout + done.stderr
-    assert done.returncode != 0, said
-    assert "Traceback" not in said, said
-    lines = {line for line in said.splitlines() if line.startswith("error: ")}
-    assert len(lines) == 1, said
-    return lines.pop()
-
-
 def signal(config: dict[str, Any]) -> dict[str, Any]:
     design: dict[str, Any] = config["learned_encoding"]["studies"]["signal"]["done-right"]
     return design
@@ -54,7 +43,14 @@ def unknown_encoder(config: dict[str, Any]) -> None:
     config["learned_encoding"]["arms"]["learned"]["encoder"] = "lerned"
 
 
-MISTAKES = {
+def language_model(**changes: Any) -> Any:
+    """The small config has no language model: one is added, with these keys."""
+    design = {"tokens": "bpe", "body": "lstm", "full_width": 64, "narrow": False, "tied": False}
+    design |= {"initial_scale": 0.1, "ratios": [2], "arms": ["learned"], "single": ["full"]}
+    return lambda config: config["wikitext2"].update(studies={"lstm": {"done-right": {**design, **changes}}})
+
+
+MISTAKES: dict[str, tuple[Any, list[str]]] = {
     "mistyped key": (mistyped, ["statistics", "equivalance_margin", "did you mean 'equivalence_margin'"]),
     "ratio that does not divide": (set_key("ratios", [3]), ["signal", "3 does not divide full_width 8"]),
     "vocabulary below the data's": (
@@ -78,6 +74,30 @@ MISTAKES = {
     "unknown encoder": (unknown_encoder, ["arms.learned", "lerned"]),
     "unknown arm": (set_key("arms", ["learned", "autoencodr"]), ["signal", "autoencodr"]),
     "unknown head": (set_key("heads", ["mean_pol"]), ["heads", "mean_pol"]),
+    "unknown sub-study": (
+        lambda config: config["bespoke"]["studies"].update(markov={}),
+        ["config: bespoke.studies: unknown key 'markov'", "expected one of initial"],
+    ),
+    "unknown script": (
+        lambda config: config["bespoke"]["scripts"].update(optimised={"seeds": 1}),
+        ["config: bespoke.scripts: unknown key 'optimised'", "did you mean 'optimized'"],
+    ),
+    "mistyped key of the second schema": (
+        lambda config: config["wikitext2"]["training"]["done-right"].update(epoch=3),
+        ["config: wikitext2.training.done-right: unknown key 'epoch'", "did you mean 'epochs'"],
+    ),
+    "language model whose ratio does not divide": (
+        language_model(ratios=[3]),
+        ["config: wikitext2.studies.lstm.done-right: ratios: 3 does not divide full_width 64"],
+    ),
+    "language model without its full arm": (
+        language_model(arms=["svd"], single=[]),
+        ["config: wikitext2.studies.lstm.done-right: single: 'full' is missing", "'svd'"],
+    ),
+    "language model of an unknown body": (
+        language_model(body="gru"),
+        ["config: wikitext2.studies.lstm.done-right: body: 'gru' is unknown", "expected one of transformer"],
+    ),
 }
 
 
@@ -88,7 +108,7 @@ def test_a_mistake_in_the_config_is_one_line(finished: Project, name: str) -> No
     config = finished.config()
     change(config)
     finished.write_config(config)
-    line = refused(finished, "all")
+    line = finished.refused("all")
     for part in expected:
         assert part in line
     assert (finished.folder / DONE).read_bytes() == before
@@ -98,7 +118,7 @@ def test_an_option_that_the_encoder_lacks(project: Project) -> None:
     config = project.config()
     config["learned_encoding"]["arms"]["learned"]["wdth"] = 3
     project.write_config(config)
-    line = refused(project, "study_signal")
+    line = project.refused("study_signal")
     assert "arms: learned" in line
     assert "wdth" in line
 
@@ -110,7 +130,7 @@ def test_a_damaged_parquet_is_named(finished: Project, damage: str) -> None:
     path.write_bytes(whole[: len(whole) // 2] if damage == "truncated" else b"PAR1" + bytes(len(whole)))
     other = path.with_name("shuffled.parquet")
     before = other.read_bytes()
-    line = refused(finished, "results/runs.parquet")
+    line = finished.refused("results/runs.parquet")
     assert DONE in line
     assert "delete it and run again" in line
     assert other.read_bytes() == before
@@ -124,15 +144,15 @@ def test_wikitext2_with_a_wrong_checksum(project: Project, tmp_path: Path) -> No
     folder.mkdir()
     for split in ("train", "valid", "test"):
         (folder / f"wiki.{split}.tokens").write_text(" not the corpus \n")
-    line = refused(project, "wikitext2", TOKENTRIAL_WIKITEXT2=str(folder))
+    line = project.refused("wikitext2", TOKENTRIAL_WIKITEXT2=str(folder))
     assert "wiki.train.tokens" in line
     assert "SHA-256" in line
-    assert not (project.folder / "results/data/wikitext2/train.parquet").exists()
+    assert not list(project.folder.glob("results/data/wikitext2/**/*.parquet"))
 
 
 def test_wikitext2_without_network_names_both_ways_out(project: Project) -> None:
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
-    line = refused(project, "wikitext2", TOKENTRIAL_WIKITEXT2="", **nowhere)
+    line = project.refused("wikitext2", TOKENTRIAL_WIKITEXT2="", **nowhere)
     for part in ("TOKENTRIAL_WIKITEXT2", "wikitext2.folder", "network"):
         assert part in line
 

@@ -1,13 +1,23 @@
 """The whole pipeline from config to PDF on a small config, and what reruns after which edit."""
 
-import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from small_project import Project
+from small_project import Project, bespoke_config, copy_project, edit
 
-from tokentrial.report.catalogue import FIGURES, TABLES
+from tokentrial.report.catalogue import FIGURES, STUDIES, TABLES, figures_of, tables_of
+
+# Rules that make what the rest is computed from.
+TRAINING = {
+    "data",
+    "train",
+    "released",
+    "released_bespoke",
+    "language_model",
+    "full_language_model",
+    "prepare_wikitext2",
+}
 
 
 def signature(path: Path) -> list[object]:
@@ -17,13 +27,24 @@ def signature(path: Path) -> list[object]:
 def test_all_makes_the_report_its_tables_and_its_figures(built: Project) -> None:
     results = built.folder / "results"
     assert (results / "report.pdf").read_bytes().startswith(b"%PDF-")
-    for name in TABLES:
+    for name in tables_of(["learned_encoding"]):
         for ending in ("tex", "csv", "md", "typ"):
             assert (results / "tables" / f"{name}.{ending}").stat().st_size > 0
-    for name in FIGURES:
+    for name in figures_of(["learned_encoding"]):
         for ending in ("pdf", "svg", "png"):
             assert (results / "figures" / f"{name}.{ending}").stat().st_size > 0
     assert "a run with its own config" in (results / "report.typ").read_text()
+
+
+def test_a_study_that_did_not_run_has_no_table_figure_or_chapter(built: Project) -> None:
+    results = built.folder / "results"
+    text = (results / "report.typ").read_text()
+    assert f"= {STUDIES['learned_encoding']}" in text
+    for study in ("wikitext2", "bespoke"):
+        assert f"= {STUDIES[study]}" not in text
+        absent = [*(results / "tables" / f"{name}.csv" for name in TABLES[study])]
+        absent += [results / "figures" / f"{name}.svg" for name in FIGURES[study]]
+        assert [path for path in absent if path.exists()] == []
 
 
 def test_a_second_run_has_nothing_to_do(built: Project) -> None:
@@ -75,7 +96,7 @@ def test_a_library_edit_retrains_what_uses_it_and_nothing_else(
     edit(finished, module)
     planned = finished.planned("all")
     assert planned.get(rule) == {f"learned_encoding/{name}" for name in conditions}
-    assert not planned.keys() & ({"train", "released", "data"} - {rule})
+    assert not planned.keys() & (TRAINING - {rule})
 
 
 @pytest.mark.parametrize("module", ["report/document", "report/formats", "statistics/superiority"])
@@ -83,15 +104,7 @@ def test_an_edit_of_report_or_statistics_trains_nothing(finished: Project, modul
     edit(finished, module)
     planned = finished.planned("all")
     assert "report" in planned
-    assert not planned.keys() & {"train", "released", "data", "collect"}
-
-
-def edit(project: Project, module: str) -> None:
-    """A change of a module's content, later than everything made from it."""
-    path = project.folder / "src" / "tokentrial" / f"{module}.py"
-    path.write_text(path.read_text() + "\n# edited\n")
-    later = max(entry.stat().st_mtime for entry in (project.folder / "results").rglob("*")) + 10
-    os.utime(path, (later, later))
+    assert not planned.keys() & {*TRAINING, "collect"}
 
 
 def test_a_reordered_config_reruns_nothing(finished: Project) -> None:
@@ -101,7 +114,7 @@ def test_a_reordered_config_reruns_nothing(finished: Project) -> None:
     config["learned_encoding"]["arms"] = dict(reversed(config["learned_encoding"]["arms"].items()))
     study["exponent"] = float(study["exponent"])
     finished.write_config(config)
-    assert not finished.planned("study_learned_encoding").keys() & {"data", "train", "released"}
+    assert not finished.planned("study_learned_encoding").keys() & TRAINING
 
 
 def test_swapped_values_rerun_what_they_touch(finished: Project) -> None:
@@ -129,3 +142,34 @@ def test_tables_and_figures_regenerate_without_training(finished: Project) -> No
     assert planned.keys() == {"tables"}
     finished.build("tables", cores=1)
     assert (finished.folder / "results" / "tables" / "comparisons.csv").exists()
+
+
+# Document 003
+
+
+def test_the_bespoke_study_and_what_its_edits_retrain(tmp_path: Path) -> None:
+    project = copy_project(tmp_path, bespoke_config())
+    cells = {"bespoke/initial/done-right/independent", "bespoke/converged/done-right/chain"}
+    scripts = {"bespoke/as-released/optimized", "bespoke/as-released/ultra"}
+    planned = project.planned("study_bespoke")
+    assert planned["train"] == planned["data"] == cells
+    assert planned["released_bespoke"] == scripts
+    assert "released" not in planned
+    assert project.planned("study_converged")["train"] == {"bespoke/converged/done-right/chain"}
+    project.build("study_bespoke")
+    runs = {name: project.folder / f"results/runs/{name}.parquet" for name in cells | scripts}
+    for name, path in runs.items():
+        rows = signature(path)
+        assert {row["study"] for row in rows} == {"bespoke"}
+        assert {row["condition"].rpartition("/")[0] for row in rows} <= {name, name.rpartition("/")[0]}, name
+    arms = {row["arm"] for row in signature(runs["bespoke/initial/done-right/independent"])}
+    assert {"standard", "bespoke-initial", "unigram"} <= arms
+
+    edit(project, "encoders/banded")
+    assert project.planned("study_bespoke") == {
+        "train": {"bespoke/initial/done-right/independent"},
+        "study_bespoke": set(),
+    }
+    project.build("study_bespoke")
+    edit(project, "studies/released_bespoke/random_windows")
+    assert project.planned("study_bespoke") == {"released_bespoke": scripts, "study_bespoke": set()}

@@ -7,6 +7,8 @@ FIGURE_MODULES = (
     *("style", "cells", "levels", "documents", "draw", "by_ratio", "by_vocabulary"),
     *("forest", "learning_curves", "parameters", "power", "seeds"),
     *("sources", "learned_encoding", "wikitext2", "bespoke"),
+    *[f"wikitext2_{figure}" for figure in ("pareto", "ratio", "curves", "mask")],
+    *[f"bespoke_{figure}" for figure in ("arms", "released", "trained")],
 )
 FIGURES = [f"results/figures/{figure}.svg" for figure in catalogue.figures_of(STUDIES)]
 
@@ -22,6 +24,9 @@ rule figures:
         code=modules(
             *[f"report/figures/{module}" for module in FIGURE_MODULES],
             *["report/published", "report/catalogue", "config", "results", "seeds", "statistics/tables"],
+            *["report/wikitext2_names", "statistics/pareto"],
+            *[f"report/bespoke_{name}" for name in ("bands", "results", "trends")],
+            *[f"statistics/{name}" for name in ("attribution", "placement", "trend")],
             *["statistics/comparison", "statistics/effect_size", "statistics/power"],
             *["statistics/equivalence", "statistics/hypothesis_tests"],
             *["statistics/intervals", "statistics/multiplicity"],
@@ -46,6 +51,7 @@ rule figures:
     localrule: True
     params:
         confidence=config["statistics"]["confidence"],
+        cells=canonical(CELLS),
     message:
         "Drawing the figures"
     script:

@@ -16,9 +16,9 @@ rule report:
         chapters=[f"workflow/report/{study}.typ" for study in STUDIES],
         published=PUBLISHED,
         code=[
-            *modules("report/document", "report/template", "report/deviations", "report/catalogue"),
+            *modules(*TABLE_MODULES),
+            *modules("report/document", "report/template", "report/deviations", "provenance", "report/bespoke_bands"),
             *modules(*[f"report/chapters/{study}" for study in catalogue.STUDIES]),
-            *modules("config", "provenance", "results", "report/published"),
         ],
     output:
         pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),

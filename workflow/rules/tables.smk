@@ -12,8 +12,13 @@ TABLES = [
 TABLE_MODULES = [
     *["config", "results", "seeds"],
     *[f"report/{name}" for name in ("catalogue", "formats", "headline", "published")],
+    *["report/wikitext2_names", "statistics/pareto"],
+    *["report/bespoke_results", "report/bespoke_trends", "encoders/layouts"],
+    *[f"report/tables/bespoke_{name}" for name in ("listings", "parameters")],
+    *[f"statistics/{name}" for name in ("attribution", "placement", "trend")],
     *[f"report/tables/{name}" for name in ("__init__", "rows", "listings", "seeds", "first_page")],
     *[f"report/tables/{name}" for name in ("learned_encoding", "wikitext2", "bespoke")],
+    *[f"report/tables/wikitext2_{name}" for name in ("rows", "listings")],
     *[f"report/tables/document_{name}" for name in ("000", "001", "002")],
     *["report/tables/significance"],
     *[f"statistics/{name}" for name in ("comparison", "effect_size", "equivalence")],
@@ -37,6 +42,16 @@ CELLS = [
     ]
     for name, spec in CONDITIONS.items()
 ]
+# What sets the scale of a language model's condition; of its arms, the last has a ratio, if any has.
+CELLS += {
+    spec["condition"]: [
+        spec["condition"],
+        {key: spec[key] for key in ("way", "tokens", "tied", "body", "full_width", "training")}
+        | {"tokenizer": config["wikitext2"]["tokens"][spec["tokens"]]["tokenizer"]}
+        | {"narrow": spec["body_width"] < spec["full_width"]},
+    ]
+    for spec in LANGUAGE_MODELS.values()
+}.values()
 
 
 rule tables:

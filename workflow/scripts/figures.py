@@ -15,4 +15,5 @@ with logged(snakemake.log[0]):
         statistics=snakemake.input.statistics,
         published={Path(file).stem: file for file in snakemake.input.published},
         confidence=snakemake.params.confidence,
+        cells=snakemake.params.cells,
     )

@@ -1,9 +1,10 @@
 """Train one arm of a language-model condition, all its seeds."""
 
 from tokentrial.job import logged
-from tokentrial.training.language_job import run_language_model
 
 with logged(snakemake.log[0]):
+    from tokentrial.training.language_job import run_language_model
+
     run_language_model(
         spec=snakemake.params.spec,
         data={name: snakemake.input[name] for name in ("train", "validation", "test", "vocabulary", "reference")},

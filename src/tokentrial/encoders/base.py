@@ -26,7 +26,8 @@ class Context:
 
     seed: the config's seed; replicates: which seeds of the arm these are, (S,); counts: how often each token occurs
     in each seed's training text, (S, V); trained_table: trains the uncompressed table on the task and returns it,
-    (S, V, full_width), frozen at its best validation step; initial_scale: standard deviation of a random table.
+    (S, V, full_width), frozen at its best validation step; initial_scale: standard deviation of a random table; text:
+    the training text as rows (S, N, L), for an encoder whose first stage trains on batches of it.
     """
 
     seed: int
@@ -35,6 +36,7 @@ class Context:
     trained_table: Callable[[], Tensor]
     initial_scale: float
     log: Callable[[str], None]
+    text: Callable[[], Tensor] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -59,7 +61,10 @@ class Encoder(ABC):
     """Token ids (S, B, L) to vectors (S, B, L, output_width).
 
     vocab_size: V; width: d_c, the compressed width; full_width: D, the width before compression.
+    after_training: True: the code replaces the table of the trained full model and nothing is trained again.
     """
+
+    after_training: bool = False
 
     def __init__(self, vocab_size: int, width: int, full_width: int) -> None:
         self.vocab_size = vocab_size

@@ -21,7 +21,8 @@ Spec = dict[str, Any]
 FROM_FULL = ("pca", "autoencoder", "svd", "quantised", "product_quantised")
 JOB_MODULES = (
     *("results", "seeds", "encoders/base", "models/language", "models/linear_cross_entropy"),
-    *("training/adam", "training/checkpoint", "training/language_job", "training/language_model", "training/text"),
+    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "text")),
+    *(f"training/language_{name}" for name in ("job", "loop", "model")),
     *("data/wikitext2", "data/entropy"),
 )
 
@@ -111,13 +112,14 @@ def check_design(config: Mapping[str, Any], design: Mapping[str, Any], where: st
             raise InputError(f"{where}: {key}: '{design[key]}' is unknown; expected one of {', '.join(known)}")
     for arm in (*design["arms"], *design["single"]):
         if arm not in study["arms"]:
-            raise InputError(f"{where}: arms: '{arm}' is unknown; expected one of {', '.join(study['arms'])}")
+            key = "arms" if arm in design["arms"] else "single"
+            raise InputError(f"{where}: {key}: '{arm}' is unknown; expected one of {', '.join(study['arms'])}")
         encoder = study["arms"][arm]["encoder"]
         if importlib.util.find_spec(f"tokentrial.encoders.{encoder}") is None:
             raise InputError(
                 f"config: {STUDY}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders"
             )
-    check_ratios(design, study["bodies"][design["body"]], where)
+    check_widths(config, design, where)
     entries = [study["arms"][entry] for _, entry, _ in arms_of(design)]
     two_stage = [options["encoder"] for options in entries if needs_full({"encoder": options})]
     if two_stage and FULL not in design["single"]:
@@ -130,12 +132,15 @@ def check_design(config: Mapping[str, Any], design: Mapping[str, Any], where: st
             )
 
 
-def check_ratios(design: Mapping[str, Any], body: Mapping[str, Any], where: str) -> None:
-    """Each ratio leaves a whole width of at least one number, and of one per head where the body has that width."""
+def check_widths(config: Mapping[str, Any], design: Mapping[str, Any], where: str) -> None:
+    """Each ratio leaves a whole width of at least one number, and every arm's heads share its body's width."""
     width = design["full_width"]
     for ratio in design["ratios"]:
-        if ratio > width or width % ratio:
+        if width % ratio:
             raise InputError(f"{where}: ratios: {ratio} does not divide full_width {width}")
-        heads = body.get("heads", 1)
-        if design["narrow"] and (width // ratio) % heads:
-            raise InputError(f"{where}: ratios: {ratio} leaves a width of {width // ratio} for {heads} heads")
+    for name, entry, ratio in arms_of(design):
+        heads = _arm(config, design, entry)["body"].get("heads", 1)
+        left = _widths(design, ratio)["body_width"]
+        if left % heads:
+            found = f"full_width: found {width}" if left == width else f"ratios: {ratio} leaves a width of {left}"
+            raise InputError(f"{where}: {found}, expected a multiple of the {heads} heads of '{name}'")

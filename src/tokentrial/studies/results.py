@@ -9,6 +9,15 @@ import pyarrow as pa
 from tokentrial import provenance, results
 
 
+def peak_memory(device: str) -> float:
+    """The process's largest memory so far in MiB; on a GPU the device's."""
+    if device == "cuda":
+        import torch
+
+        return float(torch.cuda.max_memory_allocated() / 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def write_job(design: dict[str, Any], spec: str, rows: pd.DataFrame, costs: pd.DataFrame, runs: str, arms: str) -> None:
     """Write a job's two tables; rows and costs without a condition get the job's own."""
     common: dict[str, Any] = {"study": design["study"]} | (
@@ -16,7 +25,7 @@ def write_job(design: dict[str, Any], spec: str, rows: pd.DataFrame, costs: pd.D
     )
     device = design.get("device", "cpu")
     made: dict[str, Any] = {
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory_mib": peak_memory(device),
         "device": provenance.device_name(device),
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),

@@ -19,18 +19,28 @@ Spec = dict[str, Any]
 # Library modules that a job's numbers depend on, below src/tokentrial. A training job adds the encoders of its arms.
 TRAINING_MODULES = (
     *("results", "seeds", "data/generate", "encoders/base", "models/heads"),
-    *("training/adam", "training/loop", "training/condition", "training/noise_walk", "training/reference"),
-    "training/job",
+    *("training/adam", "training/device", "training/loop", "training/bands", "training/condition"),
+    *("training/noise_walk", "training/reference", "training/job"),
 )
 # What an encoder's module imports from its package, beside the base.
-IMPORTED = {"pca": ("tables",), "autoencoder": ("tables",), "banded": ("layouts",)}
+IMPORTED = {
+    "pca": ("tables",),
+    "autoencoder": ("tables",),
+    "banded": ("layouts", "schemes"),
+    **dict.fromkeys(("svd", "quantised", "product_quantised", "quotient_remainder", "hashed"), ("options",)),
+}
 RELEASED_MODULES = (  # of documents 000 to 002
     *(f"studies/released/{name}" for name in ("__init__", "replicates", "python_stream", "context_free", "cells")),
     *(f"studies/released/{name}" for name in ("pure_python", "focused_scaling", "corrected", "academic_validation")),
     *("studies/released/job", "results", "seeds", "training/reference"),
     *(f"data/{name}" for name in ("generate", "spec", "entropy", "markov", "patterns", "zipf")),  # levels of its data
 )
-RELEASED_BESPOKE_MODULES = ("results", "seeds")
+RELEASED_BESPOKE_MODULES = (
+    *("results", "seeds", "encoders/base", "training/adam", "data/entropy", "data/zipf"),
+    *(f"studies/released_bespoke/{name}" for name in ("__init__", "arms", "convergence", "initial", "job", "layouts")),
+    *(f"studies/released_bespoke/{name}" for name in ("models", "random_windows", "scaling", "text", "training")),
+    *(f"studies/released_bespoke/{name}" for name in ("transformer", "weights")),
+)
 
 
 def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
@@ -68,6 +78,8 @@ def scripts(config: Mapping[str, Any]) -> dict[str, Spec]:
         for name, options in config[study]["scripts"].items():
             identity = f"{study}/as-released/{name}"
             specs[identity] = {"study": study, "condition": identity, "script": name, **options}
+            if study == "bespoke":  # its scripts set no seed of their own
+                specs[identity]["seed"] = config["seed"]
     return specs
 
 
@@ -110,6 +122,7 @@ def _spec(
         **study["initialisation"][way],
         "training": {**study["training"][way], **design.get("training", {})},
         "arms": {arm: study["arms"][arm] for arm in design["arms"]},
+        **({"bands": True} if name == "bespoke" else {}),  # held-out loss by frequency band too
     }
 
 

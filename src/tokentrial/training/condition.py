@@ -15,6 +15,8 @@ from tokentrial.encoders.base import Context, Encoder, load
 from tokentrial.errors import InputError
 from tokentrial.models import heads
 from tokentrial.results import Measurement
+from tokentrial.training.bands import band_metrics, losses_by_band
+from tokentrial.training.device import prepare
 from tokentrial.training.loop import Fit, Settings, evaluate, fit
 from tokentrial.training.noise_walk import RELEASED_SCALE, walk
 from tokentrial.training.reference import reference_rows
@@ -48,13 +50,6 @@ class Job:
         return Settings(**{**training, "learning_rates": tuple(training["learning_rates"])})
 
 
-def device_of(spec: Mapping[str, Any]) -> torch.device:
-    """The device of the config; raises InputError where a GPU is asked for and there is none."""
-    if spec["device"] == "cuda" and not torch.cuda.is_available():
-        raise InputError("config: device: found 'cuda' but this machine has no usable GPU; expected 'cpu'")
-    return torch.device(spec["device"])
-
-
 def tensors(dataset: Dataset, device: torch.device) -> dict[str, tuple[Tensor, Tensor]]:
     """Split -> (inputs (S, N, L), targets (S, N, T)): every next token, or only the last where the data say so."""
     splits = {}
@@ -77,9 +72,7 @@ def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> tuple[list[Arm
 
     The same spec and data give the same rows on the same kind of machine.
     """
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    data = tensors(dataset, device_of(spec))
+    data = tensors(dataset, prepare(spec))
     job = Job(spec, data, token_counts(data["train"][0], dataset.vocab_size))
     levels = reference_rows(dataset.reference, heads.HEADS[spec["head"]].context)
     return [train_arm(job, name) for name in spec["arms"]], levels
@@ -145,6 +138,10 @@ def train_arm(job: Job, name: str) -> Arm:
         loss, accuracy = evaluate(encoder, head, result.parameters, inputs, targets)
         add(split, None, "cross_entropy", loss, "nats")
         add(split, None, "accuracy", accuracy, "fraction")
+    if job.spec.get("bands"):
+        found = losses_by_band(encoder, head, result.parameters, *job.data["test"], job.counts)
+        for metric, values, unit in band_metrics(*found):
+            add("test", None, metric, values, unit)
     for step, loss in result.curve:
         add("validation", step, "cross_entropy", loss, "nats")
     add("validation", None, "chosen_step", result.step, "steps")

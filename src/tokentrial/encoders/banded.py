@@ -1,0 +1,240 @@
+"""Frequency bands with tables of different widths: bespoke dimensions, adaptive input, mixed dimensions, controls."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding
+
+from tokentrial.encoders.base import Context, Encoder, Parameters
+from tokentrial.encoders.layouts import (
+    Integers,
+    Layout,
+    assign,
+    check_counts,
+    check_ids,
+    ranking,
+    row_index,
+)
+from tokentrial.encoders.schemes import scheme
+from tokentrial.errors import InputError
+from tokentrial.seeds import stream
+
+ORDERS = ("frequency", "permuted", "reversed")
+
+
+class Banded(Encoder):
+    """A token's row in its band's table, mapped to D numbers (see ``schemes.py`` for the layouts and their options).
+
+    layout: a name in ``schemes.SCHEMES``; options: that layout's own; order: which tokens fill the bands, the most
+    frequent first, a random permutation of them (one per seed), or the rarest first, with the same sizes of bands.
+    ``width`` is not used: the layout has its own widths, relative to ``full_width``.
+
+    Every seed ranks tokens by its own training counts, so band sizes may differ between seeds. Tables are padded with
+    zeros to the largest; no token has a padded row, no product includes it and no count has it.
+    """
+
+    def __init__(
+        self, vocab_size: int, width: int, full_width: int, layout: str, order: str = "frequency", **options: Any
+    ) -> None:
+        super().__init__(vocab_size, width, full_width)
+        if order not in ORDERS:
+            raise InputError(f"config: order '{order}' is unknown; expected one of {', '.join(ORDERS)}")
+        self.name, self.order = layout, order
+        self.scheme = scheme(layout, vocab_size, full_width, **options)
+        self.layouts: list[Layout] = []  # one per seed
+        if self.scheme.fixed:
+            self.layouts = [self.scheme.layout(np.ones(vocab_size))]
+
+    @property
+    def output_width(self) -> int:
+        return self.full_width
+
+    def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
+        layouts, bands = [], []
+        for seed, values in zip(context.replicates, context.counts.cpu().numpy(), strict=True):
+            counts = check_counts(values, self.vocab_size)
+            layouts.append(self.scheme.layout(counts))
+            bands.append(assign(self._ordered(context, seed, counts), layouts[-1].sizes))
+        return self.place(context, layouts, bands)
+
+    def place(
+        self, context: Context, layouts: Sequence[Layout], bands: Sequence[Integers]
+    ) -> tuple[Parameters, Parameters]:
+        """(trainable, frozen) for a given layout and band indices (V,) of each seed, of whatever rule.
+
+        Trainable: ``table_b`` (S, rows, width), ``projection_b`` (S, width, D) and ``bias_b`` (S, 1, D) of a band's own
+        map, or one ``projection``. Frozen: ``index`` (S, V), each token's row in its seed's tables one below the other,
+        and ``shapes`` (S, bands, 2), rows and width of each of them.
+        """
+        self.layouts = list(layouts)
+        trainable: Parameters = {}
+        for number, band in enumerate(layouts[0].bands):
+            own = [layout.bands[number] for layout in layouts]
+            scales = [context.initial_scale * table_gain(layout, number) for layout in layouts]
+            tables = [
+                stream(context.seed, "init", f"band_{number}", seed).standard_normal((one.rows, one.width), np.float32)
+                for seed, one in zip(context.replicates, own, strict=True)
+            ]
+            scaled = [np.float32(scale) * table for scale, table in zip(scales, tables, strict=True)]
+            trainable[f"table_{number}"] = padded(scaled, context.device)
+            if band.reach == "own":
+                widths = [one.width for one in own]
+                trainable[f"projection_{number}"] = self._projection(context, f"band_projection_{number}", widths)
+            if band.bias:
+                trainable[f"bias_{number}"] = torch.zeros(len(layouts), 1, self.full_width, device=context.device)
+        if layouts[0].bands[0].reach == "shared":
+            widest = [max(band.width for band in layout.bands) for layout in layouts]
+            trainable["projection"] = self._projection(context, "band_projection", widest)
+        index = np.stack([row_index(one, layout) for one, layout in zip(bands, layouts, strict=True)])
+        shapes = [[(band.rows, band.width) for band in layout.bands] for layout in layouts]
+        for seed, layout in zip(context.replicates, layouts, strict=True):
+            context.log(f"banded {self.name}, seed {seed}: tokens per band {', '.join(map(str, layout.sizes))}")
+        frozen = {"index": torch.from_numpy(index), "shapes": torch.tensor(shapes, dtype=torch.int64)}
+        return trainable, {name: value.to(context.device) for name, value in frozen.items()}
+
+    def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
+        """Whichever is less work: map all V rows and look tokens up, or map the rows that the batch has, each once.
+
+        The choice depends on V, B and L, not on the number of seeds, so it cannot differ between a seed alone and in
+        a batch.
+        """
+        lowest, highest = torch.aminmax(ids)
+        check_ids(int(lowest), int(highest), self.vocab_size)
+        rows = parameters["index"].gather(1, ids.flatten(1))  # (S, B*L)
+        whole = self.vocab_size <= rows.shape[1]
+        vectors = self.map_all(parameters, rows) if whole else self.map_used(parameters, rows)
+        return vectors.view(*ids.shape, self.full_width)
+
+    def map_all(self, parameters: Parameters, rows: Tensor) -> Tensor:
+        """Vectors (S, N, D) of rows (S, N), by mapping every row of every table first.
+
+        Seeds whose tables have the same shape are multiplied together: a seed's product has its own shape and so the
+        same bits, whatever its neighbours are.
+        """
+        shapes = parameters["shapes"].tolist()
+        seeds, numbers = range(len(shapes)), range(len(shapes[0]))
+        if all(shape == shapes[0] for shape in shapes):
+            tables = [
+                leading(leading(parameters[f"table_{one}"], 1, shapes[0][one][0]), 2, shapes[0][one][1])
+                for one in numbers  # padded where these seeds were cut out of a larger batch
+            ]
+            mapped = [mapped_rows(table, *own_map(parameters, one)) for one, table in enumerate(tables)]
+            table = torch.cat(mapped, 1).flatten(0, 1)
+        else:
+            columns = [map_ragged(parameters, one, [shape[one] for shape in shapes]) for one in numbers]
+            table = torch.cat([columns[one][seed] for seed in seeds for one in numbers])
+        starts = np.cumsum([0] + [sum(one[0] for one in shape) for shape in shapes[:-1]])
+        return embedding(rows + torch.from_numpy(starts).to(rows.device).unsqueeze(1), table)
+
+    def map_used(self, parameters: Parameters, rows: Tensor) -> Tensor:
+        """Vectors (S, N, D) of rows (S, N), by mapping each row that occurs once; unique rows come out band by band."""
+        shapes = parameters["shapes"].tolist()
+        found = [torch.unique(own, return_inverse=True) for own in rows]  # rising rows, and where each token's is
+        starts = [np.cumsum([0] + [one[0] for one in shape]) for shape in shapes]
+        cuts = [
+            torch.searchsorted(used, torch.from_numpy(start).to(rows.device)).tolist()
+            for (used, _), start in zip(found, starts, strict=True)
+        ]
+        parts: list[list[Tensor]] = [[] for _ in shapes]
+        for number in range(len(shapes[0])):
+            table = parameters[f"table_{number}"]
+            # all seeds' tables in one lookup: its backward writes one gradient the size of the table, not one a seed
+            wanted = [
+                found[seed][0][cuts[seed][number] : cuts[seed][number + 1]] + (seed * table.shape[1] - start[number])
+                for seed, start in enumerate(starts)
+            ]
+            codes = torch.split(embedding(torch.cat(wanted), table.flatten(0, 1)), [len(own) for own in wanted])
+            maps = [[None] * len(shapes) if one is None else one.unbind(0) for one in own_map(parameters, number)]
+            for seed, (code, matrix, bias) in enumerate(zip(codes, *maps, strict=True)):
+                parts[seed].append(mapped_rows(leading(code, 1, shapes[seed][number][1]), matrix, bias))
+        vectors = [torch.cat(part).index_select(0, inverse) for (_, inverse), part in zip(found, parts, strict=True)]
+        return torch.stack(vectors)
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Tables and projections; where band sizes differ between seeds, the rounded mean over the arm's seeds."""
+        if not self.layouts:
+            raise InputError(f"layout '{self.name}': its band sizes follow from token counts; initialise it first")
+        tables = sum(sum(layout.table_parameters()) for layout in self.layouts)
+        projections = sum(layout.projection_parameters() for layout in self.layouts)
+        seeds = len(self.layouts)
+        return {"embedding": round(tables / seeds), "encoder": round(projections / seeds)}
+
+    def bits_deployed(self) -> int:
+        """32 bits a parameter. The map from tokens to rows is not counted: ids ranked by frequency need none."""
+        return 32 * sum(self.parameter_counts().values())
+
+    def _ordered(self, context: Context, seed: int, counts: np.ndarray[Any, Any]) -> Integers:
+        """Token ids (V,) in the order in which they fill the bands."""
+        if self.order == "permuted":
+            return stream(context.seed, "init", "band_permutation", seed).permutation(self.vocab_size)
+        return ranking(counts)[::-1] if self.order == "reversed" else ranking(counts)
+
+    def _projection(self, context: Context, name: str, widths: Sequence[int]) -> Tensor:
+        """A matrix (S, width, D) with torch.nn.Linear's initial law; widths may differ between seeds."""
+        drawn = [
+            stream(context.seed, "init", name, seed).uniform(-1, 1, (width, self.full_width)) / math.sqrt(width)
+            for seed, width in zip(context.replicates, widths, strict=True)
+        ]
+        return padded([values.astype(np.float32) for values in drawn], context.device)
+
+
+def own_map(parameters: Parameters, number: int) -> tuple[Tensor | None, Tensor | None]:
+    """The matrix (S, width, D) and bias (S, 1, D) that a band's rows go through; None where there is none."""
+    return parameters.get(f"projection_{number}", parameters.get("projection")), parameters.get(f"bias_{number}")
+
+
+def mapped_rows(codes: Tensor, matrix: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Rows (..., n, width) -> (..., n, D). Rows of a shared matrix that are left out would meet padded zeros."""
+    if matrix is None:
+        return codes
+    product = torch.mm if codes.dim() == 2 else torch.bmm
+    mapped = product(codes, leading(matrix, -2, codes.shape[-1]))
+    return mapped if bias is None else mapped + bias
+
+
+def map_ragged(parameters: Parameters, number: int, shapes: Sequence[Sequence[int]]) -> list[Tensor]:
+    """One band's mapped table (rows, D) of each seed, when shapes (rows, width) differ between seeds."""
+    tables = parameters[f"table_{number}"].unbind(0)
+    # cut once, so that the gradient of each is put together once and not for every group
+    maps = [None if value is None else value.unbind(0) for value in own_map(parameters, number)]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for seed, shape in enumerate(shapes):
+        groups.setdefault(tuple(shape), []).append(seed)
+    mapped: dict[int, Tensor] = {}
+    for (rows, width), members in groups.items():
+        codes = torch.stack([tables[seed][:rows, :width] for seed in members])
+        chosen = [None if parts is None else torch.stack([parts[seed] for seed in members]) for parts in maps]
+        mapped.update(zip(members, mapped_rows(codes, *chosen).unbind(0), strict=True))
+    return [mapped[seed] for seed in range(len(shapes))]
+
+
+def leading(value: Tensor, axis: int, count: int) -> Tensor:
+    """The first so many entries along an axis; the tensor itself if that is all, as a slice costs a copy backwards."""
+    return value if value.shape[axis] == count else value.narrow(axis, 0, count)
+
+
+def padded(values: Sequence[np.ndarray[Any, Any]], device: torch.device) -> Tensor:
+    """Matrices of each seed as one tensor (S, most rows, most columns), zero where a seed's own ends."""
+    rows, columns = (max(value.shape[axis] for value in values) for axis in (0, 1))
+    stacked = np.zeros((len(values), rows, columns), dtype=np.float32)
+    for seed, value in enumerate(values):
+        stacked[seed, : value.shape[0], : value.shape[1]] = value
+    return torch.from_numpy(stacked).to(device)
+
+
+def table_gain(layout: Layout, number: int) -> float:
+    """Standard deviation of a band's initial table, relative to the vectors'.
+
+    ASSUME: all bands' vectors start with the standard deviation of a plain random table, so that one learning rate
+    means the same to every layout. A matrix U(+-1/sqrt(f)) has variance 1/(3 f), so rows of width w leave it
+    with w/(3 f) of their variance; f is the width of the matrix, which is w unless it is shared. Biases start at zero.
+    """
+    band = layout.bands[number]
+    if band.reach == "direct":
+        return 1.0
+    fan_in = max(other.width for other in layout.bands) if band.reach == "shared" else band.width
+    return math.sqrt(3 * fan_in / band.width)

@@ -1,0 +1,188 @@
+"""Bodies of the language models: from the vectors of a text to the features of the output head.
+
+``transformer`` is torch's TransformerEncoder; with a causal mask, learned positions and pre-norm it is a GPT-2 block
+stack (Radford et al. 2019, section 2.3), without all three it is the released model (protocol A7). ``lstm`` is the
+2x200 model of pytorch/examples word_language_model. The table in front and the head behind are not part of a body.
+
+Dropout draws from torch's global generator: the caller seeds it (``torch.manual_seed``) from a named stream before
+training, and keeps its state in a checkpoint.
+
+Shapes: B sequences, L tokens, D width of the vectors, H output width.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
+
+from tokentrial.errors import InputError
+from tokentrial.seeds import stream
+
+State = tuple[Tensor, Tensor] | None
+
+# Standard deviation of initial positions (GPT-2's code): small beside token vectors of any scale.
+POSITION_SCALE = 0.02
+
+
+class Transformer(nn.Module):
+    """Transformer encoder layers with ReLU: x + attention(norm x), x + feedforward(norm x), a last norm (norm_first),
+    or norm(x + attention x), norm(x + feedforward x).
+
+    causal: position t sees positions <= t alone; positions: a learned vector (length, D) is added at each position.
+    """
+
+    mask: Tensor | None
+
+    def __init__(
+        self,
+        width: int,
+        layers: int,
+        heads: int,
+        feedforward: int,
+        dropout: float,
+        length: int,
+        causal: bool = True,
+        positions: bool = True,
+        norm_first: bool = True,
+    ) -> None:
+        super().__init__()
+        self.output_width = width
+        layer = nn.TransformerEncoderLayer(width, heads, feedforward, dropout, batch_first=True, norm_first=norm_first)
+        last = nn.LayerNorm(width) if norm_first else None
+        self.encoder = nn.TransformerEncoder(layer, layers, last, enable_nested_tensor=False)
+        self.positions = nn.Embedding(length, width) if positions else None
+        self.dropout = nn.Dropout(dropout if positions else 0.0)  # the released model drops nothing here
+        mask = nn.Transformer.generate_square_subsequent_mask(length) if causal else None
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, vectors: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """(features (B, L, D), None) of vectors (B, L, D), L <= length; a state would mean nothing here."""
+        length = vectors.shape[1]
+        if self.positions is not None:
+            vectors = self.dropout(vectors + self.positions.weight[:length])
+        mask = None if self.mask is None else self.mask[:length, :length]
+        return self.encoder(vectors, mask=mask, is_causal=mask is not None), None
+
+    def detach(self, state: State) -> State:
+        """What the next window starts from: nothing."""
+        return None
+
+
+class Lstm(nn.Module):
+    """LSTM with dropout on its input, between its layers and on its output (Zaremba et al. 2014, section 3.1)."""
+
+    def __init__(self, width: int, layers: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.output_width = hidden
+        self.dropout = nn.Dropout(dropout)
+        between = dropout if layers > 1 else 0.0
+        self.lstm = nn.LSTM(width, hidden, layers, batch_first=True, dropout=between)
+
+    def forward(self, vectors: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """(features (B, L, H), state after them) of vectors (B, L, D); state None starts from zeros."""
+        features, after = self.lstm(self.dropout(vectors), state)
+        return self.dropout(features), after
+
+    def detach(self, state: State) -> State:
+        """The same state without its graph: gradients stop at the window's start (truncated BPTT)."""
+        return None if state is None else (state[0].detach(), state[1].detach())
+
+
+Body = Transformer | Lstm
+# Options of each kind and their types; those with a default may be left out.
+OPTIONS: dict[str, dict[str, type]] = {
+    "transformer": {
+        "layers": int,
+        "heads": int,
+        "feedforward": int,
+        "dropout": float,
+        "causal": bool,
+        "positions": bool,
+        "norm_first": bool,
+    },
+    "lstm": {"layers": int, "dropout": float},
+}
+DEFAULTS = {"causal": True, "positions": True, "norm_first": True}
+
+
+def build(body: Mapping[str, Any], width: int, length: int) -> Body:
+    """The body that the config describes, for vectors of this width and windows of this length.
+
+    body: ``kind`` (``transformer`` or ``lstm``) and that kind's OPTIONS; an LSTM's layers are as wide as its input.
+    Raises InputError for an unknown kind, a missing, unknown or impossible option, a width that heads do not divide.
+    """
+    kind = body.get("kind")
+    if kind not in OPTIONS:
+        raise InputError(f"config: body.kind '{kind}' is unknown; expected one of {', '.join(OPTIONS)}")
+    options = _checked(kind, {name: value for name, value in body.items() if name != "kind"})
+    if kind == "lstm":
+        return Lstm(width, hidden=width, **options)
+    if width % options["heads"]:
+        raise InputError(f"config: body.heads is {options['heads']}, which does not divide the width of {width}")
+    return Transformer(width, length=length, **options)
+
+
+def _checked(kind: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The options with defaults filled in; raises InputError for what cannot be used."""
+    known = OPTIONS[kind]
+    for name in given:
+        if name not in known:
+            raise InputError(f"config: body.{name} is no option of a {kind}; expected some of {', '.join(known)}")
+    options = {name: value for name, value in DEFAULTS.items() if name in known} | given
+    for name, wanted in known.items():
+        if name not in options:
+            raise InputError(f"config: body.{name} is missing; a {kind} needs {', '.join(_required(known))}")
+        value = options[name]
+        fits = {
+            int: isinstance(value, int) and not isinstance(value, bool) and value >= 1,
+            float: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1,
+            bool: isinstance(value, bool),
+        }[wanted]
+        if not fits:
+            expected = {int: "an integer of 1 or more", float: "a share in [0, 1)", bool: "true or false"}[wanted]
+            raise InputError(f"config: body.{name} is {value!r}; expected {expected}")
+    return options
+
+
+def _required(known: Mapping[str, type]) -> list[str]:
+    """The options that have no default."""
+    return [name for name in known if name not in DEFAULTS]
+
+
+@torch.no_grad()
+def initialise(module: nn.Module, seed: int, replicate: int) -> None:
+    """Draw every parameter anew from the stream of its name, by the law that torch gives its layer.
+
+    The stream is ``init/body/<name>/<replicate>``: bodies of equal shape start from equal numbers in every arm.
+    """
+    for prefix, owner in module.named_modules():
+        for key, parameter in owner.named_parameters(prefix, recurse=False):
+            rng = stream(seed, "init", "body", key, replicate)
+            law, scale = _law(owner, key.rpartition(".")[2])
+            if law == "constant":
+                parameter.fill_(scale)
+            else:
+                shape = tuple(parameter.shape)
+                draws = rng.uniform(-1, 1, shape) if law == "uniform" else rng.standard_normal(shape)
+                parameter.copy_(torch.from_numpy(draws * scale))
+
+
+def _law(owner: nn.Module, key: str) -> tuple[str, float]:
+    """(uniform, bound), (normal, standard deviation) or (constant, value): torch's reset_parameters of each layer."""
+    if isinstance(owner, nn.MultiheadAttention):
+        xavier = math.sqrt(6 / (owner.embed_dim + 3 * owner.embed_dim))  # Glorot and Bengio 2010, eq. 16
+        return ("uniform", xavier) if key == "in_proj_weight" else ("constant", 0.0)
+    if isinstance(owner, NonDynamicallyQuantizableLinear) and key == "bias":
+        return "constant", 0.0  # the attention's output bias
+    if isinstance(owner, nn.Linear):
+        return "uniform", 1 / math.sqrt(owner.in_features)
+    if isinstance(owner, nn.LSTM):
+        return "uniform", 1 / math.sqrt(owner.hidden_size)
+    if isinstance(owner, nn.LayerNorm):
+        return "constant", 1.0 if key == "weight" else 0.0
+    if isinstance(owner, nn.Embedding):
+        return "normal", POSITION_SCALE
+    raise TypeError(f"no initial law for {type(owner).__name__}.{key}")

@@ -1,0 +1,99 @@
+"""Does a difference grow with the size of the corpus: one slope per seed, and Student's interval of their mean.
+
+The claim on trial is document 003's 'benefits increase with corpus size'. A benefit is a lower loss, so it grows where
+bespoke minus standard falls: a slope below zero, in nats per doubling of the corpus. That alone is no benefit: where
+the difference is above zero, a falling one is a disadvantage that shrinks.
+
+Seeds are independent of each other, the cells of a seed need not be. So each seed gets its own least-squares line over
+the corpora, and the seeds' slopes are the sample (a summary-measures analysis: Matthews et al. 1990, BMJ 300, 230). As
+all seeds have the same corpora, the mean slope is that of the least-squares line through all points.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from tokentrial.errors import InputError
+from tokentrial.statistics.hypothesis_tests import paired_t_test
+from tokentrial.statistics.intervals import t_interval
+from tokentrial.statistics.samples import FloatArray
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A mean slope with its interval; units of the differences per unit of x. None is undefined, never NaN."""
+
+    n: int
+    """Seeds."""
+    points: int
+    """Values of x."""
+    slope: float
+    low: float | None
+    high: float | None
+    p: float | None
+    """Two-sided, of no slope."""
+    intercept: float
+    """The line's mean height at the mean of x."""
+    centre: float
+    """The mean of x."""
+
+    @property
+    def direction(self) -> str:
+        """``falls`` or ``rises`` where the whole interval is on one side of zero, else ``undecided``."""
+        if self.low is None or self.high is None:
+            return "undecided"
+        return "falls" if self.high < 0 else "rises" if self.low > 0 else "undecided"
+
+
+def slopes(x: ArrayLike, values: ArrayLike) -> FloatArray:
+    """Least-squares slope of each row. x: (K,), values: (S, K) -> (S,).
+
+    Raises InputError for shapes that do not fit, values that are not finite, or fewer than two different x.
+    """
+    x, values = np.asarray(x, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    if x.ndim != 1 or values.ndim != 2 or values.shape[1] != len(x) or len(values) == 0:
+        raise InputError(f"trend: expected x (K,) and values (S, K), found {x.shape} and {values.shape}")
+    if not (np.isfinite(x).all() and np.isfinite(values).all()):
+        raise InputError("trend: expected finite values, found NaN or infinity")
+    if np.ptp(x) == 0:
+        raise InputError("trend: expected at least two different x, found one")
+    centred = x - x.mean()
+    return np.asarray(values @ centred / (centred @ centred))
+
+
+def trend(x: ArrayLike, values: ArrayLike, confidence: float = 0.95) -> Trend:
+    """The mean slope over seeds. x: (K,), values: (S, K); raises InputError as `slopes` does."""
+    x, values = np.asarray(x, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    found = slopes(x, values)
+    low, high = t_interval(found, confidence)
+    p = paired_t_test(found).p_value
+    return Trend(
+        n=len(found),
+        points=len(x),
+        slope=float(found.mean()),
+        low=_defined(low),
+        high=_defined(high),
+        p=_defined(p),
+        intercept=float(values.mean()),
+        centre=float(x.mean()),
+    )
+
+
+def differences(final: pd.DataFrame, cells: Mapping[str, float], subject: str, other: str) -> pd.DataFrame:
+    """Subject minus other by seed (rows) and x (columns, rising), of the seeds that have every cell.
+
+    final: rows with condition, arm, seed and value, one metric; cells: condition -> x.
+    """
+    columns = {}
+    for condition, x in sorted(cells.items(), key=lambda item: item[1]):
+        mine = final[(final["condition"] == condition) & final["arm"].isin([subject, other])]
+        by_arm = mine.pivot(index="seed", columns="arm", values="value").reindex(columns=[subject, other])
+        columns[x] = by_arm[subject] - by_arm[other]
+    return pd.DataFrame(columns).dropna()
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,339 @@
+"""A language-model job from files to files: one arm of a condition, its seeds one after the other, resumable.
+
+A language model's step fills the core, so seeds trained side by side would gain nothing. While it trains, the job's
+state is kept in ``<checkpoints>/state.safetensors``, outside what Snakemake deletes before it tries a job again.
+"""
+
+import hashlib
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from tokentrial import provenance, results
+from tokentrial.data.wikitext2 import VOCABULARY, read_tokens, reference_levels
+from tokentrial.encoders.base import Context
+from tokentrial.errors import InputError
+from tokentrial.results import Measurement
+from tokentrial.studies.results import write_job
+from tokentrial.training import checkpoint, device
+from tokentrial.training.checkpoint import Saved, prefixed
+from tokentrial.training.language_loop import Chosen, Run, Settings
+from tokentrial.training.language_model import LanguageModel, build, evaluate, parameter_counts
+from tokentrial.training.text import Text, cut
+
+Tokens = npt.NDArray[np.int32]
+
+# What arms of one condition may differ in; the rest of a spec says whose trained model another arm can start from.
+OWN_KEYS = ("arm", "encoder", "width", "body_width", "body", "reference")
+# Modules, below src/tokentrial, whose edit makes a checkpoint worthless: going on would mix two versions in one run.
+MODULES = (
+    *(
+        "seeds",
+        "models/language",
+        "models/linear_cross_entropy",
+        "encoders/base",
+        "encoders/tables",
+        "encoders/options",
+    ),
+    *(f"training/{name}" for name in ("adam", "device", "text", "language_model", "language_loop", "language_job")),
+)
+# reference arm -> quantities of data.wikitext2.reference_levels for (cross-entropy, accuracy)
+LEVELS = {
+    "reference.chance": ("chance", "accuracy_chance"),
+    "reference.unigram": ("unigram", "accuracy_constant"),
+    "reference.unigram_train": ("unigram_train", "accuracy_constant"),
+}
+
+
+def run_language_model(
+    spec: str,
+    data: Mapping[str, str],
+    trained: str | None,
+    checkpoints: str,
+    runs: str,
+    arms: str,
+    models: str | None = None,
+    checkpoint_seconds: float = 60.0,
+) -> None:
+    """Train the arm of the canonical JSON ``spec`` and write its rows, its costs and, where asked for, its models.
+
+    data: the files of data.wikitext2.prepare by name. trained: the condition's full arm's ``models``. A killed job goes
+    on from its checkpoint and gives the same rows. Raises InputError for a key or file that cannot be used.
+    """
+    design = json.loads(spec)
+    job = Job(design, spec, read_data(data), data, trained, Path(checkpoints) / "state.safetensors", checkpoint_seconds)
+    counts = job.train()
+    rows = job.rows + (reference_rows(job) if design["reference"] else [])
+    cost = {"arm": design["arm"], "seeds": design["seeds"], **counts, **job.speed()}
+    if models is not None:
+        checkpoint.write(models, Saved(job.models, {"body": design["body"]}), job.family)
+    write_job(design, spec, pd.DataFrame(rows, columns=Measurement._fields), pd.DataFrame([cost]), runs, arms)
+    job.clear()
+
+
+def read_data(data: Mapping[str, str]) -> tuple[dict[str, Tokens], int]:
+    """Token ids (n,) per split and the vocabulary size; raises InputError where the files do not belong together."""
+    vocab_size = results.read(data["vocabulary"], VOCABULARY).num_rows
+    tokens = {}
+    for split in ("train", "validation", "test"):
+        tokens[split], metadata = read_tokens(data[split])
+        if metadata["vocab_size"] != str(vocab_size):
+            found = f"found a vocabulary of {metadata['vocab_size']}, expected {vocab_size} as in {data['vocabulary']}"
+            raise InputError(f"{data[split]}: {found}")
+    return tokens, vocab_size
+
+
+@dataclass
+class Position:
+    """Where a job stands: seed, learning rate, the best rate's model of this seed so far, the run that was cut."""
+
+    replicate: int = 0
+    rate: int = 0
+    chosen: Chosen = field(default_factory=Chosen)
+    run: Saved | None = None
+
+
+class Job:
+    """One arm: its texts, the results of its finished seeds, and the state that its checkpoint holds."""
+
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        text: str,
+        data: tuple[dict[str, Tokens], int],
+        files: Mapping[str, str],
+        trained: str | None,
+        path: Path,
+        checkpoint_seconds: float,
+    ) -> None:
+        self.started = self.saved_at = time.perf_counter()
+        self.spec, self.path, self.checkpoint_seconds = spec, path, checkpoint_seconds
+        self.settings = Settings.of(spec["training"])
+        self.device = device.prepare(spec)
+        tokens, self.vocab_size = data
+        fingerprint = hashlib.sha256(b"".join(tokens[split].tobytes() for split in sorted(tokens))).hexdigest()
+        family = {key: value for key, value in spec.items() if key not in OWN_KEYS}
+        self.family = provenance.digest(json.dumps([family, fingerprint], sort_keys=True))
+        self.identity = provenance.digest(
+            json.dumps([text, fingerprint, code_digest(spec["encoder"]["encoder"]), torch.__version__])
+        )
+        self.train_tokens = share(tokens["train"], self.settings.fraction)
+        self.texts = texts(self.settings, tokens, self.train_tokens, files, self.device)
+        self.trained = None if trained is None else self._read_trained(trained)
+        self.rows: list[Measurement] = []
+        self.models: dict[str, Tensor] = {}
+        self.steps = 0
+        self.training_seconds, self.training_tokens, self.seconds_before = 0.0, 0, 0.0
+        self.position = Position()
+
+    def log(self, message: str) -> None:
+        spec = self.spec
+        print(f"{spec['condition']}: {spec['arm']}: {message}", file=sys.stderr, flush=True)
+
+    def train(self) -> dict[str, int | None]:
+        """Train and measure every seed that is not finished yet; gives the arm's parameter counts."""
+        self._resume()
+        model = build(self.spec, self.vocab_size)
+        for replicate in range(self.position.replicate, self.spec["seeds"]):
+            if replicate != self.position.replicate:
+                self.position = Position(replicate)
+            chosen = self._train_seed(model)
+            self._measure(model, chosen)
+        return parameter_counts(model)
+
+    def _train_seed(self, model: LanguageModel) -> Chosen:
+        """The model of the best learning rate of this seed; loss infinite where all of them diverge."""
+        replicate, spec = self.position.replicate, self.spec
+        if self.trained is not None and not self.trained.under(str(replicate)):
+            self.log(f"seed {replicate}: the full arm's training diverged, so there is nothing to start from")
+            return Chosen()
+        model.initialise(self._context(replicate))
+        if model.encoder.after_training:
+            return self._load_trained(model, replicate)
+        start = {name: value.clone() for name, value in model.state_dict().items()}
+        for rate in range(self.position.rate, len(self.settings.learning_rates)):
+            model.load_state_dict(start)
+            run = Run(model, self.settings, self.settings.learning_rates[rate], spec["seed"], replicate)
+            if self.position.run is not None:
+                run.restore(self.position.run)
+                self.log(f"seed {replicate}: goes on from step {run.step} at rate {run.learning_rate:g}")
+            self.position = Position(replicate, rate, self.position.chosen)
+            found = run.train(self.texts["train"], self.texts["validation"], self.log, self)
+            self._count(run)
+            if found.loss < self.position.chosen.loss:
+                self.position.chosen = found
+        return self.position.chosen
+
+    def _context(self, replicate: int) -> Context:
+        counts = np.bincount(self.train_tokens, minlength=self.vocab_size)
+        return Context(
+            self.spec["seed"],
+            (replicate,),
+            torch.from_numpy(counts.astype(np.float32)).unsqueeze(0).to(self.device),
+            lambda: self._trained_table(replicate),
+            self.spec["initial_scale"],
+            self.log,
+            lambda: self.texts["train"].inputs.unsqueeze(0),
+        )
+
+    def _read_trained(self, path: str) -> Saved:
+        saved, found = checkpoint.read(path)
+        if found != self.family:
+            expected = f"found digest {found}, expected {self.family}"
+            raise InputError(f"{path}: trained model of another condition, config or data: {expected}")
+        self.trained_path = path
+        return saved
+
+    def _trained_table(self, replicate: int) -> Tensor:
+        """The full arm's table (1, V, D) of this seed."""
+        name = f"{replicate}/trainable.table"
+        if self.trained is None or name not in self.trained.tensors:
+            where = "no file" if self.trained is None else f"{self.trained_path}: no tensor '{name}'"
+            raise InputError(f"{self.spec['condition']}: {self.spec['arm']} needs the full arm's model: found {where}")
+        return self.trained.tensors[name].to(self.device)
+
+    def _load_trained(self, model: LanguageModel, replicate: int) -> Chosen:
+        """The full arm's body, lift and output around this arm's table."""
+        if self.trained is None or self.trained.values["body"] != self.spec["body"]:
+            raise InputError(
+                f"{self.spec['condition']}: {self.spec['arm']} keeps the full arm's body: "
+                f"found {None if self.trained is None else self.trained.values['body']}, expected {self.spec['body']}"
+            )
+        state = self.trained.under(str(replicate))
+        kept = {name: value for name, value in state.items() if not name.startswith(("trainable.", "frozen."))}
+        own = {name: value for name, value in model.state_dict().items() if name.startswith(("trainable.", "frozen."))}
+        try:
+            model.load_state_dict(kept | own)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise InputError(f"{self.trained_path}: does not fit arm {self.spec['arm']}: {reason}") from None
+        return Chosen(model.state_dict(), loss=math.nan)
+
+    def _count(self, run: Run) -> None:
+        self.training_seconds += run.seconds
+        self.training_tokens += run.step * self.settings.batch_size * self.settings.length
+        self.steps = self.settings.epochs * self.texts["train"].steps
+
+    def _measure(self, model: LanguageModel, chosen: Chosen) -> None:
+        """Rows of a trained seed; nulls where training diverged."""
+        replicate, learned = self.position.replicate, bool(chosen.weights)
+
+        def add(split: str, step: int | None, metric: str, value: float | None, unit: str) -> None:
+            self.rows.append(Measurement(self.spec["arm"], replicate, split, step, metric, value, unit))
+
+        if learned:
+            model.load_state_dict(chosen.weights)
+            self.models |= prefixed(str(replicate), {k: v.detach().clone() for k, v in chosen.weights.items()})
+        for split in ("train", "validation", "test"):
+            text = self.texts["train_measured" if split == "train" else split]
+            loss, accuracy = evaluate(model, text) if learned else (None, None)
+            add(split, None, "cross_entropy", loss, "nats")
+            add(split, None, "accuracy", accuracy, "fraction")
+        for step, held_out in chosen.curve:
+            add("validation", step, "cross_entropy", held_out if math.isfinite(held_out) else None, "nats")
+        if not model.encoder.after_training:
+            add("validation", None, "chosen_step", chosen.step if learned else None, "steps")
+            add("validation", None, "learning_rate", chosen.learning_rate if learned else None, "1")
+        error = getattr(model.encoder, "reconstruction_error", None)
+        if error is not None:
+            add("train", None, "reconstruction_error", float(error), "share of variance")
+
+    def speed(self) -> dict[str, float | int | None]:
+        """Steps of one run, seconds of the whole job (earlier attempts included), training tokens a second."""
+        rate = self.training_tokens / self.training_seconds if self.training_seconds else None
+        seconds = self.seconds_before + time.perf_counter() - self.started
+        return {"steps": self.steps, "tokens_per_second": rate, "wall_seconds": seconds}
+
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return time.perf_counter() - self.saved_at >= self.checkpoint_seconds
+
+    def save(self, run: Run) -> None:
+        """Write the checkpoint, whole or not at all."""
+        part, position = run.saved(), self.position
+        tensors = prefixed("run", part.tensors) | prefixed("models", self.models)
+        tensors |= prefixed("chosen", position.chosen.weights)
+        values = {
+            "replicate": position.replicate,
+            "rate": position.rate,
+            "chosen": position.chosen.values(),
+            "run": part.values,
+            "rows": self.rows,
+            "training": [self.training_seconds, self.training_tokens, self.steps],
+            "seconds": self.seconds_before + time.perf_counter() - self.started,
+        }
+        checkpoint.write(self.path, Saved(tensors, values), self.identity)
+        self.saved_at = time.perf_counter()
+
+    def _resume(self) -> None:
+        """Take up the checkpoint, if there is one."""
+        saved = checkpoint.resume(self.path, self.identity, self.log)
+        if saved is None:
+            return
+        values = saved.values
+        weights = {name: value.to(self.device) for name, value in saved.under("chosen").items()}
+        run = Saved(saved.under("run"), values["run"])
+        self.position = Position(values["replicate"], values["rate"], Chosen.of(weights, values["chosen"]), run)
+        self.rows = [Measurement(*row) for row in values["rows"]]
+        self.models = saved.under("models")
+        self.training_seconds, self.training_tokens, self.steps = values["training"]
+        self.seconds_before = values["seconds"]
+
+    def clear(self) -> None:
+        """Remove the checkpoint of a job that ended well."""
+        self.path.unlink(missing_ok=True)
+        if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
+            self.path.parent.rmdir()
+
+
+def share(tokens: Tokens, fraction: float) -> Tokens:
+    """The first share of a text."""
+    if not 0 < fraction <= 1:
+        raise InputError(f"config: training: found a share of {fraction} of a text, expected more than 0 and at most 1")
+    return tokens[: int(len(tokens) * fraction)]
+
+
+def texts(
+    settings: Settings,
+    tokens: Mapping[str, Tokens],
+    train: Tokens,
+    files: Mapping[str, str],
+    target: torch.device,
+) -> dict[str, Text]:
+    """The texts to train and measure on; ``train_measured`` is as much of the training text as the test's share."""
+    parts = {split: share(tokens[split], settings.held_out_fraction) for split in ("validation", "test")}
+    parts |= {"train": train, "train_measured": train[: len(parts["test"])]}
+    how = (settings.batch_size, settings.length, settings.order, target)
+    return {name: cut(part, *how, str(files[name.split("_")[0]])) for name, part in parts.items()}
+
+
+def reference_rows(job: Job) -> list[Measurement]:
+    """Levels of predictors that see no context, on exactly the predictions that the arms are measured on."""
+    rows = []
+    for split in ("train", "validation", "test"):
+        text = job.texts["train_measured" if split == "train" else split]
+        targets = text.targets.flatten().cpu().numpy().astype(np.int32)
+        levels = reference_levels(job.train_tokens, targets, job.vocab_size)
+        for arm, (loss, accuracy) in LEVELS.items():
+            for replicate in range(job.spec["seeds"]):
+                rows.append(Measurement(arm, replicate, split, None, "cross_entropy", levels[loss], "nats"))
+                rows.append(Measurement(arm, replicate, split, None, "accuracy", levels[accuracy], "fraction"))
+    return rows
+
+
+def code_digest(encoder: str) -> str:
+    """A digest of the modules that decide the bits of a training run over this encoder."""
+    root = Path(__file__).parents[1]
+    files = [root / f"{name}.py" for name in (*MODULES, f"encoders/{encoder}")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files if path.exists())).hexdigest()

@@ -1,0 +1,69 @@
+"""Figures by name: the catalogue is drawn and captioned, each from its own study's rows, into files."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tokentrial import results
+from tokentrial.errors import InputError
+from tokentrial.report import catalogue
+from tokentrial.report.figures import draw
+
+ROOT = Path(__file__).parents[2]
+STUDY = "learned_encoding"
+PUBLISHED = ROOT / f"config/published/{STUDY}.yaml"
+
+
+def summary() -> pd.DataFrame:
+    """One arm at two ratios."""
+    row = {"study": STUDY, "arm": "learned", "metric": "cross_entropy", "unit": "nats", "n": 5, "sd": 0.1}
+    row |= {"mean": 1.5, "low": 1.4, "high": 1.6, "floor": 0.5, "unigram": 2.0, "chance": 3.0, "flag": "ok"}
+    cells = [f"{STUDY}/compression/done-right/v20-ratio-{ratio}" for ratio in (2, 8)]
+    return pd.DataFrame([row | {"condition": cell} for cell in cells]).astype({"n": "int32"})[results.SUMMARY.names]
+
+
+@pytest.mark.parametrize("study", catalogue.STUDIES)
+def test_the_catalogue_is_drawn_and_captioned(study: str) -> None:
+    assert list(draw.FIGURES) == list(catalogue.FIGURES) == list(catalogue.STUDIES)
+    assert list(draw.FIGURES[study]) == list(catalogue.FIGURES[study])
+    missing = [name for name in catalogue.FIGURES[study] if not (ROOT / f"workflow/report/{name}.rst").is_file()]
+    assert missing == []
+    assert all((ROOT / f"workflow/report/{name}.rst").read_text().strip() for name in catalogue.FIGURES[study])
+
+
+def files(folder: Path) -> dict[str, Any]:
+    """Where the tables would be, and the study's own printed numbers."""
+    tables = {name: str(folder / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")}
+    return tables | {"published": {STUDY: str(PUBLISHED)}, "confidence": 0.95}
+
+
+def test_figures_are_written_from_tables(tmp_path: Path) -> None:
+    where = files(tmp_path)
+    results.write(where["summary"], results.table(summary(), results.SUMMARY))
+    targets = [tmp_path / "loss-by-ratio.png", tmp_path / "loss-by-ratio.svg"]
+    draw.write_figures(map(str, targets), **where)
+    assert all(path.stat().st_size > 1000 for path in targets)
+    with pytest.raises(InputError, match=r"arms\.parquet: not found"):
+        draw.write_figures([str(tmp_path / "parameters.svg")], **where)
+    with pytest.raises(InputError, match="figure 'nonsense' is unknown"):
+        draw.write_figures([str(tmp_path / "nonsense.svg")], **where)
+
+
+def test_a_figure_shows_its_own_study_alone(tmp_path: Path) -> None:
+    """Rows of another study in the same file move no point, and without its own rows a figure has nothing to show."""
+    where = files(tmp_path)
+    own, path = summary(), tmp_path / "loss-by-ratio.svg"
+    other = own.assign(study="wikitext2", mean=own["mean"] + 1)
+    pictures = []
+    for table in (own, pd.concat([other, own])):
+        results.write(where["summary"], results.table(table, results.SUMMARY))
+        draw.write_figures([str(path)], **where)
+        pictures.append(path.read_bytes())
+    assert pictures[0] == pictures[1]
+    results.write(where["summary"], results.table(other, results.SUMMARY))
+    with pytest.raises(InputError, match="figure loss-by-ratio: nothing to show"):
+        draw.write_figures([str(path)], **where)
+    with pytest.raises(InputError, match=r"figure 'loss-by-ratio' is unknown; expected one of $"):
+        draw.write_figures([str(path)], **where | {"published": {}})  # no study ran

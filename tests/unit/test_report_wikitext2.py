@@ -1,0 +1,371 @@
+"""The WikiText-2 report: numbers in the right cells and places, dominance by its rule, and parts of a run alone."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import typst
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from tokentrial import config, results
+from tokentrial.report import catalogue, document, formats, published
+from tokentrial.report.chapters import wikitext2 as chapter
+from tokentrial.report.figures import draw
+from tokentrial.report.figures.wikitext2_curves import curves, nearest_ratio
+from tokentrial.report.figures.wikitext2_mask import mask
+from tokentrial.report.figures.wikitext2_pareto import pareto
+from tokentrial.report.figures.wikitext2_ratio import ratio
+from tokentrial.report.formats import MISSING, Table
+from tokentrial.report.tables import wikitext2
+from tokentrial.report.tables.rows import Results
+from tokentrial.report.template import fill
+from tokentrial.report.wikitext2_names import Condition, arm_name, split_arm
+from tokentrial.statistics.tables import compare_arms, summarise
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "config/published/wikitext2.yaml"
+STUDY = "wikitext2"
+SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05, "margins": {STUDY: 0.02}}
+NOISE = np.array([0.0, 0.003, -0.003])
+CHANCE, UNIGRAM = math.log(2048), 6.0
+RELEASED, DESCRIBED = "released/as-released/word", "transformer/as-described/bpe"
+FAIR, LSTM = "transformer/done-right/bpe", "lstm/done-right/bpe"
+# condition -> arm -> (mean test loss, bits deployed)
+RUN: dict[str, dict[str, tuple[float, int]]] = {
+    RELEASED: {
+        "learned-8": (1.5, 1), "learned_masked-8": (5.9, 1),
+        "autoencoder_released-8": (1.7, 1), "autoencoder_released_masked-8": (6.1, 1),
+    },
+    DESCRIBED: {
+        "learned-2": (4.5, 512), "autoencoder-2": (5.0, 512), "learned-8": (5.5, 128), "autoencoder-8": (5.3, 128),
+    },
+    FAIR: {
+        "full": (4.0, 1024), "int8": (4.01, 256), "int4": (4.1, 128),
+        "learned-2": (4.1, 512), "autoencoder-2": (4.105, 512),
+        "learned-8": (4.4, 128), "autoencoder-8": (4.8, 128),
+    },
+    LSTM: {"full": (5.0, 1024), "learned-8": (6.2, 128), "autoencoder-8": (6.3, 128)},
+}  # fmt: skip
+SEEDS = {RELEASED: 1}
+
+
+def frames(run: dict[str, dict[str, tuple[float, int]]]) -> dict[str, pd.DataFrame]:
+    """All result tables; the k-th arm's noise is shifted by k seeds, so that no two arms move alike."""
+    rows: list[tuple[Any, ...]] = []
+    arms: list[tuple[Any, ...]] = []
+    for name, levels in run.items():
+        condition, seeds = f"{STUDY}/{name}", SEEDS.get(name, 3)
+        for k, (arm, (mean, bits)) in enumerate(levels.items()):
+            for seed in range(seeds):
+                value = mean + (np.roll(NOISE, k)[seed] if seeds > 1 else 0.0)
+                rows += [(condition, arm, seed, split, None, "cross_entropy", value + shift) for split, shift in SPLITS]
+                rows += [(condition, arm, seed, split, None, "accuracy", 0.3 - value / 100) for split, _ in SPLITS]
+                if arm not in ("int8", "int4"):
+                    rows += [(condition, arm, seed, "validation", s, "cross_entropy", 7 - s / 10) for s in (5, 10)]
+                    rows.append((condition, arm, seed, "validation", None, "chosen_step", 10.0))
+            body = 16 // (split_arm(arm)[1] or 1) if "as-described" in name else 7
+            counts = (40, 5, 0, body, 20, 100 + k, bits, 10, 1000.0, 2.0, 3.0, "test CPU", "v", "g", "c")
+            arms.append((STUDY, condition, arm, seeds, *counts))
+        for level, value in (("chance", CHANCE), ("unigram", UNIGRAM)):
+            rows += [
+                (condition, f"reference.{level}", seed, split, None, metric, value if metric != "accuracy" else 0.1)
+                for seed in range(seeds)
+                for split, _ in SPLITS
+                for metric in ("cross_entropy", "accuracy")
+            ]  # fmt: skip
+    names = ["condition", "arm", "seed", "split", "step", "metric", "value"]
+    runs = pd.DataFrame(rows, columns=names).assign(study=STUDY, unit="nats").astype({"step": "Int32"})
+    runs = runs[results.RUNS.names]
+    made = {"runs": runs, "summary": summarise(runs, 0.95), "statistics": compare_arms(runs, SETTINGS, 1)}
+    return made | {"arms": pd.DataFrame(arms, columns=results.ARMS.names)}
+
+
+SPLITS = (("train", -0.2), ("validation", 0.1), ("test", 0.0))
+
+
+def found(run: dict[str, dict[str, tuple[float, int]]] = RUN, **training: Any) -> Results:
+    scale = {
+        "tokens": "bpe",
+        "tokenizer": "bpe",
+        "tied": False,
+        "full_width": 16,
+        "body": {"layers": 2, "kind": "lstm"},
+    }
+    shares = {"fraction": 0.1, "held_out_fraction": 0.25, "epochs": 1} | training
+    cells = {
+        f"{STUDY}/{name}": {**scale, "way": name.split("/")[1], "narrow": name == DESCRIBED, "training": shares}
+        for name in run
+    }
+    return Results(**frames(run), cells=cells)
+
+
+@pytest.fixture(scope="module")
+def everything() -> Results:
+    return found()
+
+
+@pytest.fixture(scope="module")
+def made(everything: Results) -> dict[str, Table]:
+    return build(everything)
+
+
+def build(of: Results) -> dict[str, Table]:
+    return {table.name: table for table in wikitext2.build(of, published.load(PUBLISHED))}
+
+
+def section(table: Table, heading: str) -> pd.DataFrame:
+    (one,) = [part for part in table.sections if part.heading == heading]
+    return one.shown
+
+
+@pytest.mark.parametrize(
+    ("arm", "parts", "name"),
+    [
+        ("learned-8", ("learned", 8), "learned 8:1"),
+        ("svd_weighted-16", ("svd_weighted", 16), "SVD, count-weighted 16:1"),
+        ("int8", ("int8", None), "quantised (int8)"),
+        ("pq_16", ("pq_16", None), "product quantised (pq_16)"),
+        ("full", ("full", None), "full table"),
+        ("my_arm", ("my_arm", None), "my arm"),
+        ("bespoke-initial", ("bespoke-initial", None), "bespoke-initial"),
+    ],
+)
+def test_arms_are_taken_apart_and_named(arm: str, parts: tuple[str, int | None], name: str) -> None:
+    assert split_arm(arm) == parts
+    assert arm_name(arm) == name
+
+
+def test_conditions_are_named() -> None:
+    assert Condition("x", "transformer-tied", "done-right", "bpe").title == "Transformer, tied; BPE"
+    assert Condition("x", "released", "as-released", "word").title == "as released; words"
+    assert Condition("x", "my-study", "done-right", "bytes").title == "my study; bytes"
+
+
+def test_the_tables_are_those_of_the_catalogue(made: dict[str, Table]) -> None:
+    assert {name: table.title for name, table in made.items()} == catalogue.TABLES[STUDY]
+    assert all(table.notes for table in made.values())
+
+
+def test_recorded_numbers_stand_beside_measured_ones_as_printed(made: dict[str, Table]) -> None:
+    eight = section(made["wikitext2-main"], "8:1").set_index("Way")
+    assert eight.loc["recorded", ["Learned", "Autoencoder", "Learned,\nppl", "Autoencoder,\nppl"]].tolist() == [
+        *("7.4164", "7.3922", "1662.99", "1623.20")
+    ]
+    assert eight.loc["recorded", "Difference"] == "+0.0242"
+    assert eight.loc["as released, validation", "Learned"] == "1.6000"
+    assert eight.loc["as released, with a mask, test", "Difference"] == "−0.2000"
+    assert list(eight.index) == [
+        *("recorded", "as released, validation", "as released, test", "as released, with a mask, test"),
+        *("as described, narrow body, Transformer; BPE", "done right, fixed body, Transformer; BPE"),
+        "done right, fixed body, LSTM; BPE",
+    ]
+    four = section(made["wikitext2-main"], "4:1").set_index("Way")
+    assert four.loc["recorded, Penn Treebank", "Autoencoder,\nppl"] == "428.27"
+    assert four.loc["recorded, Penn Treebank", "Learned"] == MISSING
+
+
+def test_the_difference_is_the_statistics_table_s(made: dict[str, Table], everything: Results) -> None:
+    rows = made["wikitext2-main"].data
+    (row,) = rows[(rows["condition"] == f"{STUDY}/{FAIR}") & (rows["ratio"] == 2)].to_dict("records")
+    wanted = everything.statistics.query(
+        "arm_a == 'learned-2' and arm_b == 'autoencoder-2' and metric == 'cross_entropy'"
+    )
+    (contrast,) = wanted[wanted["condition"] == f"{STUDY}/{FAIR}"].to_dict("records")
+    assert row["difference"] == pytest.approx(contrast["difference"]) == pytest.approx(-0.005)
+    assert (row["difference_low"], row["difference_high"]) == pytest.approx((contrast["t_low"], contrast["t_high"]))
+    assert row["p_holm"] == contrast["p_holm"]
+    assert row["learned_perplexity"] == pytest.approx(math.exp(4.1))
+
+
+def test_the_mask_table_sets_both_against_the_unigram(made: dict[str, Table]) -> None:
+    rows = section(made["wikitext2-mask"], "As released").set_index("Model")
+    assert rows.loc["learned 8:1, words, no mask", "No mask minus mask"] == "−4.4000"
+    assert rows.loc["learned 8:1, words, no mask", "Below\nunigram"] == "+4.500"
+    assert rows.loc["learned 8:1, words, with mask", "Below\nunigram"] == "+0.100"
+    scale = section(made["wikitext2-mask"], "For scale: the full table done right, causal")
+    assert scale["Model"].tolist() == ["Transformer; BPE", "LSTM; BPE"]
+
+
+def test_the_arms_table(made: dict[str, Table]) -> None:
+    rows: Any = made["wikitext2-arms"].data.set_index(["condition", "arm"])
+    row = rows.loc[(f"{STUDY}/{FAIR}", "learned-8")]
+    assert row["smaller"] == 8
+    assert row["validation"] == pytest.approx(4.5)
+    assert row["perplexity"] == pytest.approx(math.exp(4.4))
+    half = 4.302652729911275 * 0.003 / math.sqrt(3)  # t(0.975, 2)
+    assert (row["test_low"], row["test_high"]) == pytest.approx((4.4 - half, 4.4 + half))
+    assert rows.loc[(f"{STUDY}/{LSTM}", "learned-8"), "flag"] == "unigram"
+    assert rows.loc[(f"{STUDY}/{LSTM}", "full"), "flag"] == "ok"
+    assert section(made["wikitext2-arms"], "Transformer; BPE, V = 2,048; unigram 6.000, chance 7.625").shape == (7, 11)
+
+
+def test_every_comparison_is_listed_once(made: dict[str, Table], everything: Results) -> None:
+    rows = made["wikitext2-comparisons"].data
+    fair = everything.statistics[everything.statistics["condition"].str.contains("/done-right/")]
+    wanted = fair[fair["metric"] == "cross_entropy"]
+    keys = ["condition", "arm_a", "arm_b"]
+    assert sorted(rows[keys].itertuples(index=False, name=None)) == sorted(
+        wanted[keys].itertuples(index=False, name=None)
+    )
+    assert ("learned-2", "full") in set(zip(rows["arm_a"], rows["arm_b"], strict=True))
+
+
+def test_dominance_and_front(made: dict[str, Table]) -> None:
+    rows = section(made["wikitext2-dominance"], "Transformer; BPE").set_index(["A", "B"])
+    assert rows.loc[("learned", "quantised"), "Verdict"] == "A worse"
+    assert rows.loc[("learned", "autoencoder"), "Verdict"] == "not shown"  # equal at 2:1, far apart at 8:1
+    assert rows.loc[("autoencoder", "quantised"), "Sizes"] == "2"
+    front = section(made["wikitext2-dominance"], "Non-dominated front of the means").set_index("Run")
+    expected = "quantised (int4), quantised (int8), full table"
+    assert front.loc["Transformer; BPE", "Not dominated, from the smallest"] == expected
+    data = made["wikitext2-dominance"].data
+    pair = data[(data["method_a"] == "learned") & (data["method_b"] == "int")]
+    # 128 and 256 bits: learned is 4.4 at 128 and half-way to 4.1 in log2 bits at 256
+    assert pair["difference"].tolist() == pytest.approx([0.3, 4.25 - 4.01])
+
+
+def test_the_anchor_says_what_cannot_be_compared(made: dict[str, Table]) -> None:
+    own = section(made["wikitext2-anchor"], "This run, full table").set_index("Model")
+    assert (
+        own["Source, or comparable"].tolist() == ["no: subwords, 10 % of the training text, 25 % of the test text"] * 2
+    )
+    assert "cannot be compared" in made["wikitext2-anchor"].notes[0]
+    assert section(made["wikitext2-anchor"], "Published")["Test ppl"].tolist()[:2] == ["142.07", "130.32"]
+    whole = found(fraction=1, held_out_fraction=1)
+    words = {name: {**cell, "tokenizer": "word"} for name, cell in whole.cells.items()}
+    again = build(replace(whole, cells=words))["wikitext2-anchor"]
+    assert set(section(again, "This run, full table")["Source, or comparable"]) == {"yes"}
+    assert "cannot be compared" not in again.notes[0]
+
+
+PARTS = [[RELEASED], [DESCRIBED], [FAIR], [LSTM], [RELEASED, LSTM], []]
+
+
+@pytest.mark.parametrize("names", PARTS)
+def test_a_part_of_the_study_has_every_table_figure_and_value(names: list[str], tmp_path: Path) -> None:
+    own = found({name: RUN[name] for name in names}) if names else replace(found({LSTM: RUN[LSTM]})).only("nothing")
+    tables = build(own)
+    for table in tables.values():
+        source = tmp_path / f"{table.name}.typ"
+        for suffix in ("csv", "md", "tex", "typ"):
+            formats.write(table, source.with_suffix(f".{suffix}"))
+        typst.compile(str(source))
+        if not table.sections:
+            assert "no results" in " ".join(table.notes)
+    for figure in figures(own):
+        assert outside(figure) == []
+    assert "{{" not in filled(own)
+
+
+def figures(of: Results) -> list[Figure]:
+    return [
+        pareto(of.summary, of.arms, of.statistics),
+        ratio(of.statistics, of.arms),
+        curves(of.runs),
+        mask(of.summary),
+    ]
+
+
+def filled(of: Results) -> str:
+    """The chapter with every placeholder filled; raises TemplateError for a missing or unused one."""
+    settings = config.load(ROOT / "config/config.yaml")
+    values = chapter.values(of, settings, str(PUBLISHED)) | document.title_values(STUDY)
+    return fill((ROOT / "workflow/report/wikitext2.typ").read_text(), values)
+
+
+def outside(figure: Figure) -> list[str]:
+    """Texts that leave the page on any side; ticks beyond an axis are not drawn."""
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    ticks = {id(label) for axes in figure.axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels())}
+    shown = [text for text in figure.findobj(Text) if isinstance(text, Text) and id(text) not in ticks]
+    boxes = [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in shown if text.get_text()]
+    low, high = np.array(figure.bbox.min) - 1, np.array(figure.bbox.max) + 1
+    return [name for name, box in boxes if (np.array(box.min) < low).any() or (np.array(box.max) > high).any()]
+
+
+def test_no_text_leaves_the_page(everything: Results) -> None:
+    assert [outside(figure) for figure in figures(everything)] == [[]] * 4
+
+
+def test_pareto_shows_a_line_per_method_and_the_full_table_with_its_margin(everything: Results) -> None:
+    figure: Any = pareto(everything.summary, everything.arms, everything.statistics)
+    bits, trained = figure.axes[:2]
+    assert len(figure.axes) == 2  # the LSTM has one size of each method, so no curve
+    lines = {bar.get_label(): bar[0].get_xydata() for bar in bits.containers}
+    assert lines["learned"] == pytest.approx(np.array([[128, 4.4], [512, 4.1]]))
+    assert lines["int"] == pytest.approx(np.array([[128, 4.1], [256, 4.01]]))
+    assert set(lines) == {"learned", "autoencoder", "full", "int"}
+    assert bits.get_xscale() == "log"
+    margins = sorted(line.get_ydata()[0] for line in bits.lines if line.get_gid() == "margin")
+    assert margins == pytest.approx([3.98, 4.02])
+    assert [line.get_ydata()[0] for line in trained.lines if line.get_gid() == "full"] == pytest.approx([4.0])
+    assert any(text.get_text() == "↑ unigram 6.000" for text in bits.texts)
+
+
+def test_a_near_unigram_is_a_line(everything: Results) -> None:
+    near = everything.summary.assign(unigram=5.0)
+    figure: Any = pareto(near, everything.arms, everything.statistics)
+    bits = figure.axes[0]
+    assert [line.get_ydata()[0] for line in bits.lines if line.get_gid() == "unigram"] == [5.0]
+
+
+def test_ratio_shows_narrow_beside_fixed(everything: Results) -> None:
+    figure: Any = ratio(everything.statistics, everything.arms)
+    described, right = figure.axes
+    titles = [panel.get_title(loc="left") for panel in (described, right)]
+    assert titles == ["As described: body as narrow as the encoding", "Done right: body of fixed width"]
+    (bar,) = described.containers
+    assert bar[0].get_xydata() == pytest.approx(np.array([[2, -0.5], [8, 0.2]]))
+    assert {container.get_label() for container in right.containers} == {f"{STUDY}/{FAIR}", f"{STUDY}/{LSTM}"}
+    band = next(patch for patch in right.patches if patch.get_gid() == "equivalence")
+    assert (band.get_y(), band.get_height()) == pytest.approx((-0.02, 0.04))
+    assert described.get_ylim() == right.get_ylim()
+
+
+def test_curves_show_the_nearest_ratio_and_the_unigram(everything: Results) -> None:
+    assert nearest_ratio(pd.Series(["learned-2", "learned-16", "full"])) == 16
+    assert nearest_ratio(pd.Series(["full"])) is None
+    figure: Any = curves(everything.runs)
+    titles = [panel.get_title(loc="left") for panel in figure.axes]
+    assert titles == [
+        "Transformer; BPE, as described, 8:1", "Transformer; BPE, done right, 8:1", "LSTM; BPE, done right, 8:1",
+    ]  # fmt: skip
+    drawn = {line.get_gid(): line.get_xydata() for line in figure.axes[1].lines}
+    assert {"learned-8", "autoencoder-8", "full", "unigram"} <= set(drawn)
+    assert "learned-2" not in drawn
+    assert drawn["learned-8"] == pytest.approx(np.array([[5, 6.5], [10, 6.0]]))
+
+
+def test_mask_figure_joins_both_losses(everything: Results) -> None:
+    figure: Any = mask(everything.summary)
+    (panel,) = figure.axes
+    opened = [line.get_xdata()[0] for line in panel.lines if line.get_gid() == "open"]
+    assert opened == pytest.approx([-4.5, -4.3])
+    assert {"1.500 → 5.900", "4.000"} <= {text.get_text() for text in panel.texts}
+
+
+def test_the_figures_are_those_of_the_catalogue_and_captioned() -> None:
+    assert list(draw.FIGURES[STUDY]) == list(catalogue.FIGURES[STUDY])
+    assert all((ROOT / f"workflow/report/{name}.rst").read_text().strip() for name in catalogue.FIGURES[STUDY])
+
+
+def test_the_chapter_counts_what_was_found(everything: Results) -> None:
+    words = filled(everything)
+    assert "of 2 ratios, learned is significantly better in 1, significantly worse in 1" in words
+    assert "2 of 10 arms done right are not significantly better" in words
+    assert "LSTM; BPE: learned 8:1" in words
+    assert "No GPU was used; the models were trained on: test CPU." in words
+    assert "Transformer; BPE: learned is dominated by quantised" in words
+    assert "8 of 8 trained arms were at their best on validation text at their last" in words
+
+
+def test_the_chapter_has_no_number_of_its_own() -> None:
+    text = (ROOT / "workflow/report/wikitext2.typ").read_text()
+    assert "7.4164" not in text and "0.02" not in text

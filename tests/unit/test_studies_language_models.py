@@ -1,0 +1,278 @@
+"""From the config to the language-model jobs: one per arm and ratio, complete, and refused where they cannot run."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from tokentrial import config
+from tokentrial.encoders.base import load
+from tokentrial.errors import InputError
+from tokentrial.studies.language_models import FROM_FULL, encoder_modules, jobs, needs_full
+
+TRAINING: dict[str, Any] = {
+    "optimiser": "adam", "learning_rates": [0.1], "epochs": 1, "fraction": 0.5, "held_out_fraction": 0.5,
+    "batch_size": 2, "length": 5, "order": "blocks", "clip": 0.5, "schedule": "linear", "evaluations": 2,
+    "select": "best",
+}  # fmt: skip
+DESIGN: dict[str, Any] = {
+    "tokens": "bpe", "body": "transformer", "full_width": 16, "narrow": False, "tied": False, "initial_scale": 0.1,
+    "ratios": [2, 4], "arms": ["learned", "svd"], "single": ["full", "int8"],
+}  # fmt: skip
+STUDY: dict[str, Any] = {
+    "folder": None,
+    "tokens": {
+        "bpe": {"tokenizer": "bpe", "vocab_size": 300},
+        "word": {"tokenizer": "word", "vocab_size": None},
+    },
+    "seeds": 2,
+    "margin": 0.02,
+    "precision": "float32",
+    "bodies": {
+        "transformer": {"kind": "transformer", "layers": 2, "heads": 4, "dropout": 0.1, "causal": False},
+        "lstm": {"kind": "lstm", "layers": 1, "dropout": 0.2},
+    },
+    "training": {"as-described": {**TRAINING, "select": "last"}, "done-right": TRAINING},
+    "arms": {
+        "learned": {"encoder": "learned"},
+        "learned_masked": {"encoder": "learned", "body": {"causal": True}},
+        "three_heads": {"encoder": "learned", "body": {"heads": 3}},
+        "full": {"encoder": "full"},
+        "pca": {"encoder": "pca"},
+        "autoencoder": {"encoder": "autoencoder"},
+        "autoencoder_random": {"encoder": "autoencoder", "table": "random"},
+        "svd": {"encoder": "svd"},
+        "int8": {"encoder": "quantised", "bits": 8},
+        "pq_4": {"encoder": "product_quantised", "groups": 4},
+        "hash": {"encoder": "hashed", "buckets": 8},
+    },
+    "studies": {},
+}
+WHERE = "^config: wikitext2.studies.small.done-right: "
+
+
+def study(**changes: Any) -> dict[str, Any]:
+    """A config whose one design is DESIGN with these keys replaced."""
+    return designs(small={"done-right": {**DESIGN, **changes}})
+
+
+def designs(**studies: Any) -> dict[str, Any]:
+    made = {"seed": 7, "seeds": 9, "device": "cpu", "wikitext2": deepcopy(STUDY)}
+    made["wikitext2"]["studies"] = deepcopy(studies)
+    return made
+
+
+def spec(arm: str, **changes: Any) -> dict[str, Any]:
+    """The specification of one arm of a design."""
+    return jobs(study(**changes))[f"wikitext2/small/done-right/{changes.get('tokens', 'bpe')}/{arm}"]
+
+
+def test_a_job_for_every_arm_at_every_ratio_and_every_single_one_once() -> None:
+    found = jobs(study())
+    arms = ["full", "int8", "learned-2", "svd-2", "learned-4", "svd-4"]
+    assert list(found) == [f"wikitext2/small/done-right/bpe/{arm}" for arm in arms]
+    for identity, one in found.items():
+        assert identity == f"{one['condition']}/{one['arm']}"
+    assert [one["width"] for one in found.values()] == [16, 16, 8, 8, 4, 4]
+    assert {one["full_width"] for one in found.values()} == {16}
+
+
+def test_a_design_may_lack_ratios_or_single_arms() -> None:
+    assert [one["arm"] for one in jobs(study(ratios=[])).values()] == ["full", "int8"]
+    assert [one["arm"] for one in jobs(study(arms=["learned"], single=[])).values()] == ["learned-2", "learned-4"]
+    assert jobs(designs()) == {}
+
+
+def test_a_specification_is_complete() -> None:
+    assert spec("learned-4", seeds=3, training={"epochs": 5}) == {
+        "study": "wikitext2",
+        "condition": "wikitext2/small/done-right/bpe",
+        "arm": "learned-4",
+        "way": "done-right",
+        "tokens": "bpe",
+        "seed": 7,
+        "seeds": 3,
+        "device": "cpu",
+        "precision": "float32",
+        "tied": False,
+        "bias": True,
+        "initial_scale": 0.1,
+        "training": {**TRAINING, "epochs": 5},
+        "width": 4,
+        "full_width": 16,
+        "body_width": 16,
+        "encoder": {"encoder": "learned"},
+        "body": STUDY["bodies"]["transformer"],
+        "reference": False,
+    }
+
+
+def test_the_number_of_seeds_is_the_designs_or_the_studys_never_the_small_models() -> None:
+    assert (spec("full")["seeds"], spec("full", seeds=5)["seeds"]) == (2, 5)
+
+
+def test_a_narrow_body_shrinks_with_the_encoding() -> None:
+    narrow = jobs(study(narrow=True, arms=["learned"], single=["full"])).values()
+    assert [(one["arm"], one["width"], one["body_width"]) for one in narrow] == [
+        ("full", 16, 16),
+        ("learned-2", 8, 8),
+        ("learned-4", 4, 4),
+    ]
+
+
+def test_an_arm_changes_its_body_alone() -> None:
+    made = study(arms=["learned", "learned_masked"], single=["full"])
+    found = {one["arm"]: one for one in jobs(made).values()}
+    assert found["learned-2"]["body"] == STUDY["bodies"]["transformer"]
+    assert found["learned_masked-2"]["body"] == {**STUDY["bodies"]["transformer"], "causal": True}
+    assert found["learned_masked-2"]["encoder"] == {"encoder": "learned"}  # the body's keys are no encoder option
+    assert made["wikitext2"]["arms"] == STUDY["arms"]  # nothing of the config was used up
+
+
+def test_ways_and_sub_studies_are_conditions_of_their_own() -> None:
+    ways = {"as-described": {**DESIGN, "tokens": "word"}, "done-right": DESIGN}
+    found = jobs(designs(one=ways, two={"done-right": DESIGN}))
+    assert list(dict.fromkeys(one["condition"] for one in found.values())) == [
+        "wikitext2/one/as-described/word",
+        "wikitext2/one/done-right/bpe",
+        "wikitext2/two/done-right/bpe",
+    ]
+    for one in found.values():
+        assert one["training"]["select"] == ("last" if one["way"] == "as-described" else "best")
+    # levels that no arm changes are measured once in each condition, by its first job
+    first = [name for name, one in found.items() if one["reference"]]
+    assert first == [
+        f"wikitext2/{name}/full" for name in ("one/as-described/word", "one/done-right/bpe", "two/done-right/bpe")
+    ]
+
+
+def test_another_order_of_the_configs_keys_gives_the_same_texts() -> None:
+    made = study()
+    other = {
+        **dict(reversed(made.items())),
+        "wikitext2": {key: made["wikitext2"][key] for key in reversed(list(made["wikitext2"]))},
+    }
+    other["wikitext2"]["arms"] = dict(reversed(other["wikitext2"]["arms"].items()))
+    texts = [{name: config.canonical(one) for name, one in jobs(tree).items()} for tree in (made, other)]
+    assert texts[0] == texts[1]
+    assert len(set(texts[0].values())) == len(texts[0])  # and no two jobs are the same
+
+
+# What an arm starts from
+
+
+@pytest.mark.parametrize(
+    ("arm", "needed"),
+    [
+        ("full", False), ("learned-2", False), ("hash", False), ("autoencoder_random-2", False),
+        ("pca-2", True), ("autoencoder-2", True), ("svd-2", True), ("int8", True), ("pq_4", True),
+    ],
+)  # fmt: skip
+def test_arms_made_from_the_trained_table_wait_for_it(arm: str, needed: bool) -> None:
+    arms = ["learned", "autoencoder_random", "pca", "autoencoder", "svd"]
+    assert needs_full(spec(arm, arms=arms, single=["full", "hash", "int8", "pq_4"])) is needed
+
+
+def test_the_encoders_that_keep_the_trained_body_are_those_that_say_so() -> None:
+    """after_training of the encoder's class and the planner's list of names are one fact told twice."""
+    assert [name for name in FROM_FULL if load(name).after_training] == list(FROM_FULL[2:])
+    assert {options["encoder"] for options in STUDY["arms"].values() if load(options["encoder"]).after_training} == set(
+        FROM_FULL[2:]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arm", "modules"),
+    [
+        ("full", ["full"]),
+        ("learned-2", ["learned"]),
+        ("pca-2", ["pca", "tables"]),  # the full arm's own job lists the full encoder
+        ("svd-2", ["options", "svd"]),
+        ("int8", ["options", "quantised"]),
+    ],
+)
+def test_a_job_lists_its_encoder(arm: str, modules: list[str]) -> None:
+    assert encoder_modules(spec(arm, arms=["learned", "pca", "svd"])) == [f"encoders/{name}" for name in modules]
+
+
+# What cannot run
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tokens": "char"}, WHERE + "tokens: 'char' is unknown; expected one of bpe, word$"),
+        ({"body": "gru"}, WHERE + "body: 'gru' is unknown; expected one of transformer, lstm$"),
+        ({"arms": ["lerned"]}, WHERE + "arms: 'lerned' is unknown; expected one of learned, learned_masked, "),
+        ({"single": ["full", "int9"]}, WHERE + "single: 'int9' is unknown; expected one of learned, learned_masked, "),
+        # ratios that the width does not allow
+        ({"ratios": [2, 3]}, WHERE + "ratios: 3 does not divide full_width 16$"),
+        ({"ratios": [32]}, WHERE + "ratios: 32 does not divide full_width 16$"),
+        ({"ratios": [2, 4, 8, 16, 32]}, WHERE + "ratios: 32 does not divide full_width 16$"),
+        # a narrow body's heads share the compressed width
+        (
+            {"narrow": True, "arms": ["learned"], "single": ["full"], "ratios": [4, 8]},
+            WHERE + "ratios: 8 leaves a width of 2, expected a multiple of the 4 heads of 'learned-8'$",
+        ),
+        (
+            {"narrow": True, "arms": ["learned"], "single": ["full"], "ratios": [16]},
+            WHERE + "ratios: 16 leaves a width of 1, expected a multiple of the 4 heads of 'learned-16'$",
+        ),
+        (
+            {"full_width": 18, "ratios": [2]},
+            WHERE + "full_width: found 18, expected a multiple of the 4 heads of 'full'$",
+        ),
+        (
+            {"single": ["full", "three_heads"], "arms": []},
+            WHERE + "full_width: found 16, expected a multiple of the 3 heads of 'three_heads'$",
+        ),
+        # arms that start from the full model
+        ({"single": ["int8"], "arms": []}, WHERE + "single: 'full' is missing; the 'quantised' encoder starts "),
+        ({"single": []}, WHERE + "single: 'full' is missing; the 'svd' encoder starts from its table$"),
+        (
+            {"single": [], "arms": ["pca"]},
+            WHERE + "single: 'full' is missing; the 'pca' encoder starts from its table$",
+        ),
+        (
+            {"narrow": True, "ratios": [2]},
+            WHERE + "narrow: found true, but 'quantised' keeps the full model's body; expected false$",
+        ),
+        (
+            {"narrow": True, "ratios": [2], "single": ["full"]},
+            WHERE + "narrow: found true, but 'svd' keeps the full model's body; expected false$",
+        ),
+    ],
+)
+def test_designs_that_cannot_run(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        jobs(study(**changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_encoder_without_a_module_is_named_before_anything_runs() -> None:
+    made = study()
+    made["wikitext2"]["arms"]["learned"] = {"encoder": "lerned"}
+    with pytest.raises(InputError, match=r"^config: wikitext2\.arms\.learned: encoder 'lerned' has no module in src"):
+        jobs(made)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ratios": [1, 2, 4, 8, 16]},  # down to one number a token
+        {"narrow": True, "arms": ["learned"], "single": ["full"], "ratios": [2, 4]},  # one number a head
+        {"narrow": True, "arms": ["learned", "pca", "autoencoder"], "single": ["full"], "ratios": [2]},
+        {"arms": ["learned", "autoencoder_random"], "single": []},  # nothing starts from the full model
+        {"body": "lstm", "full_width": 15, "ratios": [3, 5, 15]},  # no heads to share a width
+        {"body": "lstm", "narrow": True, "arms": ["learned"], "single": [], "full_width": 15, "ratios": [15]},
+    ],
+)
+def test_designs_at_the_edge_of_what_can_run(changes: dict[str, Any]) -> None:
+    assert jobs(study(**changes))
+
+
+def test_other_ways_out_of_a_wrong_design_are_not_hidden_by_a_sound_one() -> None:
+    """A design that comes later is checked too, and named."""
+    wrong = {**DESIGN, "ratios": [3]}
+    with pytest.raises(InputError, match=r"^config: wikitext2\.studies\.two\.as-described: ratios: 3 does not divide"):
+        jobs(designs(one={"done-right": DESIGN}, two={"as-described": wrong}))
