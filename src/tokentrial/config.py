@@ -5,7 +5,7 @@ The schema is closed: a key that it does not list is an error that names the nea
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
@@ -83,10 +83,11 @@ def describe(error: ValidationError) -> str:
     found, rule, schema = cast(Any, error.instance), cast(Any, error.validator_value), cast(Any, error.schema)
     if error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
-        unknown = next(name for name in found if name not in known)
-        near = difflib.get_close_matches(str(unknown), known, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        return f"{where}: unknown key '{unknown}': {hint}expected one of {', '.join(known)}"
+        return f"{where}: {unknown_key(next(name for name in found if name not in known), known)}"
+    if "propertyNames" in error.absolute_schema_path:  # the mapping's path, the key itself as what was found
+        if error.validator == "enum":
+            return f"{where}: {unknown_key(found, rule)}"
+        return f"{where}: found the key {found!r}, expected a key like {rule}"
     if error.validator == "required":
         missing = next(name for name in rule if name not in found)
         return f"{where}: key '{missing}' is missing"
@@ -103,3 +104,10 @@ def describe(error: ValidationError) -> str:
         "pattern": f"text like {rule}",
     }.get(str(error.validator), error.message)
     return f"{where}: found {found!r}, expected {expected}"
+
+
+def unknown_key(name: object, known: Sequence[str]) -> str:
+    """What is wrong with a key that is none of the known ones, with the nearest of them."""
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"unknown key '{name}': {hint}expected one of {', '.join(known)}"

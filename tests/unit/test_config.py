@@ -172,12 +172,12 @@ MISTAKES = [
     (
         "bespoke/scripts/optimised",
         {"seeds": 1, "last_cell": None},
-        r"config: bespoke\.scripts: unknown key 'optimised': did you mean 'optimized'\? expected one of initial, ",
+        r"config: bespoke\.scripts: unknown key 'optimised': did you mean 'optimized'\? expected one of ",
     ),
     (
         "bespoke/studies/markov",
         {},
-        r"config: bespoke\.studies: unknown key 'markov': expected one of initial, scaling, ",
+        r"config: bespoke\.studies: unknown key 'markov': expected one of initial, ",
     ),
     ("bespoke/arms/a-b-c", {"encoder": "full"}, r"config: bespoke\.arms: found the key 'a-b-c', expected a key like "),
     ("bespoke/arms/standard/encoder", 3, r"config: bespoke\.arms\.standard\.encoder: found 3, expected .* string$"),

@@ -19,7 +19,7 @@ from tokentrial.report.chapters import wikitext2 as chapter
 from tokentrial.report.figures import draw
 from tokentrial.report.figures.wikitext2_curves import curves, nearest_ratio
 from tokentrial.report.figures.wikitext2_mask import mask
-from tokentrial.report.figures.wikitext2_pareto import pareto
+from tokentrial.report.figures.wikitext2_pareto import octave_ticks, pareto
 from tokentrial.report.figures.wikitext2_ratio import ratio
 from tokentrial.report.formats import MISSING, Table
 from tokentrial.report.tables import wikitext2
@@ -31,7 +31,7 @@ from tokentrial.statistics.tables import compare_arms, summarise
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "config/published/wikitext2.yaml"
 STUDY = "wikitext2"
-SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05, "margins": {STUDY: 0.02}}
+SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05, "margins": {STUDY: {"cross_entropy": 0.02, "accuracy": 0.01}}}
 NOISE = np.array([0.0, 0.003, -0.003])
 CHANCE, UNIGRAM = math.log(2048), 6.0
 RELEASED, DESCRIBED = "released/as-released/word", "transformer/as-described/bpe"
@@ -303,10 +303,23 @@ def test_pareto_shows_a_line_per_method_and_the_full_table_with_its_margin(every
     assert lines["int"] == pytest.approx(np.array([[128, 4.1], [256, 4.01]]))
     assert set(lines) == {"learned", "autoencoder", "full", "int"}
     assert bits.get_xscale() == "log"
-    margins = sorted(line.get_ydata()[0] for line in bits.lines if line.get_gid() == "margin")
-    assert margins == pytest.approx([3.98, 4.02])
+    (band,) = [patch for patch in bits.patches if patch.get_gid() == "margin"]
+    assert (band.get_y(), band.get_height()) == pytest.approx((3.98, 0.04))
     assert [line.get_ydata()[0] for line in trained.lines if line.get_gid() == "full"] == pytest.approx([4.0])
-    assert any(text.get_text() == "↑ unigram 6.000" for text in bits.texts)
+    assert any(text.get_text() == "↑ unigram 6.000" for text in trained.texts)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (100, 5000, [128, 256, 512, 1024, 2048, 4096]),
+        (100, 300, [128, 192, 256]),
+        (130, 200, [160, 192]),
+        (5, 6, [5, 6]),
+    ],
+)
+def test_an_axis_of_few_octaves_has_ticks_between_them(low: float, high: float, ticks: list[float]) -> None:
+    assert octave_ticks(low, high) == ticks
 
 
 def test_a_near_unigram_is_a_line(everything: Results) -> None:
@@ -320,7 +333,7 @@ def test_ratio_shows_narrow_beside_fixed(everything: Results) -> None:
     figure: Any = ratio(everything.statistics, everything.arms)
     described, right = figure.axes
     titles = [panel.get_title(loc="left") for panel in (described, right)]
-    assert titles == ["As described: body as narrow as the encoding", "Done right: body of fixed width"]
+    assert titles == ["As described, narrow body", "Done right, fixed body"]
     (bar,) = described.containers
     assert bar[0].get_xydata() == pytest.approx(np.array([[2, -0.5], [8, 0.2]]))
     assert {container.get_label() for container in right.containers} == {f"{STUDY}/{FAIR}", f"{STUDY}/{LSTM}"}

@@ -301,9 +301,13 @@ def test_an_arms_method_is_its_name_without_its_size() -> None:
         # a name that begins like a subject's is another method
         (["learned-8", "learned_masked-8"], [("learned-8", "learned_masked-8")]),
         (["bespoke_like", "full"], []),
-        # two subjects: each with the rest, and with each other in both directions, as each is its study's own
+        # two subjects: each with the rest, and with each other once, the first in the order of arms minus the second
         (["bespoke-ultra", "budget-ultra", "standard"], [("bespoke-ultra", o) for o in ("budget-ultra", "standard")]),
-        (["learned-2", "bespoke-2"], [("learned-2", "bespoke-2"), ("bespoke-2", "learned-2")]),
+        (["learned-2", "bespoke-2"], [("learned-2", "bespoke-2")]),
+        (
+            ["learned-2", "learned_twice-2", "svd-2"],
+            [("learned-2", "learned_twice-2"), ("learned-2", "svd-2"), ("learned_twice-2", "svd-2")],
+        ),
         # levels are no arms
         (["learned", "reference.chance", "reference.unigram"], []),
     ],
@@ -345,7 +349,7 @@ def test_a_study_may_have_its_own_margin_of_a_loss() -> None:
     shares["reference.floor"] = np.full(10, 0.9)
     rows = pd.concat([rows_of(arms), rows_of(shares, "accuracy")], ignore_index=True)
     both = pd.concat([rows, rows.assign(study="text", condition="text/lm/done-right/bpe")], ignore_index=True)
-    frame = compare_arms(both, {**SETTINGS, "margins": {"text": 0.3, "absent": 9.0}}, seed=42)
+    frame = compare_arms(both, {**SETTINGS, "margins": {"text": {"cross_entropy": 0.3}, "absent": {"cross_entropy": 9.0}}}, seed=42)
     margins = frame.set_index(["study", "metric"])["margin"].to_dict()
     assert margins == {
         ("study", "cross_entropy"): pytest.approx(0.05 * 2.0),  # a share of the way from chance to the floor
@@ -363,7 +367,7 @@ def test_a_study_may_have_its_own_margin_of_a_loss() -> None:
 def test_a_margin_decides_what_is_equivalent() -> None:
     rows = rows_of({**two_arms(0.02), **bounds()})
     found = [
-        compare_arms(rows, {**SETTINGS, "margins": {"study": margin}}, seed=42)["equivalent"].item()
+        compare_arms(rows, {**SETTINGS, "margins": {"study": {"cross_entropy": margin}}}, seed=42)["equivalent"].item()
         for margin in (0.001, 0.2)
     ]
     assert found == [False, True]

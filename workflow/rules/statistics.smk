@@ -29,7 +29,7 @@ rule statistics:
         "logs/statistics.log",
     localrule: True
     params:
-        settings=canonical({**config["statistics"], "margins": {"wikitext2": config["wikitext2"]["margin"]}}),
+        settings=canonical({**config["statistics"], "margins": {"wikitext2": config["wikitext2"]["margins"]}}),
         seed=config["seed"],
     message:
         "Comparing the arms"

@@ -5,9 +5,7 @@
 
 PUBLISHED = [f"config/published/{study}.yaml" for study in STUDIES]
 TABLES = [
-    f"results/tables/{name}.{suffix}"
-    for name in catalogue.tables_of(STUDIES)
-    for suffix in ("csv", "md", "tex", "typ")
+    f"results/tables/{name}.{suffix}" for name in catalogue.tables_of(STUDIES) for suffix in ("csv", "md", "tex", "typ")
 ]
 TABLE_MODULES = [
     *["config", "results", "seeds"],

@@ -17,6 +17,7 @@ STUDY_TITLES = {
     "baselines": "Autoencoder variants (001)",
     "signal": "Signal (001, 002)",
     "transformer": "WikiText-2, Transformer (002)",
+    "transformer-narrow": "WikiText-2, Transformer, narrow body (002)",
     "transformer-tied": "WikiText-2, Transformer, tied (002)",
     "lstm": "WikiText-2, LSTM (002)",
     "lstm-tied": "WikiText-2, LSTM, tied (002)",
@@ -46,8 +47,23 @@ TABLES = {
         "power": "What n seeds can find",
         "costs": "Parameters by role, numbers trained, bits deployed",
     },
-    "wikitext2": {},
-    "bespoke": {},
+    "wikitext2": {
+        "wikitext2-main": "Document 002: learned against autoencoder on real text, published and measured",
+        "wikitext2-mask": "What the missing mask does",
+        "wikitext2-arms": "Every arm on WikiText-2 done right",
+        "wikitext2-comparisons": "The documents' encodings minus every other arm on WikiText-2",
+        "wikitext2-dominance": "Methods at equal bits, and the non-dominated front",
+        "wikitext2-anchor": "Published perplexities beside the scale of this run",
+    },
+    "bespoke": {
+        "bespoke-primary": "Document 003, primary results: published beside measured",
+        "bespoke-decomposition": "Where the released loss ratio comes from",
+        "bespoke-efficiency": "Document 003, parameter efficiency: published and built",
+        "bespoke-scores": "Document 003, confidence intervals: what they are, and what was measured",
+        "bespoke-trend": "Whether the benefit grows with the corpus",
+        "bespoke-levels": "Every arm of document 003 done right: held-out loss and accuracy, parameters and bits",
+        "bespoke-comparisons": "Every comparison of document 003 done right: bespoke widths minus the other arm",
+    },
 }
 
 FIGURES = {
@@ -61,8 +77,21 @@ FIGURES = {
         "power": "Minimal detectable effect against the number of seeds",
         "parameters": "Held-out loss against numbers trained and bits deployed",
     },
-    "wikitext2": {},
-    "bespoke": {},
+    "wikitext2": {
+        "wikitext2-pareto": "Memory against quality: bits deployed and numbers trained against test loss",
+        "wikitext2-ratio": "Learned minus autoencoder by ratio, with a narrow and with a fixed body",
+        "wikitext2-curves": "Validation loss of the language models during training",
+        "wikitext2-mask": "What the missing mask does, beside models that cannot see the next token",
+    },
+    "bespoke": {
+        "bespoke-seeds": "The released loss ratio over seeds, and where the published value lies",
+        "bespoke-steps": "The released loss ratio against optimiser steps, by corpus size",
+        "bespoke-attribution": "Where the released loss ratio comes from",
+        "bespoke-corpus": "Bespoke minus controls against corpus size",
+        "bespoke-bands": "Held-out loss by frequency band: bespoke widths minus uniform ones",
+        "bespoke-parameters": "Held-out loss against parameters, with all controls",
+        "bespoke-curves": "Validation loss during training, with entropy lines",
+    },
 }
 
 

@@ -19,7 +19,6 @@ from tokentrial.report.template import escape, fill
 
 Values = dict[str, str]
 CHAPTERS = {"learned_encoding": learned_encoding.values, "wikitext2": wikitext2.values, "bespoke": bespoke.values}
-CLASH = {"power": ("power_table", "power_figure")}  # a table and a figure of one name
 
 
 # Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
@@ -90,18 +89,19 @@ def statistics_values(config: Mapping[str, Any]) -> Values:
         "stats.confidence": f"{100 * statistics['confidence']:g}",
         "stats.tost_confidence": f"{100 * (2 * statistics['confidence'] - 1):g}",
         "stats.margin": f"{100 * statistics['equivalence_margin']:g}",
-        "stats.margin_wikitext2": f"{config['wikitext2']['margin']:g}",
+        "stats.margin_wikitext2": f"{config['wikitext2']['margins']['cross_entropy']:g}",
         "stats.resamples": f"{statistics['resamples']:,}",
     }
 
 
 def title_values(study: str) -> Values:
-    """Captions of a chapter are the catalogue's titles."""
+    """Captions of a chapter are the catalogue's titles; a table and a figure of one name are told apart by a suffix."""
+    tables, figures = catalogue.TABLES[study], catalogue.FIGURES[study]
     values = {}
-    for position, titles in enumerate((catalogue.TABLES[study], catalogue.FIGURES[study])):
+    for kind, titles in (("table", tables), ("figure", figures)):
         for name, title in titles.items():
-            key = CLASH[name][position] if name in CLASH else name.replace("-", "_")
-            values[f"title.{key}"] = escape(title)
+            suffix = f"_{kind}" if name in tables and name in figures else ""
+            values[f"title.{name.replace('-', '_')}{suffix}"] = escape(title)
     return values
 
 

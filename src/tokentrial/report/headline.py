@@ -19,6 +19,11 @@ BASELINES = {
         *("autoencoder_deep_random", "autoencoder_variational_random", "autoencoder_finetuned"),
     ),
 }
+# A row of the table.
+COLUMNS = [
+    *("Sub-study", "Comparisons", "Seeds", "Better", "Worse", "Equivalent", "Smallest difference"),
+    *("Largest difference", "Nothing learned"),
+]
 
 
 def headline(statistics: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +54,7 @@ def headline(statistics: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
                 "Nothing learned": sum(nothing),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def central(statistics: pd.DataFrame) -> pd.DataFrame:
@@ -59,9 +64,10 @@ def central(statistics: pd.DataFrame) -> pd.DataFrame:
 
     def asked(row: pd.Series) -> bool:
         key = f"{row['study']}/{row['sub_study']}"
-        return method(str(row["arm_b"])) in BASELINES.get(key, BASELINES.get(str(row["study"]), ()))
+        own = method(str(row["arm_a"])) in ("learned", "bespoke")
+        return own and method(str(row["arm_b"])) in BASELINES.get(key, BASELINES.get(str(row["study"]), ()))
 
-    return found[[asked(row) for _, row in found.iterrows()]]
+    return found[pd.Series([asked(row) for _, row in found.iterrows()], index=found.index, dtype=bool)]
 
 
 def no_better_than_unigram(summary: pd.DataFrame) -> set[tuple[str, str]]:

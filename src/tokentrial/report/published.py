@@ -13,6 +13,8 @@ from tokentrial.errors import InputError
 NUMBER = re.compile(r"[+-]?\d{1,3}(,?\d{3})*(\.\d+)?")
 Columns = tuple[str, tuple[str, ...], tuple[str, ...]]
 _LOSSES = ("learned", "learned_sd", "autoencoder", "autoencoder_sd")
+_PERPLEXITIES = ("learned_perplexity", "autoencoder_perplexity")
+_CORRECTED, _SIZES = ("standard", "bespoke", "improvement"), ("parameters_standard", "parameters_bespoke", "increase")
 # study -> table -> what tells its rows apart, the columns that are numbers, those that are text (each row has a label)
 COLUMNS: dict[str, dict[str, Columns]] = {
     "learned_encoding": {
@@ -26,8 +28,24 @@ COLUMNS: dict[str, dict[str, Columns]] = {
         "doc002-proof-of-concept": ("ratio", ("learned", "autoencoder", "savings"), ()),
         "signal": ("data", (), ()),
     },
-    "wikitext2": {},
-    "bespoke": {},
+    "wikitext2": {
+        "wikitext2-claims": ("ratio", (), ()),
+        "wikitext2-recorded": ("ratio", ("learned", "autoencoder", *_PERPLEXITIES), ()),
+        "wikitext2-penn-treebank": ("ratio", _PERPLEXITIES, ()),
+        "wikitext2-anchor": ("model", ("perplexity",), ("parameters", "vocabulary", "epochs", "source")),
+    },
+    "bespoke": {
+        "bespoke-primary": ("test", ("standard", "bespoke", "ratio"), ("corpus", "claim")),
+        "bespoke-efficiency": ("test", ("bespoke", "standard", "ratio", "quality"), ("status",)),
+        "bespoke-scaling": ("test", (), ("claim",)),
+        "bespoke-tests": ("test", ("standard", "bespoke", "ratio", "parameters"), ("config",)),
+        "bespoke-breakdown": ("part", ("parameters",), ("share",)),
+        "bespoke-scores": ("metric", ("mean", "low", "high"), ("interpretation",)),
+        "bespoke-hypothesis": ("quantity", (), ("printed",)),
+        "bespoke-configurations": ("configuration", (), ("vocabulary", "width", "corpus")),
+        "bespoke-correction": ("test", (*_CORRECTED, *_SIZES), ()),
+        "bespoke-widths": ("category", (), ("range", "width")),
+    },
 }
 HEAD: dict[str, tuple[type, ...]] = {
     "document": (str,),

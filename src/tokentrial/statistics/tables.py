@@ -16,7 +16,7 @@ from tokentrial.statistics.intervals import t_interval
 METRICS = {"cross_entropy": False, "accuracy": True, "simulated_loss": False}  # metric -> higher is better
 REFERENCE = "reference."
 # The methods that comparisons start from, the documents' own: each is compared with every other arm of its condition.
-SUBJECTS = ("learned", "bespoke")
+SUBJECTS = ("learned", "learned_twice", "bespoke")
 
 
 def final_values(runs: pd.DataFrame) -> pd.DataFrame:
@@ -106,8 +106,8 @@ def grouped(final: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], pd.Data
 def compare_arms(runs: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> pd.DataFrame:
     """One row per comparison of a subject with another arm: see results.STATISTICS.
 
-    Differences are subject minus the other arm, over the seeds that both have. The equivalence margin of a loss is the
-    study's own in settings["margins"] (study -> nats), or else a share of the distance from chance to the floor. Holm's
+    Differences are subject minus the other arm, over the seeds that both have. The equivalence margin is the study's
+    own in settings["margins"] (study -> metric -> margin), or a share of the distance from chance to the floor. Holm's
     correction runs over the cells of one sub-study, way, metric and pair of arms: the family of one claim.
     """
     rows = []
@@ -115,8 +115,7 @@ def compare_arms(runs: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> 
         arms = levels(group)
         for subject, other in pairs(list(arms)):
             margin = settings["equivalence_margin"] * span(arms, subject)
-            if metric == "cross_entropy":
-                margin = settings.get("margins", {}).get(study, margin)
+            margin = settings.get("margins", {}).get(study, {}).get(metric, margin)
             pair = pd.concat([arms[subject], arms[other]], axis=1, join="inner").to_numpy()
             name = f"{condition}:{metric}:{subject}-{other}"
             found = compare(
@@ -132,8 +131,9 @@ def compare_arms(runs: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> 
             rows.append({**identity, "arm_a": subject, "arm_b": other, **asdict(found)})
     frame = pd.DataFrame(rows, columns=[name for name in results.STATISTICS.names if name != "p_holm"])
     frame["family"] = frame["condition"].str.rsplit("/", n=1).str[0]
-    frame["method"] = frame["arm_b"].map(method)
-    corrected = holm_within(frame, ["family", "metric", "method"])
+    for arm in ("arm_a", "arm_b"):
+        frame[f"method_{arm}"] = frame[arm].map(method)
+    corrected = holm_within(frame, ["family", "metric", "method_arm_a", "method_arm_b"])
     return corrected.reindex(columns=results.STATISTICS.names)
 
 
@@ -143,13 +143,13 @@ def method(arm: str) -> str:
 
 
 def pairs(arms: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The comparisons of a condition: its subject with every other arm of the same size, or of none."""
+    """The comparisons of a condition: each subject with every other arm of the same size, or of none, once."""
     trained = [arm for arm in arms if not arm.startswith(REFERENCE)]
     subjects = [arm for arm in trained if method(arm) in SUBJECTS]
     for subject in subjects:
         size = subject.partition("-")[2]
         for other in trained:
-            if method(other) != method(subject) and other.partition("-")[2] in ("", size):
+            if other not in subjects[: subjects.index(subject) + 1] and other.partition("-")[2] in ("", size):
                 yield subject, other
 
 

@@ -40,7 +40,7 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
                 specs[f"{condition}/{arm}"] = {
                     **_common(config, design, way),
                     **_widths(design, ratio),
-                    **_arm(config, design, entry),
+                    **_arm(config, design, way, entry),
                     "condition": condition,
                     "arm": arm,
                     "reference": first,
@@ -70,7 +70,6 @@ def _common(config: Mapping[str, Any], design: Mapping[str, Any], way: str) -> S
         "tied": design["tied"],
         "bias": True,
         "initial_scale": design["initial_scale"],
-        "training": {**study["training"][way], **design.get("training", {})},
     }
 
 
@@ -84,12 +83,19 @@ def _widths(design: Mapping[str, Any], ratio: int) -> Spec:
     }
 
 
-def _arm(config: Mapping[str, Any], design: Mapping[str, Any], entry: str) -> Spec:
-    """Encoder and body of an arm; an arm may change keys of the body, as the ones with a mask do."""
+def _arm(config: Mapping[str, Any], design: Mapping[str, Any], way: str, entry: str) -> Spec:
+    """Encoder, body and training of an arm, which may change keys of the body and its number of epochs."""
     study = config[STUDY]
-    options = dict(study["arms"][entry])
-    body = {**study["bodies"][design["body"]], **options.pop("body", {})}
-    return {"encoder": options, "body": body}
+    options = {key: value for key, value in study["arms"][entry].items() if key != "body"}
+    training = {**study["training"][way], **design.get("training", {})}
+    if "epochs" in options:
+        training["epochs"] = options.pop("epochs")
+    return {"encoder": options, "body": _body(config, design, entry), "training": training}
+
+
+def _body(config: Mapping[str, Any], design: Mapping[str, Any], entry: str) -> Spec:
+    study = config[STUDY]
+    return {**study["bodies"][design["body"]], **study["arms"][entry].get("body", {})}
 
 
 def needs_full(spec: Spec) -> bool:
@@ -139,7 +145,7 @@ def check_widths(config: Mapping[str, Any], design: Mapping[str, Any], where: st
         if width % ratio:
             raise InputError(f"{where}: ratios: {ratio} does not divide full_width {width}")
     for name, entry, ratio in arms_of(design):
-        heads = _arm(config, design, entry)["body"].get("heads", 1)
+        heads = _body(config, design, entry).get("heads", 1)
         left = _widths(design, ratio)["body_width"]
         if left % heads:
             found = f"full_width: found {width}" if left == width else f"ratios: {ratio} leaves a width of {left}"

@@ -23,14 +23,15 @@ def write_figures(
     statistics: str,
     published: Mapping[str, str],
     confidence: float,
+    cells: str = "[]",
 ) -> None:
     """Write every path: its stem names the figure, its suffix the format; the other arguments are where the data are.
 
-    published: study -> what its documents print. Raises InputError for an unknown figure, a table that cannot be read,
-    or results with nothing to show.
+    published: study -> what its documents print; cells: see tables.rows.load. Raises InputError for an unknown figure,
+    a table that cannot be read, or results with nothing to show.
     """
     known = {
-        name: (draw, Sources(study, runs, arms, summary, statistics, file, confidence))
+        name: (draw, Sources(study, runs, arms, summary, statistics, file, confidence, cells))
         for study, file in published.items()
         for name, draw in FIGURES[study].items()
     }

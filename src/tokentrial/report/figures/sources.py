@@ -1,7 +1,10 @@
 """What a figure is drawn from: the result tables of one study and what its documents print."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -21,6 +24,8 @@ class Sources:
     statistics_path: str
     published_path: str
     confidence: float
+    cells_json: str = "[]"
+    """What tells trained conditions apart, as pairs (see tables.rows.load)."""
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -41,6 +46,11 @@ class Sources:
     @cached_property
     def documents(self) -> dict[str, published.PublishedTable]:
         return published.load(self.published_path)
+
+    @cached_property
+    def cells(self) -> Mapping[str, Mapping[str, Any]]:
+        """Condition -> the rest of a tables.rows.Cell, for the study's own conditions."""
+        return {name: cell for name, cell in json.loads(self.cells_json) if name.startswith(f"{self.study}/")}
 
     def _rows(self, path: str, schema: pa.Schema) -> pd.DataFrame:
         rows: pd.DataFrame = results.read(path, schema).to_pandas()

@@ -78,6 +78,7 @@ class Look(NamedTuple):
 # In the order of legends. Related arms share a colour; colour and marker together are unique.
 ARMS = {
     "learned": Look("learned", BLUE, "o"),
+    "learned_twice": Look("learned, twice the epochs", BLUE, "D", 3.6),
     "autoencoder": Look("autoencoder (trained table)", VERMILLION, "s", 4.6),
     "autoencoder_random": Look("autoencoder (random table)", ORANGE, "s"),
     "pca": Look("PCA of the trained table", GREEN, "D", 3.1),
@@ -98,6 +99,15 @@ ARMS = {
     "autoencoder_001_deep": Look("deep autoencoder as in document 001", GREEN, "^"),
     "autoencoder_001_variational": Look("variational autoencoder as in document 001", GREEN, "p"),
     "traditional": Look("traditional (released scripts)", VERMILLION, "X"),
+    "autoencoder_released": Look("autoencoder (released code)", VERMILLION, "D", 3.6),
+    "learned_masked": Look("learned, with mask", BLUE, "s"),
+    "autoencoder_released_masked": Look("autoencoder (released code), with mask", VERMILLION, "P"),
+    "svd": Look("SVD of the trained table", GREEN, "o"),
+    "svd_weighted": Look("SVD, weighted by counts", GREEN, "P", 4.4),
+    "int": Look("quantised by row (int8, int4)", BLACK, "s", 3.6),
+    "pq": Look("product quantised", PURPLE, "D", 3.6),
+    "qr": Look("quotient-remainder", SKY, "^", 4.4),
+    "hash": Look("hash embedding", SKY, "D", 3.6),
 }
 SPARE = [(color, marker) for marker in ("<", ">", "H") for color in (BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)]
 
@@ -165,6 +175,13 @@ def grid(
         Box(sides[0] + (k % columns) * (width + gap[0]), top + (k // columns) * (height + gap[1]), width, height)
         for k in range(count)
     ]
+
+
+def nothing(note: str) -> Figure:
+    """A strip that says why a figure has nothing to show, for a run that leaves out what it needs."""
+    figure = Figure(figsize=(WIDTH / INCH, 1.2 / INCH))
+    figure.text(0.5, 0.5, note, ha="center", va="center", color=GREY)
+    return figure
 
 
 def handle(arm: str, **options: Any) -> Line2D:

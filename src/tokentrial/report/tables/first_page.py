@@ -3,7 +3,7 @@
 import pandas as pd
 
 from tokentrial.report.catalogue import table_title
-from tokentrial.report.formats import MINUS, Section, Table, number
+from tokentrial.report.formats import MINUS, MISSING, Section, Table, number
 from tokentrial.report.headline import headline
 from tokentrial.report.tables.rows import Results
 
@@ -17,6 +17,8 @@ def headline_table(found: Results) -> Table:
             shown[name] = [number(value, 3, signed=True) for value in data[name]]
         else:
             shown[name] = [str(value) for value in data[name]]
+    if shown.empty:  # the config has none of the documents' comparisons
+        shown = pd.DataFrame([dict.fromkeys(shown.columns, MISSING)])
     notes = (
         "Differences on held-out loss, nats per token: learned minus frozen autoencoder in documents 000 to 002, "
         f"bespoke minus uniform widths in document 003; below zero ({MINUS}) the documents' own encoding is better.",

@@ -1,0 +1,149 @@
+"""Memory against quality on real text: bits deployed and numbers trained against test loss, one line per method."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tokentrial.report.figures import style
+from tokentrial.report.figures.levels import arm_handles
+from tokentrial.report.figures.parameters import ROOM, compact
+from tokentrial.report.wikitext2_names import Condition, conditions
+from tokentrial.statistics.pareto import family
+
+FULL = "full"
+COSTS = {
+    "bits_deployed": "bits deployed (k = 1,024)",
+    "params_trained": "numbers trained (k = 1,024)",
+}
+NOTHING = "No two sizes of a method were run right: there is no curve to show."
+ROWS = 4  # of panels, for a figure that fits a page; further conditions are in the tables
+HEIGHTS = {1: 5.0, 2: 5.0, 3: 4.4, 4: 3.5}  # cm of a panel, by the rows
+UNIGRAM_REACH = 0.5  # the unigram is drawn as a line where it adds less than this share to the axis
+FULL_LINE = (0.0, (4.0, 1.5))
+BAND = "#EDEDED"
+STEPS = ((1.0,), (1.0, 1.5), (1.0, 1.25, 1.5, 1.75))  # ticks within an octave, as few as show three
+
+
+@style.applied()
+def pareto(summary: pd.DataFrame, arms: pd.DataFrame, statistics: pd.DataFrame) -> Figure:
+    """One row of panels per condition done right that has a method in two sizes, of the first four.
+
+    summary: results.SUMMARY, arms: results.ARMS, statistics: results.STATISTICS (for the equivalence margin).
+    """
+    points = with_costs(summary, arms)
+    shown = [each for each in conditions(points, "done-right") if has_curve(points, each)][:ROWS]
+    if not shown:
+        return style.nothing(NOTHING)
+    margins = statistics.loc[statistics["metric"] == "cross_entropy", "margin"].dropna()
+    margin = float(margins.iloc[0]) if len(margins) else None
+    height = HEIGHTS[len(shown)]
+    boxes = style.grid(2 * len(shown), 2, height=height, top=0.6, gap=(0.6, 1.75), sides=(1.35, 1.9))
+    own = points[points["condition"].isin([each.name for each in shown])]
+    handles = arm_handles(own["family"])
+    bottom = boxes[-1].top + boxes[-1].height + 1.2
+    figure, axes = style.canvas(bottom + style.legend_height(handles), boxes)
+    for row, condition in enumerate(shown):
+        group = own[own["condition"] == condition.name]
+        pair = axes[2 * row : 2 * row + 2]
+        low, high = limits(group, margin)
+        for panel, (cost, words) in zip(pair, COSTS.items(), strict=True):
+            panel.set_ylim(low, high)
+            _panel(panel, group, cost, margin)
+            panel.set_xlabel(words)
+        _unigram(pair, float(group["unigram"].mean()))
+        pair[1].tick_params(axis="y", labelleft=False)
+        style.label_right(pair[1], _levels(group, margin))
+        pair[0].set_ylabel("test loss (nats per token)")
+        pair[0].set_title(condition.title)
+    style.legend(figure, handles, top=bottom)
+    return figure
+
+
+def with_costs(summary: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
+    """Test losses with both costs and the family of each arm; arms without a cost are left out."""
+    loss = summary[summary["metric"] == "cross_entropy"]
+    costs = arms[["condition", "arm", *COSTS]].dropna()
+    points = loss.merge(costs, on=["condition", "arm"], how="inner", validate="one_to_one")
+    return points.assign(family=[family(arm) for arm in points["arm"]])
+
+
+def has_curve(points: pd.DataFrame, condition: Condition) -> bool:
+    own = points[points["condition"] == condition.name]
+    return bool((own.groupby("family")["bits_deployed"].nunique() > 1).any())
+
+
+def limits(group: pd.DataFrame, margin: float | None) -> tuple[float, float]:
+    """Room for every interval and the full table's margin; for the unigram where it is near."""
+    values = group[["mean", "low", "high"]].to_numpy(dtype=float)
+    found = list(values[np.isfinite(values)])
+    for level in _full(group):
+        found += [level - (margin or 0), level + (margin or 0)]
+    low, high = min(found), max(found)
+    span = high - low or 1.0
+    unigram = float(group["unigram"].mean())
+    if high < unigram <= high + UNIGRAM_REACH * span:
+        high = unigram
+    return low - 0.05 * span, high + 0.07 * span
+
+
+def _full(group: pd.DataFrame) -> list[float]:
+    return [float(level) for level in group.loc[group["arm"] == FULL, "mean"]]
+
+
+def _levels(group: pd.DataFrame, margin: float | None) -> dict[str, float]:
+    """Names at the right edge."""
+    named = {"unigram": float(group["unigram"].mean())}
+    for level in _full(group):
+        named |= {"full table": level}
+        named |= {} if margin is None else {f"+{margin:g} nats": level + margin, f"−{margin:g} nats": level - margin}
+    return named
+
+
+def _panel(axes: Axes, group: pd.DataFrame, cost: str, margin: float | None) -> None:
+    axes.set_xscale("log", base=2)
+    for name in style.in_order(group["family"]):
+        rows = group[group["family"] == name].sort_values([cost, "bits_deployed"])
+        _, color, marker, size = style.look(name)
+        mean = rows["mean"].to_numpy(dtype=float)
+        bars = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - mean))
+        axes.errorbar(
+            rows[cost], mean, yerr=bars, color=color, marker=marker, markersize=size, linewidth=0.8, elinewidth=0.9,
+            markeredgecolor="white", markeredgewidth=0.3, label=name, zorder=4 if name == "learned" else 3,
+        )  # fmt: skip
+    for level in _full(group):
+        axes.axhline(level, color=style.INK, linestyle=FULL_LINE, linewidth=0.7, zorder=1, gid="full")
+        if margin is not None:
+            axes.axhspan(level - margin, level + margin, color=BAND, linewidth=0, zorder=0, gid="margin")
+    low, high = group[cost].min() / 2**ROOM, group[cost].max() * 2**ROOM
+    axes.set_xlim(low, high)
+    ticks = octave_ticks(low, high)
+    axes.set_xticks(ticks, labels=[compact(tick) for tick in ticks])
+    axes.set_xticks([], minor=True)
+
+
+def octave_ticks(low: float, high: float) -> list[float]:
+    """Powers of two between the limits, divided into halves or quarters where there are fewer than three."""
+    exponents = range(math.floor(math.log2(low)), math.ceil(math.log2(high)) + 1)
+    ticks: list[float] = []
+    for parts in STEPS:
+        ticks = [part * 2.0**k for k in exponents for part in parts if low <= part * 2.0**k <= high]
+        if len(ticks) > 2:
+            break
+    return ticks
+
+
+def _unigram(pair: list[Axes], level: float) -> None:
+    """Its line, or beside the titles where it lies if that is far beyond the panels."""
+    color, dashes = style.LEVELS["unigram"]
+    low, high = pair[1].get_ylim()
+    if low <= level <= high:
+        for axes in pair:
+            axes.axhline(level, color=color, linestyle=dashes, linewidth=0.8, zorder=1, gid="unigram")
+    elif np.isfinite(level):
+        place: dict[str, Any] = {"ha": "right", "va": "bottom", "transform": pair[1].transAxes}
+        arrow = "↑" if level > high else "↓"
+        pair[1].text(1, 1.01, f"{arrow} unigram {level:.3f}", color=color, fontsize=style.SMALL, **place)

@@ -1,0 +1,283 @@
+"""The bespoke study's report: printed and measured numbers in the right places, and runs that lack parts of it."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from tokentrial import results
+from tokentrial.report import catalogue, formats, published
+from tokentrial.report.bespoke_results import TESTS, Study, arm_name, in_order
+from tokentrial.report.bespoke_trends import fair_trends, released_trends
+from tokentrial.report.chapters import bespoke as chapter
+from tokentrial.report.document import title_values
+from tokentrial.report.figures import bespoke as figures
+from tokentrial.report.figures.sources import Sources
+from tokentrial.report.tables import bespoke, bespoke_parameters
+from tokentrial.report.tables.rows import Results
+from tokentrial.report.template import fill
+from tokentrial.statistics.tables import compare_arms, summarise
+
+ROOT = Path(__file__).parents[2]
+PRINTED = published.load(ROOT / "config/published/bespoke.yaml")
+SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05}
+RELEASED, FAIR, SEEDS = "bespoke/as-released", "bespoke/{}/done-right/{}", 8
+SIZES = {"corpus-1k": 20, "corpus-5k": 100, "corpus-20k": 400}
+ARMS = ("standard", "projected", "bespoke-scaling", "permuted-scaling", "unigram")
+GAPS = {"bespoke-scaling": -0.1, "projected": -0.05, "permuted-scaling": 0.2, "unigram": 1.0}
+# losses relative to the standard arm's
+ATTRIBUTION = {
+    "standard": 1.0,
+    "bespoke": 0.1,
+    "projected": 0.12,
+    "projected_wide": 0.11,
+    "standard_fast": 0.09,
+    "frozen": 0.9,
+    "permuted": 0.2,
+    "reversed": 0.3,
+}
+Row = tuple[Any, ...]
+
+
+def row(condition: str, arm: str, seed: int, value: float, split: str = "test", step: int | None = None) -> Row:
+    return ("bespoke", condition, arm, seed, split, step, "cross_entropy", value, "nats")
+
+
+def released_rows() -> list[Row]:
+    """The scaling script at two corpora with known ratios 0.1 * (1 + seed / 10), and all arms at the second."""
+    made = []
+    for corpus, arms in ((5000, ("standard", "bespoke")), (20000, ATTRIBUTION)):
+        condition = f"{RELEASED}/scaling/corpus-{corpus}"
+        for seed in range(SEEDS):
+            for arm in arms:
+                value = 2.0 * ATTRIBUTION[arm] * (1 + seed / 10 if arm != "standard" else 1)
+                for name, split in ((condition, "train"), (f"{condition}-fresh", "test")):
+                    made += [row(name, arm, seed, value, split), row(name, arm, seed, value, split, 15)]
+                    if arm == "bespoke":
+                        ratio = ("quality_ratio", value / 2.0, "ratio")
+                        made += [(*row(name, arm, seed, 0.0, split, step)[:6], *ratio) for step in (None, 15)]
+            size = (*row(condition, "bespoke", seed, 0.0, "train")[:6], "parameter_ratio", 2.626, "ratio")
+            made.append(size)
+    return made
+
+
+def fair_rows() -> list[Row]:
+    """Three corpora; bespoke - standard is -0.1 at the smallest and falls by 0.02 per doubling."""
+    made = []
+    for name, train in SIZES.items():
+        condition = FAIR.format("scaling", name)
+        for seed in range(SEEDS):
+            for arm in ARMS:
+                noise = 1e-3 * math.sin(7 * seed + len(arm) + train)
+                slope = -0.02 * math.log2(train / 20) if arm == "bespoke-scaling" else 0.0
+                value = 3.0 + 0.01 * seed + GAPS.get(arm, 0.0) + slope + noise
+                made += [row(condition, arm, seed, value), row(condition, arm, seed, value + 0.5, "validation", 10)]
+                made += [row(condition, arm, seed, value, "validation", 20)]
+                for band, shift in (("high", -0.2), ("mid", 0.0), ("low", 0.4)):
+                    own = value + (shift if arm == "bespoke-scaling" else 0.0)
+                    made.append((*row(condition, arm, seed, 0.0)[:6], f"cross_entropy_{band}", own, "nats"))
+        levels = {"chance": 5.3, "unigram": 3.9, "floor": 2.7, "oracle": 2.7}
+        made += [row(condition, f"reference.{level}", 0, value) for level, value in levels.items()]
+    return made
+
+
+def costs(runs: pd.DataFrame) -> pd.DataFrame:
+    pairs = runs.loc[~runs["arm"].str.startswith("reference."), ["condition", "arm"]].drop_duplicates()
+    counts = {"parameters_embedding": 100, "parameters_encoder": 20, "parameters_head": 30, "params_trained": 150}
+    counts |= {"seeds": SEEDS, "bits_deployed": 4800, "steps": 15, "wall_seconds": 1.0, "peak_memory_mib": 1.0}
+    where = dict.fromkeys(("device", "versions", "git_commit", "config_hash"), "x")
+    return pairs.assign(study="bespoke", **counts, **where).reindex(columns=results.ARMS.names)
+
+
+def results_of(rows: list[Row]) -> Results:
+    runs = pd.DataFrame(rows, columns=results.RUNS.names).astype({"step": "Int32"})
+    cells = {
+        FAIR.format("scaling", name): {
+            "way": "done-right",
+            "head": "token_mlp",
+            "ratio": 1,
+            "source": "zipf_markov",
+            "vocab_size": 200,
+            "dataset": f"bespoke/scaling/done-right/{name}",
+            "train": train,
+            "length": 51,
+        }
+        for name, train in SIZES.items()
+    }
+    return Results(runs, costs(runs), summarise(runs, 0.95), compare_arms(runs, SETTINGS, 1), cells)
+
+
+@pytest.fixture(scope="module")
+def found() -> Results:
+    return results_of(released_rows() + fair_rows())
+
+
+@pytest.fixture(scope="module")
+def study(found: Results) -> Study:
+    return bespoke.study_of(found)
+
+
+@pytest.fixture(scope="module")
+def made(found: Results) -> dict[str, formats.Table]:
+    return {table.name: table for table in bespoke.build(found, PRINTED)}
+
+
+def sources(found: Results, folder: Path) -> Sources:
+    for name in ("runs", "arms", "summary", "statistics"):
+        frame, schema = getattr(found, name), getattr(results, name.upper())
+        integers = {field.name: "Int64" for field in schema if str(field.type).startswith("int")}
+        results.write(folder / f"{name}.parquet", results.table(frame.astype(integers), schema))
+    paths = [str(folder / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")]
+    cells = json.dumps([[name, cell] for name, cell in found.cells.items()])
+    return Sources("bespoke", *paths, str(ROOT / "config/published/bespoke.yaml"), 0.95, cells)
+
+
+def test_every_table_and_figure_of_the_catalogue_is_made(made: dict[str, formats.Table]) -> None:
+    assert list(made) == list(catalogue.TABLES["bespoke"])
+    assert list(figures.FIGURES) == list(catalogue.FIGURES["bespoke"])
+    assert not set(made) & set(figures.FIGURES)
+    for name in figures.FIGURES:
+        assert (ROOT / f"workflow/report/{name}.rst").is_file()
+
+
+def test_every_printed_row_is_shown_digit_for_digit(made: dict[str, formats.Table]) -> None:
+    shown = {section.heading: section.shown.iloc[0] for section in made["bespoke-primary"].sections}
+    for row in PRINTED["bespoke-tests"].rows.values():
+        first = next(cells for heading, cells in shown.items() if heading.split(" (")[0] == row["label"])
+        assert (first["Standard"], first["Bespoke"], first["Ratio"]) == (row["standard"], row["bespoke"], row["ratio"])
+
+
+def test_the_published_percentile_is_the_share_of_seeds_below(made: dict[str, formats.Table]) -> None:
+    data = made["bespoke-primary"].data
+    mine = data[(data["test"] == "scaling-5k") & (data["way"] == "as released")].iloc[0]
+    ratios = 0.1 * (1 + np.arange(SEEDS) / 10)
+    assert mine["percentile"] == 100 * np.mean(ratios < 0.186)
+    assert mine["ratio"] == pytest.approx(np.median(ratios))
+    assert mine["ratio_low"] == pytest.approx(np.quantile(ratios, 0.025))
+    assert (mine["n"], mine["standard"]) == (SEEDS, 2.0)
+
+
+def test_trained_cells_stand_in_the_row_of_their_corpus(made: dict[str, formats.Table]) -> None:
+    data = made["bespoke-primary"].data
+    fair = data[data["way"].str.startswith("done right: ")].set_index("test")
+    assert list(fair.index) == ["scaling-1k", "scaling-5k", "scaling-20k"]
+    assert fair.loc["scaling-1k", "difference"] == pytest.approx(-0.1, abs=2e-3)
+    assert fair.loc["scaling-5k", "difference"] == pytest.approx(-0.1 - 0.02 * math.log2(5), abs=2e-3)
+    missing = data[(data["test"] == "initial") & (data["way"] == "done right")]
+    assert missing["n"].isna().all()
+    assert len(missing) == 1
+
+
+def test_the_documents_intervals_are_remade_from_its_rows() -> None:
+    assert [name for name in PRINTED["bespoke-scores"].rows if bespoke_parameters.agrees(PRINTED, name)] == [
+        "quality",
+        "parameters",
+        "efficiency",
+    ]
+    printed = bespoke_parameters.printed_values(PRINTED, "efficiency", list(TESTS))
+    # protocol B8: the four scaling scores, and the initial test's, which the document takes for the minimum
+    assert printed[1:5] == pytest.approx([0.385, 2.047, 3.809, 1.064], abs=1e-3)
+    assert printed[0] == pytest.approx(46_372 / 67_492 / 0.958)
+    assert min(printed) == printed[1]
+
+
+def test_printed_counts_are_those_of_the_breakdown() -> None:
+    parts = PRINTED["bespoke-breakdown"].rows
+    total = sum(published.number(parts[name]["parameters"]) for name in ("high", "mid", "low", "projection"))
+    assert total == published.number(PRINTED["bespoke-efficiency"].rows["ultra"]["bespoke"])
+
+
+def test_the_decomposition_multiplies_to_the_reported_ratio(made: dict[str, formats.Table]) -> None:
+    data = made["bespoke-decomposition"].data
+    assert set(data["corpus"]) == {20000}
+    parts = data[data["part"] == "sum"]["effect"].sum()
+    assert parts == pytest.approx(data[data["part"] == "total"]["effect"].iloc[0])
+    layer = data[data["factor"] == "extra linear layer"]["effect"].iloc[0]
+    expected = np.log(0.12 * (1 + np.arange(SEEDS) / 10)).mean()
+    assert layer == pytest.approx(expected)
+
+
+def test_the_trend_is_the_slope_over_the_corpora(study: Study, made: dict[str, formats.Table]) -> None:
+    fair = {found.other: found for found in fair_trends(study)}
+    assert list(fair) == ["standard", "projected", "permuted-scaling"]
+    assert fair["standard"].trend.slope == pytest.approx(-0.02, abs=1e-3)
+    assert fair["standard"].trend.direction == "falls"
+    assert list(fair["standard"].values.columns) == [51.0 * train for train in SIZES.values()]
+    kinds = [found.kind for found in released_trends(study)]
+    assert kinds == ["as released", "as released, 15 steps each, fresh text"]
+    assert len(made["bespoke-trend"].data) == len(fair) + len(kinds)
+
+
+def test_a_falling_difference_within_the_margin_is_no_benefit(study: Study) -> None:
+    fair = {found.other: found for found in fair_trends(study)}
+    margin = study.contrast(FAIR.format("scaling", "corpus-20k"), "bespoke-scaling", "standard")["margin"]
+    at_largest = -0.1 - 0.02 * math.log2(20)
+    assert abs(at_largest) > margin  # so the difference at the largest corpus is more than the margin
+    assert fair["standard"].claim == "benefit grows"
+    assert fair["standard"]._replace(equivalent=True).claim == "falls, but no benefit beyond the margin"
+
+
+def test_levels_and_comparisons_list_every_arm(made: dict[str, formats.Table]) -> None:
+    levels = made["bespoke-levels"].data
+    assert list(levels["arm"][: len(ARMS)]) == in_order(ARMS)
+    assert (levels["total"] == 150).all()
+    assert set(levels.loc[levels["arm"] == "unigram", "loss_flag"]) == {"unigram"}
+    pairs = made["bespoke-comparisons"].data
+    assert len(pairs) == len(SIZES) * (len(ARMS) - 1)
+    shown = made["bespoke-comparisons"].sections[0].shown
+    assert list(shown["Bespoke minus"]) == [arm_name(arm) for arm in in_order(ARMS) if arm != "bespoke-scaling"]
+
+
+def test_chapter_and_template_agree_and_no_number_is_typed(found: Results, shipped: dict[str, Any]) -> None:
+    file = str(ROOT / "config/published/bespoke.yaml")
+    values = chapter.values(found, shipped, file) | title_values("bespoke")
+    text = fill((ROOT / "workflow/report/bespoke.typ").read_text(), values)
+    assert "0.186 at 100.0 % of 8 seeds" in text
+    assert "widths are better in 3, worse in 0 and equivalent in 0 of 3" in values["finding.fair"]  # against standard
+    assert "lower in 3 and higher in 0 of 3 cells" in values["finding.bands"]
+    assert "lower in 0 and higher in 3 of 3 cells" in values["finding.bands"]
+    template = (ROOT / "workflow/report/bespoke.typ").read_text()
+    for line in template.splitlines():
+        words = line.split("{{")[0].replace("Document 003", "").replace("WikiText-2", "")
+        assert not any(letter.isdigit() for letter in words), line
+
+
+@pytest.mark.parametrize("name", list(figures.FIGURES))
+def test_figures_show_what_is_there(name: str, found: Results, tmp_path: Path) -> None:
+    figure = figures.FIGURES[name](sources(found, tmp_path))
+    assert isinstance(figure, Figure)
+    assert figure.axes
+
+
+def test_the_seeds_figure_marks_the_published_ratios(found: Results, tmp_path: Path) -> None:
+    figure = figures.FIGURES["bespoke-seeds"](sources(found, tmp_path))
+    marks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_gid() == "published"]
+    assert marks == [0.186, 0.042]
+
+
+def test_the_bands_figure_shows_the_paired_differences(found: Results, tmp_path: Path) -> None:
+    panel = figures.FIGURES["bespoke-bands"](sources(found, tmp_path)).axes[0]
+    heights = [container.lines[0].get_ydata()[0] for container in panel.containers]
+    for gap in (-0.3, -0.1, 0.3):  # bespoke minus standard: frequent, middle, rare
+        assert any(abs(height - gap) < 3e-3 for height in heights), (gap, heights)
+
+
+@pytest.mark.parametrize("part", ["nothing", "released", "fair"])
+def test_a_run_without_parts_of_the_study_is_reported(part: str, shipped: dict[str, Any], tmp_path: Path) -> None:
+    rows = {"nothing": fair_rows()[:0], "released": released_rows(), "fair": fair_rows()}[part]
+    found = results_of(rows or [row("bespoke/other/as-described/x", "standard", 0, 1.0)])
+    for table in bespoke.build(found, PRINTED):
+        for suffix in formats.WRITERS:
+            formats.write(table, tmp_path / f"{table.name}.{suffix}")
+    for name, draw in figures.FIGURES.items():
+        assert isinstance(draw(sources(found, tmp_path)), Figure), name
+    config = shipped | {"bespoke": shipped["bespoke"] | {"scripts": {}}}
+    values = chapter.values(found, config, str(ROOT / "config/published/bespoke.yaml"))
+    assert values["finding.placement"].startswith("This run has no") == (part != "released")
+    assert values["finding.trend"].startswith("This run has no") == (part != "fair")
+    fill((ROOT / "workflow/report/bespoke.typ").read_text(), values | title_values("bespoke"))
