@@ -196,8 +196,19 @@ MISTAKES += [
         3,
         r"config: wikitext2: unknown key 'sedes': did you mean 'seeds'\? expected one of folder, tok",
     ),
-    ("wikitext2/margin", ..., r"config: wikitext2: key 'margin' is missing$"),
-    ("wikitext2/margin", 0, r"config: wikitext2\.margin: found 0, expected more than 0$"),
+    ("wikitext2/margins", ..., r"config: wikitext2: key 'margins' is missing$"),
+    ("wikitext2/margins/accuracy", ..., r"config: wikitext2\.margins: key 'accuracy' is missing$"),
+    (
+        "wikitext2/margins/cross_entropy",
+        0,
+        r"config: wikitext2\.margins\.cross_entropy: found 0, expected more than 0$",
+    ),
+    (
+        "wikitext2/margins/perplexity",
+        1,
+        r"config: wikitext2\.margins: unknown key 'perplexity': expected one of cross_",
+    ),
+    ("wikitext2/arms/learned/epochs", 0, r"config: wikitext2\.arms\.learned\.epochs: found 0, expected at least 1$"),
     ("wikitext2/precision", "half", r"config: wikitext2\.precision: found 'half', expected one of \['float32', "),
     ("wikitext2/tokens", {}, r"config: wikitext2\.tokens: found \{\}, expected at least 1 entries$"),
     (

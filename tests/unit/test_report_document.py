@@ -119,6 +119,7 @@ def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
             of("learned_encoding", "markov", "learned", "full"),
             of("wikitext2", "transformer", "learned-2", "autoencoder-2", -0.3),
             of("wikitext2", "transformer", "learned-16", "autoencoder-16", 0.4, p=0.06),
+            of("wikitext2", "transformer", "learned_twice-2", "autoencoder-2"),  # a control, not the documents' own
             of("wikitext2", "transformer", "learned-2", "svd-2"),
             of("wikitext2", "transformer", "learned-2", "full"),
             of("wikitext2", "lstm", "learned-8", "autoencoder_deep-8"),

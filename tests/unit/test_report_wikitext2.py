@@ -31,7 +31,12 @@ from tokentrial.statistics.tables import compare_arms, summarise
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "config/published/wikitext2.yaml"
 STUDY = "wikitext2"
-SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05, "margins": {STUDY: {"cross_entropy": 0.02, "accuracy": 0.01}}}
+SETTINGS = {
+    "confidence": 0.95,
+    "resamples": 100,
+    "equivalence_margin": 0.05,
+    "margins": {STUDY: {"cross_entropy": 0.02, "accuracy": 0.01}},
+}
 NOISE = np.array([0.0, 0.003, -0.003])
 CHANCE, UNIGRAM = math.log(2048), 6.0
 RELEASED, DESCRIBED = "released/as-released/word", "transformer/as-described/bpe"

@@ -330,7 +330,7 @@ def test_every_size_is_compared_with_its_own_and_with_the_uncompressed() -> None
 
 
 def test_holm_runs_over_the_sizes_of_one_method() -> None:
-    """A sub-study's claim of one method at all its ratios is one family, also where the ratios are arms, not cells."""
+    """A claim about two methods at all ratios is one family, also where the ratios are arms and not cells."""
     gaps = {"learned-2": 0.0, "learned-4": 0.0, "learned-8": 0.0, "svd-2": 0.004, "svd-4": 0.006, "svd-8": 0.009}
     arms = {arm: 1.5 + gap + NOISE[k] for k, (arm, gap) in enumerate(gaps.items())}
     arms["full"] = 1.5 + NOISE[7]
@@ -343,19 +343,36 @@ def test_holm_runs_over_the_sizes_of_one_method() -> None:
     assert (frame["p_holm"] > frame["p_t"]).any()
 
 
-def test_a_study_may_have_its_own_margin_of_a_loss() -> None:
-    arms = {**two_arms(0.02), **bounds()}
+def test_each_subject_has_families_of_its_own() -> None:
+    gaps = {"learned-2": 0.0, "learned-4": 0.0, "learned_twice-2": 0.003, "learned_twice-4": 0.005}
+    gaps |= {"svd-2": 0.008, "svd-4": 0.012}
+    frame = compare_arms(
+        rows_of({arm: 1.5 + gap + NOISE[k] for k, (arm, gap) in enumerate(gaps.items())}), SETTINGS, 42
+    )
+    families = frame.groupby([frame["arm_a"].map(method), frame["arm_b"].map(method)])
+    assert {names: len(family) for names, family in families} == {
+        ("learned", "learned_twice"): 2,
+        ("learned", "svd"): 2,
+        ("learned_twice", "svd"): 2,
+    }
+    for _, family in families:
+        np.testing.assert_allclose(family["p_holm"], holm(family["p_t"]), rtol=1e-12)
+
+
+def test_a_study_may_have_its_own_margins() -> None:
     shares = {"learned": 0.8 + NOISE[0], "full": 0.7 + NOISE[1], "reference.chance": np.full(10, 0.1)}
     shares["reference.floor"] = np.full(10, 0.9)
-    rows = pd.concat([rows_of(arms), rows_of(shares, "accuracy")], ignore_index=True)
-    both = pd.concat([rows, rows.assign(study="text", condition="text/lm/done-right/bpe")], ignore_index=True)
-    frame = compare_arms(both, {**SETTINGS, "margins": {"text": {"cross_entropy": 0.3}, "absent": {"cross_entropy": 9.0}}}, seed=42)
-    margins = frame.set_index(["study", "metric"])["margin"].to_dict()
-    assert margins == {
-        ("study", "cross_entropy"): pytest.approx(0.05 * 2.0),  # a share of the way from chance to the floor
-        ("text", "cross_entropy"): 0.3,  # in nats, as given
-        ("study", "accuracy"): pytest.approx(0.05 * 0.8),
-        ("text", "accuracy"): pytest.approx(0.05 * 0.8),  # a margin in nats says nothing about accuracy
+    rows = pd.concat([rows_of({**two_arms(0.02), **bounds()}), rows_of(shares, "accuracy")], ignore_index=True)
+    studies = [rows.assign(study=name, condition=f"{name}/lm/done-right/bpe") for name in ("text", "half")]
+    margins = {"text": {"cross_entropy": 0.3, "accuracy": 0.01}, "half": {"accuracy": 0.2}, "absent": {"accuracy": 9.0}}
+    frame = compare_arms(pd.concat([rows, *studies], ignore_index=True), {**SETTINGS, "margins": margins}, seed=42)
+    share = {"cross_entropy": pytest.approx(0.05 * 2.0), "accuracy": pytest.approx(0.05 * 0.8)}  # chance to floor
+    assert frame.set_index(["study", "metric"])["margin"].to_dict() == {
+        **{("study", metric): value for metric, value in share.items()},
+        ("text", "cross_entropy"): 0.3,  # as given
+        ("text", "accuracy"): 0.01,
+        ("half", "cross_entropy"): share["cross_entropy"],  # each metric by itself
+        ("half", "accuracy"): 0.2,
     }
     # nothing else moves: the margin decides what is equivalent, not what is measured
     study, text = (frame[(frame["study"] == name) & (frame["metric"] == "cross_entropy")] for name in ("study", "text"))

@@ -26,7 +26,7 @@ STUDY: dict[str, Any] = {
         "word": {"tokenizer": "word", "vocab_size": None},
     },
     "seeds": 2,
-    "margin": 0.02,
+    "margins": {"cross_entropy": 0.02, "accuracy": 0.01},
     "precision": "float32",
     "bodies": {
         "transformer": {"kind": "transformer", "layers": 2, "heads": 4, "dropout": 0.1, "causal": False},
@@ -35,6 +35,7 @@ STUDY: dict[str, Any] = {
     "training": {"as-described": {**TRAINING, "select": "last"}, "done-right": TRAINING},
     "arms": {
         "learned": {"encoder": "learned"},
+        "learned_twice": {"encoder": "learned", "epochs": 7},
         "learned_masked": {"encoder": "learned", "body": {"causal": True}},
         "three_heads": {"encoder": "learned", "body": {"heads": 3}},
         "full": {"encoder": "full"},
@@ -129,6 +130,15 @@ def test_an_arm_changes_its_body_alone() -> None:
     assert made["wikitext2"]["arms"] == STUDY["arms"]  # nothing of the config was used up
 
 
+def test_an_arm_may_train_longer() -> None:
+    """Its own number of epochs counts before the design's, and is no option of its encoder."""
+    found = jobs(study(arms=["learned", "learned_twice"], single=[], ratios=[2], training={"epochs": 3, "clip": 9}))
+    plain, twice = found.values()
+    assert (plain["training"]["epochs"], twice["training"]["epochs"]) == (3, 7)
+    assert plain["encoder"] == twice["encoder"] == {"encoder": "learned"}
+    assert {**twice["training"], "epochs": 3} == plain["training"] == {**TRAINING, "epochs": 3, "clip": 9}
+
+
 def test_ways_and_sub_studies_are_conditions_of_their_own() -> None:
     ways = {"as-described": {**DESIGN, "tokens": "word"}, "done-right": DESIGN}
     found = jobs(designs(one=ways, two={"done-right": DESIGN}))
@@ -203,8 +213,8 @@ def test_a_job_lists_its_encoder(arm: str, modules: list[str]) -> None:
     [
         ({"tokens": "char"}, WHERE + "tokens: 'char' is unknown; expected one of bpe, word$"),
         ({"body": "gru"}, WHERE + "body: 'gru' is unknown; expected one of transformer, lstm$"),
-        ({"arms": ["lerned"]}, WHERE + "arms: 'lerned' is unknown; expected one of learned, learned_masked, "),
-        ({"single": ["full", "int9"]}, WHERE + "single: 'int9' is unknown; expected one of learned, learned_masked, "),
+        ({"arms": ["lerned"]}, WHERE + "arms: 'lerned' is unknown; expected one of learned, learned_twice, "),
+        ({"single": ["full", "int9"]}, WHERE + "single: 'int9' is unknown; expected one of learned, learned_twice, "),
         # ratios that the width does not allow
         ({"ratios": [2, 3]}, WHERE + "ratios: 3 does not divide full_width 16$"),
         ({"ratios": [32]}, WHERE + "ratios: 32 does not divide full_width 16$"),

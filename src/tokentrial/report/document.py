@@ -23,12 +23,12 @@ CHAPTERS = {"learned_encoding": learned_encoding.values, "wikitext2": wikitext2.
 
 # Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
 SHIPPED = {
-    "b8b1e88727e3": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
-    "8660e3aa3b07": (
+    "2295e4f19386": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
+    "b00a112f8638": (
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
     ),
-    "d63f7388da99": ("the full run", "All seeds, data and steps of the paper config."),
+    "01871d105088": ("the full run", "All seeds, data and steps of the paper config."),
 }
 OWN = ("a run with its own config", "It is none of the shipped configs; its settings are printed at the end.")
 
