@@ -22,10 +22,10 @@ rule collect:
 
 
 # A study, or a sub-study, can be asked for alone.
-for name in sorted({name for job in JOBS for name in job.split("/")[:2]} - {"as-released"}):
+for name in STUDIES_AND_PARTS:
 
     rule:
         name:
             f"study_{name}"
         input:
-            runs=[f"results/runs/{job}.parquet" for job in JOBS if name in job.split("/")[:2]],
+            runs=[f"results/runs/{job}.parquet" for job in JOBS if name in parts(job)],

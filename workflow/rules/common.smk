@@ -23,8 +23,16 @@ try:
 except InputError as error:
     sys.exit(f"error: {error}")
 
+
+def parts(job):
+    """The study and the sub-study of a job; released scripts belong to a study alone."""
+    study, part, *_ = job.split("/")
+    return [study] if part == "as-released" else [study, part]
+
+
 JOBS = [*SCRIPTS, *CONDITIONS, *LANGUAGE_MODELS]
 STUDIES = [study for study in catalogue.STUDIES if any(job.startswith(f"{study}/") for job in JOBS)]
+STUDIES_AND_PARTS = sorted({part for job in JOBS for part in parts(job)})
 TOKENS = sorted({spec["tokens"] for spec in LANGUAGE_MODELS.values()})
 
 

@@ -13,8 +13,6 @@ rule language_model:
         reference=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/reference.parquet",
         trained=lambda wildcards: trained_full_model(wildcards.job),
         code=lambda wildcards: language_model_code(wildcards.job),
-    wildcard_constraints:
-        job=f"{language_models.STUDY}/[a-z0-9_/-]+/(?!{language_models.FULL}[.])[a-z0-9_-]+",
     output:
         runs="results/runs/{job}.parquet",
         arms="results/arms/{job}.parquet",
@@ -22,6 +20,8 @@ rule language_model:
         "logs/language_model/{job}.log",
     benchmark:
         "logs/benchmarks/language_model/{job}.jsonl"
+    wildcard_constraints:
+        job=f"{language_models.STUDY}/[a-z0-9_/-]+/(?!{language_models.FULL}[.])[a-z0-9_-]+",
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
@@ -39,8 +39,6 @@ rule language_model:
 
 # The arm whose trained model others start from keeps it.
 use rule language_model as full_language_model with:
-    wildcard_constraints:
-        job=f"{language_models.STUDY}/[a-z0-9_/-]+/{language_models.FULL}",
     output:
         runs="results/runs/{job}.parquet",
         arms="results/arms/{job}.parquet",
@@ -49,4 +47,6 @@ use rule language_model as full_language_model with:
         "logs/full_language_model/{job}.log",
     benchmark:
         "logs/benchmarks/full_language_model/{job}.jsonl"
+    wildcard_constraints:
+        job=f"{language_models.STUDY}/[a-z0-9_/-]+/{language_models.FULL}",
     priority: 50  # the arms that wait for it follow

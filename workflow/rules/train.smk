@@ -32,8 +32,6 @@ rule train:
 rule released:
     input:
         code=modules(*small_models.RELEASED_MODULES),
-    wildcard_constraints:
-        script="learned_encoding/as-released/[a-z-]+",
     output:
         runs="results/runs/{script}.parquet",
         arms="results/arms/{script}.parquet",
@@ -41,6 +39,8 @@ rule released:
         "logs/released/{script}.log",
     benchmark:
         "logs/benchmarks/released/{script}.jsonl"
+    wildcard_constraints:
+        script="learned_encoding/as-released/[a-z-]+",
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
@@ -56,8 +56,6 @@ rule released:
 rule released_bespoke:
     input:
         code=modules(*small_models.RELEASED_BESPOKE_MODULES),
-    wildcard_constraints:
-        script="bespoke/as-released/[a-z-]+",
     output:
         runs="results/runs/{script}.parquet",
         arms="results/arms/{script}.parquet",
@@ -65,6 +63,8 @@ rule released_bespoke:
         "logs/released_bespoke/{script}.log",
     benchmark:
         "logs/benchmarks/released_bespoke/{script}.jsonl"
+    wildcard_constraints:
+        script="bespoke/as-released/[a-z-]+",
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
