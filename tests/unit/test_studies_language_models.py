@@ -78,6 +78,13 @@ def test_a_job_for_every_arm_at_every_ratio_and_every_single_one_once() -> None:
     assert {one["full_width"] for one in found.values()} == {16}
 
 
+def test_a_single_arm_may_name_its_ratio() -> None:
+    made = jobs(study(ratios=[2], arms=["learned"], single=["full", "autoencoder-8"]))
+    widths = {spec["arm"]: spec["width"] for spec in made.values()}
+    assert widths == {"full": 16, "autoencoder-8": 2, "learned-2": 8}
+    assert needs_full(next(spec for spec in made.values() if spec["arm"] == "autoencoder-8"))
+
+
 def test_a_design_may_lack_ratios_or_single_arms() -> None:
     assert [one["arm"] for one in jobs(study(ratios=[])).values()] == ["full", "int8"]
     assert [one["arm"] for one in jobs(study(arms=["learned"], single=[])).values()] == ["learned-2", "learned-4"]
@@ -211,6 +218,8 @@ def test_a_job_lists_its_encoder(arm: str, modules: list[str]) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"single": ["full", "learned-3"]}, "ratios: 3 does not divide full_width 16"),
+        ({"single": ["full", "nothing-2"]}, "single: 'nothing' is unknown"),
         ({"tokens": "char"}, WHERE + "tokens: 'char' is unknown; expected one of bpe, word$"),
         ({"body": "gru"}, WHERE + "body: 'gru' is unknown; expected one of transformer, lstm$"),
         ({"arms": ["lerned"]}, WHERE + "arms: 'lerned' is unknown; expected one of learned, learned_twice, "),

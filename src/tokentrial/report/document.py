@@ -23,7 +23,7 @@ CHAPTERS = {"learned_encoding": learned_encoding.values, "wikitext2": wikitext2.
 
 # Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
 SHIPPED = {
-    "2295e4f19386": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
+    "3da54c133af3": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
     "b00a112f8638": (
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",

@@ -49,9 +49,10 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
 
 
 def arms_of(design: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """(name, entry of the config's arms, ratio) of a design's arms; those without a ratio first."""
-    for entry in design["single"]:
-        yield entry, entry, 1
+    """(name, entry of the config's arms, ratio) of a design's arms; those that are trained once first."""
+    for name in design["single"]:
+        entry, _, ratio = name.partition("-")
+        yield name, entry, int(ratio or 1)
     for ratio in design["ratios"]:
         for entry in design["arms"]:
             yield f"{entry}-{ratio}", entry, ratio
@@ -116,15 +117,9 @@ def check_design(config: Mapping[str, Any], design: Mapping[str, Any], where: st
     for key, known in (("tokens", study["tokens"]), ("body", study["bodies"])):
         if design[key] not in known:
             raise InputError(f"{where}: {key}: '{design[key]}' is unknown; expected one of {', '.join(known)}")
-    for arm in (*design["arms"], *design["single"]):
-        if arm not in study["arms"]:
-            key = "arms" if arm in design["arms"] else "single"
-            raise InputError(f"{where}: {key}: '{arm}' is unknown; expected one of {', '.join(study['arms'])}")
-        encoder = study["arms"][arm]["encoder"]
-        if importlib.util.find_spec(f"tokentrial.encoders.{encoder}") is None:
-            raise InputError(
-                f"config: {STUDY}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders"
-            )
+    for key in ("arms", "single"):
+        for name in design[key]:
+            check_arm(study, name.partition("-")[0], f"{where}: {key}")
     check_widths(config, design, where)
     entries = [study["arms"][entry] for _, entry, _ in arms_of(design)]
     two_stage = [options["encoder"] for options in entries if needs_full({"encoder": options})]
@@ -138,10 +133,19 @@ def check_design(config: Mapping[str, Any], design: Mapping[str, Any], where: st
             )
 
 
+def check_arm(study: Mapping[str, Any], arm: str, where: str) -> None:
+    """Raises InputError for an arm that the config does not define, or whose encoder has no module."""
+    if arm not in study["arms"]:
+        raise InputError(f"{where}: '{arm}' is unknown; expected one of {', '.join(study['arms'])}")
+    encoder = study["arms"][arm]["encoder"]
+    if importlib.util.find_spec(f"tokentrial.encoders.{encoder}") is None:
+        raise InputError(f"config: {STUDY}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders")
+
+
 def check_widths(config: Mapping[str, Any], design: Mapping[str, Any], where: str) -> None:
     """Each ratio leaves a whole width of at least one number, and every arm's heads share its body's width."""
     width = design["full_width"]
-    for ratio in design["ratios"]:
+    for ratio in dict.fromkeys([*design["ratios"], *(ratio for _, _, ratio in arms_of(design))]):
         if width % ratio:
             raise InputError(f"{where}: ratios: {ratio} does not divide full_width {width}")
     for name, entry, ratio in arms_of(design):
