@@ -21,6 +21,7 @@ STUDY_TITLES = {
     "transformer-tied": "WikiText-2, Transformer, tied (002)",
     "lstm": "WikiText-2, LSTM (002)",
     "lstm-tied": "WikiText-2, LSTM, tied (002)",
+    "mask": "WikiText-2, missing mask (002)",
     "released": "WikiText-2 as released (002)",
     "bespoke": "Bespoke on WikiText-2 (003)",
     "initial": "Initial test (003)",

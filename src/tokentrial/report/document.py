@@ -23,12 +23,12 @@ CHAPTERS = {"learned_encoding": learned_encoding.values, "wikitext2": wikitext2.
 
 # Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
 SHIPPED = {
-    "3da54c133af3": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
-    "b00a112f8638": (
+    "0bd07f50be59": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
+    "ed17f74a16c2": (
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
     ),
-    "01871d105088": ("the full run", "All seeds, data and steps of the paper config."),
+    "2d8254e771c5": ("the full run", "All seeds, data and steps of the paper config."),
 }
 OWN = ("a run with its own config", "It is none of the shipped configs; its settings are printed at the end.")
 

@@ -22,6 +22,7 @@ METHODS = {
     "qr": "quotient-remainder",
     "hash": "hash embedding",
     "learned_twice": "learned, twice the epochs",
+    "learned_unmasked": "learned, without mask",
     "learned_masked": "learned, with mask",
     "autoencoder_released": "autoencoder",
     "autoencoder_released_masked": "autoencoder, with mask",

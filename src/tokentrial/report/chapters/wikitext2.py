@@ -134,6 +134,13 @@ def mask_words(look: Lookup) -> Iterator[str]:
             f"{plain['name'].removesuffix(', no mask')}: loss {number(plain['loss'], 3)} without a mask, "
             f"{number(masked['loss'], 3)} with one; the unigram has {number(unigram, 3)}."
         )
+    for condition in look.conditions("done-right"):
+        for arm in look.arms(condition.name):
+            size = arm.partition("-")[2]
+            found = look.contrast(condition.name, arm, f"learned_unmasked-{size}") if method(arm) == "learned" else {}
+            if found:
+                losses = [number(found[name], 3) for name in ("mean_b", "mean_a")]
+                yield f"Trained as done right, {size}:1: loss {losses[0]} without a mask, {losses[1]} with one."
 
 
 def front_words(look: Lookup) -> Iterator[str]:

@@ -100,6 +100,7 @@ ARMS = {
     "autoencoder_001_variational": Look("variational autoencoder as in document 001", GREEN, "p"),
     "traditional": Look("traditional (released scripts)", VERMILLION, "X"),
     "autoencoder_released": Look("autoencoder (released code)", VERMILLION, "D", 3.6),
+    "learned_unmasked": Look("learned, without mask", SKY, "s"),
     "learned_masked": Look("learned, with mask", BLUE, "s"),
     "autoencoder_released_masked": Look("autoencoder (released code), with mask", VERMILLION, "P"),
     "svd": Look("SVD of the trained table", GREEN, "o"),

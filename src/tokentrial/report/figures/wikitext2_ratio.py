@@ -1,5 +1,7 @@
 """Learned minus autoencoder on real text by compression ratio: as described beside done right."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
@@ -13,6 +15,8 @@ from tokentrial.report.figures.levels import dodge, log2_axis
 from tokentrial.report.wikitext2_names import Condition, conditions, split_arm
 
 WAYS = {"as-described": "As described", "done-right": "Done right"}
+# The learned encoding, and the same trained as often as an arm that starts from the trained full model.
+SUBJECTS = {"learned": "", "learned_twice": ", learned twice as long"}
 LOOKS = (
     *((style.BLUE, "o", 4.0), (style.GREEN, "s", 3.8), (style.ORANGE, "^", 4.4)),
     *((style.PURPLE, "D", 3.6), (style.SKY, "v", 4.4), (style.BLACK, "P", 4.4)),
@@ -24,12 +28,18 @@ NOTHING = "No condition of this run has both a learned encoding and an autoencod
 
 @style.applied()
 def ratio(statistics: pd.DataFrame, arms: pd.DataFrame) -> Figure:
-    """A panel per way and kind of body; statistics: results.STATISTICS, arms: results.ARMS (to see what shrinks)."""
+    """A panel per way, kind of body and length of training.
+
+    statistics: results.STATISTICS, arms: results.ARMS (to see what shrinks).
+    """
     rows = differences(statistics)
     panels: dict[str, list[Condition]] = {}
-    for way in WAYS:
-        for condition in conditions(rows, way):
-            panels.setdefault(WAYS[way] + body_words(arms, condition), []).append(condition)
+    subjects: dict[str, str] = {}
+    for way, (subject, words) in itertools.product(WAYS, SUBJECTS.items()):
+        for condition in conditions(rows[rows["subject"] == subject], way):
+            title = WAYS[way] + (words or body_words(arms, condition))
+            panels.setdefault(title, []).append(condition)
+            subjects[title] = subject
     if not panels:
         return style.nothing(NOTHING)
     titles = list(dict.fromkeys(each.title for shown in panels.values() for each in shown))
@@ -43,7 +53,7 @@ def ratio(statistics: pd.DataFrame, arms: pd.DataFrame) -> Figure:
     low, high = limits(shown_rows)
     for index, (panel, (title, shown)) in enumerate(zip(axes, panels.items(), strict=True)):
         panel.set_ylim(low, high)
-        _panel(panel, rows, shown, looks)
+        _panel(panel, rows[rows["subject"] == subjects[title]], shown, looks)
         panel.set_title(title)
         panel.set_xlabel("compression ratio (to 1)")
         panel.tick_params(axis="y", labelleft=index % 2 == 0)
@@ -56,9 +66,10 @@ def differences(statistics: pd.DataFrame) -> pd.DataFrame:
     """The comparisons of learned with autoencoder at one ratio, with that ratio."""
     loss = statistics[statistics["metric"] == "cross_entropy"]
     named = [(split_arm(a), split_arm(b)) for a, b in zip(loss["arm_a"], loss["arm_b"], strict=True)]
-    asked = [a[0] == "learned" and b == ("autoencoder", a[1]) and a[1] is not None for a, b in named]
-    ratios = [a[1] or 0 for (a, _), wanted in zip(named, asked, strict=True) if wanted]
-    return loss[np.array(asked, dtype=bool)].assign(ratio=np.array(ratios, dtype=float))
+    asked = [a[0] in SUBJECTS and b == ("autoencoder", a[1]) and a[1] is not None for a, b in named]
+    own = [a for (a, _), wanted in zip(named, asked, strict=True) if wanted]
+    ratios, subjects = np.array([ratio or 0 for _, ratio in own], dtype=float), [subject for subject, _ in own]
+    return loss[np.array(asked, dtype=bool)].assign(ratio=ratios, subject=subjects)
 
 
 def body_words(arms: pd.DataFrame, condition: Condition) -> str:
