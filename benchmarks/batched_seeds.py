@@ -26,7 +26,7 @@ from tokentrial import config as settings
 from tokentrial.data.generate import generate
 from tokentrial.encoders.base import Context
 from tokentrial.models import heads
-from tokentrial.studies.learned_encoding import conditions, datasets
+from tokentrial.studies.small_models import conditions, datasets
 from tokentrial.training.condition import Job, build, tensors, token_counts
 from tokentrial.training.loop import Fit, Settings, fit
 

@@ -10,7 +10,7 @@ from tokentrial.encoders.factorised import Factorised
 from tokentrial.encoders.full import Full
 from tokentrial.encoders.learned import Learned
 from tokentrial.models import heads
-from tokentrial.studies.learned_encoding import conditions
+from tokentrial.studies.small_models import conditions
 from tokentrial.training import condition
 from tokentrial.training.loop import Fit
 

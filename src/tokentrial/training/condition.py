@@ -34,7 +34,7 @@ class Arm:
 
 @dataclass
 class Job:
-    """The state that the arms of a condition share. ``spec``: see studies.learned_encoding.conditions."""
+    """The state that the arms of a condition share. ``spec``: see studies.small_models.conditions."""
 
     spec: Mapping[str, Any]
     data: dict[str, tuple[Tensor, Tensor]]
