@@ -156,6 +156,8 @@ def dominance_words(look: Lookup) -> Iterator[str]:
     for condition in look.conditions("done-right"):
         for first in ("learned", "autoencoder"):
             pairs = [(b, found.verdict) for a, b, found in equal_bits(look, condition) if a == first]
+            # a model without a mask sees what it is asked for: its loss is no language model's
+            pairs = [(b, verdict) for b, verdict in pairs if b != "learned_unmasked"]
             compared = [(b, verdict) for b, verdict in pairs if verdict not in ("no overlap", "too few seeds")]
             if not compared:
                 continue

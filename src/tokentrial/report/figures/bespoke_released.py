@@ -136,7 +136,7 @@ def steps(study: Study, printed: Mapping[str, PublishedTable]) -> Figure:
                 [done], [published[condition]], "D", markersize=5, markerfacecolor="white",
                 markeredgecolor=PRINTED_LOOK, zorder=5, gid="published",
             )  # fmt: skip
-        panel.set_title(f"{tokens:,} tokens" + (f" (released: {done} steps)" if done else ""))
+        panel.set_title(f"{tokens:,} tokens" + (f" (released: {done:g} steps)" if done else ""))
         panel.set_ylabel("loss ratio" if k % 2 == 0 else "")
         panel.set_xlabel("optimiser steps" if k >= len(corpora) - 2 else "")
     low, high = min(panel.get_ylim()[0] for panel in axes), max(panel.get_ylim()[1] for panel in axes)
