@@ -23,12 +23,12 @@ CHAPTERS = {"learned_encoding": learned_encoding.values, "wikitext2": wikitext2.
 
 # Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
 SHIPPED = {
-    "0bd07f50be59": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
-    "ed17f74a16c2": (
+    "2a7da9643fa2": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
+    "9705df7a4949": (
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
     ),
-    "2d8254e771c5": ("the full run", "All seeds, data and steps of the paper config."),
+    "05e994741b4d": ("the full run", "All seeds, data and steps of the paper config."),
 }
 OWN = ("a run with its own config", "It is none of the shipped configs; its settings are printed at the end.")
 
