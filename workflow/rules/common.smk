@@ -1,6 +1,6 @@
 # PURPOSE  Check the config and turn it into jobs; helper functions for all rules.
 # INPUTS   config/config.yaml and its overlays, workflow/schemas/*.schema.yaml
-# OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS: id -> specification (no files)
+# OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED: id -> specification (no files)
 # STEPS    validate the config, list the jobs, say which library modules a job uses
 
 import os
@@ -10,7 +10,7 @@ from tokentrial import config as settings
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
-from tokentrial.studies import language_models, small_models
+from tokentrial.studies import cramming, language_models, small_models
 
 try:
     settings.check(config, "workflow/schemas/config.schema.yaml")
@@ -20,6 +20,10 @@ try:
     CONDITIONS = small_models.conditions(config)
     SCRIPTS = small_models.scripts(config)
     LANGUAGE_MODELS = language_models.jobs(config)
+    CRAMMED = cramming.jobs(config)
+    CRAMMING_MODELS = {
+        name: cramming.inputs(config, name) for name in sorted({spec["model"] for spec in CRAMMED.values()})
+    }
 except InputError as error:
     sys.exit(f"error: {error}")
 
@@ -30,7 +34,7 @@ def parts(job):
     return [study] if part == "as-released" else [study, part]
 
 
-JOBS = [*SCRIPTS, *CONDITIONS, *LANGUAGE_MODELS]
+JOBS = [*SCRIPTS, *CONDITIONS, *LANGUAGE_MODELS, *CRAMMED]
 STUDIES = [study for study in catalogue.STUDIES if any(job.startswith(f"{study}/") for job in JOBS)]
 STUDIES_AND_PARTS = sorted({part for job in JOBS for part in parts(job)})
 TOKENS = sorted({spec["tokens"] for spec in LANGUAGE_MODELS.values()})
@@ -42,6 +46,8 @@ wildcard_constraints:
     script=f"({'|'.join(small_models.STUDIES)})/as-released/[a-z-]+",
     tokens="[a-z0-9-]+",
     job=f"{language_models.STUDY}/[a-z0-9_/-]+",
+    crammed=f"{cramming.STUDY}/[a-z0-9_/-]+",
+    model="[a-z0-9_-]+",
 
 
 onstart:

@@ -4,13 +4,14 @@ Weights are read from safetensors alone: a pickle can run code when it is opened
 """
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -113,25 +114,26 @@ def check_files(path: Path) -> None:
         raise InputError(f"{path}: found no tokenizer, expected tokenizer.json")
 
 
-def download(name: str, revision: str | None, cache: str | Path) -> Path:
-    """The folder of a model of the Hugging Face hub, taken from ``cache`` where it is there already.
+def download(name: str, revision: str | None, folder: str | Path) -> None:
+    """Put a model of the Hugging Face hub into ``folder``, whole or not at all.
 
-    Raises InputError for a name that does not exist or cannot be reached, and refuses models without safetensors.
+    What the hub's own cache on this machine has is taken from there. Raises InputError for a name that does not exist
+    or cannot be reached, and for a model without safetensors or tokenizer.
     """
     where = f"config: cramming.models: hub: '{name}'"
+    target = Path(folder)
     try:
-        return Path(snapshot_download(name, revision=revision, cache_dir=cache, allow_patterns=list(WANTED)))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        found = Path(snapshot_download(name, revision=revision, allow_patterns=list(WANTED)))
     except HFValidationError as error:
-        raise InputError(
-            f"config: cramming.models: hub: '{name}' is not a name of the hub: {_first_line(error)}"
-        ) from None
-    except LocalEntryNotFoundError:
+        raise InputError(f"{where}: is not a name of the hub: {_first_line(error)}") from None
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise InputError(f"{where}: the hub has no such model or revision '{revision}': {_first_line(error)}") from None
+    except OSError as error:  # no network, no answer, an answer with an error, no space
         way_out = "allow network access, or set 'folder' to a local copy"
-        raise InputError(
-            f"config: cramming.models: hub: '{name}' cannot be reached and is not in {cache}; {way_out}"
-        ) from None
-    except (HfHubHTTPError, OSError) as error:
-        raise InputError(f"{where}: {_first_line(error)}") from None
+        raise InputError(f"{where}: cannot be downloaded ({_first_line(error)}); {way_out}") from None
+    check_files(found)
+    shutil.copytree(found, target, dirs_exist_ok=True)
 
 
 def write(folder: str | Path, model: PreTrainedModel, tokenizer: Tokenizer, record: dict[str, Any]) -> None:

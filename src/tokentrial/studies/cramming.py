@@ -1,0 +1,120 @@
+"""The cramming study (document 004): from the config to its jobs, one per design and language model.
+
+A job is ``cramming/<design>/<model>`` and covers the design's kinds of text, lengths and numbers of vectors, each of
+them a condition of its own in the results: ``cramming/<design>/<model>/<kind>/n-<tokens>-m-<vectors>``. Imported while
+the workflow is planned: standard library only.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokentrial.errors import InputError
+
+STUDY = "cramming"
+SOURCES = ("train", "folder", "hub")  # where a model comes from
+FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "training.json")
+
+Spec = dict[str, Any]
+
+JOB_MODULES = (
+    *("results", "seeds", "data/wikitext2", "data/entropy", "training/checkpoint", "training/device"),
+    *[f"cramming/{name}" for name in ("folders", "texts", "head", "engine", "decode", "controls", "job")],
+)
+PRETRAINING_MODULES = (
+    *("results", "seeds", "data/wikitext2", "data/entropy", "models/language", "models/linear_cross_entropy"),
+    *("encoders/base", "cramming/architectures", "cramming/folders", "cramming/pretraining"),
+    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "language_loop", "language_model", "text")),
+)
+
+
+def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
+    """Every job: ``cramming/<design>/<model>`` -> what to cram into what, complete and free of paths."""
+    study = config[STUDY]
+    for name, model in study["models"].items():
+        found = [source for source in SOURCES if source in model]
+        if len(found) != 1:
+            where = f"config: {STUDY}.models.{name}"
+            raise InputError(
+                f"{where}: found {' and '.join(found) or 'no source'}, expected one of {', '.join(SOURCES)}"
+            )
+    specs: dict[str, Spec] = {}
+    for name, design in study["studies"].items():
+        check_design(study, design, f"config: {STUDY}.studies.{name}")
+        for model in design["models"]:
+            condition = f"{STUDY}/{name}/{model}"
+            specs[condition] = {
+                "study": STUDY,
+                "condition": condition,
+                "design": name,
+                "model": model,
+                **{key: design[key] for key in ("kinds", "lengths", "vectors", "per_vector", "controls")},
+                "arms": {arm: study["settings"][arm] for arm in design["arms"]},
+                "texts": design.get("texts", study["texts"]),
+                **{key: study[key] for key in ("predict_first", "precision", "compile")},
+                "seed": config["seed"],
+                "device": config["device"],
+            }
+    return specs
+
+
+def source(config: Mapping[str, Any], name: str) -> str:
+    """``train``, ``hub`` or ``folder``: what has to happen before a model can be read; shipped ones are a folder."""
+    study = config[STUDY]
+    model = study["models"][name]
+    shipped = "shipped" in model and not study["retrain"]
+    return "folder" if shipped else next(kind for kind in SOURCES if kind in model)
+
+
+def recipes(config: Mapping[str, Any]) -> dict[str, Spec]:
+    """Language models that this pipeline trains: name -> specification of the training."""
+    study = config[STUDY]
+    return {
+        name: {
+            "name": name,
+            "shape": {key: model["train"][key] for key in ("architecture", "width", "layers", "context")},
+            "training": {
+                **study["training"],
+                **{key: model["train"][key] for key in ("epochs", "batch_size", "length")},
+                "learning_rates": [model["train"]["learning_rate"]],
+            },
+            "vocab_size": study["vocab_size"],
+            "seed": config["seed"],
+            "device": config["device"],
+        }
+        for name, model in study["models"].items()
+        if "train" in model
+    }
+
+
+def inputs(config: Mapping[str, Any], name: str) -> list[str]:
+    """The files that a model is read from, all in one folder; the folder itself for a model of the hub.
+
+    Raises InputError for a folder of the user's that is not there.
+    """
+    model = config[STUDY]["models"][name]
+    kind = source(config, name)
+    if kind == "hub":
+        return [f"results/models/hub/{name}"]
+    if kind == "train":
+        return [f"results/models/{STUDY}/{name}/{file}" for file in FILES]
+    folder = Path(model.get("folder") or model["shipped"])
+    if not folder.is_dir():
+        raise InputError(f"config: {STUDY}.models.{name}: {folder}: no such folder, expected a language model")
+    kept = [file for file in sorted(folder.iterdir()) if file.suffix in (".json", ".safetensors", ".txt", ".model")]
+    if not kept:
+        raise InputError(f"config: {STUDY}.models.{name}: {folder}: found none of the files of a language model")
+    return [str(file) for file in kept]
+
+
+def check_design(study: Mapping[str, Any], design: Mapping[str, Any], where: str) -> None:
+    """Raises InputError for what a schema cannot say: names that are not defined, more vectors than tokens."""
+    for key, known in (("models", study["models"]), ("arms", study["settings"])):
+        for name in design[key]:
+            if name not in known:
+                raise InputError(f"{where}: {key}: '{name}' is unknown; expected one of {', '.join(known)}")
+    if not design["arms"] and not design["controls"]:
+        raise InputError(f"{where}: found neither arms nor controls, expected at least one")
+    shortest, most = min(design["lengths"]), max(design["vectors"])
+    if not design["per_vector"] and most > shortest:
+        raise InputError(f"{where}: vectors: found {most}, expected at most the {shortest} tokens of the shortest text")

@@ -1,0 +1,122 @@
+"""The cramming study's planner: jobs, where models come from, and what it refuses."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tokentrial import config
+from tokentrial.errors import InputError
+from tokentrial.studies import cramming
+
+Tree = dict[str, Any]
+
+
+@pytest.fixture
+def shipped(root: Path) -> Tree:
+    return config.load(root / "config/config.yaml")
+
+
+def test_a_job_is_a_model_of_a_design(shipped: Tree) -> None:
+    studies = shipped["cramming"]["studies"]
+    expected = {f"cramming/{name}/{model}" for name, design in studies.items() for model in design["models"]}
+    jobs = cramming.jobs(shipped)
+    assert set(jobs) == expected
+    for name, spec in jobs.items():
+        assert spec["condition"] == name
+        assert name == f"cramming/{spec['design']}/{spec['model']}"
+        assert set(spec["arms"]) == set(studies[spec["design"]]["arms"])
+
+
+def test_a_specification_has_no_paths_and_survives_a_reordered_config(shipped: Tree) -> None:
+    text = config.canonical(cramming.jobs(shipped))
+    assert "models/" not in text and "/home" not in text
+    reordered = {key: shipped[key] for key in reversed(shipped)}
+    reordered["cramming"] = {key: shipped["cramming"][key] for key in reversed(shipped["cramming"])}
+    assert config.canonical(cramming.jobs(reordered)) == text
+
+
+def test_a_design_can_have_its_own_number_of_texts(shipped: Tree) -> None:
+    shipped["cramming"]["studies"]["vectors"]["texts"] = 3
+    jobs = cramming.jobs(shipped)
+    assert {spec["texts"] for spec in jobs.values() if spec["design"] == "vectors"} == {3}
+    assert {spec["texts"] for spec in jobs.values() if spec["design"] == "capacity"} == {shipped["cramming"]["texts"]}
+
+
+def test_recipes_are_complete(shipped: Tree) -> None:
+    for name, recipe in cramming.recipes(shipped).items():
+        assert recipe["name"] == name
+        assert set(recipe["shape"]) == {"architecture", "width", "layers", "context"}
+        assert len(recipe["training"]["learning_rates"]) == 1
+
+
+def test_a_shipped_model_is_a_folder_until_it_is_retrained(shipped: Tree) -> None:
+    name = next(name for name, model in shipped["cramming"]["models"].items() if "shipped" in model)
+    assert cramming.source(shipped, name) == "folder"
+    shipped["cramming"]["retrain"] = True
+    assert cramming.source(shipped, name) == "train"
+    assert cramming.inputs(shipped, name)[0] == f"results/models/cramming/{name}/config.json"
+
+
+def test_a_folder_gives_its_files_and_a_hub_name_the_downloaded_folder(shipped: Tree, tmp_path: Path) -> None:
+    for file in ("config.json", "model.safetensors", "notes.md", "tokenizer.json"):
+        (tmp_path / file).touch()
+    shipped["cramming"]["models"]["mine"] = {"folder": str(tmp_path)}
+    shipped["cramming"]["models"]["theirs"] = {"hub": "EleutherAI/pythia-160m"}
+    expected = [str(tmp_path / file) for file in ("config.json", "model.safetensors", "tokenizer.json")]
+    assert cramming.inputs(shipped, "mine") == expected
+    assert cramming.inputs(shipped, "theirs") == ["results/models/hub/theirs"]
+
+
+def _unknown_model(study: Tree) -> None:
+    study["studies"]["capacity"]["models"] = ["gpt-9"]
+
+
+def _unknown_arm(study: Tree) -> None:
+    study["studies"]["capacity"]["arms"] = ["fast"]
+
+
+def _nothing_to_do(study: Tree) -> None:
+    study["studies"]["capacity"].update(arms=[], controls=[])
+
+
+def _more_vectors_than_tokens(study: Tree) -> None:
+    study["studies"]["capacity"].update(lengths=[4, 8], vectors=[1, 5])
+
+
+def _two_sources(study: Tree) -> None:
+    study["models"]["untrained"]["hub"] = "a/b"
+
+
+def _no_source(study: Tree) -> None:
+    study["models"]["untrained"] = {"shipped": "models/x"}
+
+
+MISTAKES: list[tuple[Callable[[Tree], None], str]] = [
+    (_unknown_model, r"studies\.capacity: models: 'gpt-9' is unknown; expected one of llama"),
+    (_unknown_arm, r"studies\.capacity: arms: 'fast' is unknown; expected one of tuned, paper"),
+    (_nothing_to_do, r"studies\.capacity: found neither arms nor controls"),
+    (_more_vectors_than_tokens, r"studies\.capacity: vectors: found 5, expected at most the 4 tokens"),
+    (_two_sources, r"models\.untrained: found train and hub, expected one of train, folder, hub"),
+    (_no_source, r"models\.untrained: found no source, expected one of train, folder, hub"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "message"), MISTAKES)
+def test_what_a_schema_cannot_say(shipped: Tree, spoil: Callable[[Tree], None], message: str) -> None:
+    spoiled = deepcopy(shipped)
+    spoil(spoiled["cramming"])
+    with pytest.raises(InputError, match=message):
+        cramming.jobs(spoiled)
+
+
+def test_a_folder_that_is_not_there_or_holds_no_model(shipped: Tree, tmp_path: Path) -> None:
+    models = shipped["cramming"]["models"]
+    models["mine"] = {"folder": str(tmp_path / "nowhere")}
+    with pytest.raises(InputError, match=r"cramming\.models\.mine: .*nowhere: no such folder"):
+        cramming.inputs(shipped, "mine")
+    models["mine"] = {"folder": str(tmp_path)}
+    with pytest.raises(InputError, match=r"cramming\.models\.mine: .*found none of the files"):
+        cramming.inputs(shipped, "mine")

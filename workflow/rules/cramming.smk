@@ -1,0 +1,95 @@
+# PURPOSE  Cram texts into trainable input vectors of frozen language models.
+# INPUTS   WikiText-2's text; model folders: shipped with the code, local, of the hub, or trained here
+# OUTPUTS  results/runs/cramming/<design>/<model>.parquet and results/arms/...; results/models/cramming/<model>/
+# STEPS    get the text, train or download the models that are not there, optimise vectors text by text; all resumable
+
+SPLITS = ("train", "validation", "test")
+
+
+rule wikitext2_text:
+    input:
+        code=modules("data/download"),
+    output:
+        **{split: f"results/data/wikitext2/text/{split}.txt" for split in SPLITS},
+    log:
+        "logs/data/wikitext2/text.log",
+    priority: 100
+    params:
+        folder=config["wikitext2"]["folder"],
+    message:
+        "Getting WikiText-2's text"
+    script:
+        "../scripts/wikitext2_text.py"
+
+
+rule pretrain:
+    input:
+        **rules.wikitext2_text.output,
+        code=modules(*cramming.PRETRAINING_MODULES),
+    output:
+        [f"results/models/{cramming.STUDY}/{{model}}/{file}" for file in cramming.FILES],
+    log:
+        "logs/pretrain/{model}.log",
+    benchmark:
+        "logs/benchmarks/pretrain/{model}.jsonl"
+    priority: 60
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=1 if config["device"] == "cuda" else 0,
+    params:
+        spec=lambda wildcards: canonical(cramming.recipes(config)[wildcards.model]),
+        checkpoints=lambda wildcards: f"results/checkpoints/pretrain/{wildcards.model}",
+    message:
+        "Training the language model {wildcards.model}"
+    script:
+        "../scripts/pretrain.py"
+
+
+rule download_model:
+    input:
+        code=modules("cramming/folders"),
+    output:
+        directory("results/models/hub/{model}"),
+    log:
+        "logs/download_model/{model}.log",
+    localrule: True
+    params:
+        hub=lambda wildcards: config["cramming"]["models"][wildcards.model]["hub"],
+        revision=lambda wildcards: config["cramming"]["models"][wildcards.model].get("revision", "main"),
+    message:
+        "Downloading the language model {wildcards.model}"
+    script:
+        "../scripts/download_model.py"
+
+
+rule pretrained_models:
+    input:
+        [f"results/models/{cramming.STUDY}/{name}/model.safetensors" for name in cramming.recipes(config)],
+
+
+rule cram:
+    input:
+        **rules.wikitext2_text.output,
+        model=lambda wildcards: CRAMMING_MODELS[CRAMMED[wildcards.crammed]["model"]],
+        code=modules(*cramming.JOB_MODULES),
+    output:
+        runs="results/runs/{crammed}.parquet",
+        arms="results/arms/{crammed}.parquet",
+    log:
+        "logs/cram/{crammed}.log",
+    benchmark:
+        "logs/benchmarks/cram/{crammed}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=1 if config["device"] == "cuda" else 0,
+    params:
+        spec=lambda wildcards: canonical(CRAMMED[wildcards.crammed]),
+        checkpoints=lambda wildcards: f"results/checkpoints/{wildcards.crammed}",
+    message:
+        "Cramming {wildcards.crammed}"
+    script:
+        "../scripts/cram.py"
