@@ -78,10 +78,6 @@ def _unknown_arm(study: Tree) -> None:
     study["studies"]["capacity"]["arms"] = ["fast"]
 
 
-def _nothing_to_do(study: Tree) -> None:
-    study["studies"]["capacity"].update(arms=[], controls=[])
-
-
 def _more_vectors_than_tokens(study: Tree) -> None:
     study["studies"]["capacity"].update(lengths=[4, 8], vectors=[1, 5])
 
@@ -96,8 +92,7 @@ def _no_source(study: Tree) -> None:
 
 MISTAKES: list[tuple[Callable[[Tree], None], str]] = [
     (_unknown_model, r"studies\.capacity: models: 'gpt-9' is unknown; expected one of llama"),
-    (_unknown_arm, r"studies\.capacity: arms: 'fast' is unknown; expected one of tuned, paper"),
-    (_nothing_to_do, r"studies\.capacity: found neither arms nor controls"),
+    (_unknown_arm, r"studies\.capacity: arms: 'fast' is unknown; expected one of tuned, tuned_long, paper"),
     (_more_vectors_than_tokens, r"studies\.capacity: vectors: found 5, expected at most the 4 tokens"),
     (_two_sources, r"models\.untrained: found train and hub, expected one of train, folder, hub"),
     (_no_source, r"models\.untrained: found no source, expected one of train, folder, hub"),

@@ -1,6 +1,7 @@
-# PURPOSE  Levels and comparisons with intervals, tests and equivalence.
-# INPUTS   results/runs.parquet
+# PURPOSE  Levels and comparisons with intervals, tests and equivalence; measures and decisions of the cramming study.
+# INPUTS   results/runs.parquet, config/published/cramming.yaml
 # OUTPUTS  results/summary.parquet (an arm's level a row), results/statistics.parquet (a comparison a row)
+#          results/cramming.parquet (a measure a row), results/cramming_decisions.parquet (a criterion a row)
 # STEPS    summarise the held-out values over seeds, compare the learned arm with every other on paired seeds
 
 
@@ -35,3 +36,30 @@ rule statistics:
         "Comparing the arms"
     script:
         "../scripts/statistics.py"
+
+
+# Both tables are there, and empty, where the config has no cramming.
+rule cramming_measures:
+    input:
+        runs="results/runs.parquet",
+        published="config/published/cramming.yaml",
+        code=modules(*cramming.MEASURES_MODULES),
+    output:
+        measures="results/cramming.parquet",
+        decisions="results/cramming_decisions.parquet",
+    log:
+        "logs/cramming_measures.log",
+    localrule: True
+    params:
+        settings=canonical(
+            {
+                **{key: config["statistics"][key] for key in ("confidence", "resamples")},
+                "predict_first": config["cramming"]["predict_first"],
+                "models": cramming.shapes(config),
+            }
+        ),
+        seed=config["seed"],
+    message:
+        "Measuring what was crammed"
+    script:
+        "../scripts/cramming_measures.py"

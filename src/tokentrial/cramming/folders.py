@@ -143,7 +143,9 @@ def write(folder: str | Path, model: PreTrainedModel, tokenizer: Tokenizer, reco
     """
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
-    model.half().save_pretrained(path, safe_serialization=True)
+    model.half().save_pretrained(path)
+    (path / "generation_config.json").unlink(missing_ok=True)  # nothing here samples by its settings
+    (path / "model.safetensors").chmod(0o644)  # written through a temporary file, for its owner alone
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False).save_pretrained(path)
     (path / "training.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
 

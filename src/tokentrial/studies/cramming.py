@@ -18,8 +18,18 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config
 Spec = dict[str, Any]
 
 JOB_MODULES = (
-    *("results", "seeds", "data/wikitext2", "data/entropy", "training/checkpoint", "training/device"),
-    *[f"cramming/{name}" for name in ("folders", "texts", "head", "engine", "decode", "controls", "job")],
+    *("results", "seeds", "models/linear_cross_entropy", "training/adam", "training/checkpoint", "training/device"),
+    *[
+        f"cramming/{name}"
+        for name in ("folders", "texts", "head", "engine", "decode", "controls", "design", "facts", "job")
+    ],
+)
+MEASURES_MODULES = (
+    *("results", "seeds", "config", "report/published"),
+    *[f"cramming/{name}" for name in ("cells", "claim_rules", "control_rules", "criteria", "decisions", "evidence")],
+    *("cramming/measures", "cramming/rules"),
+    *[f"statistics/{name}" for name in ("cramming", "cramming_entropy", "cramming_scaling")],
+    *[f"statistics/{name}" for name in ("equivalence", "intervals", "samples")],
 )
 PRETRAINING_MODULES = (
     *("results", "seeds", "data/wikitext2", "data/entropy", "models/language", "models/linear_cross_entropy"),
@@ -107,14 +117,21 @@ def inputs(config: Mapping[str, Any], name: str) -> list[str]:
     return [str(file) for file in kept]
 
 
+def shapes(config: Mapping[str, Any]) -> dict[str, Spec]:
+    """What the measures have to know of a model's entry: which architecture it has and whether it was trained."""
+    return {
+        name: {"train": {key: model["train"][key] for key in ("architecture", "epochs")}}
+        for name, model in config[STUDY]["models"].items()
+        if "train" in model
+    }
+
+
 def check_design(study: Mapping[str, Any], design: Mapping[str, Any], where: str) -> None:
     """Raises InputError for what a schema cannot say: names that are not defined, more vectors than tokens."""
     for key, known in (("models", study["models"]), ("arms", study["settings"])):
         for name in design[key]:
             if name not in known:
                 raise InputError(f"{where}: {key}: '{name}' is unknown; expected one of {', '.join(known)}")
-    if not design["arms"] and not design["controls"]:
-        raise InputError(f"{where}: found neither arms nor controls, expected at least one")
     shortest, most = min(design["lengths"]), max(design["vectors"])
     if not design["per_vector"] and most > shortest:
         raise InputError(f"{where}: vectors: found {most}, expected at most the {shortest} tokens of the shortest text")

@@ -1,0 +1,17 @@
+"""Measures and decisions of the cramming study."""
+
+import json
+
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    from tokentrial.cramming.measures import write_measures
+
+    write_measures(
+        runs=snakemake.input.runs,
+        measures=snakemake.output.measures,
+        decisions=snakemake.output.decisions,
+        settings=json.loads(snakemake.params.settings),
+        seed=snakemake.params.seed,
+        published=snakemake.input.published,
+    )
