@@ -1,0 +1,273 @@
+"""Parts of a document, or several documents, against each other: do they say the same?"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from tokentrial.claims.parameters import Count, Positive, Probability, Share
+from tokentrial.claims.printed import Interval, Quantity, exact, show
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, listed, verdict_of
+from tokentrial.errors import InputError
+
+Each = Literal["each", "all"]
+Better = Literal["lower", "higher"]
+
+
+def agreement(places: Mapping[str, Quantity], about: str = "the same quantity") -> Finding:
+    """One number in several places: consistent where the printed digits allow one common value."""
+    if len(places) < 2:
+        raise InputError(f"parameters: places: found {len(places)}, expected at least 2")
+    low = max(entry.interval.low for entry in places.values())
+    high = min(entry.interval.high for entry in places.values())
+    shown = listed([f"{entry.text} ({place})" for place, entry in places.items()])
+    recomputed = {place: entry.value for place, entry in places.items()}
+    if low <= high:
+        return Finding(CONSISTENT, recomputed, f"The places agree: {shown}.")
+    reason = f"{about[:1].upper()}{about[1:]} is printed as {shown}, which no rounding reconciles."
+    return Finding(INCONSISTENT, recomputed, reason)
+
+
+def rows_agree(printed: Sequence[Quantity], elsewhere: Sequence[Quantity], place: str, claim: Each = "each") -> Finding:
+    """Printed values against those of another place (a table, the public code), one by one."""
+    if len(printed) != len(elsewhere):
+        raise InputError(f"parameters: {len(printed)} printed values and {len(elsewhere)} elsewhere, expected as many")
+    pairs = list(zip(printed, elsewhere, strict=True))
+    holds = [a.interval.meets(b.interval) for a, b in pairs]
+    wrong = [f"{a.text} for {b.text}" for (a, b), right in zip(pairs, holds, strict=True) if not right]
+    reason = f"{sum(holds)} of {len(holds)} printed values agree with {place}"
+    reason += f"; not {listed(wrong)}." if wrong else "."
+    recomputed = {"agree": sum(holds), "values": len(holds)}
+    return Finding(verdict_of(holds, claim == "each"), recomputed, reason)
+
+
+def same_statement(about: str, places: Mapping[str, str]) -> Finding:
+    """One matter stated in several places (documents, sections, the public code): consistent where all say the same."""
+    if len(places) < 2:
+        raise InputError(f"parameters: places: found {len(places)}, expected at least 2")
+    said: dict[str, list[str]] = {}
+    for place, words in places.items():
+        said.setdefault(words, []).append(place)
+    recomputed = {"statements": len(said), "places": len(places)}
+    if len(said) == 1:
+        return Finding(CONSISTENT, recomputed, f"All {len(places)} places agree on {about}: {next(iter(said))}.")
+    shown = "; ".join(f"{words} ({listed(where)})" for words, where in said.items())
+    reason = f"On {about} the {len(places)} places make {len(said)} different statements: {shown}."
+    return Finding(INCONSISTENT, recomputed, reason)
+
+
+def coverage(what: str, needed: Sequence[str], found: Sequence[str] = (), claim: Each = "each") -> Finding:
+    """How many of the things a claim needs are there: all CONSISTENT, some PARTLY (claim "all": INCONSISTENT), none
+    INCONSISTENT. ``what`` says what was looked for. Raises InputError for a found thing that is not needed.
+    """
+    extra = [name for name in found if name not in needed]
+    if extra:
+        raise InputError(f"parameters: found: {extra[0]!r} is not in needed ({', '.join(needed)})")
+    missing = [name for name in needed if name not in found]
+    recomputed = {"needed": len(needed), "found": len(found)}
+    verdict = verdict_of([name in found for name in needed], claim == "each")
+    if not missing:
+        return Finding(verdict, recomputed, f"{what}: found for all {len(needed)} ({listed(needed)}).")
+    return Finding(
+        verdict, recomputed, f"{what}: found for {len(found)} of {len(needed)}, missing for {listed(missing)}."
+    )
+
+
+def coverage_count(what: str, needed: Sequence[str], stated: Count, found: Sequence[str] = ()) -> Finding:
+    """`coverage` of a claim that also states how many things there are; a wrong number is INCONSISTENT."""
+    if len(needed) != int(stated.nominal):
+        reason = f"{what}: the document has {len(needed)} ({listed(needed)}), not {stated.text}."
+        return Finding(INCONSISTENT, {"needed": len(needed), "found": len(found)}, reason)
+    return coverage(what, needed, found)
+
+
+def within_range(values: Sequence[Quantity], low: Quantity, high: Quantity, claim: Each = "each") -> Finding:
+    """Every value lies between low and high, as far as the digits tell."""
+    band = _band(low, high)
+    holds = [value.interval.meets(band) for value in values]
+    outside = [value.text for value, inside in zip(values, holds, strict=True) if not inside]
+    recomputed = {"inside": sum(holds), "values": len(values)}
+    inside = f"{sum(holds)} of {len(values)} values lie between {low.text} and {high.text}"
+    reason = f"{inside}." if not outside else f"{inside}; {listed(outside)} outside."
+    return Finding(verdict_of(holds, claim == "each"), recomputed, reason)
+
+
+def within_band(values: Sequence[Quantity], band: Sequence[Quantity], about: str, claim: Each = "each") -> Finding:
+    """Every value lies between the two ends of a printed band. about: what the values are."""
+    if len(band) != 2:
+        raise InputError(f"parameters: band: found {len(band)} ends, expected 2")
+    found = within_range(values, band[0], band[1], claim)
+    shown = listed([value.text for value in values])
+    reason = f"{about[:1].upper()}{about[1:]} are {shown}: {found.reason}"
+    return Finding(found.verdict, found.recomputed, reason)
+
+
+def range_ends(values: Sequence[Quantity], low: Quantity, high: Quantity) -> Finding:
+    """The smallest value rounds to low and the largest to high; PARTLY where only one end does."""
+    smallest = min(values, key=lambda value: value.nominal)
+    largest = max(values, key=lambda value: value.nominal)
+    holds = [smallest.interval.meets(low.interval), largest.interval.meets(high.interval)]
+    recomputed = {"smallest": smallest.value, "largest": largest.value}
+    wrong = [
+        f"{end.text} is not {name}"
+        for end, name, right in (
+            (smallest, f"the stated {low.text}", holds[0]),
+            (largest, f"the stated {high.text}", holds[1]),
+        )
+        if not right
+    ]
+    reason = f"The {len(values)} values run from {smallest.text} to {largest.text}"
+    reason += f": {listed(wrong)}." if wrong else f", as {low.text} to {high.text} says."
+    return Finding(verdict_of(holds), recomputed, reason)
+
+
+def _band(low: Quantity, high: Quantity) -> Interval:
+    return Interval(low.interval.low, high.interval.high)
+
+
+def wins(
+    subject: Sequence[Quantity],
+    other: Sequence[Quantity],
+    better: Better,
+    claimed: Count | None = None,
+    claimed_share: Share | None = None,
+    claim: Each = "each",
+    about: str = "the printed value",
+) -> Finding:
+    """In how many rows the subject's printed value is better than the other's, against how many are said to be.
+
+    ``claimed`` is a number of rows, ``claimed_share`` a share of them; without either all. Equal printed values are no
+    advantage. CONSISTENT where at least so many are better, PARTLY (claim "all": INCONSISTENT) where fewer are.
+    """
+    if len(subject) != len(other):
+        raise InputError(f"parameters: {len(subject)} and {len(other)} values, expected as many of both")
+    sign = 1 if better == "higher" else -1
+    gaps = [sign * (a.nominal - b.nominal) for a, b in zip(subject, other, strict=True)]
+    won, lost = sum(gap > 0 for gap in gaps), sum(gap < 0 for gap in gaps)
+    goal = len(gaps) if claimed is None else int(claimed.nominal)
+    if claimed_share is not None:
+        goal = round(claimed_share.nominal * len(gaps))
+    recomputed = {"better": won, "worse": lost, "equal": len(gaps) - won - lost, "claimed": goal}
+    if not 0 < goal <= len(gaps):
+        reason = f"{goal} advantages are claimed, the table has {len(gaps)} rows."
+        return Finding(INCONSISTENT, recomputed, reason)
+    equal = f" and equal in {len(gaps) - won - lost}" if len(gaps) > won + lost else ""
+    reason = (
+        f"{about[:1].upper()}{about[1:]} is {better} in {won} of {len(gaps)} rows and "
+        f"{'higher' if better == 'lower' else 'lower'} in {lost}{equal}; the claim needs {goal}."
+    )
+    return Finding(verdict_of([i < won for i in range(goal)], claim == "each"), recomputed, reason)
+
+
+def significant_count(
+    p_values: Sequence[Probability], claimed: Count, of: Count, alpha: float = 0.05, untested: int = 0
+) -> Finding:
+    """How many printed p values lie below alpha, where ``claimed`` of ``of`` are said to be significant.
+
+    ``untested`` rows print neither p nor test; each could count, so the claim holds only inside that range.
+    """
+    level = exact(alpha).low  # the decimal itself: the float 0.05 is above 0.05, and ">0.05" would be undecided
+    below = sum(p.interval.high < level for p in p_values)
+    not_below = sum(p.interval.low >= level for p in p_values)
+    most, rows = len(p_values) - not_below + untested, len(p_values) + untested
+    goal = int(claimed.nominal)
+    recomputed = {"significant": below, "not_significant": not_below, "untested": untested, "claimed": goal}
+    reason = (
+        f"Of {rows} rows {below} print p < {alpha}, {not_below} p of at least {alpha} and {untested} no test, so "
+        "at most "
+        f"{most} can be significant; {claimed.text} of {of.text} are claimed."
+    )
+    holds = below <= goal <= most and int(of.nominal) == rows
+    return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
+
+
+def monotone(values: Sequence[Quantity], direction: Literal["rising", "falling"], claim: Each = "each") -> Finding:
+    """Each value is larger (smaller) than the one before; PARTLY where only some steps go that way."""
+    sign = 1 if direction == "rising" else -1
+    steps = [sign * (b.nominal - a.nominal) > 0 for a, b in itertools.pairwise(values)]
+    against = [
+        f"{a.text} to {b.text}" for (a, b), right in zip(itertools.pairwise(values), steps, strict=True) if not right
+    ]
+    recomputed = {"steps": len(steps), "steps_as_claimed": sum(steps)}
+    row = listed([value.text for value in values])
+    reason = f"Along {row} {sum(steps)} of {len(steps)} steps are {direction}"
+    reason += f"; {listed(against)} {'is' if len(against) == 1 else 'are'} not." if against else "."
+    return Finding(verdict_of(steps, claim == "each"), recomputed, reason)
+
+
+def exponential(sizes: Sequence[Quantity], values: Sequence[Quantity]) -> Finding:
+    """Whether values can grow exponentially with size: log(value) must rise with every step of size."""
+    rising = monotone(values, "rising", "all")
+    names = listed([f"{value.text} at {size.text}" for size, value in zip(sizes, values, strict=True)])
+    if rising.verdict == CONSISTENT:
+        return Finding(CONSISTENT, rising.recomputed, f"The values rise with every step: {names}.")
+    return Finding(INCONSISTENT, rising.recomputed, f"No growing exponential falls, but the values do: {names}.")
+
+
+def signs(values: Sequence[Quantity], expected: Literal["positive", "negative", "mixed"]) -> Finding:
+    """All values have the sign; "mixed": both signs occur."""
+    above, below = sum(v.interval.low > 0 for v in values), sum(v.interval.high < 0 for v in values)
+    recomputed = {"positive": above, "negative": below}
+    reason = f"Of the values {listed([v.text for v in values])}, {above} are above and {below} below zero."
+    if expected == "mixed":
+        return Finding(CONSISTENT if above and below else INCONSISTENT, recomputed, reason)
+    holds = [v.interval.low > 0 if expected == "positive" else v.interval.high < 0 for v in values]
+    return Finding(verdict_of(holds), recomputed, reason)
+
+
+def bound(
+    value: Quantity, limit: Quantity, side: Literal["at least", "at most", "above", "below"], about: str = "the value"
+) -> Finding:
+    """The value is at least (at most, above, below) the limit, as far as the digits tell."""
+    low, high = value.interval.low, value.interval.high
+    at = limit.interval
+    possible = {
+        "at least": high >= at.low,
+        "at most": low <= at.high,
+        "above": low > at.high,
+        "below": high < at.low,
+    }[side]
+    recomputed = {"value": value.value, "limit": limit.value}
+    place = f" ({limit.where})" if limit.where else ""
+    reason = f"{about[:1].upper()}{about[1:]} is {value.text}, {'' if possible else 'not '}{side} {limit.text}{place}."
+    return Finding(CONSISTENT if possible else INCONSISTENT, recomputed, reason)
+
+
+def largest_is(values: Mapping[str, Quantity], name: str) -> Finding:
+    """The named entry is the largest of all, and no other equals it."""
+    if name not in values:
+        raise InputError(f"parameters: name: found {name!r}, expected one of {', '.join(values)}")
+    order = sorted(values, key=lambda key: values[key].nominal, reverse=True)
+    holds = order[0] == name and (len(order) == 1 or values[order[1]].interval.high < values[name].interval.low)
+    reason = f"The largest is {values[order[0]].text} ({order[0]})"
+    reason += "." if order[0] == name else f", not {values[name].text} ({name})."
+    return Finding(CONSISTENT if holds else INCONSISTENT, {"largest": values[order[0]].value}, reason)
+
+
+def spread_of_values(values: Sequence[Positive], same_within: float, about: str) -> Finding:
+    """Values that should be one quantity differ by less than the factor ``same_within``."""
+    low, high = min(values, key=lambda q: q.nominal), max(values, key=lambda q: q.nominal)
+    factor = high.interval / low.interval
+    shown = listed([value.text for value in values])
+    holds = factor.low <= exact(same_within).high
+    reason = f"{about[:1].upper()}{about[1:]} differs by a factor of {show(factor, 3)}: {shown}."
+    return Finding(CONSISTENT if holds else INCONSISTENT, {"factor": factor.middle}, reason)
+
+
+CHECKS: dict[str, Callable[..., Finding]] = {
+    "agreement": agreement,
+    "rows_agree": rows_agree,
+    "same_statement": same_statement,
+    "coverage": coverage,
+    "coverage_count": coverage_count,
+    "within_range": within_range,
+    "within_band": within_band,
+    "range_ends": range_ends,
+    "wins": wins,
+    "significant_count": significant_count,
+    "monotone": monotone,
+    "exponential": exponential,
+    "signs": signs,
+    "bound": bound,
+    "largest_is": largest_is,
+    "spread_of_values": spread_of_values,
+}

@@ -1,0 +1,287 @@
+"""Effect sizes, p values and decisions from what a document prints."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from tokentrial.claims.parameters import Count, Positive, Probability
+from tokentrial.claims.printed import Interval, Quantity, show
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, Value, listed, verdict_of
+from tokentrial.errors import InputError
+from tokentrial.statistics.hypothesis_tests import paired_t_test
+from tokentrial.statistics.multiplicity import holm
+from tokentrial.statistics.power import minimal_detectable_effect
+from tokentrial.statistics.reported import (
+    READINGS,
+    Reading,
+    implied_n,
+    p_of_effect,
+    p_of_t,
+    pooled_sd,
+    standard_deviation_per_spread,
+)
+
+Rows = Mapping[str, Sequence[Quantity]]
+"""Row -> (mean a, spread a, mean b, spread b)."""
+Decision = Literal["significant", "not significant"]
+
+
+def effect_interval(row: Sequence[Quantity], n: int, reading: Reading) -> Interval:
+    """|d| of a row under one reading of its +-, over all values that its digits allow."""
+    mean_a, spread_a, mean_b, spread_b = _four(row)
+    pooled = Interval(
+        pooled_sd(float(max(spread_a.interval.low, 0)), float(max(spread_b.interval.low, 0))),
+        pooled_sd(float(spread_a.interval.high), float(spread_b.interval.high)),
+    )
+    if pooled.low <= 0:
+        raise InputError(f"found the spreads {spread_a.text} and {spread_b.text}, expected one that cannot be 0")
+    gap = abs(mean_a.interval - mean_b.interval)
+    unit = standard_deviation_per_spread(n, reading)
+    return Interval(float(gap.low) / (float(pooled.high) * unit), float(gap.high) / (float(pooled.low) * unit))
+
+
+def p_interval(effect: Interval, n: int) -> Interval:
+    """p of an independent t test with n per arm, over an interval of |d|; Student's, as arms of equal n have one t."""
+    return effect.falling(lambda d: p_of_effect(d, n))
+
+
+def _four(row: Sequence[Quantity]) -> Sequence[Quantity]:
+    if len(row) != 4:
+        raise InputError(f"found a row of {len(row)} numbers, expected mean, spread, mean, spread")
+    for spread in row[1::2]:
+        if spread.nominal < 0:
+            raise InputError(f"found the spread {spread.text}, expected at least 0")
+    return row
+
+
+def effect_size(rows: Rows, effects: Sequence[Quantity], n: Count) -> Finding:
+    """Cohen's d = (mean a - mean b) / sqrt((s_a^2 + s_b^2)/2) of each row = the printed |d|.
+
+    CONSISTENT where the +- as standard deviation gives every d; PARTLY where it gives some, or where one other reading
+    (standard error, 95 % half-width) gives all of them.
+    """
+    if len(rows) != len(effects):
+        raise InputError(f"parameters: {len(rows)} rows and {len(effects)} effects, expected as many")
+    size = int(n.nominal)
+    found = {reading: [effect_interval(row, size, reading) for row in rows.values()] for reading in READINGS}
+    right = {
+        reading: [made.meets(abs(d.interval)) for made, d in zip(intervals, effects, strict=True)]
+        for reading, intervals in found.items()
+    }
+    others = [reading for reading in READINGS[1:] if all(right[reading])]
+    verdict = verdict_of(right[READINGS[0]])
+    if verdict != CONSISTENT and (any(right[READINGS[0]]) or others):
+        verdict = PARTLY
+    recomputed: dict[str, Value] = {reading: [made.middle for made in found[reading]] for reading in READINGS}
+    if len(rows) == 1:
+        shown = listed([f"{show(found[reading][0], 3)} as {reading}" for reading in READINGS])
+        reason = f"The +- read in three ways gives d = {shown}; printed is {effects[0].text}."
+    else:
+        shown = listed([f"{sum(right[reading])} of {len(rows)} as {reading}" for reading in READINGS])
+        reason = f"The means and the +- give the printed d in {shown}."
+    return Finding(verdict, recomputed, reason)
+
+
+def p_of_effects(effects: Sequence[Quantity], p_values: Sequence[Probability], n: Count) -> Finding:
+    """Each printed p is that of its printed d in an independent t test with n per arm.
+
+    The reason gives the n per arm that each pair implies.
+    """
+    if len(effects) != len(p_values):
+        raise InputError(f"parameters: {len(effects)} effects and {len(p_values)} p values, expected as many")
+    size = int(n.nominal)
+    found = [p_interval(abs(d.interval), size) for d in effects]
+    holds = [made.meets(p.interval) for made, p in zip(found, p_values, strict=True)]
+    implied = [_implied(d, p) for d, p in zip(effects, p_values, strict=True)]
+    recomputed = {"p": [made.middle for made in found], "implied_n": [made.middle for made in implied]}
+    if len(effects) == 1:
+        d, p = effects[0].text, p_values[0].text
+        reason = (
+            f"d = {d} with n = {size} per arm has p = {show(found[0], 3)}, printed is {p}, which implies n = "
+            f"{show(implied[0], 3)}."
+        )
+        return Finding(verdict_of(holds), recomputed, reason)
+    rows = listed([show(made, 3) for made in implied])
+    reason = (
+        f"With n = {size} per arm {sum(holds)} of {len(holds)} printed p values fit their d; the pairs imply n = "
+        f"{rows}."
+    )
+    return Finding(verdict_of(holds), recomputed, reason)
+
+
+def _implied(d: Quantity, p: Quantity) -> Interval:
+    """The n per arm that d and p imply together, over their rounding: larger d and larger p both need fewer."""
+    effect = abs(d.interval)
+    low_p, high_p = float(p.interval.low), float(p.interval.high)
+    if not 0 < low_p <= high_p < 1:
+        return Interval(-math.inf, math.inf)
+    ends = [implied_n(float(effect.high), high_p), implied_n(float(effect.low), low_p)]
+    return Interval(*(1.0 if math.isnan(end) else end for end in ends))
+
+
+def p_of_rows(rows: Rows, p_values: Sequence[Probability], n: Count) -> Finding:
+    """Each printed p is that of its row's means and +- in an independent t test with n per arm, under a reading of +-.
+
+    CONSISTENT with the +- as standard deviation, PARTLY under another reading or in some rows only.
+    """
+    if len(rows) != len(p_values):
+        raise InputError(f"parameters: {len(rows)} rows and {len(p_values)} p values, expected as many")
+    size = int(n.nominal)
+    found = {r: [p_interval(effect_interval(row, size, r), size) for row in rows.values()] for r in READINGS}
+    right = {r: [made.meets(p.interval) for made, p in zip(found[r], p_values, strict=True)] for r in READINGS}
+    verdict = verdict_of(right[READINGS[0]])
+    if verdict == INCONSISTENT and any(all(right[r]) for r in READINGS[1:]):
+        verdict = PARTLY
+    recomputed: dict[str, Value] = {r: [made.middle for made in found[r]] for r in READINGS}
+    if len(rows) == 1:
+        shown = listed([f"{show(found[r][0], 3)} with the +- as {r}" for r in READINGS])
+        return Finding(verdict, recomputed, f"The row gives p = {shown}; printed is {p_values[0].text}.")
+    shown = listed([f"{sum(right[r])} of {len(rows)} with the +- as {r}" for r in READINGS])
+    return Finding(verdict, recomputed, f"The rows give the printed p in {shown}.")
+
+
+def decisions(rows: Rows, n: Count, claimed: Decision, alpha: float = 0.05) -> Finding:
+    """Each row's difference is (not) significant at alpha, decided from its means and +- with n per arm.
+
+    A row agrees where the claimed decision is possible under the +- as standard deviation and as standard error.
+    """
+    size = int(n.nominal)
+    read = READINGS[:2]
+    found = {r: [p_interval(effect_interval(row, size, r), size) for row in rows.values()] for r in read}
+    holds = [
+        all((p.low < alpha) if claimed == "significant" else (p.high >= alpha) for p in both)
+        for both in zip(*(found[r] for r in read), strict=True)
+    ]
+    recomputed = {f"p, {r}": [p.middle for p in found[r]] for r in read}
+    smallest = {r: min(found[r], key=lambda p: p.middle) for r in read}
+    rows_word = "row" if len(holds) == 1 else "rows"
+    reason = (
+        f"With n = {size} per arm {sum(holds)} of {len(holds)} {rows_word} can be {claimed} at {alpha}: "
+        f"{'p' if len(holds) == 1 else 'the smallest p'} is {show(smallest[read[0]], 3)} with the +- as standard "
+        "deviation "
+        f"and {show(smallest[read[1]], 3)} as standard error."
+    )
+    return Finding(verdict_of(holds), recomputed, reason)
+
+
+def equivalence(
+    rows: Rows,
+    n: Count,
+    margin: float,
+    better: Literal["lower", "higher"],
+    worse_only: bool = False,
+    alpha: float = 0.05,
+) -> Finding:
+    """Arm a is within ``margin`` of arm b (``worse_only``: not worse by more), by two one-sided t tests.
+
+    margin: in the unit of the means. A row holds where the 1 - 2 alpha interval of the difference, with the +- as
+    standard deviation, can lie inside the margin for some values that round to the printed ones.
+    """
+    size = int(n.nominal)
+    holds, highest = [], -math.inf
+    for row in rows.values():
+        mean_a, spread_a, mean_b, spread_b = _four(row)
+        gap = mean_a.interval - mean_b.interval if better == "higher" else mean_b.interval - mean_a.interval
+        least_sd = pooled_sd(float(max(spread_a.interval.low, 0)), float(max(spread_b.interval.low, 0)))
+        half = float(stats.t.ppf(1 - alpha, 2 * size - 2)) * least_sd * math.sqrt(2 / size)
+        inside = float(gap.high) - half > -margin if worse_only else float(abs(gap).low) + half < margin
+        holds.append(inside)
+        highest = max(highest, half)
+    recomputed = {"equivalent": sum(holds), "rows": len(holds), "largest_half_width": highest}
+    what = "not to be worse by" if worse_only else "to differ by less than"
+    reason = (
+        f"With n = {size} per arm {sum(holds)} of {len(holds)} rows can be shown {what} {margin:g} at "
+        f"{1 - 2 * alpha:.0%} confidence; "
+        f"the widest interval of a difference is +- {show(highest, 2)}."
+    )
+    return Finding(verdict_of(holds), recomputed, reason)
+
+
+def corrected_decisions(p_values: Sequence[Probability], claimed: Count, alpha: float = 0.05) -> Finding:
+    """How many of the printed p values are significant at alpha after Bonferroni's and after Holm's correction.
+
+    An open p (``>0.05``) counts with its smallest value, in favour of the claim.
+    """
+    p = [max(float(entry.interval.low), 0.0) for entry in p_values]
+    by_holm, by_bonferroni = int((holm(p) < alpha).sum()), sum(value * len(p) < alpha for value in p)
+    uncorrected = sum(value < alpha for value in p)
+    holds = int(claimed.nominal) in (by_holm, by_bonferroni)
+    recomputed = {"uncorrected": uncorrected, "bonferroni": by_bonferroni, "holm": by_holm}
+    reason = (
+        f"Of {len(p)} printed p values {uncorrected} are below {alpha}, {by_bonferroni} after Bonferroni's "
+        "correction and "
+        f"{by_holm} after Holm's; {claimed.text} are claimed."
+    )
+    return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
+
+
+def enough_runs(rows: Rows, n: Count, alpha: float = 0.05, power: float = 0.8) -> Finding:
+    """n runs per arm can find effects as large as the printed ones: the minimal detectable d is not above the "
+    "largest."""
+    size = int(n.nominal)
+    needed = minimal_detectable_effect(size, paired=False, power=power, alpha=alpha)
+    effects = {name: effect_interval(row, size, "standard deviation") for name, row in rows.items()}
+    name = max(effects, key=lambda row: effects[row].middle)
+    exact_p = 2 / math.comb(2 * size, size)
+    holds = needed <= effects[name].high
+    recomputed = {"minimal_detectable_d": needed, "largest_d": effects[name].middle, "smallest_exact_p": exact_p}
+    reason = (
+        f"{n.text} runs per arm find d = {show(needed, 3)} with {power:.0%} power and cannot go below p = "
+        f"{show(exact_p, 2)} in an "
+        f"exact rank test; the largest printed difference is d = {show(effects[name], 3)} ({name})."
+    )
+    return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
+
+
+def possible_p(ratios: Sequence[Positive], p: Probability) -> Finding:
+    """Whether so small a p can come from these ratios (1 is no effect), one number per experiment.
+
+    Two tests: Student's t of the log ratios and the exact sign test. CONSISTENT where one reaches the printed p. The
+    reason also gives the smallest p that any exact sign-flip test of so many values can have.
+    """
+    logs = np.log([float(ratio.nominal) for ratio in ratios])
+    n, below = len(logs), int((logs < 0).sum())
+    tail = sum(math.comb(n, k) for k in range(max(below, n - below), n + 1)) / 2**n
+    sign, least, student = min(1.0, 2 * tail), 2 / 2**n, paired_t_test(logs).p_value
+    limit = float(p.interval.high)
+    holds = min(sign, student) <= limit
+    recomputed = {"t_test": student, "sign_test": sign, "smallest_exact": least, "n": n}
+    reason = (
+        f"The {n} printed ratios give p = {show(student, 2)} by a t test of their logarithms and {show(sign, 2)} "
+        "by the sign test, "
+        f"and {show(least, 2)} is the least that any exact sign-flip test of {n} values can give; printed is {p.text}."
+    )
+    return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
+
+
+def p_of_statistic(t: Quantity, df: Positive, p: Probability) -> Finding:
+    """The printed p is the two-sided p of the printed t and df; a decision error where they lie on two sides of "
+    "0.05."""
+    found = abs(t.interval).falling(lambda value: p_of_t(value, df.value))
+    recomputed = {"low": float(found.low), "high": float(found.high)}
+    if found.meets(p.interval):
+        return Finding(
+            CONSISTENT, recomputed, f"t({df.text}) = {t.text} has p = {show(found, 3)}, as the printed {p.text}."
+        )
+    flips = (found.high < 0.05 <= float(p.interval.low)) or (found.low >= 0.05 > float(p.interval.high))
+    reason = (
+        f"t({df.text}) = {t.text} has p = {show(found, 3)}, not "
+        f"{p.text}{', and the decision at 0.05 flips' if flips else ''}."
+    )
+    return Finding(INCONSISTENT, recomputed | {"decision_error": flips}, reason)
+
+
+CHECKS: dict[str, Callable[..., Finding]] = {
+    "effect_size": effect_size,
+    "p_of_effects": p_of_effects,
+    "p_of_rows": p_of_rows,
+    "p_of_statistic": p_of_statistic,
+    "decisions": decisions,
+    "equivalence": equivalence,
+    "corrected_decisions": corrected_decisions,
+    "enough_runs": enough_runs,
+    "possible_p": possible_p,
+}

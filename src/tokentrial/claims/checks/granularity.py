@@ -1,0 +1,52 @@
+"""GRIM and GRIMMER: which printed means and standard deviations counts of right answers can have."""
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+
+from tokentrial.claims.parameters import Count, Spread
+from tokentrial.claims.printed import Quantity
+from tokentrial.claims.verdict import Finding, listed, verdict_of
+from tokentrial.statistics.grim import grim, grimmer
+
+
+def attainable_means(means: Sequence[Quantity], runs: Count, examples: int, where: str) -> Finding:
+    """Each mean is a whole number of right answers out of runs x examples (GRIM). where: what says how many "
+    "examples."""
+    n = int(runs.nominal) * examples
+    holds = [grim(Fraction(mean.interval.low), Fraction(mean.interval.high), n) for mean in means]
+    missed = [mean.text for mean, right in zip(means, holds, strict=True) if not right]
+    reason = (
+        f"{sum(holds)} of {len(holds)} means are attainable as k/{n} ({runs.text} runs of {examples} examples, {where})"
+    )
+    reason += f"; not {listed(missed)}." if missed else "."
+    return Finding(verdict_of(holds), {"attainable": sum(holds), "means": len(holds), "answers": n}, reason)
+
+
+def attainable_spreads(rows: Mapping[str, Sequence[Spread]], runs: Count, examples: int, where: str) -> Finding:
+    """Each (mean, sd) is that of ``runs`` whole numbers of right answers out of ``examples`` (GRIMMER).
+
+    A pair is possible where the sample's or the population's standard deviation is: documents rarely say which.
+    """
+    n = int(runs.nominal)
+    holds = []
+    for mean, sd in rows.values():
+        ends = [(Fraction(q.interval.low) * examples, Fraction(q.interval.high) * examples) for q in (mean, sd)]
+        holds.append(any(grimmer(ends[0], ends[1], n, ddof) for ddof in (1, 0)))
+    missed = [
+        f"{row[0].text} +- {row[1].text} ({name})"
+        for (name, row), ok in zip(rows.items(), holds, strict=True)
+        if not ok
+    ]
+    reason = (
+        f"{sum(holds)} of {len(holds)} pairs of mean and standard deviation are possible for {n} runs of "
+        f"{examples} examples "
+        f"({where})"
+    )
+    reason += f"; not {listed(missed)}." if missed else "."
+    return Finding(verdict_of(holds), {"possible": sum(holds), "pairs": len(holds)}, reason)
+
+
+CHECKS: dict[str, Callable[..., Finding]] = {
+    "attainable_means": attainable_means,
+    "attainable_spreads": attainable_spreads,
+}

@@ -1,0 +1,261 @@
+"""Claims that reach beyond a document's experiments: their arithmetic, and what cannot be checked at all."""
+
+import datetime
+import math
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from tokentrial.claims.parameters import Count, Positive, Share
+from tokentrial.claims.printed import exact, percent, show
+from tokentrial.claims.verdict import (
+    CONSISTENT,
+    INCONSISTENT,
+    NOT_CHECKABLE,
+    PARTLY,
+    Finding,
+    listed,
+    verdict_of,
+)
+from tokentrial.errors import InputError
+
+Reason = Literal["future_work", "no_number", "outside_the_experiments", "literature", "no_material"]
+REASONS: dict[str, str] = {
+    "future_work": "The document announces it and reports no result on it",
+    "no_number": "The document gives no number that could be recomputed or contradicted",
+    "outside_the_experiments": "No experiment of the document, or of this project, touches it",
+    "literature": "It is a statement about other work, which the document's own numbers cannot decide",
+    "no_material": "The material that would decide it is not part of the document",
+}
+
+
+class Model(NamedTuple):
+    """A public language model: tokens, width, layers, width of keys and values, all parameters, tables of V x width."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    key_width: int
+    parameters: int
+    tables: int
+
+
+# Sources: the models' published configurations (Radford 2019; Devlin 2019; Brown 2020; Dubey 2024).
+MODELS = {
+    "GPT-2": Model(50257, 768, 12, 768, 124_439_808, 1),
+    "BERT-base": Model(30522, 768, 12, 768, 109_482_240, 1),
+    "Llama-3.1-8B": Model(128256, 4096, 32, 1024, 8_030_261_248, 2),
+    "GPT-3": Model(50257, 12288, 96, 12288, 175_000_000_000, 1),
+}
+
+
+def not_checkable(because: Reason, about: str) -> Finding:
+    """No number to check. about: what the claim is about, in a few words; the reason comes from a closed list."""
+    return Finding(NOT_CHECKABLE, {}, f"{REASONS[because]} ({about}).")
+
+
+def embedding_share(least: Share, models: Sequence[str] = tuple(MODELS)) -> Finding:
+    """Token tables hold at least this share of the parameters of each public model; PARTLY where of some only."""
+    shares = {name: _table_share(_model(name)) for name in models}
+    holds = [share >= least.interval.low for share in shares.values()]
+    shown = listed([f"{percent(share)} of {name}" for name, share in shares.items()])
+    reason = f"Token tables hold {shown}; {sum(holds)} of {len(holds)} reach {least.text}."
+    return Finding(verdict_of(holds), {name: float(share) for name, share in shares.items()}, reason)
+
+
+def model_saving(saving: Share, least: Share, models: Sequence[str] = tuple(MODELS)) -> Finding:
+    """Saving this share of the input table saves at least the share ``least`` of each whole public model."""
+    shares = {
+        name: saving.value * _model(name).vocabulary * _model(name).width / _model(name).parameters for name in models
+    }
+    holds = [share >= float(least.interval.low) for share in shares.values()]
+    shown = listed([f"{percent(share)} of {name}" for name, share in shares.items()])
+    reason = f"Saving {saving.text} of the input table saves {shown}; {sum(holds)} of {len(holds)} reach {least.text}."
+    return Finding(verdict_of(holds), shares, reason)
+
+
+def _model(name: str) -> Model:
+    if name not in MODELS:
+        raise InputError(f"parameters: models: found {name!r}, expected one of {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def _table_share(model: Model) -> Fraction:
+    return Fraction(model.tables * model.vocabulary * model.width, model.parameters)
+
+
+def net_saving(vocabulary: Positive, width: Positive, narrow: Positive, result: Share) -> Finding:
+    """The share saved where a body of the full width still needs a narrow x width projection of the narrower table.
+
+    CONSISTENT with the projection, PARTLY where the printed share leaves it out.
+    """
+    full = vocabulary.interval * width.interval
+    table = exact(1) - narrow.interval / width.interval
+    net = table - narrow.interval * width.interval / full
+    projection = f"{narrow.text} x {width.text} projection"
+    shown = f"{percent(table)} of the table and {percent(net)} with the {projection} that the body needs"
+    recomputed = {"table": table.middle, "with_projection": net.middle}
+    verdict = CONSISTENT if net.meets(result.interval) else PARTLY if table.meets(result.interval) else INCONSISTENT
+    return Finding(verdict, recomputed, f"The narrower table saves {shown}; printed is {result.text}.")
+
+
+def deployed_saving(vocabulary: Count, narrow: Count, stated: Share) -> Finding:
+    """What a learned table saves in use against a frozen encoder, whose codes are a table of the same size.
+
+    A frozen encoder gives each token one fixed code, so V x d_c numbers are all that has to be kept of it.
+    """
+    numbers = vocabulary.nominal * narrow.nominal
+    holds = stated.interval.contains(0)
+    reason = (
+        f"Once trained, the frozen autoencoder's codes are a table of {vocabulary.text} x {narrow.text} = "
+        f"{show(numbers)} numbers, as the "
+        f"learned one, so in use the saving is 0 %, against the stated {stated.text}."
+    )
+    return Finding(CONSISTENT if holds else INCONSISTENT, {"numbers_kept": float(numbers), "saving": 0.0}, reason)
+
+
+def sequence_memory(
+    vocabulary: Positive, width: Positive, narrow: Positive, tokens: Positive, matters_from: Share
+) -> Finding:
+    """A narrower table makes a long sequence tractable: what it saves is a share of the sequence that matters.
+
+    Table in 4-byte numbers; the sequence itself at one byte per token, far less than any activation.
+    """
+    saved = vocabulary.interval * (width.interval - narrow.interval) * exact(4)
+    share = saved / tokens.interval
+    holds = share.high >= matters_from.interval.low
+    reason = (
+        f"The narrower table saves {show(saved)} bytes, {show(share, 2)} of the {tokens.text} bytes that the "
+        "sequence takes at one byte per "
+        f"token, {'which reaches' if holds else 'far from'} {matters_from.text}."
+    )
+    if saved.high <= 0:
+        reason = (
+            f"A table of {vocabulary.text} x {narrow.text} is not smaller than {vocabulary.text} x {width.text}: "
+            "nothing is saved."
+        )
+        holds = False
+    return Finding(CONSISTENT if holds else INCONSISTENT, {"bytes_saved": saved.middle, "share": share.middle}, reason)
+
+
+def context_factor(ratio: Positive, factor: Positive, models: Sequence[str] = tuple(MODELS)) -> Finding:
+    """Embeddings ``ratio`` times narrower fit ``factor`` times more tokens into the memory of a public model.
+
+    Memory per token of context: its embedding and the keys and values of every layer, of which only the first shrinks.
+    """
+    found = {}
+    for name in models:
+        model = _model(name)
+        keys = 2 * model.layers * model.key_width
+        found[name] = (keys + model.width) / (keys + model.width / ratio.value)
+    holds = [factor.interval.contains(value) for value in found.values()]
+    shown = listed([f"{show(value)} times more in {name}" for name, value in found.items()])
+    reason = (
+        f"Embeddings {ratio.text} narrower leave keys and values as they are, so the same memory holds {shown}, "
+        f"against {factor.text}."
+    )
+    return Finding(verdict_of(holds), found, reason)
+
+
+def compressed_width(vocabulary: Count, width: Count, about: str = "the encoding") -> Finding:
+    """Vectors of this width compress the vocabulary: the width is below the number of tokens, which is the "
+    "table's rank."""
+    holds = width.nominal < vocabulary.nominal
+    found = f"{vocabulary.text} tokens span at most {vocabulary.text} dimensions, {about} has {width.text}"
+    reason = f"{found}: {'a compression' if holds else 'an expansion, not a compression'}."
+    ratio = float(vocabulary.nominal / width.nominal)
+    return Finding(CONSISTENT if holds else INCONSISTENT, {"tokens_per_dimension": ratio}, reason)
+
+
+def capacity(bits: Count, widths: Sequence[Count], vocabulary: Count, ratio: Positive) -> Finding:
+    """A vector of ``widths`` numbers of ``bits`` bits can hold more than ``ratio`` tokens at log2 V bits each."""
+    per_token = math.log2(float(vocabulary.nominal))
+    found = [float(width.nominal) * float(bits.nominal) / per_token for width in widths]
+    holds = [tokens > float(ratio.interval.high) for tokens in found]
+    shown = listed([f"{show(tokens)} at width {width.text}" for tokens, width in zip(found, widths, strict=True)])
+    reason = (
+        f"At {bits.text} bits a number one vector has room for {shown} tokens of log2({vocabulary.text}) = "
+        f"{per_token:.1f} bits; the claim is about {ratio.text}."
+    )
+    return Finding(verdict_of(holds), {"tokens": found}, reason)
+
+
+def code_room(bits: Count, widths: Sequence[Count], vocabularies: Sequence[Count]) -> Finding:
+    """Codes of d numbers of so many bits can tell all tokens apart: 2^(bits d) >= V, at each width for each V."""
+    largest = max(vocabularies, key=lambda size: size.nominal)
+    holds = [float(width.nominal * bits.nominal) >= math.log2(float(largest.nominal)) for width in widths]
+    needed = math.ceil(math.log2(float(largest.nominal)) / float(bits.nominal))
+    reason = (
+        f"{largest.text} tokens need {math.log2(float(largest.nominal)):.1f} bits, {needed} "
+        f"number{'s' if needed > 1 else ''} of "
+        f"{bits.text} bits; {sum(holds)} of {len(holds)} widths have the room."
+    )
+    return Finding(verdict_of(holds), {"numbers_needed": needed}, reason)
+
+
+def capacity_gap(
+    bits: Count, widths: Sequence[Count], vocabulary: Count, practice: Positive, least: Positive
+) -> Finding:
+    """Theoretical capacity (`capacity`) is at least ``least`` times what is reached in practice, at every width."""
+    per_token = math.log2(float(vocabulary.nominal))
+    factors = [float(width.nominal) * float(bits.nominal) / per_token / practice.value for width in widths]
+    holds = [factor >= least.value for factor in factors]
+    shown = listed([f"{show(factor, 3)} at width {width.text}" for factor, width in zip(factors, widths, strict=True)])
+    reason = (
+        f"The theoretical capacity is {shown} times the {practice.text} tokens per vector of practice; a gap is "
+        f"{least.text} or more."
+    )
+    return Finding(verdict_of(holds), {"factors": factors}, reason)
+
+
+def before_deadlines(date: str, deadlines: Mapping[str, str]) -> Finding:
+    """A date (year-month-day) is not after any deadline; PARTLY where it is after some."""
+    try:
+        day = datetime.date.fromisoformat(date)
+        ends = {name: datetime.date.fromisoformat(text) for name, text in deadlines.items()}
+    except ValueError as error:
+        raise InputError(f"parameters: expected dates as year-month-day: {error}") from None
+    late = [f"{name} ({end.isoformat()})" for name, end in ends.items() if day > end]
+    reason = (
+        f"{day.isoformat()} is {'after ' + listed(late) if late else 'before every deadline'}; "
+        f"{len(ends) - len(late)} of {len(ends)} venues were open."
+    )
+    return Finding(verdict_of([day <= end for end in ends.values()]), {"open": len(ends) - len(late)}, reason)
+
+
+def one_hot_information(vocabulary: Count) -> Finding:
+    """One-hot codes tell tokens apart and nothing else: all pairs are at one distance, so no two tokens are more alike.
+
+    Raises InputError for fewer than two tokens.
+    """
+    size = int(vocabulary.nominal)
+    if size < 2:
+        raise InputError(f"parameters: vocabulary: found {vocabulary.text}, expected at least 2")
+    codes = np.eye(size)
+    distances = np.linalg.norm(codes[:, None] - codes[None], axis=2)[~np.eye(size, dtype=bool)]
+    alike, apart = float(np.ptp(distances)) == 0.0, float(distances.min()) > 0.0
+    reason = (
+        f"All {math.comb(size, 2):,} pairs of {size} one-hot codes are {show(float(distances[0]))} apart: they tell "
+        f"tokens apart ({math.log2(size):.2f} bits), and no two are more alike than any others."
+    )
+    recomputed = {"bits": math.log2(size), "pairs": math.comb(size, 2)}
+    return Finding(CONSISTENT if alike and apart else INCONSISTENT, recomputed, reason)
+
+
+CHECKS: dict[str, Callable[..., Finding]] = {
+    "not_checkable": not_checkable,
+    "embedding_share": embedding_share,
+    "model_saving": model_saving,
+    "net_saving": net_saving,
+    "deployed_saving": deployed_saving,
+    "sequence_memory": sequence_memory,
+    "context_factor": context_factor,
+    "compressed_width": compressed_width,
+    "capacity": capacity,
+    "code_room": code_room,
+    "capacity_gap": capacity_gap,
+    "before_deadlines": before_deadlines,
+    "one_hot_information": one_hot_information,
+}

@@ -1,0 +1,214 @@
+"""The registry of claims: ``config/claims/*.yaml``, loaded, checked and bound to its checks and rules.
+
+Whatever is wrong is one line with file and id. Loading binds the parameters of every check, so that a mistake shows
+before anything is judged.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from tokentrial import config
+from tokentrial.claims.checks import CHECKS
+from tokentrial.claims.parameters import Reported, bind
+from tokentrial.claims.printed import Quantity
+from tokentrial.claims.verdict import KINDS, Finding, combine
+from tokentrial.errors import InputError
+
+SEVERAL = "several"
+"""The check whose parameters are a list of parts, each with its own check."""
+CROSS = "cross"
+DOCUMENTS = "documents.yaml"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One entry. ``check`` is the name of its check or rule; ``call`` judges a claim with a check, and is None else.
+
+    ``numbers`` counts the printed numbers that a check gets, ``decision`` is an empirical claim's rule in words.
+    """
+
+    id: str
+    document: str
+    section: str
+    kind: str
+    paraphrase: str
+    reported: Mapping[str, Any]
+    check: str
+    parameters: Mapping[str, Any]
+    file: str
+    source: str = "check"
+    decision: str = ""
+    fixed: str = ""
+    call: Callable[[], Finding] | None = None
+    numbers: int = 0
+
+    @property
+    def where(self) -> str:
+        """File and id, with which an error line begins."""
+        return f"{self.file}: {self.id}"
+
+
+def load(folder: str | Path, schema_path: str | Path) -> list[Claim]:
+    """All claims of a registry folder, in the order of its documents. Raises InputError with file and id."""
+    folder = Path(folder)
+    schema = yaml.safe_load(Path(schema_path).read_text())
+    documents = read_documents(folder, schema)
+    names = {
+        **{f"{name}.yaml": entry for name, entry in documents["documents"].items()},
+        f"{CROSS}.yaml": documents[CROSS],
+    }
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name not in {*names, DOCUMENTS}:
+            raise InputError(f"{path}: found a registry file of no document, expected one of {', '.join(names)}")
+    claims: list[Claim] = []
+    for name, entry in names.items():
+        known = [f"{entry['prefix']}-{tail}" for tail in entry["ids"]]
+        claims += read_file(folder / name, schema, known, list(documents["documents"]))
+    return claims
+
+
+def read_documents(folder: Path, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of documents, checked."""
+    path = folder / DOCUMENTS
+    found = config.load(path)
+    _check(found, schema, "documents", str(path))
+    return found
+
+
+def read_file(path: Path, schema: Mapping[str, Any], known: Sequence[str], documents: Sequence[str]) -> list[Claim]:
+    """The claims of one file in the order of the known ids: exactly those, each once."""
+    content = config.load(path)
+    _check(content, schema, "file", str(path))
+    seen: dict[str, Claim] = {}
+    for place, entry in enumerate(content["claims"]):
+        name = entry.get("id", f"entry {place + 1}")
+        where = f"{path}: {name}"
+        if name in seen:
+            raise InputError(f"{where}: the id is there twice")
+        claim = read_entry(entry, schema, str(path), documents)
+        if name not in known:
+            raise InputError(
+                f"{where}: {config.unknown_key(name, known)[:300]}".replace("unknown key", "no document has the id")
+            )
+        seen[name] = claim
+    missing = [name for name in known if name not in seen]
+    if missing:
+        raise InputError(f"{path}: {missing[0]}: the entry is missing ({len(missing)} of {len(known)} ids have none)")
+    return [seen[name] for name in known]
+
+
+def read_entry(entry: Mapping[str, Any], schema: Mapping[str, Any], file: str, documents: Sequence[str]) -> Claim:
+    """One entry as a claim, its check bound. Raises InputError with file and id."""
+    where = f"{file}: {entry.get('id', 'an entry without id')}"
+    kind = entry.get("kind")
+    if kind not in KINDS:
+        raise InputError(f"{where}: kind: found {kind!r}, expected one of {', '.join(KINDS)}")
+    _check(entry, schema, "empirical" if kind == "empirical" else "checked", where)
+    for name in entry["document"].split(" + "):
+        if name not in documents:
+            raise InputError(f"{where}: document: found {name!r}, expected one of {', '.join(documents)}")
+    head = {key: entry[key] for key in ("id", "document", "section", "kind", "paraphrase", "reported", "parameters")}
+    head |= {"file": file, "source": entry.get("source", "check")}
+    if kind == "empirical":
+        return Claim(**head, check=entry["rule"], decision=entry["decision"], fixed=entry["fixed"])
+    try:
+        call = bound(entry["check"], entry["parameters"], entry["reported"])
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    return Claim(**head, check=entry["check"], call=call, numbers=_numbers(call))
+
+
+def bound(check: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Callable[[], Finding]:
+    """The check with its parameters, ready to call. Every reported value must be used, or it could be anything."""
+    reported = Reported(values, set())
+    call = _several(parameters, reported) if check == SEVERAL else _one(check, parameters, reported)
+    unused = [name for name in values if name not in reported.used]
+    if unused:
+        raise InputError(f"reported: {unused[0]} is used by no parameter of the check {check}")
+    return call
+
+
+def _one(check: Any, parameters: Mapping[str, Any], reported: Reported) -> Callable[[], Finding]:
+    if check not in CHECKS:
+        raise InputError(f"check: {config.unknown_key(check, list(CHECKS))}")
+    return partial(CHECKS[check], **bind(CHECKS[check], parameters, reported))
+
+
+def _several(parameters: Mapping[str, Any], reported: Reported) -> Callable[[], Finding]:
+    """A claim with several parts: the verdict that all share, else PARTLY; the reasons in one sentence."""
+    parts = parameters.get("parts")
+    if set(parameters) != {"parts"} or not isinstance(parts, list) or len(parts) < 2:
+        raise InputError("parameters: expected the one key parts, a list of at least 2 checks")
+    calls = []
+    for place, part in enumerate(parts):
+        if (
+            not isinstance(part, Mapping)
+            or set(part) != {"check", "parameters"}
+            or not isinstance(part["parameters"], Mapping)
+        ):
+            raise InputError(f"parameters: parts[{place}]: expected the keys check and parameters")
+        try:
+            calls.append(_one(part["check"], part["parameters"], reported))
+        except InputError as error:
+            raise InputError(f"parameters: parts[{place}]: {error}") from None
+    return partial(_judge_parts, calls)
+
+
+def _judge_parts(calls: Sequence[Callable[[], Finding]]) -> Finding:
+    findings = [call() for call in calls]
+    recomputed = {
+        f"{place}.{name}": value for place, found in enumerate(findings, 1) for name, value in found.recomputed.items()
+    }
+    reasons = [found.reason.removesuffix(".") for found in findings]
+    reason = "; ".join([reasons[0], *(_lower(text) for text in reasons[1:])]) + "."
+    return Finding(combine([found.verdict for found in findings]), recomputed, reason)
+
+
+def _numbers(value: Any) -> int:
+    """How many printed numbers or settings a bound check holds."""
+    if isinstance(value, Quantity):
+        return 1
+    if isinstance(value, partial):
+        return _numbers((*value.args, *value.keywords.values()))
+    entries = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return sum(_numbers(entry) for entry in entries)
+
+
+def _lower(text: str) -> str:
+    """The text with a small first letter, unless its first word is more than a capitalised word (a name, a number)."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
+
+
+def check_documents(folder: str | Path, registry: str | Path, schema_path: str | Path) -> int:
+    """Compare the documents' texts in a folder with the registry's checksums; returns how many were compared.
+
+    Raises InputError for a text that is missing or that no longer is the one the claims were taken from.
+    """
+    schema = yaml.safe_load(Path(schema_path).read_text())
+    documents = read_documents(Path(registry), schema)["documents"]
+    for name, entry in documents.items():
+        path = Path(folder) / entry["file"]
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise InputError(f"{path}: document {name} cannot be read: {error.strerror}") from None
+        if found != entry["sha256"]:
+            expected = f"{Path(registry) / DOCUMENTS} expects {entry['sha256'][:12]}"
+            raise InputError(f"{path}: document {name} has changed: its checksum is {found[:12]}, {expected}")
+    return len(documents)
+
+
+def _check(content: Any, schema: Mapping[str, Any], part: str, where: str) -> None:
+    """The first thing wrong with a value by a closed part of the schema, as one line."""
+    validator = Draft202012Validator({"$ref": f"#/$defs/{part}", "$defs": schema["$defs"]})
+    errors = sorted(validator.iter_errors(content), key=lambda error: list(map(str, error.path)))
+    if errors:
+        message = config.describe(config.deepest(errors[0])).removeprefix("config").removeprefix(": ")
+        raise InputError(f"{where}: {message}")

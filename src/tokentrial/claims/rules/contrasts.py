@@ -1,0 +1,238 @@
+"""One comparison of a claim as a rule judges it: the difference, its intervals, its margin, and what bounds both arms.
+
+Differences and intervals come from the seeds' values by the functions that make statistics.parquet, since a claim can
+have a margin of its own. Holm's p of a pair that statistics.parquet holds is the one there, over its family: the cells
+of a sub-study, way, metric and pair of arms. For a pair that it does not hold (two controls, a frequency band, two
+conditions of the same seeds) Holm's correction runs over the claim's own comparisons (`holm_over`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tokentrial.claims.rules.results import UNUSABLE, Results, higher_is_better
+from tokentrial.errors import InputError
+from tokentrial.statistics.equivalence import tost_paired
+from tokentrial.statistics.hypothesis_tests import paired_t_test
+from tokentrial.statistics.intervals import t_interval
+from tokentrial.statistics.multiplicity import holm
+from tokentrial.statistics.power import minimal_detectable_effect
+from tokentrial.statistics.samples import paired_differences
+
+LOSS = "cross_entropy"
+MARGINS = ("absolute", "relative", "least", "perplexity")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Arm minus other over paired seeds, in the metric's unit and with its sign. None is undefined."""
+
+    label: str
+    condition: str
+    arm: str
+    other: str
+    metric: str
+    ids: tuple[str, ...]
+    n: int
+    mean: float
+    other_mean: float
+    difference: float
+    sd: float | None
+    low: float | None
+    high: float | None
+    """The 95 % t interval."""
+    inner_low: float | None
+    inner_high: float | None
+    """The interval that TOST uses, 90 %."""
+    p: float | None
+    p_holm: float | None
+    margin: float
+    flags: tuple[str, str] = ("", "")
+    floor: float | None = None
+    """The best that is possible in the metric, None where it is unknown."""
+    constant: float | None = None
+    """The best prediction that ignores the input."""
+    rows: int = 1
+
+    @property
+    def unlearned(self) -> tuple[bool, bool]:
+        """Whether the arm, and the other, is no better than a prediction that ignores the input (or has leaked)."""
+        return self.flags[0] in UNUSABLE, self.flags[1] in UNUSABLE
+
+    @property
+    def saturated(self) -> bool:
+        """Both arms are within the margin of the best that is possible: no difference beyond it can exist."""
+        if self.floor is None:
+            return False
+        return max(abs(self.mean - self.floor), abs(self.other_mean - self.floor)) < self.margin
+
+    @property
+    def margin_share(self) -> float | None:
+        """The margin as a share of what there is to learn: from the best constant prediction to the best possible."""
+        if self.floor is None or self.constant is None or self.floor == self.constant:
+            return None
+        return self.margin / abs(self.constant - self.floor)
+
+    @property
+    def equivalent(self) -> bool:
+        """The difference is shown to be inside the margin (TOST)."""
+        if self.inner_low is None or self.inner_high is None:
+            return False
+        return -self.margin < self.inner_low and self.inner_high < self.margin
+
+    @property
+    def smallest_margin(self) -> float | None:
+        """The margin above which the arms count as equivalent, for a reader who would set another."""
+        if self.inner_low is None or self.inner_high is None:
+            return None
+        return max(abs(self.inner_low), abs(self.inner_high))
+
+    @property
+    def p_tost(self) -> float | None:
+        """The larger of TOST's two one-sided p at the margin; None where the differences do not vary."""
+        if not self.sd or self.n < 2:
+            return None
+        error = self.sd / math.sqrt(self.n)
+        t = (self.margin - abs(self.difference)) / error
+        return float(stats.t.sf(t, self.n - 1))
+
+    @property
+    def detectable(self) -> float | None:
+        """The difference that so many seeds find with a power of 80 %; None without a scale."""
+        if not self.sd or self.n < 2:
+            return None
+        return self.sd * minimal_detectable_effect(self.n, paired=True)
+
+    def ends(self, sign: float) -> tuple[float, float] | None:
+        """The 95 % interval of sign x difference; None where it is undefined."""
+        if self.low is None or self.high is None:
+            return None
+        return (self.low, self.high) if sign > 0 else (-self.high, -self.low)
+
+    def inner_ends(self, sign: float) -> tuple[float, float] | None:
+        """The 90 % interval of sign x difference; None where it is undefined."""
+        if self.inner_low is None or self.inner_high is None:
+            return None
+        return (self.inner_low, self.inner_high) if sign > 0 else (-self.inner_high, -self.inner_low)
+
+
+def better(metric: str) -> float:
+    """The sign that makes a positive difference an improvement."""
+    return 1.0 if higher_is_better(metric) else -1.0
+
+
+def margin_of(margin: Mapping[str, float], study_margin: float, reference: float) -> float:
+    """A margin in the metric's unit. margin: a claim's own, empty for the study's.
+
+    ``absolute``: as it is. ``relative``: that share of the reference arm's value, but not below ``least``, since a
+    share of a loss of nearly 0 asks for equal rounding errors. ``perplexity``: ln(1 + share) nats.
+    """
+    unknown = [name for name in margin if name not in MARGINS]
+    if unknown:
+        raise InputError(f"margin: found {unknown[0]!r}, expected one of {MARGINS}")
+    if "absolute" in margin:
+        return margin["absolute"]
+    if "perplexity" in margin:
+        return math.log1p(margin["perplexity"])
+    if "relative" in margin:
+        return max(margin["relative"] * abs(reference), margin.get("least", 0.0))
+    return study_margin
+
+
+def contrast(
+    results: Results, condition: str, arm: str, other: str, metric: str, margin: Mapping[str, float]
+) -> Contrast | None:
+    """The comparison of two arms of a condition; None where an arm has no values of the metric."""
+    values = [results.values(condition, name, metric) for name in (arm, other)]
+    if min(len(found) for found in values) == 0:
+        return None
+    label = "/".join(condition.split("/")[1::2])
+    loss_row = results.comparison(condition, arm, other, LOSS) or results.comparison(condition, other, arm, LOSS)
+    row = results.comparison(condition, arm, other, metric) or results.comparison(condition, other, arm, metric)
+    study_margin = float(row.get("margin") or loss_row.get("margin") or math.nan)
+    limit = margin_of(margin, study_margin, float(values[1].mean()))
+    if math.isnan(limit):
+        raise InputError(f"{condition}: no margin for {arm} against {other} in {metric}; give the claim its own")
+    made = paired(label, values[0], values[1], limit, results.confidence)
+    bounds = results.level(condition, arm, metric)
+    flags = tuple(str(results.level(condition, name, _flagged(metric)).get("flag", "")) for name in (arm, other))
+    return replace(
+        made, condition=condition, arm=arm, other=other, metric=metric,
+        ids=results.ids(condition, (arm, other), metric) or results.ids(condition, (arm, other), LOSS),
+        p_holm=row.get("p_holm"), flags=(flags[0], flags[1]),
+        floor=bounds.get("floor"), constant=bounds.get("unigram"),
+    )  # fmt: skip
+
+
+def paired(label: str, a: pd.Series, b: pd.Series, margin: float, confidence: float = 0.95) -> Contrast:
+    """A comparison from two arms' values by seed, over the seeds that both have."""
+    both = pd.concat([a, b], axis=1, join="inner").dropna()
+    if both.empty:
+        raise InputError(f"{label}: the arms share no seed")
+    differences = paired_differences(both.iloc[:, 0], both.iloc[:, 1])
+    low, high = t_interval(differences, confidence)
+    tost = tost_paired(differences, margin, 1 - confidence)
+    p = paired_t_test(differences).p_value
+    return Contrast(
+        label=label, condition="", arm="", other="", metric="", ids=(), n=len(differences),
+        mean=float(both.iloc[:, 0].mean()), other_mean=float(both.iloc[:, 1].mean()),
+        difference=float(differences.mean()),
+        sd=float(differences.std(ddof=1)) if len(differences) > 1 else None,
+        low=_defined(low), high=_defined(high), inner_low=_defined(tost.low), inner_high=_defined(tost.high),
+        p=_defined(p), p_holm=None, margin=margin,
+    )  # fmt: skip
+
+
+def holm_over(found: Sequence[Contrast]) -> list[Contrast]:
+    """The comparisons with Holm's p over themselves where no family of statistics.parquet gave one."""
+    open_ones = [entry.p if entry.p_holm is None and entry.p is not None else math.nan for entry in found]
+    if all(math.isnan(p) for p in open_ones):
+        return list(found)
+    adjusted = holm(np.array(open_ones))
+    return [
+        entry if math.isnan(p) else replace(entry, p_holm=float(p)) for entry, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def gather(
+    results: Results, cells: Sequence[Mapping[str, Any]], metric: str, margin: Mapping[str, float]
+) -> tuple[list[Contrast], list[str]]:
+    """All comparisons of a claim, and what the run lacks of them.
+
+    cells: ``{study, select: {key: [values]}, pairs: [[arm, other], ...]}``, a pair for each comparison in each cell.
+    """
+    found: list[Contrast] = []
+    missing: list[str] = []
+    for entry in cells:
+        unknown = sorted(set(entry) - {"study", "select", "pairs"})
+        if unknown or "study" not in entry or not entry.get("pairs"):
+            raise InputError(f"cells: found the keys {sorted(entry)}, expected study, pairs and perhaps select")
+        conditions, absent = results.select(entry["study"], entry.get("select", {}))
+        missing += [f"{entry['study']} ({name})" for name in absent] if conditions else [entry["study"]]
+        for condition in conditions:
+            for arm, other in entry["pairs"]:
+                made = contrast(results, condition, arm, other, metric, margin)
+                if made is None:
+                    missing.append(f"{arm} against {other} in {condition}")
+                else:
+                    found.append(made)
+    return holm_over(found), list(dict.fromkeys(missing))
+
+
+def ids_of(found: Sequence[Contrast]) -> list[str]:
+    """The ids of all comparisons, in order."""
+    return [name for entry in found for name in entry.ids]
+
+
+def _flagged(metric: str) -> str:
+    """The metric whose flag says whether an arm learned: a band's loss has none of its own."""
+    return LOSS if metric.startswith(LOSS) else metric
+
+
+def _defined(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,253 @@
+"""Rules on growth: does one arm learn faster, and does its advantage grow with the corpus."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tokentrial.claims.rules.contrasts import LOSS, Contrast, contrast, holm_over, paired
+from tokentrial.claims.rules.outcomes import joined, judge, number, phrase, shown_of, summary, superiority, untestable
+from tokentrial.claims.rules.results import Results
+from tokentrial.claims.rules.telling import finding, limits
+from tokentrial.claims.verdict import ARTEFACT, CONFIRMED, INCONCLUSIVE, REFUTED, TOO_SMALL, Finding
+from tokentrial.statistics.trend import Trend, trend
+
+STEPS = "steps"
+
+
+def faster(
+    results: Results,
+    reported: Mapping[str, Any],
+    *,
+    cells: Sequence[Mapping[str, Any]],
+    share: float,
+    equivalence: float = 0.05,
+    least: Mapping[str, int] | None = None,
+    table_of: Mapping[str, str] | None = None,
+    seeds: int = 10,
+    differs: str = "",
+) -> Finding:
+    """An arm needs fewer optimiser steps to a fixed validation loss than another, in every cell or ``least`` of them.
+
+    The loss is, for each seed, ``share`` of the way from chance to the higher of the two arms' best validation losses,
+    so both reach it; steps between two evaluations are interpolated. table_of: an arm -> the arm whose training made
+    the table it starts from, whose steps count as its own (a two-stage method's total). equivalence: the margin as a
+    share of the other's mean steps; Holm's correction runs over the claim's cells. least: study -> cells that must be
+    confirmed.
+    """
+    found, alone, missing = _step_contrasts(results, cells, share, equivalence, table_of or {})
+    if not found:
+        return untestable(missing)
+    outcome = partial(superiority, sign=-1.0, alpha=results.alpha, seeds=seeds)
+    judged = judge(found, outcome)
+    studies: dict[str, list[Any]] = {}
+    for entry in judged:
+        studies.setdefault("/".join(entry.contrast.condition.split("/")[:2]), []).append(entry)
+    verdicts = [_enough(entries, (least or {}).get(study), missing) for study, entries in studies.items()]
+    verdict = next((said for said in (REFUTED, INCONCLUSIVE, TOO_SMALL) if said in verdicts), CONFIRMED)
+    shown = shown_of(judged, verdict)
+    counted = [entry for entry in judged if not entry.excluded]
+    fewer = sum(entry.outcome == CONFIRMED for entry in counted)
+    stage = [outcome(own) for entry, own in zip(judged, holm_over(alone), strict=True) if not entry.excluded]
+    last = stage.count(CONFIRMED)
+    notes = [
+        f"fewer steps (Holm p < {results.alpha:.2g}) in {fewer} of {len(counted)} cells where an arm learns",
+        phrase(shown),
+        told_tables(table_of, last, len(counted)) if table_of else "",
+        *limits(found, shown, verdict, seeds, missing, differs),
+    ]
+    recomputed = summary(judged, shown, missing) | {"last_stage_fewer": last, "share": share, "differs": differs}
+    return finding(verdict, recomputed, notes, [name for entry in found for name in entry.ids])
+
+
+def told_tables(table_of: Mapping[str, str], last: int, cells: int) -> str:
+    """Whose steps count for whom, and what is left without them."""
+    whose = " and ".join(
+        f"{arm} counts the steps that train its table (arm {table})" for arm, table in table_of.items()
+    )
+    return f"{whose}; without them fewer in {last} of {cells}"
+
+
+def _enough(entries: Sequence[Any], least: int | None, missing: Sequence[str]) -> str:
+    """One study's verdict: of every cell, or CONFIRMED with ``least`` confirmed cells and REFUTED if they cannot be."""
+    if least is None:
+        return joined(entries, "every", missing)
+    counted = [entry.outcome for entry in entries if not entry.excluded]
+    if counted.count(CONFIRMED) >= least:
+        return CONFIRMED
+    return REFUTED if len(counted) - counted.count(REFUTED) - counted.count(TOO_SMALL) < least else INCONCLUSIVE
+
+
+def _step_contrasts(
+    results: Results, cells: Sequence[Mapping[str, Any]], share: float, margin: float, table_of: Mapping[str, str]
+) -> tuple[list[Contrast], list[Contrast], list[str]]:
+    """Steps of arm minus other in every cell, with the tables' steps and without, and what is missing."""
+    total: list[Contrast] = []
+    alone: list[Contrast] = []
+    missing: list[str] = []
+    for entry in cells:
+        conditions, absent = results.select(entry["study"], entry.get("select", {}))
+        missing += [f"{entry['study']} ({name})" for name in absent] if conditions else [entry["study"]]
+        for condition in conditions:
+            for arm, other in entry["pairs"]:
+                losses = contrast(results, condition, arm, other, LOSS, {})
+                reached = _reached(results, condition, (arm, other), share)
+                if losses is None or reached is None or reached.empty:
+                    missing.append(f"learning curves of {arm} and {other} in {condition}")
+                    continue
+                extra = [results.cost(condition, table_of.get(name, ""), STEPS) or 0 for name in (arm, other)]
+                for kept, added in ((total, extra), (alone, [0, 0])):
+                    limit = margin * float(reached[other].mean() + added[1])
+                    made = paired(losses.label, reached[arm] + added[0], reached[other] + added[1], max(limit, 1e-9))
+                    names = {"condition": condition, "arm": arm, "other": other, "metric": STEPS}
+                    kept.append(replace(made, ids=losses.ids, flags=losses.flags, **names))
+    return holm_over(total), alone, missing
+
+
+def _reached(results: Results, condition: str, arms: tuple[str, str], share: float) -> pd.DataFrame | None:
+    """Steps at which each arm (columns) first has the seed's target loss, by seed; None without curves or chance."""
+    chance = results.level(condition, arms[0], LOSS).get("chance")
+    curves = {arm: results.curve(condition, arm) for arm in arms}
+    if chance is None or any(curve.empty for curve in curves.values()):
+        return None
+    seeds = sorted(set.intersection(*(set(curve.columns) for curve in curves.values())))
+    rows = {}
+    for seed in seeds:
+        best = max(float(curve[seed].min()) for curve in curves.values())
+        if best >= chance:
+            continue  # an arm that never beats chance has no way to go a share of
+        target = chance - share * (chance - best)
+        rows[seed] = {arm: first_below(curve[seed].dropna(), target) for arm, curve in curves.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(arms))
+
+
+def first_below(curve: pd.Series, target: float) -> float:
+    """The step at which a loss curve (index: rising steps) first is at the target, by linear interpolation.
+
+    NaN if it never is.
+    """
+    steps, losses = curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float)
+    below = np.flatnonzero(losses <= target)
+    if not below.size:
+        return float("nan")
+    k = int(below[0])
+    if k == 0:
+        return float(steps[0])
+    return float(steps[k - 1] + (steps[k] - steps[k - 1]) * (losses[k - 1] - target) / (losses[k - 1] - losses[k]))
+
+
+def grows(
+    results: Results,
+    reported: Mapping[str, Any],
+    *,
+    study: str,
+    arm: str,
+    other: str,
+    script: str,
+    released_pair: Sequence[str],
+    seeds: int = 10,
+    differs: str = "",
+) -> Finding:
+    """An advantage grows with the corpus: the slope of (other minus arm) on log2 of the training tokens is above 0.
+
+    Done right every corpus gets the same optimiser steps. CONFIRMED: the slope's interval is above 0, and at the
+    largest corpus there is an advantage beyond the margin. A slope above 0 without an advantage at the largest corpus
+    is a disadvantage that shrinks: REFUTED, as is a slope at or below 0, or one that is above 0 only where the released
+    script gives a larger corpus more steps. ARTEFACT where the fair arms refute and the released losses show a slope.
+    """
+    conditions, _ = results.select(study, {})
+    fair = {results.tokens(name): (name, _advantage(results, name, arm, other)) for name in conditions}
+    fair = {size: found for size, found in fair.items() if len(found[1])}
+    if len(fair) < 2:
+        return untestable([f"{study} with two corpora"])
+    table = pd.DataFrame({size: values for size, (_, values) in fair.items()}).dropna().sort_index(axis=1)
+    slope = _slope(table, results.confidence)
+    largest = contrast(results, fair[max(fair)][0], arm, other, LOSS, {})
+    assert largest is not None  # its values are in the table
+    reported_slope, equal_steps = _released_slopes(results, study.split("/")[0], script, released_pair)
+    verdict, why = _growth(slope, largest, reported_slope, seeds)
+    beside, text = _told_slopes(reported_slope, equal_steps)
+    recomputed: dict[str, Any] = {
+        "slope": slope.slope, "slope_low": slope.low, "slope_high": slope.high, "slope_p": slope.p, "n": slope.n,
+        "corpora": slope.points, "largest_difference": largest.difference, "largest_low": largest.low,
+        "largest_high": largest.high, "margin": largest.margin, "differs": differs,
+    }  # fmt: skip
+    notes = [
+        f"per doubling of the corpus the advantage changes by {number(slope.slope, True)} nats [{number(slope.low)}, "
+        f"{number(slope.high)}] at equal steps",
+        f"{why} ({phrase(largest)})",
+    ]
+    notes += [*text, *limits([largest], largest, verdict, seeds, [], differs)]
+    ids = [name for where, _ in fair.values() for name in results.ids(where, (arm, other), LOSS)]
+    return finding(verdict, recomputed | beside, notes, ids)
+
+
+def _told_slopes(reported: Trend | None, equal: Sequence[Trend]) -> tuple[dict[str, Any], list[str]]:
+    """The released script's slopes: of the losses as reported, and at equal steps on fresh text."""
+    made: dict[str, Any] = {}
+    notes = []
+    if reported is not None:
+        made |= {"released_slope": reported.slope, "released_slope_low": reported.low}
+        notes.append(
+            f"as released, where larger corpora get more steps, it changes by {number(reported.slope, True)} nats "
+            f"[{number(reported.low)}, {number(reported.high)}]"
+        )
+    if equal:
+        falling = sum(found.high is not None and found.high < 0 for found in equal)
+        rising = sum(found.low is not None and found.low > 0 for found in equal)
+        made |= {"released_equal_steps": len(equal), "released_rising": rising, "released_falling": falling}
+        notes.append(f"at {len(equal)} equal numbers of its steps it grows in {rising} and falls in {falling}")
+    return made, notes
+
+
+def _growth(slope: Trend, largest: Contrast, released: Trend | None, seeds: int) -> tuple[str, str]:
+    shows = released is not None and released.low is not None and released.low > 0
+    gone = ARTEFACT if shows else REFUTED
+    if slope.low is None or slope.high is None or slope.n < seeds:
+        return INCONCLUSIVE, "too few seeds"
+    ends = largest.ends(-1.0) or (0.0, 0.0)
+    if slope.low > 0:
+        if ends[0] > 0 and not largest.equivalent:
+            return CONFIRMED, "an advantage beyond the margin at the largest corpus"
+        if ends[1] < 0 or largest.equivalent:
+            return gone, "no advantage beyond the margin at the largest corpus: a disadvantage that shrinks"
+        return INCONCLUSIVE, "an undecided difference at the largest corpus"
+    if slope.high <= 0:
+        return gone, "the advantage does not grow"
+    return (gone, "growth with more steps only") if shows else (INCONCLUSIVE, "no slope shown")
+
+
+def _advantage(results: Results, condition: str, arm: str, other: str) -> pd.Series:
+    return (results.values(condition, other, LOSS) - results.values(condition, arm, LOSS)).dropna()
+
+
+def _slope(table: pd.DataFrame, confidence: float) -> Trend:
+    return trend(np.log2(table.columns.to_numpy(dtype=float)), table.to_numpy(), confidence)
+
+
+def _released_slopes(
+    results: Results, study: str, script: str, pair: Sequence[str]
+) -> tuple[Trend | None, list[Trend]]:
+    """The slope of the losses as reported, and on fresh text at each number of steps that all corpora have."""
+    prefix = f"{study}/as-released/{script}/corpus-"
+    known = {name for name in results.arms["condition"].unique() if name.startswith(prefix)}
+    sizes = {int(name.removeprefix(prefix)): name for name in known if not name.endswith("-fresh")}
+
+    def table(suffix: str, step: int | None) -> pd.DataFrame:
+        columns = {
+            size: results.series(name + suffix, pair[1], LOSS, step)
+            - results.series(name + suffix, pair[0], LOSS, step)
+            for size, name in sorted(sizes.items())
+        }
+        return pd.DataFrame(columns).dropna()
+
+    if len(sizes) < 2:
+        return None, []
+    shared = set.intersection(*(results.steps(f"{name}-fresh", pair[0], LOSS) for name in sizes.values()))
+    as_reported = table("", None)
+    equal = [table("-fresh", step) for step in sorted(shared)]
+    whole = _slope(as_reported, results.confidence) if len(as_reported) else None
+    return whole, [_slope(found, results.confidence) for found in equal if len(found)]

@@ -1,0 +1,153 @@
+"""The replication statistics beside a claim whose document prints means with a spread and the number of runs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scipy import stats
+
+from tokentrial.claims.printed import parse
+from tokentrial.claims.rules.contrasts import Contrast, better
+from tokentrial.claims.rules.results import Results
+from tokentrial.claims.verdict import Value
+from tokentrial.errors import InputError
+from tokentrial.statistics import replication
+from tokentrial.statistics.placement import place
+
+NAMES = (
+    *("original_difference", "original_d", "original_n"),
+    *("prediction_low", "prediction_high", "in_prediction_interval"),
+    *("prediction_low_se", "prediction_high_se", "in_prediction_interval_se"),
+    *("prediction_low_half_width", "prediction_high_half_width", "in_prediction_interval_half_width"),
+    *("original_in_interval", "same_sign", "d33", "telescopes_high", "too_small_for_original"),
+    *("bayes_factor", "sceptical_p", "beyond_best"),
+)
+"""What a finding with an original has in ``recomputed`` besides p_tost and minimal_detectable; None is undefined."""
+
+
+def original_arms(original: Mapping[str, Any], reported: Mapping[str, Any]) -> tuple[replication.Arm, replication.Arm]:
+    """original: names of reported numbers under ``arm``, ``arm_spread``, ``other``, ``other_spread``, and ``n`` runs.
+
+    Raises InputError for a name that the claim does not report.
+    """
+    wanted = ("arm", "arm_spread", "other", "other_spread")
+    absent = [name for name in (*wanted, "n") if name not in original]
+    if absent or int(original["n"]) < 2:
+        raise InputError(f"original: expected {(*wanted, 'n')} with n >= 2, found {dict(original)!r}")
+    unknown = [original[name] for name in wanted if original[name] not in reported]
+    if unknown:
+        raise InputError(f"original: found {unknown[0]!r}, expected one of {sorted(reported)}")
+    numbers = [parse(str(reported[original[name]])).value for name in wanted]
+    n = int(original["n"])
+    return replication.Arm(numbers[0], numbers[1], n), replication.Arm(numbers[2], numbers[3], n)
+
+
+def replicated(
+    results: Results, found: Contrast, original: Mapping[str, Any], reported: Mapping[str, Any]
+) -> dict[str, Value]:
+    """All of NAMES for one comparison. The original's +- is read as a standard deviation; its prediction interval also
+    as a standard error and as the half width of an interval, the other readings a document leaves open.
+
+    Prediction intervals use Student's quantile with the original's degrees of freedom and the replication's paired
+    standard error. Small telescopes judge the replication's 90 % interval in the original's standard deviations. The
+    Bayes factor takes both studies as two independent samples, as the original was; the sceptical p takes z from the
+    two-sided p of each study's own t and the variances of the two differences.
+    """
+    a, b = original_arms(original, reported)
+    made: dict[str, Value] = dict.fromkeys(NAMES)
+    first = replication.original(a, b)
+    made |= {"original_difference": first.difference, "original_d": first.d, "original_n": a.n}
+    sign = better(found.metric)
+    if found.floor is not None:
+        made["beyond_best"] = max(sign * a.mean, sign * b.mean) > sign * found.floor
+    made["same_sign"] = first.difference * found.difference > 0
+    if found.low is not None and found.high is not None:
+        made["original_in_interval"] = replication.inside(first.difference, (found.low, found.high))
+    error = found.sd / math.sqrt(found.n) if found.sd is not None else None
+    if error is not None:
+        for reading, suffix in zip(replication.READINGS, ("", "_se", "_half_width"), strict=True):
+            made |= _prediction(found, replication.original(a, b, reading), error, suffix, results.confidence)
+    if found.inner_low is not None and found.inner_high is not None and first.deviation > 0:
+        telescopes = replication.small_telescopes(first, a.n, (found.inner_low, found.inner_high))
+        made |= {"d33": telescopes.d33, "telescopes_high": telescopes.high}
+        made["too_small_for_original"] = telescopes.too_small
+    if error and first.standard_error > 0 and found.n > 1:
+        made |= _evidence(results, found, first, error)
+    return made
+
+
+def _prediction(
+    found: Contrast, first: replication.Original, error: float, suffix: str, confidence: float
+) -> dict[str, Value]:
+    interval = replication.prediction_interval(first.difference, first.standard_error, error, first.df, confidence)
+    return {
+        f"prediction_low{suffix}": interval.low,
+        f"prediction_high{suffix}": interval.high,
+        f"in_prediction_interval{suffix}": replication.inside(found.difference, interval),
+    }
+
+
+def _evidence(results: Results, found: Contrast, first: replication.Original, error: float) -> dict[str, Value]:
+    """The Bayes factor and the sceptical p; the factor is None where the replication's arms do not vary."""
+    values = [results.values(found.condition, arm, found.metric) for arm in (found.arm, found.other)]
+    variance = sum(float(arm.var(ddof=1)) for arm in values) / found.n
+    factor = None
+    if variance > 0:
+        t = (float(values[0].mean()) - float(values[1].mean())) / math.sqrt(variance)
+        made = replication.replication_bayes_factor(
+            first.t, first.effective_n, first.df, t, found.n / 2, 2 * found.n - 2
+        )
+        factor = made if math.isfinite(made) else None
+    z = [replication.z_of_t(first.t, first.df), replication.z_of_t(found.difference / error, found.n - 1)]
+    sceptical = replication.sceptical_p(z[0], z[1], (first.standard_error / error) ** 2)
+    return {"bayes_factor": factor, "sceptical_p": sceptical}
+
+
+def told(made: Mapping[str, Value], found: Contrast) -> str:
+    """``the measured +0.001 (where) is inside the original's prediction interval [...]``, and the Bayes factor."""
+    inside = made.get("in_prediction_interval")
+    if inside is None:
+        return ""
+    interval = f"[{made['prediction_low']:.3g}, {made['prediction_high']:.3g}]"
+    parts = [
+        f"the measured {found.difference:+.3g} ({found.label}) is {'inside' if inside else 'outside'} the original's "
+        f"prediction interval {interval}"
+    ]
+    if made["bayes_factor"] is not None:
+        parts.append(f"replication Bayes factor {made['bayes_factor']:.2g}")
+    if made["beyond_best"]:
+        parts.append(f"its reported {found.metric} is better than the best possible here, {found.floor:.3g}")
+    return ", ".join(parts)
+
+
+def ratios(
+    results: Results, shown: Contrast, reported: Mapping[str, Any], name: str, released: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Value], str]:
+    """The printed quality ratio among the seeds' ratios: as released its percentile, done right a prediction interval.
+
+    The interval is that of one further run, mean +- t sd sqrt(1 + 1/n): the document ran once.
+    """
+    if name not in reported:
+        raise InputError(f"ratio: found {name!r}, expected one of {sorted(reported)}")
+    printed = parse(str(reported[name])).value
+    arm, other = (results.values(shown.condition, which, shown.metric) for which in (shown.arm, shown.other))
+    fair = (arm / other).dropna().to_numpy()
+    made: dict[str, Value] = {"reported_ratio": printed, "ratio": float(fair.mean())}
+    text = f"the loss ratio is {fair.mean():.3f} done right"
+    if len(fair) > 1:
+        reach = float(stats.t.isf(results.alpha / 2, len(fair) - 1) * fair.std(ddof=1) * (1 + 1 / len(fair)) ** 0.5)
+        low, high = float(fair.mean()) - reach, float(fair.mean()) + reach
+        made |= {"ratio_low": low, "ratio_high": high, "ratio_in_interval": low <= printed <= high}
+        text += f" ({printed:g} {'in' if low <= printed <= high else 'out'}side [{low:.3f}, {high:.3f}] of one run)"
+    for entry in released[:1]:
+        study = shown.condition.split("/")[0]
+        seen = results.series(
+            f"{study}/as-released/{entry['script']}/{entry['cell']}", entry["pair"][0], "quality_ratio"
+        )
+        if len(seen):
+            made |= {
+                "released_ratio_median": float(seen.median()),
+                "released_percentile": place(printed, seen).percentile,
+            }
+            text += f" and {seen.median():.3f} as released (median of {len(seen)})"
+    return made, text

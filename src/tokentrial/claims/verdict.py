@@ -1,0 +1,73 @@
+"""The words of a verdict, and what a check or a rule hands back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+CONSISTENT = "CONSISTENT"
+PARTLY = "PARTLY"
+INCONSISTENT = "INCONSISTENT"
+NOT_CHECKABLE = "NOT CHECKABLE"
+CONFIRMED = "CONFIRMED"
+REFUTED = "REFUTED"
+TOO_SMALL = "TOO SMALL"
+INCONCLUSIVE = "INCONCLUSIVE"
+ARTEFACT = "ARTEFACT"
+UNTESTABLE = "UNTESTABLE"
+
+OF_CHECKS = (CONSISTENT, PARTLY, INCONSISTENT, NOT_CHECKABLE)
+"""Arithmetic, internal, statistical and scope claims."""
+OF_RULES = (CONFIRMED, REFUTED, TOO_SMALL, INCONCLUSIVE, ARTEFACT, UNTESTABLE)
+"""Empirical claims."""
+KINDS = ("arithmetic", "internal", "statistical", "scope", "empirical")
+
+Value = float | int | str | bool | None | Sequence[float] | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One verdict with what it rests on.
+
+    ``reason`` is one sentence that the check or rule made from its numbers. ``comparisons`` are ids of
+    statistics.parquet (none for a check), ``source`` the table or figure of the report that decides, ``rows`` how many
+    rows of a result table a rule used.
+    """
+
+    verdict: str
+    recomputed: Mapping[str, Value]
+    reason: str
+    comparisons: tuple[str, ...] = field(default=())
+    source: str = "check"
+    rows: int = 0
+
+    def __post_init__(self) -> None:
+        if self.verdict not in OF_CHECKS + OF_RULES:
+            raise ValueError(f"verdict: found {self.verdict!r}, expected one of {OF_CHECKS + OF_RULES}")
+        if not self.reason.strip():
+            raise ValueError("a finding without a reason")
+
+
+def verdict_of(holds: Sequence[bool], each: bool = True) -> str:
+    """CONSISTENT where all hold, INCONSISTENT where none does.
+
+    In between PARTLY where the claim is about each single number, INCONSISTENT where it is one statement about all of
+    them, which a single counterexample refutes.
+    """
+    if not holds:
+        raise ValueError("a verdict needs something that holds or does not")
+    if all(holds):
+        return CONSISTENT
+    return PARTLY if each and any(holds) else INCONSISTENT
+
+
+def combine(verdicts: Sequence[str]) -> str:
+    """One verdict of several parts of a claim: that of all if they agree, else PARTLY; NOT CHECKABLE parts do "
+    "not count."""
+    checked = [verdict for verdict in verdicts if verdict != NOT_CHECKABLE]
+    if not checked:
+        return NOT_CHECKABLE
+    return checked[0] if len(set(checked)) == 1 else PARTLY
+
+
+def listed(items: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else "none"

@@ -1,0 +1,138 @@
+"""One verdict for each claim: judged by its check or its rule, written as Parquet and as JSON."""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tokentrial import results as tables
+from tokentrial.claims.registry import Claim
+from tokentrial.claims.verdict import OF_CHECKS, OF_RULES, Finding
+from tokentrial.config import unknown_key
+from tokentrial.errors import InputError
+
+if TYPE_CHECKING:
+    from tokentrial.claims.rules.results import Results
+
+_TEXT = (
+    *("id", "document", "section", "kind", "paraphrase", "reported", "check", "parameters", "recomputed", "verdict"),
+    *("reason", "comparison", "decided_by", "decision", "fixed"),
+)
+# One row per claim. reported, parameters, recomputed and comparison are JSON; decision is an empirical claim's rule in
+# words, fixed when it was fixed; rows counts the rows of result tables used or, for a check, the numbers it compared.
+VERDICTS = pa.schema(
+    [*(pa.field(name, pa.string(), nullable=False) for name in _TEXT), pa.field("rows", pa.int32(), nullable=False)]
+)
+
+
+def judge(claims: Sequence[Claim], results: "Results | None") -> pd.DataFrame:
+    """One row per claim, see `VERDICTS`. Without results the empirical claims are left out.
+
+    Raises InputError with file and id where a check or a rule fails: a failure never becomes a verdict.
+    """
+    rows = []
+    for claim in claims:
+        if claim.call is None and results is None:
+            continue
+        rows.append(row(claim, finding(claim, results)))
+    return pd.DataFrame(rows, columns=VERDICTS.names).astype({"rows": "int32"})
+
+
+def finding(claim: Claim, results: "Results | None") -> Finding:
+    """The verdict of one claim. Raises InputError with file and id."""
+    call = claim.call or _rule(claim, results)
+    try:
+        found = call()
+    except InputError as error:
+        raise InputError(f"{claim.where}: {error}") from None
+    except Exception as error:  # whatever broke, the line must name the claim
+        raise InputError(f"{claim.where}: {claim.check} failed: {type(error).__name__}: {error}") from error
+    allowed = OF_RULES if claim.call is None else OF_CHECKS
+    if found.verdict not in allowed:
+        raise InputError(f"{claim.where}: {claim.check} gave {found.verdict}, expected one of {', '.join(allowed)}")
+    return found
+
+
+def _rule(claim: Claim, results: "Results | None") -> Callable[[], Finding]:
+    """An empirical claim's rule with the run's tables and the entry's parameters, its names checked by signature."""
+    from tokentrial.claims.rules import RULES  # here, so that checks alone need no results
+
+    if claim.check not in RULES:
+        raise InputError(f"{claim.where}: rule: {unknown_key(claim.check, list(RULES))}")
+    rule = RULES[claim.check]
+    known = inspect.signature(rule).parameters
+    given = dict(claim.parameters)
+    names = [name for name in known if name not in ("results", "reported")]
+    for name in given:
+        if name not in names:
+            raise InputError(f"{claim.where}: parameters: {unknown_key(name, names or ['none'])}")
+    missing = [name for name in names if name not in given and known[name].default is inspect.Parameter.empty]
+    if missing:
+        raise InputError(f"{claim.where}: parameters: '{missing[0]}' is missing")
+    return lambda: rule(results, claim.reported, **given)
+
+
+def row(claim: Claim, found: Finding) -> dict[str, Any]:
+    """One row of `VERDICTS`."""
+    return {
+        "id": claim.id,
+        "document": claim.document,
+        "section": claim.section,
+        "kind": claim.kind,
+        "paraphrase": claim.paraphrase,
+        "reported": as_json(claim.reported),
+        "check": claim.check,
+        "parameters": as_json(claim.parameters),
+        "recomputed": as_json(found.recomputed),
+        "verdict": found.verdict,
+        "reason": found.reason,
+        "comparison": as_json(list(found.comparisons)),
+        "decided_by": found.source if found.source != "check" else claim.source,
+        "decision": claim.decision,
+        "fixed": claim.fixed,
+        "rows": found.rows if claim.call is None else claim.numbers,
+    }
+
+
+def as_json(value: Any) -> str:
+    """A value as JSON text in its own order; numpy's numbers as Python's, a number that is not finite as text."""
+    return json.dumps(_plain(value), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if np.isfinite(value) else str(value)
+    return value
+
+
+def counts(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Number of claims by document, kind and verdict, in the order of the table: columns document, kind, verdict, n."""
+    return verdicts.groupby(["document", "kind", "verdict"], sort=False).size().rename("n").reset_index()
+
+
+def write(folder: str | Path, verdicts: pd.DataFrame) -> None:
+    """verdicts.parquet and verdicts.json, each whole or not at all and equal for equal verdicts."""
+    tables.write(Path(folder) / "verdicts.parquet", tables.table(verdicts, VERDICTS))
+    with tables.whole_file(Path(folder) / "verdicts.json") as file:
+        file.write(to_json(verdicts).encode())
+
+
+def to_json(verdicts: pd.DataFrame) -> str:
+    """All verdicts as one JSON list, the JSON columns as values."""
+    opened = ("reported", "parameters", "recomputed", "comparison")
+    entries = [
+        {str(name): json.loads(value) if name in opened else value for name, value in entry.items()}
+        for entry in verdicts.to_dict("records")
+    ]
+    return json.dumps(entries, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,218 @@
+"""Does a replication agree with an original: five published criteria, as pure functions of summary numbers.
+
+* Prediction interval of the replication's estimate (Spence and Stanley 2016; Patil, Peng and Leek 2016).
+* The original inside the replication's confidence interval (Open Science Collaboration 2015, its second criterion).
+* Small telescopes: d33, and whether the effect is too small for the original to have seen (Simonsohn 2015).
+* The replication Bayes factor, by quadrature (Verhagen and Wagenmakers 2014).
+* The sceptical p-value for any ratio of variances (Held 2020).
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import integrate, special, stats
+
+from tokentrial.errors import InputError
+from tokentrial.statistics.effect_size import noncentrality
+from tokentrial.statistics.power import minimal_detectable_effect
+from tokentrial.statistics.samples import FloatArray, Interval, check_open_unit
+
+READINGS = ("sd", "se", "half_width")
+"""What a printed +- can be: standard deviation, standard error, or half of the 95 % t interval of the arm's mean."""
+SMALL_POWER = 1 / 3
+"""The power that defines an effect which the original was too small to see (Simonsohn 2015)."""
+
+
+class Arm(NamedTuple):
+    """One arm of an original as printed: its mean, the number after +- (unit of the mean), and its runs."""
+
+    mean: float
+    spread: float
+    n: int
+
+    def standard_error(self, reading: str = "sd", confidence: float = 0.95) -> float:
+        """Of the mean, under one of the `READINGS`. Raises InputError for another reading, n < 2, or a spread < 0."""
+        if reading not in READINGS:
+            raise InputError(f"reading of +-: expected one of {READINGS}, found {reading!r}")
+        if self.n < 2 or not self.spread >= 0:
+            raise InputError(f"arm of an original: expected n >= 2 and a spread >= 0, found {self!r}")
+        if reading == "sd":
+            return self.spread / math.sqrt(self.n)
+        if reading == "se":
+            return self.spread
+        return self.spread / float(stats.t.isf((1 - confidence) / 2, self.n - 1))
+
+
+@dataclass(frozen=True)
+class Original:
+    """The difference a - b of two independent arms, as an original's printed numbers give it under one reading."""
+
+    difference: float
+    standard_error: float
+    df: int
+    effective_n: float
+    """n_a n_b / (n_a + n_b): a t statistic is d times its root."""
+
+    @property
+    def t(self) -> float:
+        """The two-sample t; NaN where the arms do not vary."""
+        return self.difference / self.standard_error if self.standard_error > 0 else math.nan
+
+    @property
+    def d(self) -> float:
+        """Cohen's d."""
+        return self.t / math.sqrt(self.effective_n)
+
+    @property
+    def deviation(self) -> float:
+        """The arms' standard deviation behind d, in the unit of the difference."""
+        return self.standard_error * math.sqrt(self.effective_n)
+
+
+def original(a: Arm, b: Arm, reading: str = "sd") -> Original:
+    """The original's difference a - b. With equal n, Student's and Welch's standard errors are the same."""
+    if a.n != b.n:
+        raise InputError(f"original: expected arms of equal n, found {a.n} and {b.n}")
+    error = math.hypot(a.standard_error(reading), b.standard_error(reading))
+    return Original(a.mean - b.mean, error, a.n + b.n - 2, a.n * b.n / (a.n + b.n))
+
+
+def prediction_interval(
+    difference: float,
+    se_original: float,
+    se_replication: float,
+    df: float | None = None,
+    confidence: float = 0.95,
+) -> Interval:
+    """Where a replication's difference falls if both have the same truth: D_o +- q sqrt(SE_o^2 + SE_r^2).
+
+    q is Student's with `df`, or the normal quantile without. Raises InputError for a negative standard error.
+    """
+    if not (se_original >= 0 and se_replication >= 0):
+        raise InputError(
+            f"prediction interval: expected standard errors >= 0, found {se_original!r}, {se_replication!r}"
+        )
+    tail = (1 - check_open_unit("confidence", confidence)) / 2
+    quantile = -float(special.ndtri(tail)) if df is None else float(stats.t.isf(tail, df))
+    reach = quantile * math.hypot(se_original, se_replication)
+    return Interval(difference - reach, difference + reach)
+
+
+def correlation_prediction_interval(
+    r: float, n_original: int, n_replication: int, confidence: float = 0.95
+) -> Interval:
+    """The same for a correlation, on Fisher's z scale: tanh(atanh r +- q sqrt(1/(n_o - 3) + 1/(n_r - 3))).
+
+    Raises InputError for |r| >= 1 or fewer than four observations.
+    """
+    if not -1 < r < 1 or min(n_original, n_replication) < 4:
+        raise InputError(f"correlation: expected |r| < 1 and n >= 4, found r={r!r}, n={n_original}, {n_replication}")
+    error = 1 / math.sqrt(n_original - 3)
+    low, high = prediction_interval(math.atanh(r), error, 1 / math.sqrt(n_replication - 3), confidence=confidence)
+    return Interval(math.tanh(low), math.tanh(high))
+
+
+def inside(value: float, interval: tuple[float, float]) -> bool:
+    """Whether a value lies in a closed interval: the original's estimate in the replication's, or the reverse."""
+    return bool(interval[0] <= value <= interval[1])
+
+
+class SmallTelescopes(NamedTuple):
+    """d33 of the original, and the replication's 90 % interval, both in the original's direction and d units."""
+
+    d33: float
+    low: float
+    high: float
+    too_small: bool
+    """The effect is significantly below d33: even if real, the original could not have seen it."""
+
+
+def small_effect(n: int, power: float = SMALL_POWER) -> float:
+    """d33: the d that an original with n per arm finds with a power of one third (two-sided alpha = .05)."""
+    return minimal_detectable_effect(n, paired=False, power=power)
+
+
+def small_telescopes(found: Original, n: int, interval: tuple[float, float]) -> SmallTelescopes:
+    """Simonsohn's decision. interval: the replication's 90 % interval of the difference, in the original's unit.
+
+    The interval is divided by the original's own standard deviation: the question is what *its* instrument could see,
+    and a replication with less noisy runs would otherwise make any difference look large. n: the original's, per arm.
+
+    Raises InputError where the original's arms do not vary.
+    """
+    if not found.deviation > 0:
+        raise InputError(f"small telescopes: expected an original whose arms vary, found sd {found.deviation!r}")
+    sign = -1.0 if found.difference < 0 else 1.0
+    low, high = sorted(sign * end / found.deviation for end in interval)
+    limit = small_effect(n)
+    return SmallTelescopes(limit, low, high, high < limit)
+
+
+def telescope_size(n: int, power: float = 0.8) -> int:
+    """Runs per arm with which a replication of an effect of zero is called too small with this power.
+
+    Simonsohn's rule of 2.5 n is the large-sample value: n = 3 needs 5, n = 20 needs 51. Exact, with the noncentral t.
+    """
+    check_open_unit("power", power)
+    limit, size = small_effect(n), 2
+    while True:
+        df, unit = 2 * size - 2, math.sqrt(size / 2)
+        critical = float(stats.nct.ppf(0.05, df, limit * unit))
+        if float(stats.t.cdf(critical, df)) >= power:
+            return size
+        size += 1
+
+
+def replication_bayes_factor(
+    t_original: float, effective_original: float, df_original: float,
+    t_replication: float, effective_replication: float, df_replication: float,
+) -> float:  # fmt: skip
+    """BF_r0: the replication's t under the original's posterior of d, over that under d = 0. Above 1 for the original.
+
+    The posterior comes from a flat prior on d. effective_*: what turns d into t, t = d sqrt(effective): n_a n_b /
+    (n_a + n_b) of two samples, n of one. Both integrals by Gauss-Legendre over the d that hold all but 2e-12 of the
+    posterior; a replication so far out that its likelihood underflows there gives 0.
+
+    Raises InputError for values that are not finite (through `noncentrality`).
+    """
+    tail = 1e-12
+    root = math.sqrt(effective_original)
+    bounds = [noncentrality(t_original, df_original, p) / root for p in (1 - tail, tail)]
+    unit = math.sqrt(effective_replication)
+
+    def likelihood(d: FloatArray) -> FloatArray:
+        return np.nan_to_num(stats.nct.pdf(t_original, df_original, d * root))
+
+    def joint(d: FloatArray) -> FloatArray:
+        return likelihood(d) * np.nan_to_num(stats.nct.pdf(t_replication, df_replication, d * unit))
+
+    panels = list(itertools.pairwise(np.linspace(bounds[0], bounds[1], 41).tolist()))
+    posterior = sum(float(integrate.fixed_quad(likelihood, *panel, n=40)[0]) for panel in panels)
+    marginal = sum(float(integrate.fixed_quad(joint, *panel, n=40)[0]) for panel in panels)
+    null = float(stats.t.pdf(t_replication, df_replication))
+    return marginal / posterior / null if null > 0 else math.inf
+
+
+def sceptical_p(z_original: float, z_replication: float, variance_ratio: float = 1.0) -> float:
+    """Held's (2020) two-sided sceptical p-value; below alpha is replication success, if the signs agree.
+
+    z_S^2 is the root below both z^2 of (z_o^2 / z_S^2 - 1)(z_r^2 / z_S^2 - 1) = c, c = variance_ratio = Var_o / Var_r.
+    With x = z_S^2 this is (1 - c) x^2 - (z_o^2 + z_r^2) x + z_o^2 z_r^2 = 0, solved in the form that holds for any c.
+
+    Raises InputError for a variance ratio that is not positive.
+    """
+    if not variance_ratio > 0:
+        raise InputError(f"sceptical p: expected a variance ratio above 0, found {variance_ratio!r}")
+    a, b = z_original**2, z_replication**2
+    if a == 0 or b == 0:
+        return 1.0
+    root = math.sqrt((a + b) ** 2 - 4 * (1 - variance_ratio) * a * b)
+    return float(2 * special.ndtr(-math.sqrt(2 * a * b / (a + b + root))))
+
+
+def z_of_t(t: float, df: float) -> float:
+    """The normal deviate with the two-sided p of a t statistic, and its sign: the sceptical p's z for small n."""
+    return math.copysign(-float(special.ndtri(stats.t.sf(abs(t), df))), t)
