@@ -1,10 +1,22 @@
 """Fixtures: a fresh project, and one with everything built."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
-from small_project import Project, copy_project
+from small_project import ROOT, VARIABLE, Project, copy_project
+
+SIBLING = ROOT.parent / "shared" / "data" / "wikitext-2"
+
+
+@pytest.fixture(scope="session")
+def text() -> str:
+    """The folder of the text; tests that need it are skipped without, since it cannot be shipped."""
+    folder = os.environ.get(VARIABLE) or (str(SIBLING) if SIBLING.is_dir() else "")
+    if not folder:
+        pytest.skip(f"no WikiText-2: set {VARIABLE} to a folder with wiki.{{train,valid,test}}.tokens")
+    return folder
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config", "workflow", "profiles", "src")
+VARIABLE = "TOKENTRIAL_WIKITEXT2"
+PARTS = ("Snakefile", "config", "models", "workflow", "profiles", "src")
 
 # How the rules with a wildcard announce a job; rules that share their words are told apart by the job's name.
 MESSAGES = {
@@ -23,6 +24,8 @@ MESSAGES = {
     "full_language_model": r"Training (wikitext2/\S+/full)",
     "released": r"Running the released script (learned_encoding/\S+)",
     "released_bespoke": r"Running the released script (bespoke/\S+)",
+    "pretrain": r"Training the language model (\S+)",
+    "cram": r"Cramming (\S+)",
 }
 
 
@@ -66,6 +69,7 @@ def small_config() -> dict[str, Any]:
         },
     }
     config["wikitext2"]["studies"] = {}  # has tests of its own, since it needs the text
+    config["cramming"]["studies"] = {}  # so has this one
     config["bespoke"] |= {"scripts": {}, "studies": {}}  # see bespoke_config
     without_aliases: dict[str, Any] = json.loads(json.dumps(config))  # YAML would make the shared parts one object
     return without_aliases
@@ -103,6 +107,25 @@ def language_config() -> dict[str, Any]:
     design = {"tokens": "bpe", "body": "transformer", "full_width": 8, "narrow": False, "tied": False}
     design |= {"initial_scale": 0.1, "ratios": [2], "arms": ["learned", "svd"], "single": ["full", "int8"]}
     study["studies"] = {"transformer": {"done-right": design}}
+    return config
+
+
+def cramming_config(folder: str) -> dict[str, Any]:
+    """The small config with two tiny cramming designs on a model trained in the run and the one in ``folder``."""
+    config = small_config()
+    study = config["cramming"]
+    study |= {"texts": 3, "retrain": True, "vocab_size": 300}
+    study["settings"] = {"tuned": {**study["settings"]["tuned"], "steps": 30}}
+    study["training"] |= {"fraction": 0.003, "held_out_fraction": 0.01, "evaluations": 2}
+    recipe = {"architecture": "llama", "width": 16, "layers": 1, "context": 64}
+    recipe |= {"learning_rate": 0.01, "epochs": 1, "batch_size": 4, "length": 16}
+    study["models"] = {"small": {"train": recipe}, "mine": {"folder": folder}}
+    design = {"vectors": [1], "per_vector": False, "arms": ["tuned"], "controls": []}
+    study["studies"] = {
+        "capacity": {**design, "models": ["small", "mine"], "kinds": ["wiki-test"], "lengths": [2, 4]},
+        "controls": {**design, "models": ["small"], "kinds": ["samples"], "lengths": [4]}
+        | {"controls": ["random-vector", "shared"]},
+    }
     return config
 
 

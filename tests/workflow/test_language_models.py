@@ -12,12 +12,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from small_project import ROOT, Project, copy_project, edit, language_config
+from small_project import VARIABLE, Project, copy_project, edit, language_config
 
 from tokentrial.training import checkpoint
 
-VARIABLE = "TOKENTRIAL_WIKITEXT2"
-SIBLING = ROOT.parent / "shared" / "data" / "wikitext-2"
 CONDITION = "wikitext2/transformer/done-right/bpe"
 ARMS = ("full", "int8", "learned-2", "svd-2")
 STUDY = "study_wikitext2"
@@ -25,15 +23,6 @@ STUDY = "study_wikitext2"
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]
 # How often a job writes its state, in seconds; a copy of the project does it far more often than once a minute.
 SECONDS = "checkpoint_seconds: float = 60.0"
-
-
-@pytest.fixture(scope="session")
-def text() -> str:
-    """The folder of the text; tests that need it are skipped without, since it cannot be shipped."""
-    folder = os.environ.get(VARIABLE) or (str(SIBLING) if SIBLING.is_dir() else "")
-    if not folder:
-        pytest.skip(f"no WikiText-2: set {VARIABLE} to a folder with wiki.{{train,valid,test}}.tokens")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -26,14 +26,14 @@ JOB_MODULES = (
 )
 MEASURES_MODULES = (
     *("results", "seeds", "config", "report/published"),
-    *[f"cramming/{name}" for name in ("cells", "claim_rules", "control_rules", "criteria", "decisions", "evidence")],
-    *("cramming/measures", "cramming/rules"),
+    *[f"cramming/{name}" for name in ("cells", "claim_rules", "columns", "control_rules", "criteria", "decisions")],
+    *("cramming/evidence", "cramming/measures", "cramming/rules"),
     *[f"statistics/{name}" for name in ("cramming", "cramming_entropy", "cramming_scaling")],
     *[f"statistics/{name}" for name in ("equivalence", "intervals", "samples")],
 )
 PRETRAINING_MODULES = (
     *("results", "seeds", "data/wikitext2", "data/entropy", "models/language", "models/linear_cross_entropy"),
-    *("encoders/base", "cramming/architectures", "cramming/folders", "cramming/pretraining"),
+    *("encoders/base", "cramming/architectures", "cramming/folders", "cramming/pretraining", "data/download"),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "language_loop", "language_model", "text")),
 )
 

@@ -1,0 +1,101 @@
+"""What a cramming job consists of, and whether its model can do it: checked before anything is optimised."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tokentrial.cramming.controls import CONTROLS, SHARING
+from tokentrial.cramming.engine import Settings
+from tokentrial.cramming.folders import LanguageModel
+from tokentrial.cramming.texts import KINDS
+from tokentrial.errors import InputError
+from tokentrial.models.linear_cross_entropy import PRECISIONS
+
+FIRST_SETTINGS = "tuned"  # the arm that the control ``shared`` is optimised as, where there is one of that name
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Texts of one length with one number of vectors under one arm, or under a control."""
+
+    settings: str  # the arm whose settings are used
+    control: str | None
+    length: int
+    vectors: int
+
+    @property
+    def arm(self) -> str:
+        return self.settings if self.control is None else f"control.{self.control}"
+
+    @property
+    def place(self) -> str:
+        """The end of the condition's name."""
+        return f"n-{self.length}-m-{self.vectors}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.arm} {self.place}"
+
+
+def places(design: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """(length, vectors) of every cell, without repetition."""
+    per_vector = design["per_vector"]
+    pairs = [(length * (m if per_vector else 1), m) for m in design["vectors"] for length in design["lengths"]]
+    return list(dict.fromkeys(pairs))
+
+
+def cells(design: Mapping[str, Any]) -> list[Cell]:
+    """All cells in the order in which they are worked off; ``prefix`` has no vectors, so each length has one cell."""
+    arms = list(design["arms"])
+    shared = FIRST_SETTINGS if FIRST_SETTINGS in arms else arms[0]
+    made = [Cell(arm, None, *place) for arm in arms for place in places(design)]
+    first = {length: (length, vectors) for length, vectors in reversed(places(design))}
+    for control in design["controls"]:
+        chosen = list(reversed(first.values())) if control == "prefix" else places(design)
+        made += [Cell(shared, control, *place) for place in chosen]
+    return made
+
+
+def check(design: Mapping[str, Any]) -> None:
+    """Raises InputError for a key that no model could satisfy."""
+    where = f"config: {design['condition']}"
+    _known(f"{where}: kinds", design["kinds"], KINDS)
+    _known(f"{where}: controls", design["controls"], CONTROLS)
+    _known(f"{where}: precision", [design["precision"]], PRECISIONS)
+    if not design["kinds"] or not design["arms"] or not places(design):
+        raise InputError(f"{where}: found no kinds, arms, lengths or vectors, expected at least one of each")
+    for name, values in design["arms"].items():
+        Settings.of(values, name)
+    least = SHARING if "shared" in design["controls"] else 1
+    if design["texts"] < least:
+        raise InputError(f"{where}: texts: found {design['texts']}, expected at least {least}")
+    for length, vectors in places(design):
+        _check_place(where, length, vectors)
+
+
+def _check_place(where: str, length: int, vectors: int) -> None:
+    if vectors < 1:
+        raise InputError(f"{where}: vectors: found {vectors}, expected at least 1")
+    if length < 1:
+        raise InputError(f"{where}: lengths: found an empty text of {length} tokens, expected at least 2")
+    if length < 2:
+        raise InputError(f"{where}: lengths: found {length}, expected at least 2: the first token is never predicted")
+    if vectors > length:
+        raise InputError(f"{where}: vectors: found {vectors} for a text of {length} tokens, expected at most {length}")
+
+
+def check_model(design: Mapping[str, Any], model: LanguageModel) -> None:
+    """Raises InputError for a text that does not fit into the model's context beside its vectors."""
+    if model.context is None:
+        return
+    for length, vectors in places(design):
+        if length + vectors > model.context:
+            found = f"found a text of {length} tokens and {vectors} vectors"
+            most = f"expected at most {model.context - vectors} tokens: the model's context is {model.context}"
+            raise InputError(f"config: {design['condition']}: lengths: {found}, {most}")
+
+
+def _known(where: str, found: Iterable[str], expected: Iterable[str]) -> None:
+    for name in found:
+        if name not in expected:
+            raise InputError(f"{where}: found '{name}', expected one of {', '.join(expected)}")

@@ -1,0 +1,242 @@
+"""Quantities that both the measures and the decisions of the cramming study rest on, each with its interval.
+
+Blocks (see `cramming.cells`) go in, estimates come out. Ratios compare like with like: the same texts at the same
+lengths, of which both sides left unsolved the ones that count.
+
+ASSUME: the paper pools gains over each side's own unsolved texts; ratios here are over the pairs of text and length
+that both sides left unsolved, as a larger model otherwise drops the short texts that lower the smaller one's mean.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tokentrial.cramming.cells import NATURAL, TUNED, Block, Cells, common
+from tokentrial.seeds import stream
+from tokentrial.statistics import cramming, cramming_entropy, cramming_scaling
+from tokentrial.statistics.cramming import BoolArray, Estimate, Lengths
+from tokentrial.statistics.samples import FloatArray
+
+MINIMUM_TEXTS = 16
+MOST_OF_CONTEXT = 0.9  # texts and vectors beyond this share of a model's context are left out of exponents
+ELBOW = 2.0  # points count for the free slope where H(LM) is more than this many times the mean gain
+
+
+class Line(NamedTuple):
+    """H(LM+mem) on H(LM), nats: the free line, and the offset of the one with slope 1."""
+
+    slope: Estimate
+    intercept: Estimate
+    fixed_offset: Estimate
+
+
+class Limits(NamedTuple):
+    """What decides whether a text is solved, over several kinds of text of one model."""
+
+    auc_entropy: Estimate
+    auc_length: Estimate
+    auc_difference: Estimate
+    logistic_entropy: Estimate
+    logistic_length: Estimate
+    logistic_excess: Estimate
+    """|beta of length| - 0.25 |beta of entropy|."""
+
+
+@dataclass
+class Evidence:
+    """The cells of a run with one set of resampled texts. settings: confidence, resamples, and optionally texts."""
+
+    cells: Cells
+    settings: Mapping[str, Any]
+    seed: int
+    _weights: dict[int, FloatArray] = field(default_factory=dict)
+
+    @property
+    def confidence(self) -> float:
+        return float(self.settings["confidence"])
+
+    @property
+    def minimum_texts(self) -> int:
+        return int(self.settings.get("minimum_texts", MINIMUM_TEXTS))
+
+    def weights(self, rows: int) -> FloatArray:
+        """Resampled texts: the same for all blocks with as many of them."""
+        if rows not in self._weights:
+            rng = stream(self.seed, "cramming", "bootstrap", rows)
+            self._weights[rows] = cramming.resample(rows, rng, int(self.settings["resamples"]))
+        return self._weights[rows]
+
+    def estimate(self, replicates: FloatArray, n: int, note: str = "") -> Estimate:
+        return cramming.estimate(replicates, n, self.confidence, note)
+
+    # Lengths
+
+    def capacities(self, block: Block) -> Lengths:
+        return cramming.capacity(block.values["accuracy"], block.lengths, self.weights(block.rows))
+
+    def capacity(self, block: Block) -> Estimate:
+        """The paper's decoding capacity."""
+        return cramming.bounded(self.capacities(block), block.texts, self.confidence)
+
+    def longest_lengths(self, block: Block) -> Lengths:
+        return cramming.longest_solved(block.solved, block.lengths, self.weights(block.rows))
+
+    def longest(self, block: Block) -> Estimate:
+        """N_max: at least half of the texts solved and decoded exactly."""
+        return cramming.bounded(self.longest_lengths(block), block.texts, self.confidence)
+
+    # Gains
+
+    def mean(self, values: FloatArray, chosen: BoolArray) -> Estimate:
+        """Mean over chosen pairs of text and length; the note counts them."""
+        note = f"{int(chosen.sum())} pairs" if chosen.any() else "every text is solved"
+        replicates = cramming.pooled(values, chosen, self.weights(len(values)))
+        return self.estimate(replicates, int(chosen.any(axis=1).sum()), note)
+
+    def gain(self, block: Block) -> Estimate:
+        """Information gain of unsolved pairs, nats, (N - 1) times the mean."""
+        return self.mean(block.gain, block.unsolved)
+
+    def gains(self, block: Block) -> FloatArray:
+        """The same by resample, (1 + R,)."""
+        return cramming.pooled(block.gain, block.unsolved, self.weights(block.rows))
+
+    def gain_ratio(self, above: Block, below: Block) -> Estimate:
+        """Ratio of two blocks' gains over the pairs of text and length that both left unsolved."""
+        above, below = common(above, below)
+        both = above.unsolved & below.unsolved
+        if not both.any():
+            return nothing("no text of the same length is unsolved in both")
+        weights = self.weights(above.rows)
+        parts = (cramming.pooled(block.gain, both, weights) for block in (above, below))
+        return self.estimate(cramming.ratio(*parts), int(both.any(axis=1).sum()), f"{int(both.sum())} pairs")
+
+    def gain_difference(self, above: Block, below: Block) -> Estimate:
+        """Mean difference of gains, nats, over all pairs that both measured."""
+        above, below = common(above, below)
+        both = ~np.isnan(above.gain - below.gain)
+        if not both.any():
+            return nothing("no text of the same length in both")
+        return self.mean(above.gain - below.gain, both)._replace(note=f"{int(both.sum())} pairs")
+
+    def control_ratio(self, control: Block, tuned: Block) -> Estimate:
+        """Ratio of two mean gains over all pairs that both measured, solved or not."""
+        control, tuned = common(control, tuned)
+        both = ~np.isnan(control.gain - tuned.gain)
+        if not both.any():
+            return nothing("no text of the same length in both")
+        weights = self.weights(control.rows)
+        parts = (cramming.pooled(block.gain, both, weights) for block in (control, tuned))
+        return self.estimate(cramming.ratio(*parts), int(both.any(axis=1).sum()), f"{int(both.sum())} pairs")
+
+    # Number of vectors
+
+    def proportional(self, blocks: Sequence[Block], context: float | None) -> list[Block]:
+        """The blocks at the tokens per vector that all of them have, texts that fit into 0.9 of the context."""
+
+        def rates(block: Block) -> set[float]:
+            vectors = block.key.vectors
+            fits = [n for n in block.lengths if context is None or n + vectors <= MOST_OF_CONTEXT * context]
+            return {n / vectors for n in fits}
+
+        shared = sorted(set.intersection(*(rates(block) for block in blocks)))
+        rows = min(block.rows for block in blocks)
+        return [block.at([round(rate * block.key.vectors) for rate in shared], rows) for block in blocks]
+
+    def exponent(self, blocks: Sequence[Block], context: float | None, quantity: str = "gain") -> Estimate:
+        """b of gain ~ m^b over blocks that differ in the number of vectors; lengths in proportion to it.
+
+        Over the pairs of text and tokens per vector that every number of vectors left unsolved. quantity: ``gain``
+        (nats) or ``token_gain``.
+        """
+        if len(blocks) < 2:
+            return nothing("one number of vectors only")
+        blocks = self.proportional(blocks, context)
+        unsolved = np.logical_and.reduce([block.unsolved for block in blocks])
+        if not unsolved.any():
+            return nothing("no text is unsolved at the same tokens per vector for every number of vectors")
+        weights = self.weights(len(unsolved))
+        levels = [cramming.pooled(getattr(block, quantity), unsolved, weights) for block in blocks]
+        found = cramming_scaling.power_exponent(np.column_stack(levels), [block.key.vectors for block in blocks])
+        return self.estimate(found, int(unsolved.any(axis=1).sum()), f"{int(unsolved.sum())} pairs")
+
+    def by_vectors(self, model: str, kind: str = NATURAL, arm: str = TUNED) -> list[Block]:
+        """The blocks of a model by number of vectors, rising."""
+        found = (self.cells.block(model, kind, m, arm) for m in self.cells.vectors(model, kind, arm))
+        return [block for block in found if block is not None]
+
+    # Entropy or length
+
+    def line(self, blocks: Sequence[Block]) -> Line:
+        """H(LM+mem) on H(LM) over the unsolved points of these blocks together.
+
+        The free line is fitted beyond the elbow, where H(LM) is well above what a vector holds; with slope 1, as the
+        paper fixes it, the offset is minus the mean gain of all unsolved points.
+        """
+        points = _Points.of(blocks)
+        chosen = points.unsolved
+        if not chosen.any():
+            return Line(*[nothing("every text is solved")] * 3)
+        weights, mean = self.weights(len(chosen)), float(points.gain[chosen].mean())
+        offset = cramming.pooled(-points.gain, chosen, weights)
+        fixed = self.estimate(offset, int(chosen.any(axis=1).sum()), f"{int(chosen.sum())} pairs")
+        with np.errstate(invalid="ignore"):
+            beyond = chosen & (points.entropy > ELBOW * mean)
+        note = f"{int(beyond.sum())} pairs with H > {ELBOW:g} x {mean:.1f} nats"
+        if beyond.sum() < 3:
+            return Line(nothing(note), nothing(note), fixed)
+        found = cramming_entropy.free_line(points.entropy, points.entropy_with, beyond, weights)
+        n = int(beyond.any(axis=1).sum())
+        return Line(self.estimate(found.slope, n, note), self.estimate(found.intercept, n, note), fixed)
+
+    def limits(self, blocks: Sequence[Block]) -> Limits:
+        """AUCs and logistic model over the points of these blocks together."""
+        points = _Points.of(blocks)
+        weights = self.weights(len(points.solved))
+        known = ~np.isnan(points.solved) & ~np.isnan(points.entropy)
+        arguments = (points.entropy, points.length, points.solved == 1, known, weights)
+        aucs, model = cramming_entropy.aucs(*arguments), cramming_entropy.logistic(*arguments)
+        n = int(known.any(axis=1).sum())
+        note = "separated: Firth's penalised estimate" if model.separated else "Firth's penalised estimate"
+        excess = np.abs(model.length) - 0.25 * np.abs(model.entropy)
+        return Limits(
+            *(self.estimate(each, n) for each in (aucs.entropy, aucs.length, aucs.entropy - aucs.length)),
+            *(self.estimate(each, n, note) for each in (model.entropy, model.length, excess)),
+        )
+
+
+@dataclass(frozen=True)
+class _Points:
+    """The pairs of text and cell of several blocks side by side, (T, P); missing texts are NaN."""
+
+    entropy: FloatArray
+    entropy_with: FloatArray
+    gain: FloatArray
+    solved: FloatArray
+    length: FloatArray
+    unsolved: BoolArray
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> "_Points":
+        rows = max(block.rows for block in blocks)
+        entropy, with_vector, gain, solved = (
+            _join(blocks, name, rows) for name in ("entropy", "entropy_with", "gain", "solved")
+        )
+        length = np.concatenate([np.tile(block.lengths, (rows, 1)) for block in blocks], axis=1)
+        unsolved = np.concatenate([_padded(block.unsolved.astype(float), rows) for block in blocks], axis=1)
+        return cls(entropy, with_vector, gain, solved, length, unsolved == 1)
+
+
+def nothing(note: str) -> Estimate:
+    """No value, and why."""
+    return Estimate(None, None, None, 0, note)
+
+
+def _padded(values: FloatArray, rows: int) -> FloatArray:
+    return np.vstack([values, np.full((rows - len(values), values.shape[1]), np.nan)])
+
+
+def _join(blocks: Sequence[Block], name: str, rows: int) -> FloatArray:
+    return np.concatenate([_padded(getattr(block, name), rows) for block in blocks], axis=1)

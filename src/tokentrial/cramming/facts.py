@@ -1,0 +1,58 @@
+"""The facts of a model that stand beside every capacity: its size, its loss, its theoretical bound."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from tokentrial.cramming.decode import Reader, scores
+from tokentrial.cramming.texts import Texts, encode_lines
+from tokentrial.errors import InputError
+from tokentrial.results import Measurement
+
+MEASURED_TOKENS = 20_000  # of the validation and test text, from the start
+WINDOW = 128  # predicted tokens of a window
+BITS = 16  # of a number of a vector, as the paper counts
+
+
+def bound(width: int, vocab_size: int) -> float:
+    """Tokens that a vector could hold were each of its bits used: 16 d / log2 V (Kuratov et al. 2025, section 5)."""
+    return BITS * width / math.log2(vocab_size)
+
+
+def model_rows(reader: Reader, texts: Texts) -> list[Measurement]:
+    """Rows of the arm ``model``; a fact that a model does not have is null."""
+    model = reader.model
+    layers = getattr(model.model.config, "num_hidden_layers", None)
+    ones = {
+        "width": model.width,
+        "layers": layers,
+        "vocab_size": model.vocab_size,
+        "parameters": sum(value.numel() for value in model.model.parameters()),
+        "context": model.context,
+        "table_sd": float(model.table.std()),
+    }
+    rows = [_row(name, value, "1") for name, value in ones.items()]
+    for split in ("validation", "test"):
+        rows.append(_row(f"{split}_cross_entropy", loss_of(reader, texts, split), "nats"))
+    return [*rows, _row("bound", bound(model.width, model.vocab_size), "tokens")]
+
+
+def loss_of(reader: Reader, texts: Texts, split: str) -> float:
+    """Mean cross-entropy in nats per token on the first tokens of a split, in windows that know nothing before them."""
+    ids = torch.from_numpy(encode_lines(reader.model, texts.lines(split), MEASURED_TOKENS)[:MEASURED_TOKENS])
+    length = min(WINDOW, (reader.model.context or WINDOW + 1) - 1, len(ids) - 1)
+    if length < 1:
+        raise InputError(f"{texts.files[split]}: found {len(ids)} tokens, expected at least 2")
+    windows = ids.unfold(0, length + 1, length).to(reader.model.table.device)  # the last token starts the next
+    empty = _no_vectors(reader, len(windows))
+    nll, _ = scores(reader, empty, windows.contiguous(), predict_first=False)
+    return float(nll.double().mean())
+
+
+def _no_vectors(reader: Reader, count: int) -> Tensor:
+    return torch.empty(count, 0, reader.model.width, dtype=reader.model.table.dtype, device=reader.model.table.device)
+
+
+def _row(metric: str, value: float | None, unit: str) -> Measurement:
+    return Measurement("model", 0, "model", None, metric, None if value is None else float(value), unit)

@@ -1,0 +1,177 @@
+"""Lengths and gains of texts crammed into input vectors, with percentile bootstraps over texts.
+
+Document 004 (arXiv 2502.13063): capacity, token gain, information gain, theoretical bound. Every estimator takes
+``weights`` (1 + R, T): how often each of T texts counts, once in the first row (the sample itself) and as drawn in the
+R others. All lengths, kinds, numbers of vectors and models of a text share its weight, so that every comparison is
+paired. What a function returns has these rows too; `estimate` turns them into a value with its interval.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tokentrial.statistics.intervals import check_resamples
+from tokentrial.statistics.samples import FloatArray, check_open_unit
+
+BoolArray = NDArray[np.bool_]
+
+ABOVE = "at least: holds at the largest length of the grid"
+BELOW = "below the smallest length of the grid"
+DEFINED = 0.95
+"""Share of resamples that must have a value; an interval from fewer would leave the unlucky ones out."""
+_ROUNDING = 1e-12
+
+
+class Estimate(NamedTuple):
+    """A value with its percentile interval; None where undefined. n: texts that it rests on."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    note: str = ""
+
+
+class Lengths(NamedTuple):
+    """The largest length that passes, (1 + R,) each: equal where it lies inside the grid.
+
+    Above the grid ``lower`` is its largest length and ``upper`` infinite; below it ``upper`` is its smallest length and
+    ``lower`` minus infinity.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+
+
+def resample(texts: int, rng: np.random.Generator, resamples: int) -> FloatArray:
+    """Weights (1 + resamples, texts): ones, then draws with replacement; raises InputError for too few resamples."""
+    check_resamples(resamples)
+    drawn = rng.multinomial(texts, np.full(texts, 1 / texts), size=resamples)
+    return np.vstack([np.ones(texts), drawn])
+
+
+def estimate(replicates: FloatArray, n: int, confidence: float = 0.95, note: str = "") -> Estimate:
+    """The first of (1 + R,) replicates with the percentile interval of the others; NaN is undefined.
+
+    No interval for one text, nor where more than 1 - `DEFINED` of the resamples are undefined; the note says so.
+    """
+    return bounded(Lengths(replicates, replicates), n, confidence, note)
+
+
+def bounded(found: Lengths, n: int, confidence: float = 0.95, note: str = "") -> Estimate:
+    """A length that the grid may bound on one side only: an end that lies beyond it is None, and the note says so.
+
+    Below the grid there is no value, above it the value is the largest length.
+    """
+    check_open_unit("confidence", confidence)
+    lower, upper = found.lower[1:], found.upper[1:]
+    defined = ~np.isnan(lower)
+    first = float(found.lower[0])
+    beyond = BELOW if first == -math.inf else ABOVE if found.upper[0] == math.inf else ""
+    notes = [part for part in (beyond, note) if part]
+    low = high = None
+    drawn = not math.isnan(first) and n > 1 and len(lower) > 0
+    if drawn and defined.mean() >= DEFINED:
+        tail = (1 - confidence) / 2
+        low = float(np.quantile(lower[defined], tail, method="lower"))
+        high = float(np.quantile(upper[defined], 1 - tail, method="higher"))
+    elif drawn:
+        notes.append(f"undefined in {100 * (1 - defined.mean()):.0f} % of the resamples")
+    return Estimate(_finite(first), _finite(low), _finite(high), n, "; ".join(notes))
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value
+
+
+def shares(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Mean over texts, NaN left out. values: (T, K) -> (1 + R, K)."""
+    present = ~np.isnan(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((weights @ np.where(present, values, 0.0)) / (weights @ present))
+
+
+def capacity(accuracy: FloatArray, lengths: ArrayLike, weights: FloatArray, level: float = 0.99) -> Lengths:
+    """Decoding capacity: the largest length of the grid whose mean accuracy is at least ``level`` (document 004).
+
+    accuracy: (T, K), lengths: (K,) rising. Shorter lengths may fail: the paper's grids need not be monotone.
+    """
+    return _largest(shares(accuracy, weights), np.asarray(lengths, dtype=np.float64), level, interpolate=False)
+
+
+def longest_solved(solved: FloatArray, lengths: ArrayLike, weights: FloatArray, level: float = 0.5) -> Lengths:
+    """N_max: the largest length that at least ``level`` of the texts solve, interpolated to the next of the grid.
+
+    solved: (T, K) of 0, 1 and NaN for missing; lengths: (K,) rising.
+    """
+    return _largest(shares(solved, weights), np.asarray(lengths, dtype=np.float64), level, interpolate=True)
+
+
+def _largest(means: FloatArray, lengths: FloatArray, level: float, interpolate: bool) -> Lengths:
+    measured = ~np.isnan(means[0])
+    means, lengths = means[:, measured], lengths[measured]
+    if not lengths.size:
+        nothing = np.full(len(means), np.nan)
+        return Lengths(nothing, nothing)
+    passed = means >= level - _ROUNDING  # (1 + R, K); a length without a text fails
+    last = lengths.size - 1 - np.argmax(passed[:, ::-1], axis=1)
+    none, top = ~passed.any(axis=1), last == lengths.size - 1
+    after = np.minimum(last + 1, lengths.size - 1)
+    rows = np.arange(len(means))
+    found = lengths[last]
+    if interpolate:
+        here, there = means[rows, last], np.nan_to_num(means[rows, after])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = np.where(last == after, 0.0, (here - level) / (here - there))
+        found = found + np.where(none, 0.0, share) * (lengths[after] - found)
+    lower = np.where(none, -np.inf, found)
+    upper = np.where(none, lengths[0], np.where(top, np.inf, found))
+    return Lengths(lower, upper)
+
+
+def pooled(values: FloatArray, chosen: BoolArray, weights: FloatArray) -> FloatArray:
+    """Mean over all chosen pairs of text and length, as the paper pools them. (T, P), (T, P) -> (1 + R,).
+
+    NaN in resamples without a chosen pair.
+    """
+    sums, counts = np.where(chosen, values, 0.0).sum(axis=1), chosen.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((weights @ sums) / (weights @ counts))
+
+
+def deviation(values: FloatArray, chosen: BoolArray) -> float | None:
+    """Standard deviation (n - 1) over the chosen pairs, which the paper prints behind ±; None for fewer than two."""
+    found = values[chosen]
+    return float(found.std(ddof=1)) if found.size > 1 else None
+
+
+def ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    """Replicate by replicate; NaN where the denominator is not positive."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(below > 0, above / below, np.nan)
+
+
+def token_gain(accuracy: FloatArray, without: FloatArray, lengths: ArrayLike) -> FloatArray:
+    """Tokens right with the vector and wrong without, N times the difference of accuracies (document 004). (T, K)."""
+    return np.asarray((accuracy - without) * np.asarray(lengths, dtype=np.float64))
+
+
+def information_gain(without: FloatArray, cross_entropy: FloatArray, predicted: ArrayLike) -> FloatArray:
+    """Cross-entropy that the vector takes away, nats for each text. (T, K).
+
+    predicted: tokens that the mean is multiplied by, (K,): N as the paper does, N - 1 for the tokens that the mean is
+    over, since the first one is given.
+    """
+    return np.asarray((without - cross_entropy) * np.asarray(predicted, dtype=np.float64))
+
+
+def theoretical_capacity(width: float, vocab_size: float, vectors: int = 1, bits: int = 16) -> float:
+    """Tokens whose ids have as many bits as the vectors: bits * width * vectors / log2(vocab_size) (document 004)."""
+    return bits * width * vectors / math.log2(vocab_size)
+
+
+def bits_per_dimension(gain: float, width: float, vectors: int = 1) -> float:
+    """An information gain in nats as bits for each number of the vectors."""
+    return gain / math.log(2) / (width * vectors)

@@ -1,0 +1,386 @@
+"""The cramming study's decisions: each rule supported, refuted and left open by runs made for it."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import cramming_runs as synthetic
+import pytest
+
+from tokentrial.cramming import claim_rules, decisions
+from tokentrial.cramming.columns import DECISIONS
+from tokentrial.cramming.criteria import (
+    ALL,
+    INCONCLUSIVE,
+    REFUTED,
+    SUPPORTED,
+    VERDICT,
+    above,
+    at_least,
+    at_most,
+    said,
+    together,
+    within,
+)
+from tokentrial.cramming.measures import table
+from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
+
+PUBLISHED = Path(__file__).parents[2] / "config/published/cramming.yaml"
+CAPACITIES = decisions.published_capacities(PUBLISHED)
+KINDS = ("wiki-test", "samples", "random-words", "random-tokens", "shuffled")
+WIDE = (4, 8, 12, 16, 24, 32, 48)
+Row = dict[str, Any]
+
+
+def decide(rows: Iterable[synthetic.Row], claim: str, **settings: Any) -> tuple[Row, list[Row]]:
+    """The verdict of all models and the rows of one claim."""
+    evidence = synthetic.evidence(rows, settings.pop("models", None), **settings)
+    own = [row for row in decisions.rows(evidence, CAPACITIES) if row["claim"] == claim]
+    [verdict] = [row for row in own if row["quantity"] == VERDICT and row["model"] == ALL]
+    return verdict, own
+
+
+def model(name: str, width: int, layers: int, room: float, loss: float = 4.0, **more: Any) -> list[synthetic.Row]:
+    return synthetic.facts("capacity", name, width, layers, loss) + synthetic.cells("capacity", name, room=room, **more)
+
+
+def kinds(rooms: Mapping[str, float] | None = None, **more: Any) -> list[synthetic.Row]:
+    lengths = more.pop("lengths", WIDE)
+    made = synthetic.cells("uncertainty", "x-1", more.pop("kinds", KINDS), lengths, rooms=rooms, **more)
+    return synthetic.facts("uncertainty", "x-1") + made
+
+
+# The thresholds
+
+
+def estimate(low: float | None, high: float | None, note: str = "") -> Estimate:
+    return Estimate(1.0, low, high, 16, note)
+
+
+def test_intervals_against_limits() -> None:
+    assert [above(estimate(*ends), 1) for ends in ((1.1, 2), (0.9, 2), (0.1, 0.9))] == [True, None, False]
+    assert above(estimate(1, 2), 1) is None
+    assert at_least(estimate(1, 2), 1) is True
+    assert [at_most(estimate(*ends), 1) for ends in ((0, 1), (0.9, 2), (1.1, 2))] == [True, None, False]
+    assert [within(estimate(*ends), 1, 2) for ends in ((1, 2), (0.9, 2), (2.1, 3), (0, 0.9))] == [
+        True,
+        None,
+        False,
+        False,
+    ]
+    for unknown in (estimate(None, None), estimate(1.5, None), estimate(None, 1.5)):
+        assert within(unknown, 1, 2) is None
+    assert above(estimate(32, None, ABOVE), 20) is True  # beyond the grid on the good side
+    assert above(estimate(None, 4, BELOW), 20) is False
+
+
+def test_estimates_in_words() -> None:
+    assert said(Estimate(1.2345, -1, 2, 9)) == "1.23 [−1, 2]"
+    assert said(Estimate(32.0, 24, None, 9, ABOVE)) == "at least 32 [24, –]"
+    assert said(Estimate(None, None, 4, 9, BELOW)) == "below the shortest length of the grid [–, 4]"
+    assert said(Estimate(None, None, None, 0, "no text")) == "not defined (no text)"
+
+
+# (a) to (f)
+
+
+@pytest.mark.parametrize(
+    ("room", "outcome"), [(120.0, SUPPORTED), (20.0, REFUTED), (60.0, INCONCLUSIVE), (2.0, REFUTED), (1e3, SUPPORTED)]
+)
+def test_a(room: float, outcome: str) -> None:
+    rows = model("small-1", 64, 2, 200.0) + model("large-1", 128, 2, room)
+    verdict, own = decide(rows, "a")
+    assert verdict["outcome"] == outcome
+    assert {row["model"] for row in own} == {"large-1", ALL}
+    assert "N_max of large-1" in verdict["reason"]
+    assert verdict["met"] is {SUPPORTED: True, REFUTED: False, INCONCLUSIVE: None}[outcome]
+    assert verdict["n"] == 16
+
+
+def test_b_is_supported_where_nats_set_the_limit() -> None:
+    verdict, own = decide(kinds(room=40.0), "b")
+    assert verdict["outcome"] == SUPPORTED, verdict["reason"]
+    assert {row["quantity"] for row in own if row["model"] == "x-1"} == {
+        *("auc_difference", "logistic_length", "entropy_slope", "kind_ratio", VERDICT)
+    }
+
+
+def test_b_is_refuted_where_kinds_differ_in_room() -> None:
+    verdict, own = decide(kinds({"random-tokens": 100.0, "samples": 25.0}, room=40.0), "b")
+    assert verdict["outcome"] == REFUTED
+    assert "(iv) widest gain ratio of two kinds, random-tokens over samples: 3" in verdict["reason"]
+    assert "(iii)" not in verdict["reason"]  # says which criterion failed
+    [ratio] = [row for row in own if row["quantity"] == "kind_ratio"]
+    assert ratio["low"] > 1.5
+
+
+def test_b_is_refuted_where_tokens_set_the_limit() -> None:
+    """Every kind holds ten tokens, whatever their nats."""
+    rooms = {kind: 10.0 * synthetic.RATES[kind] for kind in KINDS}
+    verdict, _ = decide(kinds(rooms, spread=0.1), "b")
+    assert verdict["outcome"] == REFUTED
+
+
+def test_b_needs_all_five_kinds() -> None:
+    verdict, own = decide(kinds(kinds=KINDS[:-1], room=40.0), "b")
+    assert verdict["outcome"] == INCONCLUSIVE
+    assert verdict["reason"] == "Not decided: this run lacks shuffled with x-1."
+    assert len(own) == 6  # the criteria are there all the same
+
+
+@pytest.mark.parametrize(
+    ("rooms", "outcome"), [((20, 40, 80), SUPPORTED), ((20, 40, 30), REFUTED), ((20, 20, 40), INCONCLUSIVE)]
+)
+def test_c(rooms: tuple[float, ...], outcome: str) -> None:
+    rows = [
+        each
+        for width, room in zip((64, 128, 256), rooms, strict=True)
+        for each in model(f"llama-{width}x2", width, 2, room)
+    ]
+    verdict, own = decide(rows, "c")
+    assert verdict["outcome"] == outcome, verdict["reason"]
+    losses = [row for row in own if row["quantity"] == "validation_loss"]
+    assert [row["estimate"] for row in losses] == [4.0] * 3
+    assert {row["outcome"] for row in losses} == {""}
+    assert len([row for row in own if row["quantity"] == "gain_ratio_equal_loss"]) == 3
+
+
+def test_c_needs_two_doublings_and_looks_at_depth_beside() -> None:
+    rows = model("llama-64x2", 64, 2, 20.0) + model("llama-128x2", 128, 2, 40.0) + model("llama-64x4", 64, 4, 10.0, 3.0)
+    verdict, own = decide(rows, "c")
+    assert verdict["outcome"] == INCONCLUSIVE
+    assert "two doublings of the width at equal depth (widths found: 64, 128)" in verdict["reason"]
+    [depth] = [row for row in own if row["quantity"] == "gain_ratio_layers"]
+    assert (depth["estimate"], depth["outcome"]) == (pytest.approx(0.5), "")
+    assert len([row for row in own if row["quantity"] == "gain_ratio_equal_loss"]) == 1  # of losses 4.0, 4.0 and 3.0
+
+
+@pytest.mark.parametrize(
+    ("exponent", "outcome"), [(1.0, SUPPORTED), (0.7, REFUTED), (1.3, REFUTED), (0.9, INCONCLUSIVE)]
+)
+def test_d(exponent: float, outcome: str) -> None:
+    rows = synthetic.facts("vectors", "x-1")
+    for m in (1, 2, 4, 8):
+        noisy = 1 if exponent != 0.9 else 1 + 0.01 * m
+        rows += synthetic.cells(
+            "vectors", "x-1", lengths=(16 * m,), vectors=m, room=20.0 * m**exponent, spread=0.15 * noisy
+        )
+    verdict, _ = decide(rows, "d")
+    assert verdict["outcome"] == outcome, verdict["reason"]
+    assert ("sublinear:" in verdict["reason"]) == (exponent < 0.9)
+    assert ("superlinear:" in verdict["reason"]) == (exponent > 1.1)
+
+
+def test_d_names_the_numbers_that_are_missing() -> None:
+    rows = [each for m in (1, 4) for each in synthetic.cells("v", "x-1", lengths=(16 * m,), vectors=m, room=20.0 * m)]
+    verdict, _ = decide(rows, "d")
+    assert verdict["outcome"] == INCONCLUSIVE
+    assert "2 vectors with x-1; 8 vectors with x-1" in verdict["reason"]
+    alone, _ = decide(synthetic.cells("v", "x-1"), "d")
+    assert "lacks a trained model with 1, 2, 4, 8 vectors" in alone["reason"]
+
+
+@pytest.mark.parametrize(
+    ("room", "outcome"), [(44.0, SUPPORTED), (15.0, REFUTED), (90.0, REFUTED), (27.0, INCONCLUSIVE)]
+)
+def test_e(room: float, outcome: str) -> None:
+    rows = kinds({"random-words": room}, kinds=("wiki-test", "random-words"), room=40.0, spread=0.08)
+    assert decide(rows, "e")[0]["outcome"] == outcome
+
+
+def test_e_without_natural_text_is_open() -> None:
+    verdict, _ = decide(kinds(kinds=("random-words",)), "e")
+    assert (verdict["outcome"], verdict["reason"]) == (INCONCLUSIVE, "Not decided: this run lacks wiki-test with x-1.")
+
+
+@pytest.mark.parametrize(
+    ("mamba", "loss", "outcome"),
+    [(28.0, 4.05, SUPPORTED), (8.0, 4.05, REFUTED), (28.0, 4.5, INCONCLUSIVE), (-5.0, 4.0, REFUTED)],
+)
+def test_f(mamba: float, loss: float, outcome: str) -> None:
+    rows = model("llama-64x4", 64, 4, 30.0) + model("neox-64x4", 64, 4, 25.0) + model("mamba-64x4", 64, 4, mamba, loss)
+    verdict, _ = decide(rows + model("llama-128x2", 128, 2, 50.0), "f")
+    assert verdict["outcome"] == outcome, verdict["reason"]
+    assert ("validation losses 0.50 nat apart" in verdict["reason"]) == (loss == 4.5)
+
+
+def test_f_names_the_architecture_that_is_missing() -> None:
+    verdict, _ = decide(model("llama-64x4", 64, 4, 30.0) + model("neox-64x4", 64, 4, 25.0), "f")
+    assert verdict["reason"] == "Not decided: this run lacks a trained mamba model of the same width."
+
+
+# Common
+
+
+def test_too_few_texts_decide_nothing() -> None:
+    rows = model("large-1", 128, 2, 120.0, texts=15)
+    assert decide(rows, "a")[0]["reason"] == "Not decided: 15 texts in the smallest cell, the rule asks for 16."
+    assert decide(rows, "a", minimum_texts=15)[0]["outcome"] == SUPPORTED
+
+
+def test_a_run_of_nothing_much_leaves_every_claim_open() -> None:
+    """Never an exception: one text, one length, no facts."""
+    for rows in (
+        synthetic.cells("capacity", "x-1", lengths=(8,), texts=1),
+        synthetic.cells("controls", "x-1", arm="control.prefix"),
+        synthetic.cells("capacity", "untrained", room=0.0),
+        [each for each in synthetic.cells("capacity", "x-1") if each[6] in ("accuracy", "greedy_exact")],
+    ):
+        made = decisions.rows(synthetic.evidence(rows), {})
+        verdicts = {row["claim"]: row for row in made if row["quantity"] == VERDICT and row["model"] == ALL}
+        assert tuple(verdicts) == decisions.CLAIMS
+        assert {row["outcome"] for row in verdicts.values()} == {INCONCLUSIVE}
+        assert all(row["reason"].startswith("Not decided: ") for row in verdicts.values())
+        table(made, DECISIONS)
+    assert decisions.rows(synthetic.evidence([]), {}) == []
+
+
+def test_a_whole_study_is_decided() -> None:
+    made = decisions.rows(synthetic.evidence(synthetic.study()), CAPACITIES)
+    written = table(made, DECISIONS).to_pandas()
+    assert set(written["outcome"]) <= {SUPPORTED, REFUTED, INCONCLUSIVE, ""}
+    own = written[(written["quantity"] == VERDICT) & (written["model"] == ALL)].set_index("claim")
+    assert list(own.index) == list(decisions.CLAIMS)
+    expected = {"b": SUPPORTED, "c": SUPPORTED, "d": SUPPORTED, "f": SUPPORTED, "CR4-X10": INCONCLUSIVE}
+    expected |= {"control.random-vector": SUPPORTED, "control.untrained": SUPPORTED, "control.shared": SUPPORTED}
+    assert {name: own.loc[name, "outcome"] for name in expected} == expected
+    assert written["reason"].str.endswith(".").all()
+
+
+def test_models_that_disagree_leave_a_claim_open() -> None:
+    def verdict(name: str, outcome: str) -> Row:
+        rest = {"estimate": 1.0, "low": 0.0, "high": 2.0, "n": 16, "threshold": "t", "reason": "Because."}
+        return {"claim": "b", "design": "d", "model": name, "quantity": VERDICT, "outcome": outcome, **rest}
+
+    def of(*outcomes: str) -> str:
+        found = together("b", [verdict(f"m{i}", outcome) for i, outcome in enumerate(outcomes)])
+        return str(found[0]["outcome"])
+
+    assert of(SUPPORTED) == of(SUPPORTED, SUPPORTED) == SUPPORTED
+    assert of(SUPPORTED, REFUTED) == of(SUPPORTED, INCONCLUSIVE) == INCONCLUSIVE
+    assert of(REFUTED, INCONCLUSIVE) == REFUTED
+
+
+# Controls
+
+
+@pytest.mark.parametrize(
+    ("control", "good", "bad"), [("random-vector", -1.0, 5.0), ("prefix", 5.0, 60.0), ("shared", 12.0, 60.0)]
+)
+def test_controls(control: str, good: float, bad: float) -> None:
+    for room, outcome in ((good, SUPPORTED), (bad, REFUTED)):
+        rows = model("x-1", 64, 2, 30.0)
+        rows += synthetic.cells("controls", "x-1", lengths=(16, 32), arm=f"control.{control}", room=room)
+        assert decide(rows, f"control.{control}")[0]["outcome"] == outcome
+    missing, _ = decide(model("x-1", 64, 2, 30.0), f"control.{control}")
+    assert missing["reason"] == f"Not decided: this run lacks the control {control} on wiki-test."
+
+
+def test_the_untrained_model_is_known_by_its_epochs_or_its_name() -> None:
+    rows = model("x-1", 64, 2, 30.0) + model("fresh-1", 64, 2, 1.0)
+    verdict, _ = decide(rows, "control.untrained", models={"fresh-1": {"train": {"epochs": 0}}})
+    assert verdict["outcome"] == SUPPORTED
+    assert decide(rows, "control.untrained")[0]["reason"] == "Not decided: this run lacks an untrained model."
+    loud = model("x-1", 64, 2, 30.0) + model("untrained", 64, 2, 20.0)
+    assert decide(loud, "control.untrained")[0]["outcome"] == REFUTED
+    assert "a" in {row["claim"] for row in decisions.rows(synthetic.evidence(loud), {})}
+    assert decide(loud, "a")[0]["reason"].count("x-1") == 1  # never the untrained one
+
+
+# Single claims
+
+
+@pytest.mark.parametrize(
+    ("encoder", "tuned", "outcome"), [(15.0, 60.0, SUPPORTED), (120.0, 130.0, REFUTED), (15.0, 14.0, INCONCLUSIVE)]
+)
+def test_x10(encoder: float, tuned: float, outcome: str) -> None:
+    rows = model("x-1", 64, 2, tuned)
+    rows += synthetic.cells("encoder", "x-1", arm="encoder", room=encoder)
+    assert decide(rows, "CR4-X10")[0]["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    ("lengths", "room", "outcome"),
+    [
+        ((16, 32, 64, 80, 96, 128), 400.0, SUPPORTED),
+        ((16, 32, 64, 80, 96, 128), 60.0, REFUTED),
+        ((4, 8), 400.0, INCONCLUSIVE),
+    ],
+)
+def test_x1500(lengths: tuple[int, ...], room: float, outcome: str) -> None:
+    rows = synthetic.cells("capacity", "pythia-160m", lengths=lengths, room=room, spread=0.05, arm="paper")
+    verdict, _ = decide(rows, "CR4-X1500")
+    assert verdict["outcome"] == outcome, verdict["reason"]
+    unknown, _ = decide(synthetic.cells("capacity", "x-1"), "CR4-X1500")
+    assert unknown["reason"] == "Not decided: this run lacks a model with a published capacity (models run: x-1)."
+
+
+def test_steps_of_the_grid() -> None:
+    assert CAPACITIES["pythia-160m"] == 80
+    assert CAPACITIES[claim_rules.plain_name("meta-llama/Llama-3.1-8B")] == 1568
+    assert claim_rules.steps_apart(64, 80, [32, 64, 80, 96]) == 1
+    assert claim_rules.steps_apart(32, 80, [32, 64, 96]) == 2  # the published length is a step of its own
+    assert claim_rules.steps_apart(None, 80, [32]) is None
+
+
+def test_uncertainty_by_variation() -> None:
+    four = ("wiki-test", "shuffled", "random-words", "repeated")
+    fine = tuple(range(4, 41, 2))
+    verdict, own = decide(kinds(kinds=four, lengths=fine, room=40.0), "CR4-UNCERT")
+    assert verdict["outcome"] == SUPPORTED, verdict["reason"]
+    rooms = {kind: 10.0 * synthetic.RATES[kind] for kind in four}
+    refuted, _ = decide(kinds(rooms, kinds=four, lengths=fine), "CR4-UNCERT")
+    assert refuted["outcome"] == REFUTED
+    coarse, _ = decide(kinds(kinds=four, lengths=(4, 8), room=400.0), "CR4-UNCERT")
+    assert "fewer than 3 kinds have their limit inside the grid" in coarse["reason"]
+    assert {row["quantity"] for row in own} >= {"cv_difference", "cv_difference_n_max", "common_ceiling"}
+
+
+@pytest.mark.parametrize(("rooms", "outcome"), [((20, 40, 80), SUPPORTED), ((20, 40, 30), REFUTED)])
+def test_larger(rooms: tuple[float, ...], outcome: str) -> None:
+    rows = [
+        each
+        for width, room in zip((64, 128, 256), rooms, strict=True)
+        for each in model(f"llama-{width}x2", width, 2, room)
+    ]
+    verdict, own = decide(rows + model("neox-64x2", 64, 2, 5.0), "CR4-LARGER")
+    assert verdict["outcome"] == outcome, verdict["reason"]
+    [rho] = [row for row in own if row["quantity"] == "rank_correlation"]
+    assert rho["estimate"] == pytest.approx(1.0 if outcome == SUPPORTED else 0.5)
+
+
+@pytest.mark.parametrize(("seen", "outcome"), [(40.0, SUPPORTED), (80.0, REFUTED), (49.0, INCONCLUSIVE)])
+def test_familiar(seen: float, outcome: str) -> None:
+    three = ("wiki-test", "wiki-train", "random-words")
+    rows = kinds({"wiki-train": seen}, kinds=three, room=40.0, lengths=(32, 48), spread=0.1)
+    verdict, own = decide(rows, "CR4-FAMILIAR")
+    assert verdict["outcome"] == outcome, verdict["reason"]
+    [tested] = [row for row in own if row["quantity"] == "difference_wiki-train"]
+    assert tested["n"] == 16
+    assert tested["estimate"] == pytest.approx(seen - 40, abs=4)
+
+
+def test_familiar_is_vacuous_where_nothing_was_held() -> None:
+    three = ("wiki-test", "wiki-train", "random-words")
+    verdict, _ = decide(kinds(kinds=three, room=-1.0, lengths=(16, 32)), "CR4-FAMILIAR")
+    assert verdict["outcome"] == INCONCLUSIVE
+    assert "vacuous unless above 0" in verdict["reason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome"), [(45.0, SUPPORTED), (34.0, REFUTED), (80.0, REFUTED), (40.0, INCONCLUSIVE)]
+)
+def test_random_words_or_tokens(words: float, outcome: str) -> None:
+    rows = kinds({"random-words": words}, kinds=("random-words", "random-tokens"), room=40.0, spread=0.06)
+    verdict, _ = decide(rows, "CR4-RANDOM")
+    assert verdict["outcome"] == outcome, verdict["reason"]
+
+
+@pytest.mark.parametrize(("exponent", "outcome"), [(0.85, SUPPORTED), (0.6, REFUTED), (0.75, INCONCLUSIVE)])
+def test_linear(exponent: float, outcome: str) -> None:
+    rows = [
+        each
+        for m in (1, 2, 4, 8)
+        for each in synthetic.cells("v", "x-1", lengths=(16 * m,), vectors=m, room=20.0 * m**exponent)
+    ]
+    assert decide(rows, "CR4-LINEAR")[0]["outcome"] == outcome

@@ -1,0 +1,209 @@
+"""The cramming study's tables: measured and printed numbers in their places, whatever a run lacks."""
+
+from pathlib import Path
+
+import cramming_runs as synthetic
+import pandas as pd
+import pytest
+import typst
+
+from tokentrial import results
+from tokentrial.cramming import decisions, measures
+from tokentrial.cramming.columns import DECISIONS, MEASURES
+from tokentrial.errors import InputError
+from tokentrial.report import catalogue, formats, published
+from tokentrial.report.formats import MISSING, Table
+from tokentrial.report.tables import cramming, cramming_decided, cramming_rows, rows
+from tokentrial.report.tables.rows import Results
+
+PUBLISHED = Path(__file__).parents[2] / "config/published/cramming.yaml"
+PRINTED = published.load(PUBLISHED)
+SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05}
+
+
+def found_of(runs: list[synthetic.Row]) -> Results:
+    evidence = synthetic.evidence(runs)
+    made = measures.table(list(measures.rows(evidence)), MEASURES).to_pandas()
+    decided = measures.table(decisions.rows(evidence, {}), DECISIONS).to_pandas()
+    empty = [pd.DataFrame(columns=schema.names) for schema in (results.ARMS, results.SUMMARY, results.STATISTICS)]
+    return Results(synthetic.frame(runs), *empty, {}, measures=made, decisions=decided)
+
+
+def tables_of(found: Results) -> dict[str, Table]:
+    return {table.name: table for table in cramming.build(found, PRINTED)}
+
+
+@pytest.fixture(scope="module")
+def found() -> Results:
+    return found_of(synthetic.study())
+
+
+@pytest.fixture(scope="module")
+def made(found: Results) -> dict[str, Table]:
+    return tables_of(found)
+
+
+def section(table: Table, start: str) -> pd.DataFrame:
+    (chosen,) = [each for each in table.sections if each.heading.startswith(start)]
+    return chosen.shown.set_index(chosen.shown.columns[0])
+
+
+def measure(found: Results, name: str, design: str, model: str) -> pd.Series:
+    frame = found.measures
+    assert frame is not None
+    wanted = (frame["measure"] == name) & (frame["design"] == design) & (frame["model"] == model)
+    chosen = frame[wanted & (frame["kind"] == "wiki-test") & (frame["vectors"] == 1) & (frame["arm"] == "tuned")]
+    return chosen[chosen["length"].isna()].iloc[0]
+
+
+def test_the_tables_are_those_of_the_catalogue(made: dict[str, Table]) -> None:
+    assert {name: table.title for name, table in made.items()} == catalogue.TABLES["cramming"]
+    assert list(made) == list(catalogue.TABLES["cramming"])
+    for table in made.values():
+        assert table.notes
+        assert not table.widths or len(table.widths) == len(table.sections[0].shown.columns)
+        for grid in table.grids():
+            assert not any(each.shown.isna().any().any() for each in grid), table.name
+
+
+def test_every_table_compiles(made: dict[str, Table], tmp_path: Path) -> None:
+    for name, table in made.items():
+        for suffix in formats.WRITERS:
+            formats.write(table, tmp_path / f"{name}.{suffix}")
+        assert typst.compile(str(tmp_path / f"{name}.typ"), root=str(tmp_path)).startswith(b"%PDF")
+
+
+def test_measured_models_stand_beside_the_published_ones(found: Results, made: dict[str, Table]) -> None:
+    table = made["cramming-models"]
+    own = section(table, "This run: natural text, unseen")
+    assert list(own.index)[:3] == ["llama-64x2", "llama-128x2", "llama-256x2"]
+    longest = measure(found, "n_max", "capacity", "llama-256x2")
+    expected = f"{longest['estimate']:.1f}\n[{longest['low']:.1f},{formats.GAP}{longest['high']:.1f}]"
+    assert own.loc["llama-256x2", "N max"] == expected
+    assert own.loc["llama-256x2", "Val.\nloss"] == "4.000"
+    assert own.loc["untrained", "Capacity"] == f"<{formats.GAP}4"
+    printed = section(table, "Published: PG-19")
+    assert len(printed) == 14
+    for row in PRINTED["cramming-models"].rows.values():
+        shown = printed.loc[row["label"]]
+        assert (shown["Capacity"], shown["Info. gain"], shown["Bound"]) == (
+            *(row["capacity"], row["information_gain"]),
+            row["bound"],
+        )
+    assert len(section(table, "Published: fan fiction")) == 6
+    assert section(table, "Published: random words").loc["Llama-3.1-8B", "Used"] == "0.161"
+    raw = table.data.set_index(["source", "model", "text"])
+    assert raw.loc[("published", "llama-3.1-8b", "PG-19"), "capacity"] == 1568
+    assert raw.loc[("this run", "llama-256x2", "wiki-test"), "n_max"] == longest["estimate"]
+
+
+def test_a_model_of_several_designs_is_shown_with_the_longest_grid(made: dict[str, Table]) -> None:
+    raw = made["cramming-models"].data
+    chosen = raw[(raw["model"] == "llama-64x4") & (raw["text"] == "wiki-test")]
+    assert list(chosen["design"]) == ["capacity"]
+
+
+def test_exponents_stand_under_their_series(made: dict[str, Table]) -> None:
+    table = made["cramming-vectors"]
+    own = section(table, "This run: llama-64x4")
+    assert list(own.index) == ["1", "2", "4", "8", "exponent"]
+    assert own.loc["exponent", "Info. gain"].startswith("1.00")
+    printed = section(table, "Published: Pythia-160M")
+    assert printed.loc["16", "Capacity"] == "1,280"
+    assert printed.loc["exponent", "Info. gain"] == "0.924"
+    assert printed.loc["exponent", "Token\ngain"] == "0.947"
+
+
+def test_kinds_of_text_have_their_ratio(made: dict[str, Table]) -> None:
+    own = section(made["cramming-kinds"], "llama-128x2, one vector")
+    assert len(own) == 7
+    assert own.loc["natural text, unseen", "Gain over\nnatural"] == MISSING
+    assert own.loc["random words", "Gain over\nnatural"].startswith("1.0")
+    line = [each for each in made["cramming-entropy"].sections if "Free slope" in each.shown.columns]
+    assert list(line[0].shown["Text"])[-1] == "all kinds together"
+
+
+def test_the_papers_settings_stand_beside_the_tuned_ones(made: dict[str, Table]) -> None:
+    own = section(made["cramming-settings"], "llama-64x4")
+    assert list(own.index) == ["tuned", "tuned", "the paper's", "the paper's"]
+    assert "gain of tuned minus the paper's: +1" in made["cramming-settings"].sections[0].heading
+
+
+def test_controls_stand_beside_the_tuned_vectors(made: dict[str, Table]) -> None:
+    table = made["cramming-controls"]
+    assert [each.heading for each in table.sections] == [
+        *("random vector", "the text as its own prefix", "one vector for two texts", "an untrained model"),
+    ]
+    raw = table.data[table.data["arm"] == "control.random-vector"]
+    assert (raw["gain"] < 0).all()
+    assert (raw["tuned_gain"] > 20).all()
+
+
+def test_every_claim_has_its_verdict_and_its_criteria(found: Results, made: dict[str, Table]) -> None:
+    shown = made["cramming-decisions"].sections[0].shown
+    assert list(shown["Claim"]) == [cramming_decided.CLAIMS[claim] for claim in decisions.CLAIMS]
+    assert set(cramming_decided.CLAIMS) == set(decisions.CLAIMS)
+    assert shown["Why"].str.len().min() > 20
+    assert found.decisions is not None
+    criteria = made["cramming-criteria"]
+    assert sum(len(each.shown) for each in criteria.sections) == (found.decisions["quantity"] != "verdict").sum()
+    assert section(criteria, "(a)").loc["capacity", "Outcome"] == "beside"
+
+
+def test_published_numbers_agree_with_each_other(made: dict[str, Table]) -> None:
+    data = made["cramming-published"].data
+    assert data["check"].value_counts().to_dict() == {"model": 14, "per vector": 10, "exponent": 4}
+    assert data["agrees"].all()
+    assert data["random_over_natural"].max() == pytest.approx(1.5, abs=0.01)
+
+
+def test_a_published_slip_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows_ = {**PRINTED["cramming-models"].rows}
+    rows_["pythia-160m"] = {**rows_["pythia-160m"], "bound": "351"}  # a follow-up's slip
+    slipped = published.PublishedTable("004", "", "", None, (), rows_)
+    table = cramming_decided.consistency({**PRINTED, "cramming-models": slipped})
+    assert list(table.data.loc[~table.data["agrees"].astype(bool), "name"]) == ["pythia-160m"]
+
+
+def test_a_run_without_the_study_or_with_little_of_it_has_all_tables(found: Results, tmp_path: Path) -> None:
+    bare = Results(found.runs, found.arms, found.summary, found.statistics, {})
+    little = found_of(synthetic.cells("controls", "x-1", lengths=(8,), arm="control.prefix", texts=1))
+    for each in (bare, little):
+        made = tables_of(each)
+        assert list(made) == list(catalogue.TABLES["cramming"])
+        for name, table in made.items():
+            for suffix in formats.WRITERS:
+                formats.write(table, tmp_path / f"{name}.{suffix}")
+            typst.compile(str(tmp_path / f"{name}.typ"), root=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"estimate": 20.71, "low": 19.4, "high": 22.4}, "20.7\n[19.4,\u00a022.4]"),
+        ({"estimate": 32.0, "low": 24.0, "high": None, "note": "at least: x"}, "≥\u00a032.0\n[24.0,\u00a0–]"),
+        ({"estimate": None, "low": None, "high": 4.0, "note": "below the x"}, "<\u00a04.0"),
+        ({"estimate": None, "note": "every text is solved"}, MISSING),
+        ({"estimate": 4.0}, "4.0"),
+        ({}, MISSING),
+    ],
+)
+def test_cells(row: rows.Row, text: str) -> None:
+    assert cramming_rows.shown(row) == text
+
+
+def test_the_tables_are_read_from_files_that_are_checked(found: Results, tmp_path: Path) -> None:
+    paths = {}
+    for name in ("runs", "arms", "summary", "statistics", "measures", "decisions"):
+        schema = rows.OPTIONAL.get(name) or getattr(results, name.upper())
+        frame = getattr(found, name)
+        integers = {field.name: "Int64" for field in schema if str(field.type).startswith("int")}
+        results.write(tmp_path / f"{name}.parquet", results.table(frame.astype(integers), schema))
+        paths[name] = str(tmp_path / f"{name}.parquet")
+    read = rows.load(paths, "[]", SETTINGS)
+    assert read.only("cramming").measures is read.measures
+    assert tables_of(read)["cramming-lengths"].data.equals(tables_of(found)["cramming-lengths"].data)
+    without = rows.load({name: path for name, path in paths.items() if name not in rows.OPTIONAL}, "[]", SETTINGS)
+    assert (without.measures, without.decisions) == (None, None)
+    with pytest.raises(InputError, match="columns are"):
+        rows.load({**paths, "measures": paths["decisions"]}, "[]", SETTINGS)
