@@ -1,6 +1,6 @@
 """Claims about compressed token encodings, put on trial.
 
-Data flow: config -> conditions -> data -> train -> collect -> statistics -> figures, tables -> report.
+Data flow: config -> conditions -> data -> train -> collect -> statistics -> claims -> figures, tables -> report.
 A condition is one cell of one study; its id is the only wildcard. Rules are in workflow/rules, in the order they run;
 the science is in src/tokentrial. Run `snakemake --cores all all`; config/README.md explains the config.
 """
@@ -19,6 +19,7 @@ include: "workflow/rules/language_models.smk"
 include: "workflow/rules/cramming.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/claims.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
@@ -28,5 +29,6 @@ rule all:
     default_target: True
     input:
         report="results/report.pdf",
+        verdicts=["results/verdicts.html", "results/verdicts.json"],
         tables=TABLES,
         figures=FIGURES,

@@ -30,13 +30,15 @@ ONLY_IMPORTED = {
         **dict.fromkeys(("data/spec", "data/patterns"), "check the specification of the data that rule data made"),
     },
     "wikitext2": SYNTHETIC,
+    "pretrain": {**SYNTHETIC, "data/download": "gets the text that rule wikitext2_text delivers"},
     "language_model": {**SYNTHETIC, "data/download": "gets the text that rule prepare_wikitext2 cut into tokens"},
     "released_bespoke": {name: why for name, why in SYNTHETIC.items() if name != "data/zipf"},
 }
 # Scripts whose rules list their code by job, checked job by job below.
 BY_JOB = ("train", "language_model")
 SCRIPTS = (
-    *("data", "wikitext2", "released", "released_bespoke", "collect"),
+    *("data", "wikitext2", "wikitext2_text", "released", "released_bespoke", "collect"),
+    *("pretrain", "download_model", "cram", "cramming_measures", "verdicts", "claims_page"),
     *("statistics", "tables", "figures", "report", *BY_JOB),
 )
 

@@ -146,8 +146,6 @@ def test_the_optimised_vector_beats_the_random_one_it_started_as(rows: pd.DataFr
     tuned, start = (texts[texts["arm"] == arm] for arm in ("tuned", "control.random-vector"))
     assert (tuned["cross_entropy"] < start["cross_entropy"] + 1e-6).all()
     assert (start["cross_entropy"] - tuned["cross_entropy"]).mean() > 0.1
-    shared = texts[texts["arm"] == "control.shared"]
-    assert (shared["cross_entropy"] - tuned["cross_entropy"]).mean() > 0  # of the texts that both have
     assert (tuned["cross_entropy_without"] == start["cross_entropy_without"]).all()
 
 
@@ -159,6 +157,11 @@ def test_learning_curves(rows: pd.DataFrame) -> None:
     start = wide(rows)
     start = start[start["arm"] == "control.random-vector"].set_index(["condition", "seed"])["cross_entropy"]
     found = first.set_index(["condition", "seed"])["value"]
+    np.testing.assert_allclose(found, start.reindex(found.index), rtol=1e-4)
+    # a pair starts from its first text's vector
+    shared = curve[(curve["step"] == 1) & (curve["metric"] == "cross_entropy") & (curve["arm"] == "control.shared")]
+    found = shared[shared["seed"].isin([0, 2])].set_index(["condition", "seed"])["value"]
+    assert len(found) == 2 * 8
     np.testing.assert_allclose(found, start.reindex(found.index), rtol=1e-4)
 
 
@@ -214,10 +217,10 @@ def test_a_prefix_that_does_not_fit_is_null(files: dict[str, str], folder: str, 
 
 
 def same(first: Path, second: Path) -> None:
-    """Equal in every value and bit, but for what measures time."""
+    """Equal in every value and bit, but for what says when and how fast."""
     runs = [pd.read_parquet(out / "runs.parquet") for out in (first, second)]
     pd.testing.assert_frame_equal(*runs, check_exact=True)
-    timed = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]
+    timed = ["wall_seconds", "tokens_per_second", "peak_memory_mib", "git_commit"]
     arms = [pd.read_parquet(out / "arms.parquet").drop(columns=timed) for out in (first, second)]
     pd.testing.assert_frame_equal(*arms)
 
@@ -251,7 +254,7 @@ def test_a_job_killed_from_outside_at_any_moment(
         process = subprocess.Popen(
             [sys.executable, "-c", CHILD, json.dumps(made), "1", "-1"], stderr=subprocess.DEVNULL
         )
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while not (state.exists() and state.stat().st_mtime_ns > before) and process.poll() is None:
             assert time.monotonic() < until
             time.sleep(0.002)

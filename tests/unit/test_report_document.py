@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tokentrial import config as settings
-from tokentrial.report import catalogue, deviations, document
+from tokentrial.report import catalogue, deviations, document, scale
 from tokentrial.report.chapters import learned_encoding
 from tokentrial.report.headline import COLUMNS, central, headline
 from tokentrial.report.tables.rows import Results
@@ -40,12 +40,12 @@ def test_fill_refuses_unresolved_and_unused_names(values: dict[str, str], named:
 )
 def test_the_scale_is_named_by_the_config(overlays: list[str], name: str) -> None:
     config = settings.load(CONFIG / "config.yaml", *(CONFIG / overlay for overlay in overlays))
-    assert document.scale_name(config)[0] == name
+    assert scale.scale_name(config)[0] == name
 
 
 def test_a_changed_config_is_not_presented_as_a_shipped_one() -> None:
     config = settings.merge(settings.load(CONFIG / "config.yaml"), {"seeds": 11})
-    assert document.scale_name(config)[0] == "a run with its own config"
+    assert scale.scale_name(config)[0] == "a run with its own config"
 
 
 def test_escape_leaves_nothing_for_typst_to_interpret() -> None:

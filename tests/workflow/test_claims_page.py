@@ -140,6 +140,8 @@ def browser() -> Iterator[Browser]:
 
 
 Opener = Callable[..., Page]
+PATIENCE = 60_000  # milliseconds: other work on the machine must fail no test
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -151,7 +153,7 @@ def opened(browser: Browser, file: Path) -> Iterator[Opener]:
     def go(place: str = "", base: str = file.as_uri(), script: str = "", **options: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1300, "height": 900}, **options})
         contexts.append(context)
-        context.set_default_timeout(5000)
+        context.set_default_timeout(PATIENCE)
         if script:
             context.add_init_script(script)
         page = context.new_page()
@@ -232,7 +234,7 @@ def test_a_file_shows_every_claim_and_asks_for_nothing(opened: Opener, whole: st
     assert len(every) == 392
     expect(page.locator("#shown")).to_have_text("392 of 392 claims")
     click = "box => { const start = performance.now(); box.click(); return performance.now() - start; }"
-    assert box(page, "kind", "scope").evaluate(click) < 1000  # milliseconds; some 10 on an idle machine
+    assert box(page, "kind", "scope").evaluate(click) < 2000  # milliseconds; some 10 on an idle machine
     counted(page, int((every["kind"] == "scope").sum()))
     expect(page.get_by_role("note")).to_contain_text("Partial run. It has no results of cramming")
     assert (

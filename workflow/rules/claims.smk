@@ -1,13 +1,21 @@
 # PURPOSE  A verdict on every claim of the documents.
 # INPUTS   config/claims/*.yaml and the result tables; the documents' own text where TOKENTRIAL_PAPERS names its folder
-# OUTPUTS  results/verdicts.parquet and results/verdicts.json: a claim a row, with the numbers that decide it
+# OUTPUTS  results/verdicts.parquet and .json, a claim a row with the numbers that decide it
 # STEPS    check the registry, run each claim's check or decision rule, write all verdicts or none
 
-CLAIM_FILES = sorted(str(path) for path in Path("config/claims").glob("*.yaml"))
-CLAIM_MODULES = (
-    *[f"claims/{name}" for name in ("verdict", "printed", "parameters", "registry", "verdicts")],
-    *sorted(path.relative_to("src/tokentrial").with_suffix("").as_posix() for path in Path("src/tokentrial/claims").glob("*/*.py")),
-)
+CLAIM_FILES = [f"config/claims/{name}.yaml" for name in ("documents", *catalogue.DOCUMENTS)]
+CLAIM_MODULES = [
+    *["config", "results", "seeds", "cramming/columns"],
+    *[f"claims/{name}" for name in ("parameters", "printed", "registry", "verdict", "verdicts")],
+    *[f"claims/checks/{name}" for name in ("__init__", "agreement", "arithmetic", "counts", "effects", "granularity")],
+    *[f"claims/checks/{name}" for name in ("levels", "performance", "ranges", "row_means", "scope")],
+    *[f"claims/rules/{name}" for name in ("__init__", "comparisons", "contrasts", "decided", "frontier", "mechanisms")],
+    *[f"claims/rules/{name}" for name in ("outcomes", "persistence", "progress", "replicated", "results", "telling")],
+    *[f"data/{name}" for name in ("entropy", "markov", "patterns", "spec", "zipf")],
+    *[f"statistics/{name}" for name in ("comparison", "effect_size", "equivalence", "grim", "hypothesis_tests")],
+    *[f"statistics/{name}" for name in ("intervals", "multiplicity", "placement", "power", "replication", "reported")],
+    *[f"statistics/{name}" for name in ("samples", "superiority", "tables", "trend")],
+]
 
 
 rule verdicts:
@@ -16,7 +24,7 @@ rule verdicts:
         arms="results/arms.parquet",
         summary="results/summary.parquet",
         statistics="results/statistics.parquet",
-        decisions=CRAMMING_DECISIONS,
+        decisions="results/cramming_decisions.parquet",
         claims=CLAIM_FILES,
         schema="workflow/schemas/claims.schema.yaml",
         code=modules(*CLAIM_MODULES),

@@ -40,6 +40,28 @@ STUDIES_AND_PARTS = sorted({part for job in JOBS for part in parts(job)})
 TOKENS = sorted({spec["tokens"] for spec in LANGUAGE_MODELS.values()})
 
 
+# What tells a condition apart in a table: ratio, task model and data.
+CELLS = [
+    [
+        name,
+        {key: spec[key] for key in ("way", "head", "dataset", "vocab_size")}
+        | {"ratio": spec["full_width"] // spec["width"]}
+        | {key: DATASETS[spec["dataset"]]["source"][key] for key in ("source", "train", "length")},
+    ]
+    for name, spec in CONDITIONS.items()
+]
+# What sets the scale of a language model's condition; of its arms, the last has a ratio, if any has.
+CELLS += {
+    spec["condition"]: [
+        spec["condition"],
+        {key: spec[key] for key in ("way", "tokens", "tied", "body", "full_width", "training")}
+        | {"tokenizer": config["wikitext2"]["tokens"][spec["tokens"]]["tokenizer"]}
+        | {"narrow": spec["body_width"] < spec["full_width"]},
+    ]
+    for spec in LANGUAGE_MODELS.values()
+}.values()
+
+
 wildcard_constraints:
     dataset=f"({'|'.join(small_models.STUDIES)})/[a-z0-9_/-]+",
     condition=f"({'|'.join(small_models.STUDIES)})/(?!as-released)[a-z0-9_/-]+",

@@ -1,16 +1,22 @@
 # PURPOSE  The figures of the report.
-# INPUTS   the four result tables and config/published/<study>.yaml
+# INPUTS   the four result tables, the verdicts and config/published/<study>.yaml
 # OUTPUTS  results/figures/<figure>.pdf, .svg and .png for every figure of the catalogue
 # STEPS    draw each figure; its caption is workflow/report/<figure>.rst
 
 FIGURE_MODULES = (
     *("style", "cells", "levels", "documents", "draw", "by_ratio", "by_vocabulary"),
     *("forest", "learning_curves", "parameters", "power", "seeds"),
-    *("sources", "learned_encoding", "wikitext2", "bespoke"),
+    *("verdicts", "sources", "learned_encoding", "wikitext2", "bespoke"),
     *[f"wikitext2_{figure}" for figure in ("pareto", "ratio", "curves", "mask")],
     *[f"bespoke_{figure}" for figure in ("arms", "released", "trained")],
+    *("cramming", *[f"cramming_{part}" for part in ("curves", "data", "entropy", "lengths", "scaling")]),
 )
-FIGURES = [f"results/figures/{figure}.svg" for figure in catalogue.figures_of(STUDIES)]
+FIGURE_NAMES = [*catalogue.VERDICT_FIGURES, *catalogue.figures_of(STUDIES)]
+FIGURES = [f"results/figures/{figure}.svg" for figure in FIGURE_NAMES]
+# Figure -> what it belongs to, and its title.
+FIGURE_TITLES = {figure: ("Verdicts", title) for figure, title in catalogue.VERDICT_FIGURES.items()} | {
+    figure: (catalogue.STUDIES[study], title) for study in STUDIES for figure, title in catalogue.FIGURES[study].items()
+}
 
 
 # One job, since loading the libraries takes longer than drawing a figure.
@@ -20,10 +26,14 @@ rule figures:
         arms="results/arms.parquet",
         summary="results/summary.parquet",
         statistics="results/statistics.parquet",
+        measures="results/cramming.parquet",
+        verdicts="results/verdicts.parquet",
         published=PUBLISHED,
         code=modules(
             *[f"report/figures/{module}" for module in FIGURE_MODULES],
             *["report/published", "report/catalogue", "config", "results", "seeds", "statistics/tables"],
+            *["report/verdicts", "claims/verdict"],
+            *["cramming/cells", "cramming/columns", "statistics/cramming"],
             *["report/wikitext2_names", "statistics/pareto"],
             *[f"report/bespoke_{name}" for name in ("bands", "results", "trends")],
             *[f"statistics/{name}" for name in ("attribution", "placement", "trend")],
@@ -33,18 +43,17 @@ rule figures:
             *["statistics/samples", "statistics/superiority"],
         ),
     output:
-        pdf=[f"results/figures/{figure}.pdf" for figure in catalogue.figures_of(STUDIES)],
-        png=[f"results/figures/{figure}.png" for figure in catalogue.figures_of(STUDIES)],
+        pdf=[f"results/figures/{figure}.pdf" for figure in FIGURE_NAMES],
+        png=[f"results/figures/{figure}.png" for figure in FIGURE_NAMES],
         svg=[
             report(
                 f"results/figures/{figure}.svg",
                 caption=f"../report/{figure}.rst",
                 category="Figures",
-                subcategory=catalogue.STUDIES[study],
+                subcategory=part,
                 labels={"figure": title},
             )
-            for study in STUDIES
-            for figure, title in catalogue.FIGURES[study].items()
+            for figure, (part, title) in FIGURE_TITLES.items()
         ],
     log:
         "logs/figures.log",
@@ -52,6 +61,7 @@ rule figures:
     params:
         confidence=config["statistics"]["confidence"],
         cells=canonical(CELLS),
+        predict_first=config["cramming"]["predict_first"],
     message:
         "Drawing the figures"
     script:

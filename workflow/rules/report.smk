@@ -1,6 +1,6 @@
-# PURPOSE  The paper-ready report.
-# INPUTS   the result tables, results/tables/*.typ, results/figures/*.svg, workflow/report/report.typ
-# OUTPUTS  results/report.pdf, with its filled source and the config it prints beside it
+# PURPOSE  The paper-ready report, and a page to search the verdicts.
+# INPUTS   the result tables, the verdicts, results/tables/*.typ, results/figures/*.svg, workflow/report/report.typ
+# OUTPUTS  results/report.pdf, with its filled source and the config it prints beside it; results/verdicts.html
 # STEPS    compute the values of the template's placeholders, fill them in strictly, compile with Typst
 
 
@@ -10,15 +10,26 @@ rule report:
         arms="results/arms.parquet",
         summary="results/summary.parquet",
         statistics="results/statistics.parquet",
+        measures="results/cramming.parquet",
+        decisions="results/cramming_decisions.parquet",
+        verdicts="results/verdicts.parquet",
         tables=TABLES,
         figures=rules.figures.output.pdf,
         template="workflow/report/report.typ",
-        chapters=[f"workflow/report/{study}.typ" for study in STUDIES],
+        chapters=[f"workflow/report/{chapter}.typ" for chapter in ("verdicts", "audit", *STUDIES)],
         published=PUBLISHED,
         code=[
             *modules(*TABLE_MODULES),
-            *modules("report/document", "report/template", "report/deviations", "provenance", "report/bespoke_bands"),
-            *modules(*[f"report/chapters/{study}" for study in catalogue.STUDIES]),
+            *modules(
+                "report/document",
+                "report/scale",
+                "report/template",
+                "report/deviations",
+                "provenance",
+                "report/bespoke_bands",
+            ),
+            *modules(*[f"report/chapters/{chapter}" for chapter in ("verdicts", "audit", *catalogue.STUDIES)]),
+            *modules("report/chapters/cramming_found", "cramming/cells", "cramming/criteria"),
         ],
     output:
         pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),
@@ -34,3 +45,28 @@ rule report:
         "Writing the report"
     script:
         "../scripts/report.py"
+
+
+# One file that needs no network; it shows the figures too.
+rule claims_page:
+    input:
+        verdicts="results/verdicts.parquet",
+        arms="results/arms.parquet",
+        documents="config/claims/documents.yaml",
+        figures=FIGURES,
+        templates=[f"workflow/report/claims.{suffix}" for suffix in ("html", "css", "js")],
+        code=modules(
+            *["claims/verdict", "config", "results"],
+            *[f"report/{name}" for name in ("catalogue", "claims_page", "scale", "template")],
+        ),
+    output:
+        report("results/verdicts.html", category="Verdicts", caption="../report/verdicts.rst"),
+    log:
+        "logs/claims_page.log",
+    localrule: True
+    params:
+        config=canonical(config),
+    message:
+        "Writing the page of verdicts"
+    script:
+        "../scripts/claims_page.py"

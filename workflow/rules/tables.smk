@@ -1,16 +1,18 @@
 # PURPOSE  The report's tables: what the documents print beside what was measured, and full listings.
-# INPUTS   results/{runs,arms,summary,statistics}.parquet, config/published/<study>.yaml
+# INPUTS   results/{runs,arms,summary,statistics,verdicts}.parquet, config/published/<study>.yaml
 # OUTPUTS  results/tables/<name>.{csv,md,tex,typ}: raw values, Markdown, LaTeX (booktabs), Typst
 # STEPS    look each row up by the condition's specification, format every number once, write every format
 
 PUBLISHED = [f"config/published/{study}.yaml" for study in STUDIES]
-TABLES = [
-    f"results/tables/{name}.{suffix}" for name in catalogue.tables_of(STUDIES) for suffix in ("csv", "md", "tex", "typ")
-]
+TABLE_NAMES = [*catalogue.VERDICT_TABLES, *catalogue.tables_of(STUDIES)]
+TABLES = [f"results/tables/{name}.{suffix}" for name in TABLE_NAMES for suffix in ("csv", "md", "tex", "typ")]
 TABLE_MODULES = [
     *["config", "results", "seeds"],
     *[f"report/{name}" for name in ("catalogue", "formats", "headline", "published")],
+    *["report/verdicts", "report/tables/verdicts", "claims/verdict"],
     *["report/wikitext2_names", "statistics/pareto"],
+    *["cramming/columns", "statistics/cramming", "statistics/cramming_scaling"],
+    *[f"report/tables/cramming{part}" for part in ("", "_decided", "_listings", "_rows")],
     *["report/bespoke_results", "report/bespoke_trends", "encoders/layouts"],
     *[f"report/tables/bespoke_{name}" for name in ("listings", "parameters")],
     *[f"statistics/{name}" for name in ("attribution", "placement", "trend")],
@@ -30,34 +32,15 @@ TABLE_MODULES = [
 ]
 
 
-# What tells a condition apart in a table: ratio, task model and data.
-CELLS = [
-    [
-        name,
-        {key: spec[key] for key in ("way", "head", "dataset", "vocab_size")}
-        | {"ratio": spec["full_width"] // spec["width"]}
-        | {key: DATASETS[spec["dataset"]]["source"][key] for key in ("source", "train", "length")},
-    ]
-    for name, spec in CONDITIONS.items()
-]
-# What sets the scale of a language model's condition; of its arms, the last has a ratio, if any has.
-CELLS += {
-    spec["condition"]: [
-        spec["condition"],
-        {key: spec[key] for key in ("way", "tokens", "tied", "body", "full_width", "training")}
-        | {"tokenizer": config["wikitext2"]["tokens"][spec["tokens"]]["tokenizer"]}
-        | {"narrow": spec["body_width"] < spec["full_width"]},
-    ]
-    for spec in LANGUAGE_MODELS.values()
-}.values()
-
-
 rule tables:
     input:
         runs="results/runs.parquet",
         arms="results/arms.parquet",
         summary="results/summary.parquet",
         statistics="results/statistics.parquet",
+        measures="results/cramming.parquet",
+        decisions="results/cramming_decisions.parquet",
+        verdicts="results/verdicts.parquet",
         published=PUBLISHED,
         code=modules(*TABLE_MODULES),
     output:
@@ -69,7 +52,7 @@ rule tables:
                 labels={"table": name},
                 caption="../report/table.rst",
             )
-            for name in catalogue.tables_of(STUDIES)
+            for name in TABLE_NAMES
         ],
         shown=[path for path in TABLES if not path.endswith(".csv")],
     log:
@@ -91,6 +74,9 @@ use rule tables as reference_tables with:
         arms="results/reference/arms.parquet",
         summary="results/reference/summary.parquet",
         statistics="results/reference/statistics.parquet",
+        measures="results/reference/cramming.parquet",
+        decisions="results/reference/cramming_decisions.parquet",
+        verdicts="results/reference/verdicts.parquet",
         published=PUBLISHED,
         code=modules(*TABLE_MODULES),
     output:

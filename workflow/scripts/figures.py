@@ -16,4 +16,7 @@ with logged(snakemake.log[0]):
         published={Path(file).stem: file for file in snakemake.input.published},
         confidence=snakemake.params.confidence,
         cells=snakemake.params.cells,
+        verdicts=snakemake.input.verdicts,
+        measures=snakemake.input.measures,
+        predict_first=snakemake.params.predict_first,
     )

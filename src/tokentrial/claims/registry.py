@@ -18,12 +18,11 @@ from tokentrial import config
 from tokentrial.claims.checks import CHECKS
 from tokentrial.claims.parameters import Reported, bind
 from tokentrial.claims.printed import Quantity
-from tokentrial.claims.verdict import KINDS, Finding, combine
+from tokentrial.claims.verdict import CROSS, KINDS, Finding, combine
 from tokentrial.errors import InputError
 
 SEVERAL = "several"
 """The check whose parameters are a list of parts, each with its own check."""
-CROSS = "cross"
 DOCUMENTS = "documents.yaml"
 
 

@@ -1,7 +1,9 @@
-"""The words of a verdict, and what a check or a rule hands back."""
+"""The words of a verdict, what a check or a rule hands back, and the columns of all verdicts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import pyarrow as pa
 
 CONSISTENT = "CONSISTENT"
 PARTLY = "PARTLY"
@@ -19,6 +21,18 @@ OF_CHECKS = (CONSISTENT, PARTLY, INCONSISTENT, NOT_CHECKABLE)
 OF_RULES = (CONFIRMED, REFUTED, TOO_SMALL, INCONCLUSIVE, ARTEFACT, UNTESTABLE)
 """Empirical claims."""
 KINDS = ("arithmetic", "internal", "statistical", "scope", "empirical")
+
+CROSS = "cross"  # the part of the registry for claims about several documents
+
+_TEXT = (
+    *("id", "document", "section", "kind", "paraphrase", "reported", "check", "parameters", "recomputed", "verdict"),
+    *("reason", "comparison", "decided_by", "decision", "fixed"),
+)
+# One row per claim. reported, parameters, recomputed and comparison are JSON; decision is an empirical claim's rule in
+# words, fixed when it was fixed; rows counts the rows of result tables used or, for a check, the numbers it compared.
+VERDICTS = pa.schema(
+    [*(pa.field(name, pa.string(), nullable=False) for name in _TEXT), pa.field("rows", pa.int32(), nullable=False)]
+)
 
 Value = float | int | str | bool | None | Sequence[float] | Sequence[str]
 

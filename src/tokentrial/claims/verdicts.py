@@ -8,26 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from tokentrial import results as tables
 from tokentrial.claims.registry import Claim
-from tokentrial.claims.verdict import OF_CHECKS, OF_RULES, Finding
+from tokentrial.claims.verdict import OF_CHECKS, OF_RULES, VERDICTS, Finding
 from tokentrial.config import unknown_key
 from tokentrial.errors import InputError
 
 if TYPE_CHECKING:
     from tokentrial.claims.rules.results import Results
-
-_TEXT = (
-    *("id", "document", "section", "kind", "paraphrase", "reported", "check", "parameters", "recomputed", "verdict"),
-    *("reason", "comparison", "decided_by", "decision", "fixed"),
-)
-# One row per claim. reported, parameters, recomputed and comparison are JSON; decision is an empirical claim's rule in
-# words, fixed when it was fixed; rows counts the rows of result tables used or, for a check, the numbers it compared.
-VERDICTS = pa.schema(
-    [*(pa.field(name, pa.string(), nullable=False) for name in _TEXT), pa.field("rows", pa.int32(), nullable=False)]
-)
 
 
 def judge(claims: Sequence[Claim], results: "Results | None") -> pd.DataFrame:

@@ -7,6 +7,7 @@ STUDIES = {
     "learned_encoding": "Learned encodings of synthetic data",
     "wikitext2": "Learned encodings of WikiText-2",
     "bespoke": "Bespoke token dimensions",
+    "cramming": "Cramming texts into one vector",
 }
 
 STUDY_TITLES = {
@@ -28,9 +29,32 @@ STUDY_TITLES = {
     "scaling": "Corpus sizes (003)",
     "efficiency": "Efficient layouts (003)",
     "converged": "Trained to convergence (003)",
+    "capacity": "Capacity of one vector (004)",
+    "uncertainty": "Entropy or length (004)",
+    "vectors": "Number of vectors (004)",
+    "settings": "The paper's optimiser (004)",
+    "controls": "Controls of cramming (004)",
 }
 
 HEADLINE = {"headline": "What the fair arms say"}
+
+# What the claims' tables are about; a claim about several documents is one across documents.
+DOCUMENTS = {
+    "000": "Document 000",
+    "001": "Document 001",
+    "002": "Document 002",
+    "003": "Document 003",
+    "004": "Document 004",
+    "cross": "Across documents",
+}
+VERDICT_TABLES = {
+    "verdict-matrix": "Claims by kind, document and verdict",
+    "verdict-findings": "The most consequential findings",
+    "verdict-rules": "The decision rules of the empirical claims, and when they were fixed",
+    "verdict-replications": "Replication statistics of the empirical claims",
+    **{f"verdicts-{name}": f"{title}: every claim and its verdict" for name, title in DOCUMENTS.items()},
+}
+VERDICT_FIGURES = {"verdict-matrix": "Every claim by document, kind and verdict"}
 
 TABLES = {
     "learned_encoding": {
@@ -65,6 +89,18 @@ TABLES = {
         "bespoke-levels": "Every arm of document 003 done right: held-out loss and accuracy, parameters and bits",
         "bespoke-comparisons": "Every comparison of document 003 done right: bespoke widths minus the other arm",
     },
+    "cramming": {
+        "cramming-decisions": "Document 004: its claims, decided by rules fixed before the run",
+        "cramming-criteria": "The criteria behind those decisions",
+        "cramming-models": "Document 004, Table 1: capacity and gains of one vector, published and measured",
+        "cramming-kinds": "Capacity and gains by kind of text",
+        "cramming-entropy": "Entropy or length: H(LM) against H(LM+mem), and what tells solved texts",
+        "cramming-vectors": "Document 004: capacity and gains by number of vectors, published and measured",
+        "cramming-settings": "The paper's optimiser beside the tuned one",
+        "cramming-controls": "Controls of cramming",
+        "cramming-lengths": "Every length: accuracy, exact decoding, entropy",
+        "cramming-published": "Document 004: published numbers computed again from those behind them",
+    },
 }
 
 FIGURES = {
@@ -93,6 +129,14 @@ FIGURES = {
         "bespoke-parameters": "Held-out loss against parameters, with all controls",
         "bespoke-curves": "Validation loss during training, with entropy lines",
     },
+    "cramming": {
+        "cramming-accuracy": "Accuracy and exact recovery against length, with both capacities",
+        "cramming-uncertainty": "What one vector leaves of a text's entropy, by kind of text",
+        "cramming-gains": "Information gain and longest text by kind of text",
+        "cramming-scaling": "Length and information gain against the number of vectors",
+        "cramming-bound": "Token gain against the theoretical bound, published and measured",
+        "cramming-curves": "Cross-entropy and accuracy while a vector is optimised",
+    },
 }
 
 
@@ -107,5 +151,5 @@ def figures_of(studies: Iterable[str]) -> dict[str, str]:
 
 
 def table_title(name: str) -> str:
-    """The title of a table of any study."""
-    return tables_of(STUDIES)[name]
+    """The title of a table of any study, or of the verdicts."""
+    return (VERDICT_TABLES | tables_of(STUDIES))[name]

@@ -4,57 +4,27 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import typst
 import yaml
 
-from tokentrial import config as settings
 from tokentrial import results
-from tokentrial.provenance import digest
 from tokentrial.report import catalogue
-from tokentrial.report.chapters import bespoke, learned_encoding, wikitext2
+from tokentrial.report.chapters import audit, bespoke, cramming, learned_encoding, verdicts, wikitext2
 from tokentrial.report.deviations import assumptions
+from tokentrial.report.scale import scale_values, spread
 from tokentrial.report.tables import rows
 from tokentrial.report.template import escape, fill
+from tokentrial.report.verdicts import read
 
 Values = dict[str, str]
-CHAPTERS = {"learned_encoding": learned_encoding.values, "wikitext2": wikitext2.values, "bespoke": bespoke.values}
-
-
-# Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
-SHIPPED = {
-    "2a7da9643fa2": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
-    "9705df7a4949": (
-        "a smoke run",
-        "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
-    ),
-    "05e994741b4d": ("the full run", "All seeds, data and steps of the paper config."),
+CHAPTERS = {
+    "learned_encoding": learned_encoding.values,
+    "wikitext2": wikitext2.values,
+    "bespoke": bespoke.values,
+    "cramming": cramming.values,
 }
-OWN = ("a run with its own config", "It is none of the shipped configs; its settings are printed at the end.")
-
-
-def scale_name(config: Mapping[str, Any]) -> tuple[str, str]:
-    """Which shipped config this is, and what a reader must know about it."""
-    return SHIPPED.get(digest(settings.canonical(config)), OWN)
-
-
-def scale_values(found: rows.Results, config: Mapping[str, Any]) -> Values:
-    """The first page's box."""
-    name, note = scale_name(config)
-    arms = found.arms
-    return {
-        "scale.name": name,
-        "scale.note": note,
-        "scale.master_seed": str(config["seed"]),
-        "scale.models": f"{int(arms['seeds'].sum()):,}",
-        "scale.comparisons": f"{len(found.statistics):,}",
-        "scale.device": escape("; ".join(sorted(arms["device"].unique()))),
-        "scale.minutes": f"{arms['wall_seconds'].sum() / 60:.0f}",
-        "scale.memory": f"{arms['peak_memory_mib'].max():,.0f}",
-        "scale.commit": ", ".join(sorted(arms["git_commit"].unique())),
-        "scale.versions": escape("; ".join(sorted(arms["versions"].unique()))),
-        "scale.config_hash": digest(settings.canonical(config)),
-    }
+VERDICTS = {"verdicts": verdicts.values, "audit": audit.values}
+"""The chapters made from the verdicts, after the first page."""
 
 
 def study_rows(found: rows.Results) -> Iterator[str]:
@@ -73,14 +43,6 @@ def study_rows(found: rows.Results) -> Iterator[str]:
             f"{mine.arms['wall_seconds'].sum() / 60:.0f}",
         )
         yield ", ".join(f"[{cell}]" for cell in cells)
-
-
-def spread(values: pd.Series) -> str:
-    """``10``, ``3 to 10`` where values differ, ``none`` without any."""
-    if values.empty:
-        return "none"
-    low, high = int(values.min()), int(values.max())
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def statistics_values(config: Mapping[str, Any]) -> Values:
@@ -119,8 +81,15 @@ def chapters(found: rows.Results, config: Mapping[str, Any], published: Mapping[
     return "\n".join(filled)
 
 
+def verdict_chapters(path: str, folder: Path) -> Values:
+    """Name -> the filled chapter on the verdicts of all claims (see report.verdicts.read)."""
+    found = read(path)
+    return {name: fill((folder / f"{name}.typ").read_text(), made(found)) for name, made in VERDICTS.items()}
+
+
 def write_report(
     tables: Mapping[str, str],
+    claims: str,
     cells: str,
     template: str,
     published: Mapping[str, str],
@@ -129,16 +98,17 @@ def write_report(
 ) -> None:
     """Fill the templates and compile the PDF beside the run's tables and figures.
 
-    tables, cells: see report.tables.rows.load; template: the frame, with the chapters beside it; published: study ->
-    what its documents print; output: the PDF, in the folder that holds ``tables`` and ``figures``. Raises TemplateError
-    on an unresolved or unused placeholder.
+    tables, cells: see report.tables.rows.load; claims: their verdicts, see report.verdicts.read; template: the frame,
+    with the chapters beside it; published: study -> what its documents print; output: the PDF, in the folder that holds
+    ``tables`` and ``figures``. Raises TemplateError on an unresolved or unused placeholder.
     """
     found = rows.load(tables, cells, config["statistics"])
     frame = Path(template)
     values = {
-        **scale_values(found, config),
+        **scale_values(found.arms, len(found.statistics), config),
         "scale.studies": ",\n    ".join(study_rows(found)),
         **statistics_values(config),
+        **verdict_chapters(claims, frame.parent),
         "chapters": chapters(found, config, published, frame.parent),
         "deviations": deviations_list(Path("config/config.yaml")),
     }

@@ -55,7 +55,9 @@ class Section:
 class Table:
     """One table. ``data``: raw values; ``sections``: what is shown; ``notes``: what a reader must know to read it.
 
-    Neighbouring sections with the same columns form one grid. ``by`` names what the sections' headings are.
+    Neighbouring sections with the same columns form one grid. ``by`` names what the sections' headings are. ``widths``:
+    the columns' shares of the page where they hold running text, which then breaks into lines; without them a column is
+    as wide as its longest line.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Table:
     sections: tuple[Section, ...]
     notes: tuple[str, ...]
     by: str = ""
+    widths: tuple[float, ...] = ()
 
     def grids(self) -> Iterator[list[Section]]:
         """Runs of sections that share their columns."""
@@ -152,10 +155,15 @@ def to_latex(table: Table) -> str:
         shown = pd.concat([_latex_section(section) for section in grid], ignore_index=True)
         caption, label = (latex(table.title), f"tab:{table.name}") if index == 0 else (None, None)
         style = shown.style.hide(axis="index")
-        columns = "l" + "r" * (len(shown.columns) - 1)
+        columns = _latex_columns(table.widths) or "l" + "r" * (len(shown.columns) - 1)
         options: dict[str, Any] = {"column_format": columns, "hrules": True, "environment": "longtable"}
         parts.append(str(style.to_latex(caption=caption, label=label, **options)).strip())
     return "\n".join([*parts, r"\par\noindent " + latex(" ".join(table.notes)), r"\endgroup", ""])
+
+
+def _latex_columns(widths: tuple[float, ...]) -> str:
+    """``p{...}`` columns whose lines break, narrower than the page by the space between them."""
+    return "".join(rf"p{{{0.9 * width / sum(widths):.3f}\linewidth}}" for width in widths)
 
 
 def _latex_section(section: Section) -> pd.DataFrame:
@@ -183,18 +191,20 @@ def to_typst(table: Table) -> str:
     parts = ["#set par(justify: false)"]
     for grid in table.grids():
         columns = list(grid[0].shown.columns)
-        small = len(columns) > 8
+        small = len(columns) > 8 or bool(table.widths)
         parts.append(f"#show table: set text(size: {'7.2pt' if small else '7.5pt'})")
-        parts.append("\n".join(_typst_grid(grid, columns, "2pt" if small else "3.5pt")))
+        parts.append("\n".join(_typst_grid(grid, columns, "2pt" if small else "3.5pt", table.widths)))
     notes = "".join(f"\n#par({typst(note)})" for note in table.notes)
     style = "#set text(size: 7pt)\n#set par(leading: 0.45em, spacing: 0.6em)"
     return "\n".join(parts) + f"\n#align(left)[\n{style}{notes}\n]\n"
 
 
-def _typst_grid(grid: list[Section], columns: list[str], inset: str) -> Iterator[str]:
+def _typst_grid(grid: list[Section], columns: list[str], inset: str, widths: tuple[float, ...]) -> Iterator[str]:
+    shares = "".join(f"{width:g}fr, " for width in widths)
+    left = len(columns) if widths else _texts(grid)
     yield "#table("
-    yield f"  columns: {len(columns)}, stroke: none, inset: (x: {inset}, y: 2pt),"
-    yield f"  align: ({'left, ' * _texts(grid)}{'right, ' * (len(columns) - _texts(grid))}),"
+    yield f"  columns: {f'({shares})' if shares else len(columns)}, stroke: none, inset: (x: {inset}, y: 2pt),"
+    yield f"  align: ({'left, ' * left}{'right, ' * (len(columns) - left)}),"
     head = ", ".join(f"strong({typst(name)})" for name in columns)
     yield f"  table.header(table.hline(stroke: 0.8pt), {head}, table.hline(stroke: 0.5pt)),"
     for section in grid:
@@ -205,6 +215,8 @@ def _typst_grid(grid: list[Section], columns: list[str], inset: str) -> Iterator
             yield f"  table.header(level: 2, {heading}),"
         for row in section.shown.itertuples(index=False):
             yield "  " + " ".join(f"{typst(cell)}," for cell in row)
+            if widths:
+                yield "  table.hline(stroke: 0.2pt + luma(190)),"
     yield "  table.hline(stroke: 0.8pt),"
     yield ")"
 

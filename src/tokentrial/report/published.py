@@ -15,6 +15,16 @@ Columns = tuple[str, tuple[str, ...], tuple[str, ...]]
 _LOSSES = ("learned", "learned_sd", "autoencoder", "autoencoder_sd")
 _PERPLEXITIES = ("learned_perplexity", "autoencoder_perplexity")
 _CORRECTED, _SIZES = ("standard", "bespoke", "improvement"), ("parameters_standard", "parameters_bespoke", "increase")
+_GAINS = ("capacity", "token_gain", "information_gain")
+_CRAMMED = (
+    "width",
+    "vocabulary",
+    *_GAINS,
+    *[f"{name}_random" for name in (*_GAINS, "utilisation")],
+    "bound",
+    "utilisation",
+)
+_CRAMMED_PARTS = tuple(f"{name}_fan" for name in _GAINS)  # not run for every model
 # study -> table -> what tells its rows apart, the columns that are numbers, those that are text (each row has a label)
 COLUMNS: dict[str, dict[str, Columns]] = {
     "learned_encoding": {
@@ -45,6 +55,17 @@ COLUMNS: dict[str, dict[str, Columns]] = {
         "bespoke-configurations": ("configuration", (), ("vocabulary", "width", "corpus")),
         "bespoke-correction": ("test", (*_CORRECTED, *_SIZES), ()),
         "bespoke-widths": ("category", (), ("range", "width")),
+    },
+    "cramming": {
+        "cramming-claims": ("claim", (), ()),
+        "cramming-models": ("model", _CRAMMED, _CRAMMED_PARTS),
+        "cramming-bits": ("model", ("bits",), ()),
+        "cramming-vectors": (
+            "row",
+            ("vectors", "capacity", "token_gain", "information_gain", "per_vector"),
+            ("model",),
+        ),
+        "cramming-exponents": ("row", ("exponent",), ("model", "quantity")),
     },
 }
 HEAD: dict[str, tuple[type, ...]] = {

@@ -33,7 +33,7 @@ MEASURES_MODULES = (
 )
 PRETRAINING_MODULES = (
     *("results", "seeds", "data/wikitext2", "data/entropy", "models/language", "models/linear_cross_entropy"),
-    *("encoders/base", "cramming/architectures", "cramming/folders", "cramming/pretraining", "data/download"),
+    *("encoders/base", "cramming/architectures", "cramming/folders", "cramming/pretraining"),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "language_loop", "language_model", "text")),
 )
 

@@ -1,16 +1,23 @@
 """Figures by their names in the catalogue: read the tables they need, draw them, write their files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
+from matplotlib.figure import Figure
+
 from tokentrial.errors import InputError
-from tokentrial.report.figures import bespoke, learned_encoding, style, wikitext2
+from tokentrial.report.figures import bespoke, cramming, learned_encoding, style, wikitext2
+from tokentrial.report.figures import verdicts as claims
 from tokentrial.report.figures.sources import Sources
+from tokentrial.report.verdicts import read
 
 FIGURES = {
     "learned_encoding": learned_encoding.FIGURES,
     "wikitext2": wikitext2.FIGURES,
     "bespoke": bespoke.FIGURES,
+    "cramming": cramming.FIGURES,
 }
 
 
@@ -24,17 +31,25 @@ def write_figures(
     published: Mapping[str, str],
     confidence: float,
     cells: str = "[]",
+    verdicts: str | None = None,
+    measures: str | None = None,
+    predict_first: bool = False,
 ) -> None:
     """Write every path: its stem names the figure, its suffix the format; the other arguments are where the data are.
 
-    published: study -> what its documents print; cells: see tables.rows.load. Raises InputError for an unknown figure,
-    a table that cannot be read, or results with nothing to show.
+    published: study -> what its documents print; cells: see tables.rows.load; verdicts: those of all claims (see
+    report.verdicts.read), without which their figure is not known; measures, predict_first: the cramming study's, see
+    sources.Sources. Raises InputError for an unknown figure, a table that cannot be read, or results with nothing to
+    show.
     """
-    known = {
-        name: (draw, Sources(study, runs, arms, summary, statistics, file, confidence, cells))
+    tables = (runs, arms, summary, statistics)
+    known: dict[str, Callable[[], Figure]] = {
+        name: partial(draw, Sources(study, *tables, file, confidence, cells, measures, predict_first))
         for study, file in published.items()
         for name, draw in FIGURES[study].items()
     }
+    if verdicts is not None:
+        known |= {name: partial(_of_verdicts, draw, verdicts) for name, draw in claims.FIGURES.items()}
     files: dict[str, list[str]] = {}
     for path in paths:
         files.setdefault(Path(path).stem, []).append(path)
@@ -42,5 +57,8 @@ def write_figures(
         if name not in known:
             raise InputError(f"figure '{name}' is unknown; expected one of {', '.join(known)}")
         print(f"drawing {name}", flush=True)
-        draw, sources = known[name]
-        style.save(draw(sources), targets)
+        style.save(known[name](), targets)
+
+
+def _of_verdicts(draw: Callable[[pd.DataFrame], Figure], path: str) -> Figure:
+    return draw(read(path))

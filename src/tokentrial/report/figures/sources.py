@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tokentrial import results
+from tokentrial.cramming.columns import MEASURES
 from tokentrial.report import published
 
 
@@ -26,6 +27,18 @@ class Sources:
     confidence: float
     cells_json: str = "[]"
     """What tells trained conditions apart, as pairs (see tables.rows.load)."""
+    measures_path: str | None = None
+    """The cramming study's measures; without it there are none."""
+    predict_first: bool = False
+    """Whether that study predicted the first token of a text too."""
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """Rows of cramming.columns.MEASURES; none in a run without that study."""
+        if self.measures_path is None:
+            return MEASURES.empty_table().to_pandas()
+        made: pd.DataFrame = results.read(self.measures_path, MEASURES).to_pandas()
+        return made
 
     @cached_property
     def runs(self) -> pd.DataFrame:

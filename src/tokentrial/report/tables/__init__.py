@@ -5,9 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from tokentrial.report import formats, published
-from tokentrial.report.tables import bespoke, first_page, learned_encoding, rows, wikitext2
+from tokentrial.report.tables import bespoke, cramming, first_page, learned_encoding, rows, wikitext2
+from tokentrial.report.tables import verdicts as claims
+from tokentrial.report.verdicts import read
 
-BUILDERS = {"learned_encoding": learned_encoding.build, "wikitext2": wikitext2.build, "bespoke": bespoke.build}
+BUILDERS = {
+    "learned_encoding": learned_encoding.build,
+    "wikitext2": wikitext2.build,
+    "bespoke": bespoke.build,
+    "cramming": cramming.build,
+}
 
 
 def build(found: rows.Results, files: Mapping[str, str]) -> Iterator[formats.Table]:
@@ -23,13 +30,16 @@ def write_tables(
     cells: str,
     settings: Mapping[str, Any],
     outputs: Sequence[str],
+    verdicts: str | None = None,
 ) -> None:
     """Write the tables to ``<folder>/<name>.<suffix>``, the format by the suffix.
 
-    frames: paths of runs, arms, summary and statistics; published_files: study -> what its documents print; cells: see
-    rows.Results; settings: the config's statistics. Raises InputError for a file that cannot be used, KeyError for an
-    output that is no table of the catalogue.
+    frames: paths of runs, arms, summary, statistics, and of measures and decisions where there are any;
+    published_files: study -> what its documents print; cells: see rows.Results; settings: the config's statistics;
+    verdicts: those of all claims (see report.verdicts.read), without which their tables are not made. Raises InputError
+    for a file that cannot be used, KeyError for an output that is no table of the catalogue.
     """
     made = {table.name: table for table in build(rows.load(frames, cells, settings), published_files)}
+    made |= {} if verdicts is None else {table.name: table for table in claims.build(read(verdicts))}
     for output in outputs:
-        formats.write(made[Path(output).stem], output)
+        claims.write(made[Path(output).stem], output)

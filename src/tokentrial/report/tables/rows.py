@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from tokentrial import results
+from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.report.formats import MISSING, count, number, p_value, printed, with_deviation, with_interval, yes_no
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
@@ -16,6 +17,7 @@ from tokentrial.statistics.effect_size import cohens_d_independent
 from tokentrial.statistics.tables import METRICS, final_values
 
 Row = dict[str, Any]
+OPTIONAL = {"measures": MEASURES, "decisions": DECISIONS}
 STUDY = "learned_encoding"
 LOSS, ACCURACY, SIMULATED = METRICS
 BOUNDS = {LOSS: ("Chance", "Unigram", "Floor"), ACCURACY: ("Chance", "Constant", "Bayes")}
@@ -72,7 +74,10 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Results:
-    """All results of a run. cells: condition -> the rest of a :class:`Cell`, from the config."""
+    """All results of a run. cells: condition -> the rest of a :class:`Cell`, from the config.
+
+    measures, decisions: the cramming study's, with the columns of `cramming.columns`; None in a run without it.
+    """
 
     runs: pd.DataFrame
     arms: pd.DataFrame
@@ -81,6 +86,8 @@ class Results:
     cells: Mapping[str, Mapping[str, Any]]
     confidence: float = 0.95
     margin_share: float = 0.05
+    measures: pd.DataFrame | None = None
+    decisions: pd.DataFrame | None = None
 
     def only(self, study: str) -> "Results":
         """The results of one study alone."""
@@ -140,9 +147,10 @@ def _by(frame: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], Row]:
 
 
 def load(paths: Mapping[str, str], cells: str, settings: Mapping[str, Any]) -> Results:
-    """Read the result tables. paths: runs, arms, summary, statistics; cells: the JSON of ``Results.cells`` as
-    pairs, in order."""
+    """Read the result tables. paths: runs, arms, summary, statistics, and measures and decisions where the run has
+    them; cells: the JSON of ``Results.cells`` as pairs, in order."""
     schemas = {"runs": results.RUNS, "arms": results.ARMS, "summary": results.SUMMARY, "statistics": results.STATISTICS}
+    schemas |= {name: schema for name, schema in OPTIONAL.items() if name in paths}
     frames = {name: results.read(paths[name], schema).to_pandas() for name, schema in schemas.items()}
     return Results(
         **frames,

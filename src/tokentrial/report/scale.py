@@ -1,0 +1,73 @@
+"""At which scale a run was made, as the report and the page of verdicts say it on top."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from tokentrial import config as settings
+from tokentrial import results
+from tokentrial.provenance import digest
+from tokentrial.report import catalogue
+from tokentrial.report.template import escape
+
+Values = dict[str, str]
+
+# Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
+SHIPPED = {
+    "ced3b3414465": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
+    "d43e35052719": (
+        "a smoke run",
+        "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
+    ),
+    "b4ed8325d015": ("the full run", "All seeds, data and steps of the paper config."),
+}
+OWN = ("a run with its own config", "It is none of the shipped configs; its settings are printed at the end.")
+
+
+def scale_name(config: Mapping[str, Any]) -> tuple[str, str]:
+    """Which shipped config this is, and what a reader must know about it."""
+    return SHIPPED.get(digest(settings.canonical(config)), OWN)
+
+
+def scale_values(arms: pd.DataFrame, comparisons: int, config: Mapping[str, Any]) -> Values:
+    """The first page's box. arms: rows of results.ARMS; comparisons: how many there are."""
+    name, note = scale_name(config)
+    return {
+        "scale.name": name,
+        "scale.note": note,
+        "scale.master_seed": str(config["seed"]),
+        "scale.models": f"{int(arms['seeds'].sum()):,}",
+        "scale.comparisons": f"{comparisons:,}",
+        "scale.device": escape("; ".join(sorted(arms["device"].unique()))),
+        "scale.minutes": f"{arms['wall_seconds'].sum() / 60:.0f}",
+        "scale.memory": f"{arms['peak_memory_mib'].max():,.0f}",
+        "scale.commit": ", ".join(sorted(arms["git_commit"].unique())),
+        "scale.versions": escape("; ".join(sorted(arms["versions"].unique()))),
+        "scale.config_hash": digest(settings.canonical(config)),
+    }
+
+
+def page_facts(arms: str, config: Mapping[str, Any]) -> Values:
+    """The same for the page of verdicts (see report.claims_page.FACTS), as plain text. arms: results/arms.parquet."""
+    found = results.read(arms, results.ARMS).to_pandas()
+    name, note = scale_name(config)
+    missing = [title for study, title in catalogue.STUDIES.items() if study not in set(found["study"])]
+    return {
+        "run": name,
+        "note": note.strip("*"),
+        "missing": "; ".join(missing),
+        "seeds": spread(found["seeds"]),
+        "device": "; ".join(sorted(found["device"].unique())),
+        "commit": ", ".join(sorted(found["git_commit"].unique())),
+        "config": digest(settings.canonical(config)),
+        "versions": "; ".join(sorted(found["versions"].unique())),
+    }
+
+
+def spread(values: pd.Series) -> str:
+    """``10``, ``3 to 10`` where values differ, ``none`` without any."""
+    if values.empty:
+        return "none"
+    low, high = int(values.min()), int(values.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

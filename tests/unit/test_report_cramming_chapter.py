@@ -1,0 +1,179 @@
+"""The cramming study's chapter: every number from the run, conclusions that follow it, and runs that lack parts of it."""
+
+from pathlib import Path
+from typing import Any
+
+import cramming_runs as synthetic
+import numpy as np
+import pandas as pd
+import pytest
+import typst
+
+from tokentrial import config, results
+from tokentrial.cramming import decisions, measures
+from tokentrial.cramming.cells import Cells
+from tokentrial.cramming.columns import DECISIONS, MEASURES
+from tokentrial.report import catalogue, document
+from tokentrial.report.chapters import cramming as chapter
+from tokentrial.report.chapters.cramming_found import limit_words, published_words, settings_words, sided, vector_words
+from tokentrial.report.published import load
+from tokentrial.report.tables.cramming_rows import Lookup
+from tokentrial.report.tables.rows import Results
+from tokentrial.report.template import fill
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = str(ROOT / "config/published/cramming.yaml")
+TEMPLATE = ROOT / "workflow/report/cramming.typ"
+
+
+def found_of(rows: list[synthetic.Row]) -> Results:
+    evidence = synthetic.evidence(rows, resamples=100)
+    made = measures.table(list(measures.rows(evidence)), MEASURES).to_pandas()
+    decided = measures.table(decisions.rows(evidence, {}), DECISIONS).to_pandas()
+    empty = [pd.DataFrame(columns=schema.names) for schema in (results.ARMS, results.SUMMARY, results.STATISTICS)]
+    return Results(synthetic.frame(rows), *empty, {}, measures=made, decisions=decided)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> dict[str, Any]:
+    return dict(config.load(ROOT / "config/config.yaml"))
+
+
+@pytest.fixture(scope="module")
+def found() -> Results:
+    return found_of(synthetic.study())
+
+
+@pytest.fixture(scope="module")
+def made(found: Results, shipped: dict[str, Any]) -> dict[str, str]:
+    return chapter.values(found, shipped, PUBLISHED)
+
+
+def test_chapter_and_template_agree_and_no_number_is_typed(made: dict[str, str]) -> None:
+    text = fill(TEMPLATE.read_text(), made | document.title_values("cramming"))
+    assert "{{" not in text
+    for name in (*catalogue.TABLES["cramming"], *catalogue.FIGURES["cramming"]):
+        assert text.count(f'"{name}"') == 1, name
+    for line in TEMPLATE.read_text().splitlines():
+        words = line.split("{{")[0].replace("Document 004", "").replace("WikiText-2", "")
+        plain = words if "columns:" not in words and "align:" not in words and "stroke" not in words else ""
+        assert not any(letter.isdigit() for letter in plain), line
+
+
+def test_the_chapter_compiles(made: dict[str, str], tmp_path: Path) -> None:
+    frame = (ROOT / "workflow/report/report.typ").read_text()
+    start = frame[: frame.index("// Their labels")]
+    shown = "#let wide-table(name, caption) = caption\n#let plot(name, caption) = caption\n"
+    text = fill(TEMPLATE.read_text(), made | document.title_values("cramming"))
+    (tmp_path / "chapter.typ").write_text(start + shown + text)
+    assert typst.compile(str(tmp_path / "chapter.typ")).startswith(b"%PDF")
+
+
+def test_every_claim_has_its_verdict_and_numbers(found: Results, made: dict[str, str]) -> None:
+    decided = found.decisions
+    assert decided is not None
+    verdicts = decided[(decided["quantity"] == "verdict") & (decided["model"] == "all")].set_index("claim")["outcome"]
+    lines = made["found.claims"].splitlines()
+    assert len(lines) == 6
+    for letter, line in zip("abcdef", lines, strict=True):
+        assert line.startswith(f"- ({letter}) ")
+        assert f": {verdicts[letter]}. " in line
+    tally = [int(word) for word in made["found.tally"].replace(",", "").split() if word.isdigit()]
+    outcomes = [verdicts[letter] for letter in "abcdef"]
+    counts = [sum(each == name for each in outcomes) for name in ("supported", "refuted")]
+    assert tally[:3] == [6, *counts]
+    assert len(made["found.controls"].splitlines()) == 4
+
+
+def test_the_example_follows_its_rule(found: Results, made: dict[str, str]) -> None:
+    """Of the widest trained model: the longest exact recovery, the lowest index among equals."""
+    runs = found.runs
+    own = runs[
+        runs["condition"].str.contains("/llama-256x2/") & (runs["metric"] == "greedy_exact") & (runs["value"] == 1)
+    ]
+    lengths = own["condition"].str.extract(r"n-(\d+)-m-1")[0].astype(int)
+    longest = own[lengths == lengths.max()]
+    text = int(longest["seed"].min())
+    words = made["found.example"].replace("\\", "")
+    assert f"text {text} of the natural text, unseen, {lengths.max()} tokens long" in words
+    assert f"n-{lengths.max()}-m-1, seed {text}, arm tuned" in words
+    assert f"all {lengths.max() - 1} tokens after the given first one" in words
+    assert f"({len(longest)} of 16 texts)" in made["found.exact"]
+    right = runs[(runs["metric"] == "accuracy") & (runs["value"] == 1) & ~runs["arm"].str.startswith("control.")]
+    assert f"Of {len(right)} optimised texts right throughout" in made["found.exact"]
+
+
+def test_nothing_is_claimed_recovered_where_nothing_was() -> None:
+    rows = synthetic.facts("capacity", "llama-64x2", 64, 2) + synthetic.cells("capacity", "llama-64x2", room=0.1)
+    found = found_of(rows)
+    cells = Cells(found.runs)
+    assert chapter.example(Lookup(found), cells).startswith("No text was decoded exactly from one vector of llama-64x2")
+    assert list(chapter.exact_words(cells)) == [
+        "llama-64x2, one vector, unseen natural text: no text is decoded exactly at any length."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.1, 0.2, "above"), (-0.2, -0.1, "below"), (-0.1, 0.1, "neither"), (None, None, "neither")],
+)
+def test_words_follow_the_whole_interval(low: float | None, high: float | None, words: str) -> None:
+    assert sided({"low": low, "high": high}, 0, "below", "above", "neither") == words
+
+
+def test_sentences_follow_the_outcome(found: Results) -> None:
+    look, cells = Lookup(found), Cells(found.runs)
+    limits = " ".join(limit_words(look))
+    assert (
+        "entropy tells solved from unsolved texts better than length" in limits
+    )  # a text of less than its room is solved
+    (settings, difference) = settings_words(look, cells)
+    assert "the paper's 0 of 32 texts" in settings
+    assert difference.endswith("tuned takes away more.")
+    worse = synthetic.facts("settings", "llama-64x4")
+    for arm, room in (("tuned", 10.0), ("tuned_long", 12.0), ("paper", 25.0)):
+        worse += synthetic.cells("settings", "llama-64x4", lengths=(16,), arm=arm, room=room)
+    other = found_of(worse)
+    words = " ".join(settings_words(Lookup(other), Cells(other.runs)))
+    assert "the paper's settings take away more." in words
+    by_vector = synthetic.facts("vectors", "llama-64x4")
+    for m in (1, 2, 4, 8):
+        by_vector += synthetic.cells("vectors", "llama-64x4", lengths=(16 * m,), vectors=m, room=30.0 * m**0.7)
+    first = next(vector_words(Lookup(found_of(by_vector)), load(PUBLISHED)))
+    assert "exponent of the information gain 0.70" in first
+    assert "less than linear" in first
+
+
+def test_published_ranges_stand_beside_this_run_s(found: Results) -> None:
+    look = Lookup(found)
+    words = list(published_words(look, Cells(found.runs), load(PUBLISHED)))
+    own = [
+        value
+        for cell in look.widest("wiki-test")
+        if cell.model != "untrained" and (value := look.row("utilisation", cell).get("estimate")) is not None
+    ]
+    low, high = np.min(own), np.max(own)
+    assert words[0].startswith(f"Token gain over the bound, natural text: {low:.3f} to {high:.3f} (6 trained models)")
+    assert "published 0.057 to 0.283 (14 models)" in words[0]
+    assert words[0].endswith("the ranges overlap.") == (low < 0.057 <= high)
+    assert "published 0.93 to 1.50 (14 models): inside the published range." in words[2]
+
+
+SMALL = synthetic.facts("capacity", "own") + synthetic.cells("capacity", "own", lengths=(2, 4), texts=4)
+
+
+@pytest.mark.parametrize("rows", [[], SMALL, synthetic.cells("uncertainty", "own", synthetic.RATES, (4, 8), texts=4)])
+def test_a_run_without_parts_of_the_study_is_reported(rows: list[synthetic.Row], shipped: dict[str, Any]) -> None:
+    made = chapter.values(found_of(rows), shipped, PUBLISHED)
+    text = fill(TEMPLATE.read_text(), made | document.title_values("cramming"))
+    assert "nan" not in text
+    if rows:
+        assert "0 supported, 0 refuted, 6 inconclusive" in made["found.tally"]  # too few texts to conclude from
+    else:
+        assert made["found.claims"] == "- This run has none of it."
+
+
+def test_a_run_without_measures_is_reported(shipped: dict[str, Any]) -> None:
+    empty = [pd.DataFrame(columns=schema.names) for schema in (results.ARMS, results.SUMMARY, results.STATISTICS)]
+    made = chapter.values(Results(synthetic.frame([]), *empty, {}), shipped, PUBLISHED)
+    assert made["found.tally"] == "This run decides none of the claims (a) to (f)."

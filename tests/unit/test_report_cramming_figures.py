@@ -1,0 +1,234 @@
+"""The cramming study's figures: measured and printed numbers in their places, and runs that lack parts of it."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import cramming_runs as synthetic
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from tokentrial import results
+from tokentrial.cramming import measures
+from tokentrial.cramming.cells import Cells
+from tokentrial.cramming.columns import MEASURES
+from tokentrial.cramming.evidence import Evidence
+from tokentrial.report import catalogue, published
+from tokentrial.report.figures import cramming, cramming_curves, cramming_entropy, cramming_lengths, cramming_scaling
+from tokentrial.report.figures import draw as drawing
+from tokentrial.report.figures.cramming_data import Crammed, Key, family, kind_look, said, thinned
+from tokentrial.statistics.cramming import Estimate
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "config/published/cramming.yaml"
+PRINTED = published.load(PUBLISHED)
+STEPS = (1, 10, 100)
+
+
+def curve_rows() -> list[synthetic.Row]:
+    """Learning curves of two texts under two settings: cross-entropy 6 - log10(step), accuracy 0.2 log10(step)."""
+    made: list[synthetic.Row] = []
+    for arm in ("tuned", "paper"):
+        for text in (0, 1):
+            for step in STEPS:
+                name = ("cramming", "cramming/settings/llama-64x4/wiki-test/n-16-m-1", arm, text, "wiki-test", step)
+                made.append((*name, "cross_entropy", 6 - math.log10(step), "nats"))
+                made.append((*name, "accuracy", 0.2 * math.log10(step), "fraction"))
+    return made
+
+
+def crammed(rows: list[synthetic.Row]) -> Crammed:
+    frame = synthetic.frame(rows)
+    evidence = Evidence(Cells(frame), {**synthetic.SETTINGS, "resamples": 100}, seed=7)
+    return Crammed(measures.table(list(measures.rows(evidence)), MEASURES).to_pandas(), frame)
+
+
+@pytest.fixture(scope="module")
+def study() -> Crammed:
+    return crammed(synthetic.study() + curve_rows())
+
+
+def figures(of: Crammed) -> dict[str, Figure]:
+    return {
+        "cramming-accuracy": cramming_lengths.accuracy(of),
+        "cramming-uncertainty": cramming_entropy.uncertainty(of),
+        "cramming-gains": cramming_entropy.gains(of),
+        "cramming-scaling": cramming_scaling.scaling(of, PRINTED),
+        "cramming-bound": cramming_scaling.bound(of, PRINTED),
+        "cramming-curves": cramming_curves.curves(of),
+    }
+
+
+@pytest.fixture(scope="module")
+def made(study: Crammed) -> dict[str, Any]:
+    return figures(study)
+
+
+def lines(axes: Any) -> dict[str, Any]:
+    return {line.get_gid(): line.get_xydata() for line in axes.lines if line.get_gid()}
+
+
+def bars_of(axes: Any) -> dict[str, Any]:
+    return {bar.get_label(): bar[0].get_xydata() for bar in axes.containers}
+
+
+def outside(figure: Figure) -> list[str]:
+    """Texts that leave the page on any side; ticks beyond an axis are not drawn."""
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    ticks = {id(label) for axes in figure.axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels())}
+    shown = [text for text in figure.findobj(Text) if isinstance(text, Text) and id(text) not in ticks]
+    boxes = [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in shown if text.get_text()]
+    low, high = np.array(figure.bbox.min) - 1, np.array(figure.bbox.max) + 1
+    return [name for name, box in boxes if (np.array(box.min) < low).any() or (np.array(box.max) > high).any()]
+
+
+def test_the_figures_are_those_of_the_catalogue(made: dict[str, Any]) -> None:
+    assert list(made) == list(cramming.FIGURES) == list(catalogue.FIGURES["cramming"])
+    assert set(made).isdisjoint(catalogue.TABLES["cramming"])
+    assert drawing.FIGURES["cramming"] is cramming.FIGURES
+    assert all((ROOT / f"workflow/report/{name}.rst").read_text().strip() for name in made)
+
+
+def test_no_text_leaves_the_page(made: dict[str, Any]) -> None:
+    assert {name: outside(figure) for name, figure in made.items()} == {name: [] for name in made}
+
+
+def test_accuracy_has_a_panel_per_model_with_both_capacities(study: Crammed, made: dict[str, Any]) -> None:
+    keys = study.widest()
+    axes = made["cramming-accuracy"].axes
+    assert [panel.get_title(loc="left") for panel in axes] == [key.model for key in keys]
+    assert keys[-1].model == "untrained"
+    for panel, key in zip(axes, keys, strict=True):
+        drawn = bars_of(panel)
+        for measure in ("accuracy", "solved", "accuracy_without"):
+            expected = [(n, study.get(measure, key, n).value) for n in study.lengths(key)]
+            assert drawn[measure] == pytest.approx(np.array(expected))
+        for measure in ("capacity", "n_max"):
+            found = study.get(measure, key)
+            place = panel.get_xlim()[0] if key.model == "untrained" else found.value
+            assert lines(panel)[measure][0, 0] == pytest.approx(place)
+
+
+def test_every_text_is_a_point_of_the_uncertainty_figure(study: Crammed, made: dict[str, Any]) -> None:
+    (panel,) = made["cramming-uncertainty"].axes
+    (group,) = study.groups()
+    drawn = lines(panel)
+    counts = {kind: len(drawn[f"{kind}:solved"]) + len(drawn[f"{kind}:unsolved"]) for kind in synthetic.RATES}
+    assert counts == dict.fromkeys(synthetic.RATES, 16 * 5)  # texts and lengths
+    slope, intercept = (study.get(f"entropy_{name}", group).value for name in ("slope", "intercept"))
+    assert slope is not None and intercept is not None
+    right = panel.get_xlim()[1]
+    assert drawn["free"] == pytest.approx(np.array([[0, intercept], [right, slope * right + intercept]]))
+    offset = study.get("fixed_offset", group).value
+    assert offset is not None
+    assert drawn["fixed"][:, 1] - drawn["fixed"][:, 0] == pytest.approx([offset, offset])
+    assert drawn["threshold"][:, 1] == pytest.approx([0, 0], abs=1e-9)  # solved texts of these runs have nothing left
+    assert len({(kind_look(kind).color, kind_look(kind).marker) for kind in synthetic.RATES}) == len(synthetic.RATES)
+
+
+def test_gains_are_those_of_each_kind(study: Crammed, made: dict[str, Any]) -> None:
+    gain, ratio, length = made["cramming-gains"].axes
+    (group,) = study.groups()
+    members = study.members(group)
+    assert [label.get_text() for label in gain.get_yticklabels()] == [kind_look(key.kind).name for key in members]
+    for y, key in enumerate(members):
+        value = study.get("information_gain_strict", key).value
+        assert bars_of(gain)[key.kind] == pytest.approx(np.array([[value, y]]))
+        if key.kind != "wiki-test":
+            assert bars_of(ratio)[key.kind][0, 0] == pytest.approx(study.get("gain_ratio", key).value)
+        assert lines(length)[f"n_max:{key.kind}"][0, 1] == pytest.approx(y + 0.17)
+    assert any(text.get_text() == "reference" for text in ratio.texts)
+
+
+def test_scaling_shows_the_exponent_and_the_printed_series(study: Crammed, made: dict[str, Any]) -> None:
+    length, gain = made["cramming-scaling"].axes
+    assert [label.get_text() for label in gain.get_xticklabels()] == ["1", "2", "4", "8", "16"]
+    drawn = lines(gain)["exponent"]
+    slope = np.log(drawn[-1, 1] / drawn[0, 1]) / np.log(drawn[-1, 0] / drawn[0, 0])
+    group = Key("vectors", "llama-64x4", "wiki-test", None, "tuned")
+    exponent = study.get("exponent_information_gain", group).value
+    assert exponent == pytest.approx(1, abs=0.01)  # every vector of these runs has the same room
+    assert slope == pytest.approx(exponent)
+    printed = [line.get_ydata() for line in length.lines if line.get_gid() == "published:capacity"]
+    assert list(printed[0]) == [80, 192, 384, 640, 1280]
+    (legend,) = made["cramming-scaling"].legends
+    assert any("exponent of the gain 1.00 [1.00, 1.00], n = 16" in text.get_text() for text in legend.get_texts())
+
+
+def test_bound_has_every_model_here_and_published(study: Crammed, made: dict[str, Any]) -> None:
+    (panel,) = made["cramming-bound"].axes
+    drawn = lines(panel)
+    for row in PRINTED["cramming-models"].rows.values():
+        point = drawn[f"published:{row['model']}"][0]
+        assert list(point) == [published.number(row["bound"]), published.number(row["token_gain"])]
+    own = bars_of(panel)
+    assert set(own) == {key.model for key in study.widest()}
+    for key in study.widest():
+        assert own[key.model][0] == pytest.approx(
+            [16 * (study.fact(key.model, "width") or 0) / 10, own[key.model][0, 1]]
+        )
+        assert own[key.model][0, 1] == study.get("token_gain", key).value
+
+
+def test_curves_end_where_a_text_is_solved(study: Crammed, made: dict[str, Any]) -> None:
+    loss, accuracy = made["cramming-curves"].axes
+    assert loss.get_title(loc="left") == "llama-64x4, N = 16, 2 texts"
+    expected = np.array([[step, 6 - math.log10(step)] for step in STEPS])
+    assert lines(loss)["paper:0"] == pytest.approx(expected)
+    assert {"tuned:0", "tuned:1", "paper:0", "paper:1", "no vector", "chance"} <= set(lines(loss))
+    assert lines(loss)["chance"][0, 1] == pytest.approx(math.log(1024))
+    assert lines(accuracy)["no vector"][0, 1] == pytest.approx(0.1)
+    easy = [(*row[:1], row[1].replace("n-16", "n-8"), *row[2:]) for row in curve_rows()]
+    easy += synthetic.cells("settings", "llama-64x4", lengths=(8,), texts=2, room=300.0)
+    figure: Any = cramming_curves.curves(crammed(easy))
+    assert list(lines(figure.axes[1])["tuned:0"][-1]) == [100, 1.0]  # solved at its hundredth step
+
+
+def smoke() -> list[synthetic.Row]:
+    """What config/smoke.yaml leaves: few texts, two lengths."""
+    made = synthetic.facts("capacity", "llama-64x2", 64, 2)
+    made += synthetic.cells("capacity", "llama-64x2", lengths=(2, 4), texts=4, room=300.0)
+    made += synthetic.cells("uncertainty", "llama-64x2", synthetic.RATES, (4, 8), texts=4, room=12.0)
+    for m in (1, 2):
+        made += synthetic.cells("vectors", "llama-64x2", lengths=(2 * m, 4 * m), vectors=m, texts=4, room=300.0)
+    return made
+
+
+NO_FACTS = synthetic.cells("capacity", "own", lengths=(4,), texts=1, room=1.0)
+
+
+@pytest.mark.parametrize("rows", [[], smoke(), NO_FACTS, synthetic.facts("capacity", "own")])
+def test_a_run_without_parts_of_the_study_says_so(rows: list[synthetic.Row]) -> None:
+    for name, figure in figures(crammed(rows)).items():
+        assert outside(figure) == [], name
+        assert figure.axes or figure.texts, name
+    if not rows:
+        assert all(figure.texts and not figure.axes for figure in figures(crammed(rows)).values())
+
+
+def test_the_files_are_written_from_the_tables(study: Crammed, tmp_path: Path) -> None:
+    integers = {entry.name: "Int64" for entry in results.RUNS if str(entry.type).startswith("int")}
+    results.write(tmp_path / "runs.parquet", results.table(study.runs.astype(integers), results.RUNS))
+    integers = {entry.name: "Int32" for entry in MEASURES if str(entry.type).startswith("int")}
+    results.write(tmp_path / "m.parquet", results.table(study.measures.astype(integers), MEASURES))
+    where = {name: str(tmp_path / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")}
+    where |= {"measures": str(tmp_path / "m.parquet")}
+    target = tmp_path / "cramming-accuracy.svg"
+    drawing.write_figures([str(target)], **where, published={"cramming": str(PUBLISHED)}, confidence=0.95)  # type: ignore[arg-type]
+    assert target.stat().st_size > 5000
+
+
+def test_names_and_numbers() -> None:
+    assert [family(name) for name in ("llama-64x4", "EleutherAI/pythia-160m", "sheared-llama-1.3b", "gpt2")] == [
+        *("llama", "neox", "llama", "other")
+    ]
+    assert said(Estimate(20.66, 19.4, 22.4, 16)) == "20.7 [19.4, 22.4]"
+    assert said(Estimate(-1.5, None, None, 1)) == "−1.5"
+    assert said(Estimate(24.0, None, None, 16, "at least: holds at the largest length of the grid")) == "≥ 24.0"
+    assert said(Estimate(None, None, 3.0, 16, "below the smallest length of the grid")) == "< the grid"
+    assert thinned([1, 2, 3, 4, 5], 3) == [1, 3, 5]
+    assert thinned([], 3) == []

@@ -1,0 +1,22 @@
+"""Judge every claim of the registry."""
+
+import json
+import os
+from pathlib import Path
+
+from tokentrial.claims import registry, verdicts
+from tokentrial.claims.rules import Results
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    folder, schema = Path(snakemake.input.claims[0]).parent, snakemake.input.schema
+    papers = os.environ.get("TOKENTRIAL_PAPERS")  # a fact of the machine, so it stays out of the rule's parameters
+    if papers:
+        registry.check_documents(papers, folder, schema)
+    found = Results.read(
+        **{name: snakemake.input[name] for name in ("runs", "arms", "summary", "statistics", "decisions")},
+        cells=dict(json.loads(snakemake.params.cells)),
+        confidence=snakemake.params.confidence,
+    )
+    judged = verdicts.judge(registry.load(folder, schema), found)
+    verdicts.write(Path(snakemake.output.parquet).parent, judged)
