@@ -36,7 +36,8 @@ class Sources:
     def measures(self) -> pd.DataFrame:
         """Rows of cramming.columns.MEASURES; none in a run without that study."""
         if self.measures_path is None:
-            return MEASURES.empty_table().to_pandas()
+            empty: pd.DataFrame = MEASURES.empty_table().to_pandas()
+            return empty
         made: pd.DataFrame = results.read(self.measures_path, MEASURES).to_pandas()
         return made
 
