@@ -1,4 +1,4 @@
-"""The cramming study's chapter: every number from the run, conclusions that follow it, runs that lack parts of it."""
+"""The cramming study's chapter: every number is the run's, conclusions follow it, and a run may lack parts of it."""
 
 from pathlib import Path
 from typing import Any

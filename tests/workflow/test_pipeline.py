@@ -1,12 +1,21 @@
 """The whole pipeline from config to PDF on a small config, and what reruns after which edit."""
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from small_project import Project, bespoke_config, copy_project, edit
 
-from tokentrial.report.catalogue import FIGURES, STUDIES, TABLES, figures_of, tables_of
+from tokentrial.report.catalogue import (
+    FIGURES,
+    STUDIES,
+    TABLES,
+    VERDICT_FIGURES,
+    VERDICT_TABLES,
+    figures_of,
+    tables_of,
+)
 
 # Rules that make what the rest is computed from.
 TRAINING = {
@@ -27,10 +36,10 @@ def signature(path: Path) -> list[object]:
 def test_all_makes_the_report_its_tables_and_its_figures(built: Project) -> None:
     results = built.folder / "results"
     assert (results / "report.pdf").read_bytes().startswith(b"%PDF-")
-    for name in tables_of(["learned_encoding"]):
+    for name in (*tables_of(["learned_encoding"]), *VERDICT_TABLES):
         for ending in ("tex", "csv", "md", "typ"):
             assert (results / "tables" / f"{name}.{ending}").stat().st_size > 0
-    for name in figures_of(["learned_encoding"]):
+    for name in (*figures_of(["learned_encoding"]), *VERDICT_FIGURES):
         for ending in ("pdf", "svg", "png"):
             assert (results / "figures" / f"{name}.{ending}").stat().st_size > 0
     assert "a run with its own config" in (results / "report.typ").read_text()
@@ -40,11 +49,60 @@ def test_a_study_that_did_not_run_has_no_table_figure_or_chapter(built: Project)
     results = built.folder / "results"
     text = (results / "report.typ").read_text()
     assert f"= {STUDIES['learned_encoding']}" in text
-    for study in ("wikitext2", "bespoke"):
+    for study in ("wikitext2", "bespoke", "cramming"):
         assert f"= {STUDIES[study]}" not in text
         absent = [*(results / "tables" / f"{name}.csv" for name in TABLES[study])]
         absent += [results / "figures" / f"{name}.svg" for name in FIGURES[study]]
         assert [path for path in absent if path.exists()] == []
+
+
+def test_every_claim_has_a_verdict_and_what_the_run_lacks_is_not_judged(built: Project) -> None:
+    verdicts = {row["id"]: row for row in signature(built.folder / "results/verdicts.parquet")}
+    assert len(verdicts) == 392
+    assert all(row["reason"].strip() and row["verdict"] for row in verdicts.values())
+    assert [entry["id"] for entry in json.loads((built.folder / "results/verdicts.json").read_text())] == list(verdicts)
+    assert verdicts["CR4-LINEAR"]["verdict"] in ("UNTESTABLE", "INCONCLUSIVE")  # document 004's study was not run
+    page = (built.folder / "results/verdicts.html").read_text()
+    assert [name for name in verdicts if f'id="{name}"' not in page] == []
+
+
+def test_a_disputed_entry_is_judged_again_and_nothing_else_runs(finished: Project) -> None:
+    path = finished.folder / "config/claims/000.yaml"
+    text = path.read_text()
+    printed = 'reported: {learned: "0.083", ae: "0.067", difference: "+0.016"}'
+    assert text.count(printed) == 1
+    path.write_text(text.replace(printed, printed.replace("+0.016", "+0.026")))
+    before = {row["id"]: row["verdict"] for row in signature(finished.folder / "results/verdicts.parquet")}
+    assert not finished.planned("verdicts").keys() & {*TRAINING, "collect", "statistics"}
+    finished.build("verdicts", cores=1)
+    after = {row["id"]: row["verdict"] for row in signature(finished.folder / "results/verdicts.parquet")}
+    assert before["LE0-TAB-DIFF-2"] == "CONSISTENT" and after["LE0-TAB-DIFF-2"] == "INCONSISTENT"
+    assert {name for name in before if before[name] != after[name]} == {"LE0-TAB-DIFF-2"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("check: difference", "check: diference", ["000.yaml", "LE0-TAB-DIFF-2", "diference", "did you mean"]),
+        ('difference: "+0.016"}', 'difference: "a bit"}', ["000.yaml", "LE0-TAB-DIFF-2", "a bit"]),
+        ("- id: LE0-TAB-DIFF-2\n", "- id: LE0-NEVER\n", ["000.yaml", "LE0-NEVER"]),
+        ("- id: LE0-TAB-DIFF-2\n", "- id: LE0-TAB-SAV-2\n", ["000.yaml", "LE0-TAB-SAV-2"]),
+    ],
+)
+def test_a_wrong_claim_is_one_line(finished: Project, old: str, new: str, parts: list[str]) -> None:
+    path = finished.folder / "config/claims/000.yaml"
+    text = path.read_text()
+    at = text.index("- id: LE0-TAB-DIFF-2\n")
+    path.write_text(text[:at] + text[at:].replace(old, new, 1))
+    line = finished.refused("verdicts")
+    assert [part for part in parts if part not in line] == [], line
+
+
+def test_documents_are_checked_where_their_text_is(finished: Project, tmp_path: Path) -> None:
+    (tmp_path / "papers").mkdir()
+    edit(finished, "claims/verdicts")
+    line = finished.refused("verdicts", TOKENTRIAL_PAPERS=str(tmp_path / "papers"))
+    assert "papers" in line and "000_" in line
 
 
 def test_a_second_run_has_nothing_to_do(built: Project) -> None:
