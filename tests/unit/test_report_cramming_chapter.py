@@ -118,7 +118,9 @@ def test_nothing_is_claimed_recovered_where_nothing_was() -> None:
     [(0.1, 0.2, "above"), (-0.2, -0.1, "below"), (-0.1, 0.1, "neither"), (None, None, "neither")],
 )
 def test_words_follow_the_whole_interval(low: float | None, high: float | None, words: str) -> None:
-    assert sided({"low": low, "high": high}, 0, "below", "above", "neither") == words
+    assert sided({"low": low, "high": high, "n": 16}, 0, "below", "above", "neither") == words
+    few = sided({"low": low, "high": high, "n": 4}, 0, "below", "above", "neither")
+    assert few == "too few texts to conclude from"
 
 
 def test_sentences_follow_the_outcome(found: Results) -> None:

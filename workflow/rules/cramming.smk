@@ -8,7 +8,7 @@ SPLITS = ("train", "validation", "test")
 
 rule wikitext2_text:
     input:
-        code=modules("data/download"),
+        code=modules("data/download", "data/raw_text"),
     output:
         **{split: f"results/data/wikitext2/text/{split}.txt" for split in SPLITS},
     log:
@@ -27,7 +27,7 @@ rule pretrain:
         **rules.wikitext2_text.output,
         code=modules(*cramming.PRETRAINING_MODULES),
     output:
-        [f"results/models/{cramming.STUDY}/{{model}}/{file}" for file in cramming.FILES],
+        **{file.partition(".")[0]: f"results/models/{cramming.STUDY}/{{model}}/{file}" for file in cramming.FILES},
     log:
         "logs/pretrain/{model}.log",
     benchmark:
@@ -51,7 +51,7 @@ rule download_model:
     input:
         code=modules("cramming/folders"),
     output:
-        directory("results/models/hub/{model}"),
+        folder=directory("results/models/hub/{model}"),
     log:
         "logs/download_model/{model}.log",
     localrule: True

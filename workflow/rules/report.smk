@@ -29,7 +29,8 @@ rule report:
                 "report/bespoke_bands",
             ),
             *modules(*[f"report/chapters/{chapter}" for chapter in ("verdicts", "audit", *catalogue.STUDIES)]),
-            *modules("report/chapters/cramming_found", "cramming/cells", "cramming/criteria"),
+            *modules("report/chapters/cramming_found", "statistics/cramming_entropy"),
+            *modules(*[f"cramming/{name}" for name in ("cells", "claim_rules", "criteria", "evidence", "rules")]),
         ],
     output:
         pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),
@@ -60,7 +61,7 @@ rule claims_page:
             *[f"report/{name}" for name in ("catalogue", "claims_page", "scale", "template")],
         ),
     output:
-        report("results/verdicts.html", category="Verdicts", caption="../report/verdicts.rst"),
+        page=report("results/verdicts.html", category="Verdicts", caption="../report/verdicts.rst"),
     log:
         "logs/claims_page.log",
     localrule: True

@@ -1,7 +1,6 @@
 # PURPOSE  Levels and comparisons with intervals, tests and equivalence; measures and decisions of the cramming study.
 # INPUTS   results/runs.parquet, config/published/cramming.yaml
-# OUTPUTS  results/summary.parquet (an arm's level a row), results/statistics.parquet (a comparison a row)
-#          results/cramming.parquet (a measure a row), results/cramming_decisions.parquet (a criterion a row)
+# OUTPUTS  results/{summary,statistics}.parquet: an arm's level, a comparison a row; results/cramming{,_decisions}.parquet
 # STEPS    summarise the held-out values over seeds, compare the learned arm with every other on paired seeds
 
 

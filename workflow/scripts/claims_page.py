@@ -14,6 +14,6 @@ with logged(snakemake.log[0]):
         figures={Path(path).stem: path for path in snakemake.input.figures},
         documents=snakemake.input.documents,
         facts=page_facts(snakemake.input.arms, json.loads(snakemake.params.config)),
-        output=snakemake.output[0],
+        output=snakemake.output.page,
         template_folder=str(Path(snakemake.input.templates[0]).parent),
     )

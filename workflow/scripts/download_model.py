@@ -5,4 +5,4 @@ from tokentrial.job import logged
 with logged(snakemake.log[0]):
     from tokentrial.cramming.folders import download
 
-    download(snakemake.params.hub, snakemake.params.revision, snakemake.output[0])
+    download(snakemake.params.hub, snakemake.params.revision, snakemake.output.folder)

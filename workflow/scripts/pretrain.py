@@ -11,5 +11,5 @@ with logged(snakemake.log[0]):
         spec=snakemake.params.spec,
         text={split: snakemake.input[split] for split in ("train", "validation", "test")},
         checkpoints=snakemake.params.checkpoints,
-        folder=Path(snakemake.output[0]).parent,
+        folder=Path(snakemake.output.config).parent,
     )

@@ -13,6 +13,7 @@ from tokentrial.report.chapters.cramming_found import (
     plural,
     published_words,
     scale_words,
+    setting_name,
     settings_words,
     vector_words,
 )
@@ -23,7 +24,6 @@ from tokentrial.report.tables.cramming_rows import (
     CONTROL,
     Lookup,
     Row,
-    arm_name,
     kind_name,
 )
 from tokentrial.report.tables.rows import Results
@@ -103,7 +103,7 @@ def design_rows(look: Lookup, study: Mapping[str, Any]) -> Iterator[str]:
                 ", ".join(kinds) if len(kinds) < 3 else f"{len(kinds)} kinds",
                 ", ".join(f"{n:g}" for n in sorted(lengths)) + (" for each vector" if by_vector else ""),
                 ", ".join(f"{m:g}" for m in sorted({cell.vectors or 1 for cell in own})),
-                ", ".join(dict.fromkeys(arm_name(cell.arm) for cell in own)),
+                ", ".join(dict.fromkeys(setting_name(cell.arm) for cell in own)),
                 f"{min(texts):g}" if len(texts) == 1 else f"{min(texts):g} to {max(texts):g}",
             ]
         )
@@ -119,7 +119,7 @@ def setting_words(look: Lookup, study: Mapping[str, Any]) -> Iterator[str]:
             given_up = "" if patience is None else f", given up after {patience:,} without a better accuracy"
             betas = " and ".join(f"{beta:g}" for beta in options["betas"])
             words = f"{rate}, {options['schedule']}, betas {betas}, decay {options['weight_decay']:g}"
-            yield f"{arm_name(arm).capitalize()}: AdamW, {words}, up to {options['steps']:,} steps{given_up}."
+            yield f"{setting_name(arm).capitalize()}: AdamW, {words}, up to {options['steps']:,} steps{given_up}."
 
 
 # The decisions
@@ -206,8 +206,8 @@ def example(look: Lookup, cells: Cells) -> str:
     known = "" if np.isnan(step) else f", found after {step:.0f} steps"
     return (
         f"{name}: text {text} of the {kind_name(key.kind)}, {length} tokens long. From one vector{known} "
-        f"({arm_name(key.arm)} settings), greedy decoding, each token fed back, gives all {plural(predicted, 'token')}"
-        f"{first}. They cost the model {number(block.entropy[text, place], 1)} nats without the vector and "
+        f"({setting_name(key.arm)} settings), greedy decoding, each token fed back, gives all "
+        f"{plural(predicted, 'token')}{first}. They cost the model {number(block.entropy[text, place], 1)} nats without the vector and "
         f"{number(block.entropy_with[text, place], 1)} with it. Rows: condition cramming/{key.design}/{model}/"
         f"{key.kind}/n-{length}-m-1, seed {text}, arm {key.arm}."
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tokentrial.cramming.cells import NATURAL, PAPER, TUNED, Block, Cells
+from tokentrial.cramming.claim_rules import PAIRS
 from tokentrial.report.formats import number
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
@@ -29,9 +30,15 @@ def ends(row: Row, decimals: int) -> str:
     return f"{value} ({number(row['low'], decimals)} to {number(row['high'], decimals)})"
 
 
+def setting_name(arm: str) -> str:
+    return arm_name(arm).replace("_", " ")
+
+
 def sided(row: Row, limit: float, below: str, above: str, neither: str) -> str:
-    """Words by where the whole interval lies."""
+    """Words by where the whole interval lies, if it rests on enough texts."""
     low, high = row.get("low"), row.get("high")
+    if (row.get("n") or 0) < PAIRS:
+        return "too few texts to conclude from"
     if low is not None and low > limit:
         return above
     return below if high is not None and high < limit else neither
@@ -119,8 +126,9 @@ def settings_words(look: Lookup, cells: Cells) -> Iterator[str]:
     for (design, model, kind, vectors), blocks in groups.items():
         if len(blocks) < 2:
             continue
+        blocks = sorted(blocks, key=lambda block: (block.key.arm != TUNED, block.key.arm == PAPER))
         parts = [
-            f"{arm_name(block.key.arm)} {int(np.nansum(block.solved))} of {int((~np.isnan(block.solved)).sum())} "
+            f"{setting_name(block.key.arm)} {int(np.nansum(block.solved))} of {int((~np.isnan(block.solved)).sum())} "
             f"texts, mean gain {number(float(np.nanmean(block.gain)), 1)} nats"
             for block in blocks
         ]
@@ -128,7 +136,7 @@ def settings_words(look: Lookup, cells: Cells) -> Iterator[str]:
         for block in blocks:
             row = look.row("gain_difference", Cell(design, model, kind, vectors, block.key.arm))
             if row.get("estimate") is not None:
-                name = arm_name(block.key.arm)
+                name = setting_name(block.key.arm)
                 own = f"{name} settings" if block.key.arm == PAPER else name
                 outcome = sided(row, 0, f"{own} take away more", "tuned takes away more", "no difference is shown")
                 yield f"{model}: gain of tuned minus {own} {ends(row, 2)} nats: {outcome}."

@@ -53,6 +53,7 @@ def scaling(study: Crammed, printed: Printed) -> Figure:
     for group, keys in shown:
         _lengths(axes[0], study, keys, looks[group])
         _gains(axes[1], study, group, keys, looks[group])
+    _unplaced(axes[0], study, shown)
     for place, rows in enumerate(published.values()):
         for panel, quantity in zip(axes, ("capacity", "information_gain"), strict=True):
             sizes, levels = ([number(row[name]) for row in rows] for name in ("vectors", quantity))
@@ -97,6 +98,20 @@ def _lengths(axes: Axes, study: Crammed, keys: Sequence[Key], look: tuple[str, s
         )  # fmt: skip
 
 
+def _unplaced(axes: Axes, study: Crammed, shown: Sequence[tuple[Key, Sequence[Key]]]) -> None:
+    """Which lengths have no place on the axis, since they lie below the shortest text."""
+    words = []
+    for group, keys in shown:
+        for measure, name in (("capacity", "capacity"), ("n_max", "N max")):
+            sizes = [f"{key.vectors}" for key in keys if study.get(measure, key).value is None]
+            if sizes:
+                words.append(f"{group.model}: {name} below the grid at m = {', '.join(sizes)}")
+    axes.text(
+        0.98, 0.02, "\n".join(words), transform=axes.transAxes, ha="right", va="bottom", fontsize=style.SMALL,
+        color=GREY, zorder=5,
+    )  # fmt: skip
+
+
 def _gains(axes: Axes, study: Crammed, group: Key, keys: Sequence[Key], look: tuple[str, str, float]) -> None:
     color, marker, size = look
     found = [(key.vectors or 1, study.get("information_gain_strict", key)) for key in keys]
@@ -133,11 +148,10 @@ def _own_handles(
     study: Crammed, looks: Mapping[Key, tuple[str, str, float]], shown: Sequence[tuple[Key, Sequence[Key]]]
 ) -> list[Line2D]:
     made = []
-    for group, keys in shown:
+    for group, _ in shown:
         color, marker, size = looks[group]
         exponent = study.get("exponent_information_gain", group)
-        n = max((study.get("capacity", key).n for key in keys), default=0)
-        words = f"exponent of the gain {said(exponent, 2)}, n = {n}"
+        words = f"exponent of the gain {said(exponent, 2)} (n = {exponent.n})"
         label = f"{group.model}, {kind_look(group.kind).name}: {words}; left: closed capacity, open N max"
         made.append(Line2D([], [], color=color, marker=marker, markersize=size, linewidth=0.9, label=label))
     return made
