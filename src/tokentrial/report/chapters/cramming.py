@@ -204,12 +204,12 @@ def example(look: Lookup, cells: Cells) -> str:
     first = " after the given first one" if block.given else ""
     key = block.key
     known = "" if np.isnan(step) else f", found after {step:.0f} steps"
+    costs = [number(value[text, place], 1) for value in (block.entropy, block.entropy_with)]
     return (
         f"{name}: text {text} of the {kind_name(key.kind)}, {length} tokens long. From one vector{known} "
         f"({setting_name(key.arm)} settings), greedy decoding, each token fed back, gives all "
-        f"{plural(predicted, 'token')}{first}. They cost the model {number(block.entropy[text, place], 1)} nats without the vector and "
-        f"{number(block.entropy_with[text, place], 1)} with it. Rows: condition cramming/{key.design}/{model}/"
-        f"{key.kind}/n-{length}-m-1, seed {text}, arm {key.arm}."
+        f"{plural(predicted, 'token')}{first}. They cost the model {costs[0]} nats without the vector and {costs[1]} "
+        f"with it. Rows: condition cramming/{key.design}/{model}/{key.kind}/n-{length}-m-1, seed {text}, arm {key.arm}."
     )
 
 

@@ -48,12 +48,10 @@ def scaling(study: Crammed, printed: Printed) -> Figure:
     looks = dict(zip(series, OURS, strict=False))
     published = _published(printed)
     handles = [*_own_handles(study, looks, shown), *_published_handles(published)]
-    columns = 1
     figure, axes = style.canvas(7.75 + 0.34 * len(handles) + 0.1, boxes)
     for group, keys in shown:
         _lengths(axes[0], study, keys, looks[group])
         _gains(axes[1], study, group, keys, looks[group])
-    _unplaced(axes[0], study, shown)
     for place, rows in enumerate(published.values()):
         for panel, quantity in zip(axes, ("capacity", "information_gain"), strict=True):
             sizes, levels = ([number(row[name]) for row in rows] for name in ("vectors", quantity))
@@ -64,7 +62,7 @@ def scaling(study: Crammed, printed: Printed) -> Figure:
     for panel, title in zip(axes, ("Length (tokens)", "Information gain (nats)"), strict=True):
         _finish(panel, [key.vectors or 1 for _, keys in shown for key in keys], published)
         panel.set_title(title)
-    style.legend(figure, handles, top=7.75, columns=columns)
+    style.legend(figure, handles, top=7.75, columns=1)
     return figure
 
 
@@ -98,18 +96,14 @@ def _lengths(axes: Axes, study: Crammed, keys: Sequence[Key], look: tuple[str, s
         )  # fmt: skip
 
 
-def _unplaced(axes: Axes, study: Crammed, shown: Sequence[tuple[Key, Sequence[Key]]]) -> None:
-    """Which lengths have no place on the axis, since they lie below the shortest text."""
+def _unplaced(study: Crammed, keys: Sequence[Key]) -> str:
+    """Which lengths have no place on the axis, since they lie below the shortest text or were not measured."""
     words = []
-    for group, keys in shown:
-        for measure, name in (("capacity", "capacity"), ("n_max", "N max")):
-            sizes = [f"{key.vectors}" for key in keys if study.get(measure, key).value is None]
-            if sizes:
-                words.append(f"{group.model}: {name} below the grid at m = {', '.join(sizes)}")
-    axes.text(
-        0.98, 0.02, "\n".join(words), transform=axes.transAxes, ha="right", va="bottom", fontsize=style.SMALL,
-        color=GREY, zorder=5,
-    )  # fmt: skip
+    for measure, name in (("capacity", "capacity"), ("n_max", "N max")):
+        sizes = [f"{key.vectors}" for key in keys if study.get(measure, key).value is None]
+        if sizes:
+            words.append(f"{name} at m = {', '.join(sizes)}")
+    return f"not shown, below the shortest text: {'; '.join(words)}" if words else ""
 
 
 def _gains(axes: Axes, study: Crammed, group: Key, keys: Sequence[Key], look: tuple[str, str, float]) -> None:
@@ -148,12 +142,15 @@ def _own_handles(
     study: Crammed, looks: Mapping[Key, tuple[str, str, float]], shown: Sequence[tuple[Key, Sequence[Key]]]
 ) -> list[Line2D]:
     made = []
-    for group, _ in shown:
+    for group, keys in shown:
         color, marker, size = looks[group]
         exponent = study.get("exponent_information_gain", group)
         words = f"exponent of the gain {said(exponent, 2)} (n = {exponent.n})"
         label = f"{group.model}, {kind_look(group.kind).name}: {words}; left: closed capacity, open N max"
         made.append(Line2D([], [], color=color, marker=marker, markersize=size, linewidth=0.9, label=label))
+        absent = _unplaced(study, keys)
+        if absent:
+            made.append(Line2D([], [], linestyle="none", label=absent))
     return made
 
 
