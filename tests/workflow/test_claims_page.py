@@ -25,7 +25,8 @@ from tokentrial.report import claims_page
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=f"the page of verdicts needs a browser: none of {NAMES} found")
+if CHROMIUM is None:
+    pytest.skip(f"the page of verdicts needs a browser: none of {', '.join(NAMES)} found", allow_module_level=True)
 
 FACTS = dict.fromkeys(claims_page.FACTS, "") | {"run": "a test run", "seeds": "10", "missing": "cramming"}
 # Two drawings with the same ids, which must not meet, and a script, which must not run.

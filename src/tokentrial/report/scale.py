@@ -15,7 +15,7 @@ Values = dict[str, str]
 
 # Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
 SHIPPED = {
-    "a0bf4741bb12": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
+    "901f945219dc": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
     "27b9ac30b394": (
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",

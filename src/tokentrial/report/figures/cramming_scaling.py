@@ -158,7 +158,7 @@ def _published_handles(published: Mapping[str, Sequence[Mapping[str, str]]]) -> 
     return [
         Line2D(
             [], [], color=GREY, marker=THEIRS[place % len(THEIRS)], markersize=3.6, markerfacecolor="white",
-            linewidth=0.6, label=f"published: {label}, PG-19, capacity",
+            linewidth=0.6, label=f"published: {label}, PG-19; left: capacity",
         )
         for place, label in enumerate(published)
     ] + [Line2D([], [], color=PALE, linewidth=0.8, label="linear: twice the vectors, twice as much")]  # fmt: skip

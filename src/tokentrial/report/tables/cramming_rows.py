@@ -27,6 +27,7 @@ KIND_NAMES = {
 }
 ARM_NAMES = {
     "tuned": "tuned",
+    "tuned_long": "tuned, more steps",
     "paper": "the paper's",
     "encoder": "encoder",
     "control.random-vector": "random vector",
