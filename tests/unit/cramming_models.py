@@ -11,12 +11,24 @@ from transformers import PreTrainedTokenizerFast
 
 from tokentrial.cramming import architectures, folders
 from tokentrial.cramming.decode import Reader
+from tokentrial.cramming.engine import Settings
 from tokentrial.data.wikitext2 import encode_bpe, train_bpe
 from tokentrial.seeds import stream
 
 VOCAB_SIZE, CONTEXT = 280, 64
 ARCHITECTURES = ("llama", "neox", "mamba")
 SYLLABLES = ("ka", "to", "mi", "ren", "so", "lu", "vi", "den", "po", "ar")
+TUNED: dict[str, Any] = {
+    "learning_rate": 0.3, "relative": True, "schedule": "cosine", "betas": [0.9, 0.99], "weight_decay": 0.0,
+    "steps": 60, "patience": None,
+}  # fmt: skip
+PAPER = TUNED | {
+    "learning_rate": 0.01, "relative": False, "schedule": "constant", "betas": [0.9, 0.9], "weight_decay": 0.01,
+}  # fmt: skip
+
+
+def settings(values: dict[str, Any] = TUNED, **changes: Any) -> Settings:
+    return Settings.of(values | changes, "tuned")
 
 
 def write_texts(folder: Path) -> dict[str, str]:

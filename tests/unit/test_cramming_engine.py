@@ -8,24 +8,13 @@ from typing import Any
 import cramming_models as models
 import pytest
 import torch
+from cramming_models import PAPER, TUNED, settings
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tokentrial.cramming.decode import Reader
-from tokentrial.cramming.engine import LOGGED, Cramming, Records, Settings
+from tokentrial.cramming.engine import LOGGED, Cramming, Records
 from tokentrial.cramming.folders import LanguageModel
-
-TUNED: dict[str, Any] = {
-    "learning_rate": 0.3, "relative": True, "schedule": "cosine", "betas": [0.9, 0.99], "weight_decay": 0.0,
-    "steps": 60, "patience": None,
-}  # fmt: skip
-PAPER = TUNED | {
-    "learning_rate": 0.01, "relative": False, "schedule": "constant", "betas": [0.9, 0.9], "weight_decay": 0.01,
-}  # fmt: skip
-
-
-def settings(values: dict[str, Any] = TUNED, **changes: Any) -> Settings:
-    return Settings.of(values | changes, "tuned")
 
 
 @pytest.fixture(scope="module")

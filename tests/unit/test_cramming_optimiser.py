@@ -4,21 +4,10 @@ from typing import Any
 
 import pytest
 import torch
+from cramming_models import PAPER, settings
 
-from tokentrial.cramming.engine import AdamW, Settings
+from tokentrial.cramming.engine import AdamW
 from tokentrial.errors import InputError
-
-TUNED: dict[str, Any] = {
-    "learning_rate": 0.3, "relative": True, "schedule": "cosine", "betas": [0.9, 0.99], "weight_decay": 0.0,
-    "steps": 60, "patience": None,
-}  # fmt: skip
-PAPER = TUNED | {
-    "learning_rate": 0.01, "relative": False, "schedule": "constant", "betas": [0.9, 0.9], "weight_decay": 0.01,
-}  # fmt: skip
-
-
-def settings(values: dict[str, Any] = TUNED, **changes: Any) -> Settings:
-    return Settings.of(values | changes, "tuned")
 
 
 @pytest.mark.parametrize(("betas", "decay"), [((0.9, 0.9), 0.01), ((0.9, 0.99), 0.0), ((0.0, 0.5), 0.3)])

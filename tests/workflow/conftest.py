@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from small_project import ROOT, VARIABLE, Project, copy_project
+from verdict_page import browser, every, few, file, opened, registry, rows, served, whole  # noqa: F401
 
 SIBLING = ROOT.parent / "shared" / "data" / "wikitext-2"
 
