@@ -184,6 +184,12 @@ class Project:
         return jobs
 
 
+def copied(project: Project, folder: Path) -> Project:
+    """A copy with its times and the text's folder, so that a test may change it."""
+    shutil.copytree(project.folder, folder / "project")
+    return Project(folder / "project", **{VARIABLE: project.environment[VARIABLE]})
+
+
 def edit(project: Project, module: str) -> None:
     """A change of a module's content, later than everything made from it and not in the future."""
     path = project.folder / "src" / "tokentrial" / f"{module}.py"

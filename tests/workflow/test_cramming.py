@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from small_project import VARIABLE, Project, copy_project, cramming_config, edit
+from small_project import VARIABLE, Project, copied, copy_project, cramming_config, edit
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -59,12 +59,6 @@ def crammed(prepared: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
     project = copied(prepared, tmp_path_factory.mktemp("crammed"))
     project.build(STUDY, cores=1)
     return project
-
-
-def copied(project: Project, folder: Path) -> Project:
-    """A copy with its times, so that a test may change it."""
-    shutil.copytree(project.folder, folder / "project")
-    return Project(folder / "project", **{VARIABLE: project.environment[VARIABLE]})
 
 
 def rows(project: Project, job: str, kind: str = "runs") -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """The WikiText-2 study on a tiny design and the real text: its rows, and what kills, changed configs and edits do."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from small_project import VARIABLE, Project, copy_project, edit, language_config
+from small_project import VARIABLE, Project, copied, copy_project, edit, language_config
 
 from tokentrial.training import checkpoint
 
@@ -43,12 +42,6 @@ def trained(prepared: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
     project = copied(prepared, tmp_path_factory.mktemp("trained"))
     project.build(STUDY, cores=1)
     return project
-
-
-def copied(project: Project, folder: Path) -> Project:
-    """A copy with its times, so that a test may change it."""
-    shutil.copytree(project.folder, folder / "project")
-    return Project(folder / "project", **{VARIABLE: project.environment[VARIABLE]})
 
 
 def rows(project: Project, kind: str = "runs") -> dict[str, pd.DataFrame]:
