@@ -1,4 +1,6 @@
-"""The one exception for a user's mistake."""
+"""The exceptions for what is not a fault of the program: a user's mistake, and a file that is not as it was written."""
+
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -7,3 +9,15 @@ class InputError(ValueError):
     The message is one line that names the file and the key, what was found and what was expected. Scripts print it
     and exit with a non-zero status; no traceback is shown.
     """
+
+
+class DamagedFile(InputError):
+    """A file that is not what was written: truncated, altered, or of another version.
+
+    ``path`` names it and ``reason`` says what was found. A job that meets one among the run's own results sets it
+    aside, so that it is made again.
+    """
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}; delete it and run again")
+        self.path, self.reason = Path(path), reason

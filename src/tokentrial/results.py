@@ -1,12 +1,16 @@
 """Result tables as Parquet: the schemas, declared once, and reading and writing that checks them.
 
 Every file appears whole or not at all: it is written to a temporary name in the same folder, flushed, then renamed.
+Every Parquet file holds the SHA-256 of all its bytes, so that no change of it, on a disk or on the way, goes unseen.
 """
 
+import fcntl
+import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -14,7 +18,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tokentrial.errors import InputError
+from tokentrial.errors import DamagedFile, InputError
+
+DIGEST = b"tokentrial.sha256"  # key of the footer's metadata
+UNKNOWN = b"0" * 64  # its value while the digest is computed
+# Key and value in the footer's encoding (Thrift's compact protocol): the next field's type, the value's length.
+SEALED = re.compile(re.escape(DIGEST) + rb"\x18\x40([0-9a-f]{64})")
+TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}")  # tempfile's names, with the target's name in them
 
 
 class Measurement(NamedTuple):
@@ -142,50 +152,141 @@ def table(rows: pd.DataFrame, schema: pa.Schema, metadata: Mapping[str, str] | N
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
-    """A file to write that appears under its name whole or not at all.
+    """A file to write, and to read again, that appears under its name whole or not at all.
 
-    Raises InputError where the folder cannot be written.
+    What killed processes left beside it is removed. Raises InputError where the folder cannot be written.
     """
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:
         raise InputError(f"{target}: cannot be written: {error.strerror}") from None
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
+            _held(handle)
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
+            os.fsync(handle)
+            temporary.chmod(0o644)
+            temporary.replace(target)
     except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise InputError(f"{target}: cannot be written: {error.strerror}") from None
+            raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
         raise
+    _sync(target.parent)
+    with suppress(OSError):  # the file is written, whatever is beside it
+        sweep(target.parent, target.name)
+
+
+def sweep(folder: Path, name: str | None = None) -> list[Path]:
+    """Remove temporary files that no process holds any more, of one target or of all; gives what was removed."""
+    removed = []
+    for path in list(folder.iterdir()):
+        match = TEMPORARY.fullmatch(path.name)
+        if match is None or name not in (None, match[1]):
+            continue
+        with suppress(OSError), path.open("r+b") as file:
+            if _held(file.fileno()):
+                path.unlink()
+                removed.append(path)
+    return removed
+
+
+def _held(handle: int) -> bool:
+    """Mark an open file as in use until it is closed or its process ends; False where another one has it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held, or a file system without locks, where nothing is swept away
+        return False
+    return True
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename outlast a power cut; not every file system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write(path: str | Path, rows: pa.Table) -> None:
-    """Write a Parquet file whole or not at all; raises InputError where the folder cannot be written."""
+    """Write a Parquet file whole or not at all, with its own SHA-256 in its footer.
+
+    Raises InputError where the folder cannot be written.
+    """
+    marked = rows.replace_schema_metadata({**(rows.schema.metadata or {}), DIGEST: UNKNOWN})
     with whole_file(path) as file:
-        pq.write_table(rows, file, compression="zstd", write_page_checksum=True)
+        pq.write_table(marked, file, compression="zstd", write_page_checksum=True)
+        _seal(file)
 
 
-def read(path: str | Path, schema: pa.Schema) -> pa.Table:
-    """Read a Parquet file and check it against its schema; raises InputError that names the file."""
+def read(path: str | Path, schema: pa.Schema | None = None) -> pa.Table:
+    """Read a Parquet file and check it against its digest and, where one is given, its schema.
+
+    A file without a digest, of an earlier version, has checksums of its pages alone. Raises InputError where there is
+    no such file or it cannot be opened, and DamagedFile for one that is not as it was written.
+    """
     try:
-        found = pq.read_table(path, page_checksum_verification=True)
-        names = ", ".join(f"{field.name}: {field.type}" for field in found.schema)
+        raw = Path(path).read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: not found") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    at = _digest_position(raw)
+    if at is not None and raw[at : at + len(UNKNOWN)] != _digest(raw, at):
+        raise DamagedFile(path, "not a readable Parquet file (its checksum does not fit its content)")
+    found = _parsed(path, raw)
+    kept = dict(found.schema.metadata or {})
+    if kept.pop(DIGEST, None) is not None and at is None:
+        raise DamagedFile(path, "not a readable Parquet file (its checksum is not readable)")
+    if schema is not None and not found.schema.equals(schema, check_metadata=False):
+        names, expected = (
+            ", ".join(f"{field.name}: {field.type}" for field in some) for some in (found.schema, schema)
+        )
+        raise DamagedFile(path, f"columns are ({names}), expected ({expected})")
+    return found.replace_schema_metadata(kept)
+
+
+def _parsed(path: str | Path, raw: bytes) -> pa.Table:
+    try:
+        found = pq.read_table(pa.BufferReader(raw), page_checksum_verification=True)
+        str(found.schema)  # a name that is no text is found here
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a readable Parquet file ({reason}); delete it and run again") from None
-    if not found.schema.equals(schema, check_metadata=False):
-        expected = ", ".join(f"{field.name}: {field.type}" for field in schema)
-        raise InputError(f"{path}: columns are ({names}), expected ({expected}); delete it and run again")
+        raise DamagedFile(path, f"not a readable Parquet file ({reason})") from None
     return found
+
+
+def _seal(file: IO[bytes]) -> None:
+    """Put the SHA-256 of a written file where its footer holds zeros for it."""
+    file.flush()
+    file.seek(0)
+    raw = file.read()
+    at = _digest_position(raw)
+    assert at is not None, "the footer has no place for the digest"
+    file.seek(at)
+    file.write(_digest(raw, at))
+
+
+def _digest_position(raw: bytes) -> int | None:
+    """Where the digest stands in a Parquet file's bytes: in the footer, whose length the last 8 bytes give."""
+    footer = int.from_bytes(raw[-8:-4], "little") + 8
+    match = SEALED.search(raw, max(0, len(raw) - footer))
+    return match.start(1) if match else None
+
+
+def _digest(raw: bytes, at: int) -> bytes:
+    """SHA-256, as hexadecimal digits, of a file's bytes with zeros in place of the digest at ``at``."""
+    view = memoryview(raw)
+    total = hashlib.sha256(view[:at])
+    total.update(UNKNOWN)
+    total.update(view[at + len(UNKNOWN) :])
+    return total.hexdigest().encode()
 
 
 def metadata(rows: pa.Table) -> dict[str, Any]:

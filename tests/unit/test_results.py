@@ -1,5 +1,7 @@
 """Result files: whole or not at all, checked on the way in and out, with errors that name the file."""
 
+import fcntl
+import hashlib
 import os
 import signal
 import subprocess
@@ -15,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tokentrial import collect, results
-from tokentrial.errors import InputError
+from tokentrial.errors import DamagedFile, InputError
 
 Damage = Callable[[bytes], bytes]
 
@@ -146,8 +148,30 @@ def test_a_killed_process_leaves_the_old_file(written: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", script, str(written)], check=False, capture_output=True)
     assert ended.returncode == -signal.SIGKILL
     assert written.read_bytes() == before
-    results.write(written, runs_table().slice(0, 3))  # what the killed process left beside it is in nobody's way
+    assert len(list(written.parent.iterdir())) == 2
+    results.write(written, runs_table().slice(0, 3))
     assert results.read(written, results.RUNS).num_rows == 3
+    assert list(written.parent.iterdir()) == [written]  # nor is anything left of the killed process
+
+
+def test_what_another_process_is_writing_is_left_alone(written: Path) -> None:
+    names = (
+        ".runs.parquet.at_w0rk_",
+        ".runs.parquet.k1ll3d__",
+        ".runs.parquet.old.k1ll3d__",
+        ".runs.parquet",
+        ".k1ll3d__",
+    )
+    at_work, killed, other, *unlike = [written.with_name(name) for name in names]
+    for path in (at_work, killed, other, *unlike):
+        path.write_bytes(b"PAR1")
+    with at_work.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        results.write(written, runs_table())
+        assert sorted(written.parent.iterdir()) == sorted([written, at_work, other, *unlike])
+        assert results.sweep(written.parent) == [other]  # of any target
+    assert results.sweep(written.parent) == [at_work]
+    assert sorted(written.parent.iterdir()) == sorted([written, *unlike])
 
 
 def test_readers_see_one_version_or_the_other(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,19 +236,56 @@ def test_other_files(damage: Damage, written: Path) -> None:
     assert "not a readable Parquet file (" in read_error(written)
 
 
-def test_one_wrong_byte_is_found(written: Path) -> None:
-    """Anywhere: either the file is refused, or the byte carries nothing and the rows are the same."""
-    raw, table = written.read_bytes(), runs_table()
-    refused = 0
-    for position in range(0, len(raw), 13):
-        written.write_bytes(raw[:position] + bytes([raw[position] ^ 0xFF]) + raw[position + 1 :])
-        try:
-            assert results.read(written, results.RUNS).equals(table), position
-        except InputError as error:
-            assert str(error).startswith(f"{written}: ")
-            assert str(error).endswith("delete it and run again")
-            refused += 1
-    assert refused > 0.8 * len(raw) / 13
+def test_any_wrong_bit_is_found(written: Path) -> None:
+    """Anywhere: in a page, a header, the footer, the digest itself or its name."""
+    raw, bits = written.read_bytes(), np.random.default_rng(1).integers(0, 8, size=10**5)
+    for position in range(len(raw)):
+        flipped = raw[position] ^ (1 << int(bits[position]))
+        written.write_bytes(raw[:position] + bytes([flipped]) + raw[position + 1 :])
+        with pytest.raises(DamagedFile) as caught:
+            results.read(written, results.RUNS)
+        assert caught.value.path == written
+        assert str(caught.value).startswith(f"{written}: ")
+        assert str(caught.value).endswith("delete it and run again")
+
+
+def test_the_digest_is_that_of_the_file_with_zeros_in_its_place(written: Path) -> None:
+    raw = written.read_bytes()
+    digest = pq.read_metadata(written).metadata[b"tokentrial.sha256"]
+    assert raw.count(digest) == 1
+    assert hashlib.sha256(raw.replace(digest, b"0" * 64)).hexdigest().encode() == digest
+
+
+def test_a_table_that_was_read_is_written_again(written: Path, tmp_path: Path) -> None:
+    """The digest of one file is not taken for that of the next, whoever read it."""
+    for again in (results.read(written, results.RUNS), pq.read_table(written).slice(3)):
+        results.write(tmp_path / "again.parquet", again)
+        found = results.read(tmp_path / "again.parquet", results.RUNS)
+        assert found.equals(again.replace_schema_metadata(None)) and results.metadata(found) == {}
+
+
+def test_a_file_of_an_earlier_version_has_checksums_of_its_pages(tmp_path: Path) -> None:
+    path = tmp_path / "earlier.parquet"
+    pq.write_table(runs_table(), path, compression="zstd", write_page_checksum=True)
+    assert results.read(path, results.RUNS).equals(runs_table())
+    raw = path.read_bytes()
+    path.write_bytes(raw[:40] + bytes([raw[40] ^ 1]) + raw[41:])
+    with pytest.raises(DamagedFile, match="not a readable Parquet file"):
+        results.read(path, results.RUNS)
+
+
+def test_without_a_schema_the_content_alone_is_checked(written: Path) -> None:
+    assert results.read(written).equals(runs_table())
+    raw = written.read_bytes()
+    written.write_bytes(raw[:200] + bytes([raw[200] ^ 1]) + raw[201:])
+    with pytest.raises(DamagedFile):
+        results.read(written)
+
+
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be read: Is a directory$") as caught:
+        results.read(tmp_path, results.RUNS)
+    assert not isinstance(caught.value, DamagedFile)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from tokentrial.errors import InputError
-from tokentrial.results import whole_file
+from tokentrial.errors import DamagedFile, InputError
+from tokentrial.results import sweep, whole_file
 
 Tensors = dict[str, Tensor]
 
@@ -51,7 +51,7 @@ def write(path: str | Path, saved: Saved, identity: str) -> None:
 def read(path: str | Path) -> tuple[Saved, str]:
     """(content, identity) of a file written by :func:`write`, on the CPU.
 
-    Raises InputError naming a file that is absent, not readable or not as it was written.
+    Raises InputError where there is no such file, and DamagedFile for one that is not as it was written.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -61,27 +61,35 @@ def read(path: str | Path) -> tuple[Saved, str]:
         whole = metadata["checksum"] == _checksum(tensors, identity, values)
     except FileNotFoundError:
         raise InputError(f"{path}: not found") from None
+    except PermissionError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (SafetensorError, OSError, KeyError, UnicodeDecodeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable safetensors file of this project ({reason})") from None
+        raise DamagedFile(path, f"not a readable safetensors file of this project ({reason})") from None
     if not whole:
-        raise InputError(f"{path}: damaged: its checksum does not fit its content")
+        raise DamagedFile(path, "damaged: its checksum does not fit its content")
     return Saved(tensors, json.loads(values)), identity
 
 
 def resume(path: str | Path, identity: str, log: Callable[[str], None]) -> Saved | None:
     """The checkpoint to go on from, or None where there is none or only a damaged one.
 
-    A damaged checkpoint is removed with a line in the log, since nothing but time is lost. Raises InputError for a
-    checkpoint of another config: it may be wanted still, so only the user can discard it.
+    A damaged checkpoint is removed with a line in the log, since nothing but time is lost; so is what a killed process
+    left beside it. Raises InputError for a checkpoint of another config: it may be wanted still, so only the user can
+    discard it.
     """
-    if not Path(path).exists():
+    if not (folder := Path(path).parent).is_dir():
         return None
+    sweep(folder)
     try:
         saved, found = read(path)
-    except InputError as error:
-        log(f"{error}; discarded, training starts anew")
-        Path(path).unlink()
+    except DamagedFile as error:
+        log(f"{path}: {error.reason}; discarded, training starts anew")
+        Path(path).unlink(missing_ok=True)
+        return None
+    except InputError:
+        if Path(path).exists():
+            raise
         return None
     if found != identity:
         expected = f"found digest {found}, expected {identity}"

@@ -1,0 +1,10 @@
+"""Check the files of a run, whatever there is of it."""
+
+import sys
+
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    from tokentrial.verify import verify
+
+    print(verify(), file=sys.__stderr__)
