@@ -35,7 +35,8 @@ rule verdicts:
         "logs/verdicts.log",
     localrule: True
     params:
-        cells=canonical(CELLS),
+        **CELL_PARAMS,
+        code=content("verdicts"),
         confidence=config["statistics"]["confidence"],
     message:
         "Judging the claims"

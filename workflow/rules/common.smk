@@ -3,14 +3,23 @@
 # OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED: id -> specification (no files)
 # STEPS    validate the config, list the jobs, say which library modules a job uses
 
+import functools
+import gc
+import hashlib
 import os
 import sys
+from pathlib import Path
 
+from tokentrial import clock
 from tokentrial import config as settings
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
 from tokentrial.studies import cramming, language_models, small_models
+
+# A plan of 10,000 conditions makes millions of objects that live to its end: looking through them for garbage again and
+# again took a fifth of its time.
+gc.set_threshold(200_000, 50, 100)
 
 try:
     settings.check(config, "workflow/schemas/config.schema.yaml")
@@ -35,7 +44,7 @@ def parts(job):
 
 
 JOBS = [*SCRIPTS, *CONDITIONS, *LANGUAGE_MODELS, *CRAMMED]
-STUDIES = [study for study in catalogue.STUDIES if any(job.startswith(f"{study}/") for job in JOBS)]
+STUDIES = [study for study in catalogue.STUDIES if study in {job.partition("/")[0] for job in JOBS}]
 STUDIES_AND_PARTS = sorted({part for job in JOBS for part in parts(job)})
 TOKENS = sorted({spec["tokens"] for spec in LANGUAGE_MODELS.values()})
 
@@ -72,6 +81,10 @@ wildcard_constraints:
     model="[a-z0-9_-]+",
 
 
+if workflow.is_main_process and clock.settle(["config", "models", "src", "workflow", "results"]):
+    print("note: files from the future (was the clock set back?) were given times that have passed", file=sys.stderr)
+
+
 onstart:
     if os.path.isdir("results") and not os.access("results", os.W_OK):
         sys.exit("error: results: this folder cannot be written, expected a writable one")
@@ -82,9 +95,39 @@ def canonical(spec):
     return settings.canonical(spec)
 
 
+# Of a param that is made with ``input`` Snakemake keeps no record. The cells of 10,000 conditions are 3 MB, and several
+# hundred files are made with them, each with a record of its own: their digest is what is kept and compared.
+CELLS = canonical(CELLS)
+CELL_PARAMS = {"cells": lambda wildcards, input: CELLS, "cells_digest": hashlib.sha256(CELLS.encode()).hexdigest()}
+
+
 def modules(*names):
     """Library files of these names below src/tokentrial: the code that a rule's result depends on."""
     return [f"src/tokentrial/{name}.py" for name in names]
+
+
+@functools.cache
+def digest(*files):
+    """Short digest of the content of files; an absent one has none."""
+    if len(files) != 1:
+        parts = "\n".join(f"{file} {digest(file)}" for file in files)
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+    path = Path(files[0])
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def content(name):
+    """A param that says what the inputs in the checkout hold, so that an edit of them is seen whatever the clock says.
+
+    A function of the wildcards alone, since Snakemake leaves params that are made from its ``input`` out of account.
+    """
+
+    def of_job(wildcards):
+        found = [item(wildcards) if callable(item) else item for item in workflow.get_rule(name).input]
+        files = [file for item in found for file in ([item] if isinstance(item, str) else item)]
+        return digest(*[str(file) for file in files if str(file).startswith(("src/", "config/", "workflow/"))])
+
+    return of_job
 
 
 def training_code(condition):

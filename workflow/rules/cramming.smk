@@ -15,6 +15,7 @@ rule wikitext2_text:
         "logs/data/wikitext2/text.log",
     priority: 100
     params:
+        code=content("wikitext2_text"),
         folder=config["wikitext2"]["folder"],
     message:
         "Getting WikiText-2's text"
@@ -39,6 +40,7 @@ rule pretrain:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1 if config["device"] == "cuda" else 0,
     params:
+        code=content("pretrain"),
         spec=lambda wildcards: canonical(cramming.recipes(config)[wildcards.model]),
         checkpoints=lambda wildcards: f"results/checkpoints/pretrain/{wildcards.model}",
     message:
@@ -56,6 +58,7 @@ rule download_model:
         "logs/download_model/{model}.log",
     localrule: True
     params:
+        code=content("download_model"),
         hub=lambda wildcards: config["cramming"]["models"][wildcards.model]["hub"],
         revision=lambda wildcards: config["cramming"]["models"][wildcards.model].get("revision", "main"),
     message:
@@ -87,6 +90,7 @@ rule cram:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1 if config["device"] == "cuda" else 0,
     params:
+        code=content("cram"),
         spec=lambda wildcards: canonical(CRAMMED[wildcards.crammed]),
         checkpoints=lambda wildcards: f"results/checkpoints/{wildcards.crammed}",
     message:

@@ -19,6 +19,7 @@ rule data:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
+        code=content("data"),
         spec=lambda wildcards: canonical(DATASETS[wildcards.dataset]),
     message:
         "Drawing the data of {wildcards.dataset}"
@@ -43,6 +44,7 @@ rule prepare_wikitext2:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
+        code=content("prepare_wikitext2"),
         folder=config["wikitext2"]["folder"],
         tokens=lambda wildcards: canonical(config["wikitext2"]["tokens"][wildcards.tokens]),
     message:

@@ -59,8 +59,9 @@ rule figures:
         "logs/figures.log",
     localrule: True
     params:
+        **CELL_PARAMS,
+        code=content("figures"),
         confidence=config["statistics"]["confidence"],
-        cells=canonical(CELLS),
         predict_first=config["cramming"]["predict_first"],
     message:
         "Drawing the figures"

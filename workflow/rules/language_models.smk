@@ -28,6 +28,7 @@ rule language_model:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1 if config["device"] == "cuda" else 0,
     params:
+        code=content("language_model"),
         spec=lambda wildcards: canonical(LANGUAGE_MODELS[wildcards.job]),
         # not an output, since Snakemake deletes those before it runs a job again
         checkpoints=lambda wildcards: f"results/checkpoints/{wildcards.job}",

@@ -40,8 +40,9 @@ rule report:
         "logs/report.log",
     localrule: True
     params:
+        **CELL_PARAMS,
+        code=content("report"),
         config=canonical(config),
-        cells=canonical(CELLS),
     message:
         "Writing the report"
     script:
@@ -66,6 +67,7 @@ rule claims_page:
         "logs/claims_page.log",
     localrule: True
     params:
+        code=content("claims_page"),
         config=canonical(config),
     message:
         "Writing the page of verdicts"

@@ -29,6 +29,7 @@ rule statistics:
         "logs/statistics.log",
     localrule: True
     params:
+        code=content("statistics"),
         settings=canonical({**config["statistics"], "margins": {"wikitext2": config["wikitext2"]["margins"]}}),
         seed=config["seed"],
     message:
@@ -50,6 +51,7 @@ rule cramming_measures:
         "logs/cramming_measures.log",
     localrule: True
     params:
+        code=content("cramming_measures"),
         settings=canonical(
             {
                 **{key: config["statistics"][key] for key in ("confidence", "resamples")},

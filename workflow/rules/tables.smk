@@ -59,7 +59,8 @@ rule tables:
         "logs/tables.log",
     localrule: True
     params:
-        cells=canonical(CELLS),
+        **CELL_PARAMS,
+        code=content("tables"),
         settings=canonical(config["statistics"]),
     message:
         "Writing the tables"
