@@ -12,6 +12,8 @@ import torch
 from tokentrial import results
 from tokentrial.data.spec import SPLITS
 from tokentrial.errors import InputError
+from tokentrial.results import ARMS, RUNS
+from tokentrial.training import condition
 from tokentrial.training.condition import fit_arm, tensors, token_counts, train_arm, train_condition
 from tokentrial.training.job import run_condition
 from tokentrial.training.loop import evaluate
@@ -81,7 +83,7 @@ def test_from_files_to_files(tmp_path: Any, spec_of: Any, data_of: Any) -> None:
     spec, data = spec_of(seeds=2, arms={"learned": {"encoder": "learned"}}), data_of(seeds=2)
     data.to_parquet(tmp_path / "d.parquet", tmp_path / "r.parquet", name="d")
     paths = [str(tmp_path / name) for name in ("d.parquet", "r.parquet", "runs.parquet", "arms.parquet")]
-    run_condition(json.dumps(spec), *paths)
+    run_condition(json.dumps(spec), *paths[:2], [], str(tmp_path / "checkpoints"), *paths[2:])
     runs = results.read(paths[2], results.RUNS).to_pandas()
     trained, levels = train_condition(spec, data)
     expected = pd.DataFrame(trained[0].rows + levels, columns=results.Measurement._fields)
@@ -94,6 +96,51 @@ def test_from_files_to_files(tmp_path: Any, spec_of: Any, data_of: Any) -> None:
     assert cost["params_trained"] == trained[0].costs["params_trained"]
     assert cost["peak_memory_mib"] > 10
     assert "torch" in cost["versions"]
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_killed_job_goes_on_after_its_last_finished_arm(
+    tmp_path: Any, spec_of: Any, data_of: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The autoencoder needs the full arm's table, which is then trained again; an undisturbed job has the same rows."""
+    arms = {name: {"encoder": name} for name in ("learned", "full", "unigram")}
+    arms["autoencoder"] = {"encoder": "autoencoder", "reconstruction_steps": 10}
+    spec, data = spec_of(seeds=2, arms=arms), data_of(seeds=2)
+    data.to_parquet(tmp_path / "d.parquet", tmp_path / "r.parquet", name="d")
+    code = tmp_path / "loop.py"
+    code.write_text("first")
+
+    def run(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        files = [str(tmp_path / f"{name}.{kind}.parquet") for kind in ("runs", "arms")]
+        inputs = [str(tmp_path / file) for file in ("d.parquet", "r.parquet")]
+        run_condition(json.dumps(spec), *inputs, [str(code)], str(tmp_path / name), *files)
+        rows, costs = (results.read(file, schema).to_pandas() for file, schema in zip(files, (RUNS, ARMS), strict=True))
+        return rows, costs.drop(columns=["wall_seconds", "peak_memory_mib"])
+
+    def killed(arm: condition.Arm) -> Any:
+        raise KeyboardInterrupt
+
+    def cut(at: str) -> None:
+        train = condition.train_arm
+        with monkeypatch.context() as patch:
+            patch.setattr(condition, "train_arm", lambda job, name: killed(job) if name == at else train(job, name))
+            with pytest.raises(KeyboardInterrupt):
+                run("killed")
+
+    cut(at="unigram")
+    cut(at="autoencoder")
+    said = capsys.readouterr().err
+    assert [name for name in arms if f"{name}: was finished before" in said] == ["learned", "full"]
+    for found, expected in zip(run("killed"), run("whole"), strict=True):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert "unigram: was finished before" in capsys.readouterr().err
+    assert not (tmp_path / "killed").exists()
+
+    cut(at="unigram")
+    code.write_text("edited")
+    capsys.readouterr()
+    run("killed")
+    assert "was finished before" not in capsys.readouterr().err
 
 
 # A user's mistakes

@@ -19,10 +19,13 @@ rule train:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1 if config["device"] == "cuda" else 0,
     params:
+        code=content("train"),
         spec=lambda wildcards: canonical(CONDITIONS[wildcards.condition]),
+        # not an output, since Snakemake deletes those before it runs a job again
+        checkpoints=lambda wildcards: f"results/checkpoints/{wildcards.condition}",
     message:
         "Training {wildcards.condition}"
     script:
@@ -46,6 +49,7 @@ rule released:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
+        code=content("released"),
         spec=lambda wildcards: canonical(SCRIPTS[wildcards.script]),
     message:
         "Running the released script {wildcards.script}"
@@ -70,6 +74,7 @@ rule released_bespoke:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
+        code=content("released_bespoke"),
         spec=lambda wildcards: canonical(SCRIPTS[wildcards.script]),
     message:
         "Running the released script {wildcards.script}"

@@ -9,6 +9,8 @@ with logged(snakemake.log[0]):
         spec=snakemake.params.spec,
         data=snakemake.input.data,
         reference=snakemake.input.reference,
+        code=snakemake.input.code,
+        checkpoints=snakemake.params.checkpoints,
         runs=snakemake.output.runs,
         arms=snakemake.output.arms,
     )

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -67,15 +67,31 @@ def token_counts(inputs: Tensor, vocab_size: int) -> Tensor:
     return counts.scatter_add_(1, flat, torch.ones_like(flat, dtype=counts.dtype))
 
 
-def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> tuple[list[Arm], list[Measurement]]:
-    """Every arm of a condition, trained, and the reference levels of its data.
+class Keeper(Protocol):
+    """Where finished arms are kept while others train."""
+
+    def get(self, name: str) -> Arm | None: ...
+
+    def put(self, arm: Arm) -> None: ...
+
+
+def train_condition(
+    spec: Mapping[str, Any], dataset: Dataset, finished: Keeper | None = None
+) -> tuple[list[Arm], list[Measurement]]:
+    """Every arm of a condition, trained or taken from the finished ones, and the reference levels of its data.
 
     The same spec and data give the same rows on the same kind of machine.
     """
     data = tensors(dataset, prepare(spec))
     job = Job(spec, data, token_counts(data["train"][0], dataset.vocab_size))
     levels = reference_rows(dataset.reference, heads.HEADS[spec["head"]].context)
-    return [train_arm(job, name) for name in spec["arms"]], levels
+    arms = []
+    for name in spec["arms"]:
+        kept = finished.get(name) if finished else None
+        arms.append(kept or train_arm(job, name))
+        if finished and kept is None:
+            finished.put(arms[-1])
+    return arms, levels
 
 
 def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, heads.Head]:
