@@ -155,7 +155,7 @@ class Cramming:
     ) -> None:
         """ids (U, G, N) int64; start (U, m, d); watched: units whose learning curves are kept."""
         self.reader, self.settings, self.predict_first, self.watched = reader, settings, predict_first, watched
-        self.ids, self.deviation = ids, float(reader.model.table.std())
+        self.ids, self.deviation = ids, reader.model.deviation
         self.first = first_predicted(start.shape[1], predict_first)
         self.predicted = ids.shape[2] - (0 if predict_first else 1)
         self.look = CUDA_CHECK if ids.device.type == "cuda" else 1  # closed units are only looked for every so often

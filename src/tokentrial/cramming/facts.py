@@ -30,7 +30,7 @@ def model_rows(reader: Reader, texts: Texts) -> list[Measurement]:
         "vocab_size": model.vocab_size,
         "parameters": sum(value.numel() for value in model.model.parameters()),
         "context": model.context,
-        "table_sd": float(model.table.std()),
+        "table_sd": model.deviation,
     }
     rows = [_row(name, value, "1") for name, value in ones.items()]
     for split in ("validation", "test"):

@@ -215,5 +215,4 @@ def start_vectors(model: LanguageModel, seed: int, kind: str, index: int, count:
     the one vector.
     """
     drawn: Any = stream(seed, "cramming", "vectors", kind, index).standard_normal((count, model.width))
-    table = model.table
-    return torch.from_numpy(drawn).to(table.device, table.dtype) * table.std()
+    return torch.from_numpy(drawn).to(model.table.device, model.table.dtype) * model.deviation

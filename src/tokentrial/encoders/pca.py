@@ -20,8 +20,9 @@ class Pca(Encoder):
 
     def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
         table = source_table(context, self.source, self.vocab_size, self.full_width)
-        codes, _ = principal_components(table, token_weights(context.counts), self.width)
-        return {}, {"table": standardise(codes, context)}
+        # on the processor wherever the training runs: another library may give a direction the other sign
+        codes, _ = principal_components(table.cpu(), token_weights(context.counts).cpu(), self.width)
+        return {}, {"table": standardise(codes.to(context.device), context)}
 
     def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
         return gather(parameters["table"], ids)

@@ -31,8 +31,10 @@ class Svd(Encoder):
         # ASSUME: in the weighted SVD a token that the training text lacks counts as if it occurred once, so that its
         # row is approximated too and the leading directions exist where fewer tokens than d_c occur.
         weights = context.counts.clamp_min(1) if self.weighted else torch.ones_like(context.counts)
-        factors = [low_rank(*seed, self.width) for seed in zip(context.trained_table(), weights, strict=True)]
-        table, directions = (torch.stack(values) for values in zip(*factors, strict=True))
+        # on the processor wherever the training runs: another library may give a direction the other sign
+        pairs = zip(context.trained_table().cpu(), weights.cpu(), strict=True)
+        factors = [low_rank(table, weight, self.width) for table, weight in pairs]
+        table, directions = (torch.stack(values).to(context.device) for values in zip(*factors, strict=True))
         return {}, {"table": table, "directions": directions}  # (S, V, d_c), (S, d_c, D)
 
     def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from tokentrial.errors import InputError
@@ -83,8 +84,29 @@ class Lstm(nn.Module):
 
     def forward(self, vectors: Tensor, state: State = None) -> tuple[Tensor, State]:
         """(features (B, L, H), state after them) of vectors (B, L, D); state None starts from zeros."""
-        features, after = self.lstm(self.dropout(vectors), state)
+        own = vectors.is_cuda and self.training and self.lstm.dropout > 0
+        run = self.layer_by_layer if own else self.lstm
+        features, after = run(self.dropout(vectors), state)
         return self.dropout(features), after
+
+    def layer_by_layer(self, vectors: Tensor, state: State = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """What ``self.lstm`` computes, with dropout between its layers from torch's own generator.
+
+        cuDNN draws it from a state of its own that a checkpoint cannot hold: a resumed run would give other numbers.
+        """
+        if state is None:
+            empty = vectors.new_zeros(self.lstm.num_layers, len(vectors), self.lstm.hidden_size)
+            state = (empty, empty)
+        ends = []
+        for layer, weights in enumerate(self.lstm.all_weights):
+            if layer > 0:
+                vectors = dropout(vectors, self.lstm.dropout, self.training)
+            start = tuple(part[layer : layer + 1] for part in state)
+            # with biases, one layer, no dropout, training, one direction, batch first
+            vectors, *end = torch._VF.lstm(vectors, start, [*weights], True, 1, 0.0, self.training, False, True)
+            ends.append(end)
+        hidden, cells = (torch.cat(parts) for parts in zip(*ends, strict=True))
+        return vectors, (hidden, cells)
 
     def detach(self, state: State) -> State:
         """The same state without its graph: gradients stop at the window's start (truncated BPTT)."""

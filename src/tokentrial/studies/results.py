@@ -10,7 +10,10 @@ from tokentrial import provenance, results
 
 
 def peak_memory(device: str) -> float:
-    """The process's largest memory so far in MiB; on a GPU the device's."""
+    """The process's largest resident memory so far in MiB; on a GPU what its tensors took there at most.
+
+    CUDA's own context and the workspaces of its libraries come on top of the latter.
+    """
     if device == "cuda":
         import torch
 

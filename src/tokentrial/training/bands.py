@@ -23,8 +23,9 @@ ENDS = (0.80, 0.95)
 def bands_of(counts: Tensor) -> Tensor:
     """Index into BANDS of every token, (S, V), from its counts (S, V); equally frequent ones rank by id."""
     order = counts.argsort(dim=1, descending=True, stable=True)
-    ranked = counts.double().gather(1, order)
-    before = (ranked.cumsum(1) - ranked) / ranked.sum(1, keepdim=True)  # share of all more frequent tokens
+    ranked = counts.long().gather(1, order)  # whole numbers: a GPU adds up fractions in no fixed order
+    above, total = ranked.cumsum(1) - ranked, ranked.sum(1, keepdim=True)
+    before = above.double() / total.double()  # share of all more frequent tokens
     bands = sum((before >= end).long() for end in ENDS)
     return torch.zeros_like(order).scatter_(1, order, torch.as_tensor(bands))
 

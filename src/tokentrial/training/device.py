@@ -7,20 +7,48 @@ from typing import Any
 import torch
 
 from tokentrial.errors import InputError
+from tokentrial.training import devices
+
+# The workspaces with which cuBLAS adds up in one order; torch refuses any other under deterministic algorithms.
+CUBLAS_WORKSPACES = (":4096:8", ":16:8")
 
 
 def prepare(spec: Mapping[str, Any]) -> torch.device:
     """The device of the config, with deterministic algorithms and one thread on the CPU.
 
-    Raises InputError where a GPU is asked for and there is none, or for a device of another kind.
+    ``cuda`` is one visible GPU that no other job has (see :mod:`tokentrial.training.devices`): the current device until
+    the process ends, by its own index, and the same one if asked again. Raises InputError where a GPU is asked for and
+    there is none, or for a device of another kind.
     """
     device = spec["device"]
     if device not in ("cpu", "cuda"):
         raise InputError(f"config: device: found '{device}', expected 'cpu' or 'cuda'")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("config: device: found 'cuda' but this machine has no usable GPU; expected 'cpu'")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS adds up in one order only with this
+    if os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in CUBLAS_WORKSPACES:  # read at the first product on a GPU
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_WORKSPACES[0]
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # costs a pass a buffer
-    return torch.device(device)
+    return torch.device("cpu") if device == "cpu" else claimed_gpu()
+
+
+def claimed_gpu() -> torch.device:
+    """The GPU that this process has claimed, made current; raises InputError where there is none to claim."""
+    devices.show_one_slice()
+    if not torch.cuda.is_available():
+        raise InputError("config: device: found 'cuda' but this machine has no usable GPU; expected 'cpu'")
+    exact_products()
+    claimed = torch.device("cuda", devices.claim(devices.names()))
+    torch.cuda.set_device(claimed)
+    return claimed
+
+
+def exact_products() -> None:
+    """float32 is float32 on a GPU, where cuDNN rounds the operands of its products to TF32's 10 bits by default.
+
+    And bfloat16 products are added up in float32, by kernels that are chosen without timing them first.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True

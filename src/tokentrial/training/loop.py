@@ -153,7 +153,7 @@ def loss_of_step(
         shares = tile(pair_shares(inputs, targets, head.vocab_size), copies)
         return lambda step: whole_text_loss(encoder, head, parameters, shares)
     inputs, targets = tile(inputs, copies), tile(targets, copies)
-    pick = batch_picker(settings, seed, replicates, inputs.shape[1], copies)
+    pick = batch_picker(settings, seed, replicates, inputs.shape[1], copies, inputs.device)
 
     def batch_loss(step: int) -> Tensor:
         batch = pick(step)
@@ -183,14 +183,19 @@ def whole_text_loss(encoder: Encoder, head: Head, parameters: Parameters, shares
 
 
 def batch_picker(
-    settings: Settings, seed: int, replicates: tuple[int, ...], sequences: int, copies: int
+    settings: Settings,
+    seed: int,
+    replicates: tuple[int, ...],
+    sequences: int,
+    copies: int,
+    device: torch.device | str = "cpu",
 ) -> Callable[[int], Any]:
     """The index into (R*S, N, L) that gives a step's batch: everything, or the same sequences for each rate."""
     if settings.batch_size is None:
         return lambda step: slice(None)
     batch_size = min(settings.batch_size, sequences)
-    order = tile(batch_order(seed, replicates, sequences, batch_size, settings.steps), copies)
-    rows = torch.arange(order.shape[0]).unsqueeze(1)
+    order = tile(batch_order(seed, replicates, sequences, batch_size, settings.steps), copies).to(device)
+    rows = torch.arange(order.shape[0], device=device).unsqueeze(1)
     return lambda step: (rows, order[:, step])
 
 
