@@ -5,8 +5,11 @@ The schema is closed: a key that it does not list is an error that names the nea
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,21 +19,65 @@ from referencing import Registry, Resource
 
 from tokentrial.errors import InputError
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, eight times as fast; absent from some builds
+
+# Names of the config become parts of paths: no separator, nothing hidden, no option, and short enough for a file name.
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+DEEPEST = 20  # levels; the shipped configs have 7
+MOST_VALUES = 50_000  # aliases counted each time; the shipped configs have 1,600
+LONGEST_LIST = 1_000
+LARGEST = 1e15  # whole numbers up to it are exact as floats
+LONGEST_TEXT = 1_000
+
 
 def load(*paths: str | Path) -> dict[str, Any]:
     """The first file with the later ones laid over it, key by key (as ``snakemake --configfile`` does)."""
     merged: dict[str, Any] = {}
     for path in paths:
         try:
-            overlay = yaml.safe_load(Path(path).read_text())
+            overlay = _parsed(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        except Exception as error:  # PyYAML's constructors let out any error of Python's for a value like !!int x
+            raise InputError(f"{path}: not YAML: {shown(' '.join(str(error).split()), 300, str)}") from None
         if not isinstance(overlay, dict):
             raise InputError(f"{path}: expected keys and values, found {type(overlay).__name__}")
         merged = merge(merged, overlay)
     return merged
+
+
+def _parsed(text: str) -> Any:
+    """The content of a YAML text; raises ValueError for one that is nested or unfolds beyond any use.
+
+    Composing is recursive, in C without a limit of its own, so that the levels are counted beforehand.
+    """
+    level = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > 5 * DEEPEST:
+            raise ValueError(f"it has more than {5 * DEEPEST} levels")
+    loader = LOADER(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        unfolded = _unfolded(node, {})
+        if unfolded > 20 * MOST_VALUES:  # claims and published tables are longer than a config
+            raise ValueError(f"its aliases unfold to more than {20 * MOST_VALUES:,} values")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _unfolded(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a node holds when every alias is written out: infinite for one that holds itself."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        inner = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_unfolded(part, known) for part in inner)
+    return known[id(node)]
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,24 +96,89 @@ def canonical(value: Any) -> str:
 
 def whole(value: Any) -> Any:
     """The same value with whole floats as integers, at any depth."""
+    if isinstance(value, str | int):  # most values of a plan with thousands of conditions, so they come first
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
     if isinstance(value, Mapping):
         return {key: whole(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [whole(entry) for entry in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return [whole(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def check(config: Mapping[str, Any], schema_path: str | Path) -> None:
     """Check a config against the closed schema; raises InputError with one line on the first thing wrong."""
+    check_values(config)
     path = Path(schema_path)
 
     def part(name: str) -> Resource[Any]:
-        return Resource.from_contents(yaml.safe_load((path.parent / name).read_text()))
+        return _schema(path.parent / name, (path.parent / name).stat().st_mtime_ns)
 
     validator = Draft202012Validator(part(path.name).contents, registry=Registry(retrieve=part))  # type: ignore[call-arg]
     errors = sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         raise InputError(describe(deepest(errors[0])))
+
+
+@lru_cache(maxsize=16)
+def _schema(path: Path, _: int) -> Resource[Any]:
+    """A schema file as it was at a time of change: it is read again once it is edited."""
+    return Resource.from_contents(_parsed(path.read_text(encoding="utf-8")))
+
+
+def check_values(config: Mapping[str, Any], start: str = "config", key: re.Pattern[str] | None = KEY) -> None:
+    """What a schema cannot say, or not before it takes too long: raises InputError with one line.
+
+    Keys must look like ``key`` (None: any text), numbers be finite, text be printable, and the whole of a sane size; a
+    schema's patterns skip keys that are no text, its bounds let NaN pass, and ``$`` in a pattern allows a line break.
+    """
+    for count, (place, value) in enumerate(_values(config, ()), 1):
+        if count > MOST_VALUES or len(place) > DEEPEST:
+            found = f"more than {MOST_VALUES:,} values" if count > MOST_VALUES else f"more than {DEEPEST} levels"
+            raise InputError(f"{start}: found {found}, expected settings without such a tree of lists and aliases")
+        fault = _fault(value, key)
+        if fault:
+            where = ".".join(map(str, place))
+            raise InputError(f"{start}: {where}: {fault}" if where else f"{start}: {fault}")
+
+
+def _values(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Every value with its place, outer ones first, so that a caller can stop before it goes into them."""
+    yield place, value
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, entry in inner:
+        yield from _values(entry, (*place, name))
+
+
+def _fault(value: Any, key: re.Pattern[str] | None) -> str:
+    """What is wrong with one value, or nothing."""
+    if isinstance(value, Mapping):
+        for name in value:
+            if not isinstance(name, str) or not name.isprintable() or (key and not key.fullmatch(name)):
+                rule = (
+                    "up to 64 letters, digits, - and _ that begin with a letter or digit" if key else "printable text"
+                )
+                return f"found the key {shown(name)}, expected {rule}"
+        return ""
+    if isinstance(value, list):
+        found = f"found {len(value):,} items"
+        return f"{found}, expected at most {LONGEST_LIST:,}" if len(value) > LONGEST_LIST else ""
+    if isinstance(value, str):
+        good = len(value) <= LONGEST_TEXT and value.isprintable()
+        return "" if good else f"found {shown(value)}, expected up to {LONGEST_TEXT:,} printable characters"
+    if isinstance(value, int | float):
+        good = math.isfinite(value) if isinstance(value, float) else True
+        good = good and abs(value) <= LARGEST
+        return "" if good else f"found {shown(value)}, expected a finite number, at most {LARGEST:g} in size"
+    return "" if value is None else f"found a value of type {type(value).__name__}, expected text, a number or a list"
+
+
+def shown(value: Any, most: int = 80, text: Callable[[Any], str] = repr) -> str:
+    """A value in one short line, whatever it is."""
+    if isinstance(value, int) and value.bit_length() > 64:  # Python refuses to print very long ones
+        return f"a whole number of {value.bit_length()} bits"
+    line = text(value)
+    line = line if line.isprintable() else ascii(line)[1:-1]
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def deepest(error: ValidationError) -> ValidationError:
@@ -87,7 +199,7 @@ def describe(error: ValidationError) -> str:
     if "propertyNames" in error.absolute_schema_path:  # the mapping's path, the key itself as what was found
         if error.validator == "enum":
             return f"{where}: {unknown_key(found, rule)}"
-        return f"{where}: found the key {found!r}, expected a key like {rule}"
+        return f"{where}: found the key {shown(found)}, expected a key like {rule}"
     if error.validator == "required":
         missing = next(name for name in rule if name not in found)
         return f"{where}: key '{missing}' is missing"
@@ -100,14 +212,20 @@ def describe(error: ValidationError) -> str:
         "exclusiveMaximum": f"less than {rule}",
         "minItems": f"at least {rule} items",
         "minProperties": f"at least {rule} entries",
+        "maxItems": f"at most {rule} items",
+        "maxProperties": f"at most {rule} entries",
         "uniqueItems": "no repeated items",
+        "multipleOf": f"a multiple of {rule}",
+        "minLength": f"at least {rule} characters",
+        "maxLength": f"at most {rule} characters",
         "pattern": f"text like {rule}",
-    }.get(str(error.validator), error.message)
-    return f"{where}: found {found!r}, expected {expected}"
+    }.get(str(error.validator), shown(error.message, 200, str))
+    return f"{where}: found {shown(found)}, expected {expected}"
 
 
 def unknown_key(name: object, known: Sequence[str]) -> str:
     """What is wrong with a key that is none of the known ones, with the nearest of them."""
-    near = difflib.get_close_matches(str(name), known, n=1)
+    written = shown(name, text=str)
+    near = difflib.get_close_matches(written, known, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    return f"unknown key '{name}': {hint}expected one of {', '.join(known)}"
+    return f"unknown key '{written}': {hint}expected one of {', '.join(known)}"

@@ -164,7 +164,7 @@ def test_a_file_appears_whole_or_not_at_all(
 
 def test_an_unwritable_cache_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match=r"file/cache: cannot be written: Not a directory$"):
+    with pytest.raises(InputError, match=r"file/cache: cannot be read and written: Not a directory$"):
         fetch(None, tmp_path / "file" / "cache", [], SUMS)
 
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from tokentrial.claims.printed import INFINITY, Interval, Number, Quantity, parse, setting
-from tokentrial.config import unknown_key
+from tokentrial.config import shown, unknown_key
 from tokentrial.errors import InputError
 
 
@@ -77,11 +77,11 @@ def _typed(hint: Any, value: Any, reported: Reported, where: str) -> Any:
     if origin is Sequence:
         entries = reported.get(value) if isinstance(value, str) and value in reported.values else value
         if not isinstance(entries, list) or not entries:
-            raise InputError(f"{where}: found {value!r}, expected a list with at least one entry")
+            raise InputError(f"{where}: found {shown(value)}, expected a list with at least one entry")
         return tuple(_typed(inner[0], entry, reported, f"{where}[{i}]") for i, entry in enumerate(entries))
     if origin is Mapping:
         if not isinstance(value, Mapping) or not value:
-            raise InputError(f"{where}: found {value!r}, expected names with values")
+            raise InputError(f"{where}: found {shown(value)}, expected names with values")
         return {str(key): _typed(inner[1], entry, reported, f"{where}.{key}") for key, entry in value.items()}
     return _plain(hint, value, reported, where)
 
@@ -94,7 +94,7 @@ def _plain(hint: Any, value: Any, reported: Reported, where: str) -> Any:
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if type(value) is not hint:
-        raise InputError(f"{where}: found {value!r}, expected a value of type {getattr(hint, '__name__', hint)}")
+        raise InputError(f"{where}: found {shown(value)}, expected a value of type {getattr(hint, '__name__', hint)}")
     return value
 
 
@@ -102,10 +102,10 @@ def quantity(value: Any, reported: Reported, where: str) -> Quantity:
     """A number of a claim from one of its four forms."""
     if isinstance(value, Mapping):
         if set(value) != {"value", "where"} or not all(isinstance(entry, str) for entry in value.values()):
-            raise InputError(f"{where}: found {dict(value)!r}, expected the keys value and where, both text")
+            raise InputError(f"{where}: found {shown(dict(value))}, expected the keys value and where, both text")
         return _parsed(value["value"], where, value["where"])
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InputError(f"{where}: found {value!r}, expected a number or the name of a reported number")
+        raise InputError(f"{where}: found {shown(value)}, expected a number or the name of a reported number")
     if not isinstance(value, str):
         return setting(value)
     if value in reported.values:
@@ -129,6 +129,6 @@ def _in_domain(found: Quantity, domain: Domain, where: str) -> Quantity:
     """The number if it lies in its domain; a rounded one may reach out of it by its rounding."""
     nominal = found.nominal
     if not domain.low <= nominal <= domain.high or (domain.whole and nominal != round(nominal)):
-        raise InputError(f"{where}: found {found.text!r}, expected {domain.name}")
+        raise InputError(f"{where}: found {shown(found.text)}, expected {domain.name}")
     low, high = max(found.interval.low, domain.low), min(found.interval.high, domain.high)
     return Quantity(found.text, Interval(low, high), nominal, found.where, found.place)

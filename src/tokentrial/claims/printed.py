@@ -16,6 +16,7 @@ from tokentrial.errors import InputError
 
 Number = Fraction | float
 INFINITY = math.inf
+LONGEST = 60  # characters of a printed number
 MAGNITUDES = {"K": 10**3, "M": 10**6, "B": 10**9}
 _FORM = re.compile(
     r"(?P<side>[<>]=?|~|≈)?\s*(?P<times>[x×])?(?P<digits>[+\-−]?\d{1,3}(?:,?\d{3})*(?:\.\d+)?)"
@@ -133,9 +134,11 @@ def parse(text: str, where: str = "") -> Quantity:
     place holders (``200M`` is 195M to 205M); in any other number all digits count. A percent sign divides by 100, and
     ``<``, ``>`` and a trailing ``+`` leave one side open. Raises InputError for any other text.
     """
-    found = _FORM.fullmatch(text.strip())
+    found = _FORM.fullmatch(text.strip()) if len(text) <= LONGEST else None
     if found is None:
-        raise InputError(f"found {text!r}, expected a printed number such as '0.083', '12.5%', '1,568' or '>100'")
+        raise InputError(
+            f"found {text!r:.{LONGEST}}, expected a printed number such as '0.083', '12.5%', '1,568' or '>100'"
+        )
     digits = found["digits"].replace(",", "").replace("−", "-")
     scale = Fraction(MAGNITUDES.get(found["unit"] or "", 1)) / (100 if found["unit"] == "%" else 1)
     nominal = Fraction(digits) * scale

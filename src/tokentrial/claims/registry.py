@@ -77,6 +77,7 @@ def read_documents(folder: Path, schema: Mapping[str, Any]) -> dict[str, Any]:
     """The table of documents, checked."""
     path = folder / DOCUMENTS
     found = config.load(path)
+    _check_values(found, str(path))
     _check(found, schema, "documents", str(path))
     return found
 
@@ -88,7 +89,8 @@ def read_file(path: Path, schema: Mapping[str, Any], known: Sequence[str], docum
     seen: dict[str, Claim] = {}
     for place, entry in enumerate(content["claims"]):
         name = entry.get("id", f"entry {place + 1}")
-        where = f"{path}: {name}"
+        where = f"{path}: {config.shown(name, text=str)}"
+        _check_values(entry, where)
         if name in seen:
             raise InputError(f"{where}: the id is there twice")
         claim = read_entry(entry, schema, str(path), documents)
@@ -105,10 +107,11 @@ def read_file(path: Path, schema: Mapping[str, Any], known: Sequence[str], docum
 
 def read_entry(entry: Mapping[str, Any], schema: Mapping[str, Any], file: str, documents: Sequence[str]) -> Claim:
     """One entry as a claim, its check bound. Raises InputError with file and id."""
-    where = f"{file}: {entry.get('id', 'an entry without id')}"
+    where = f"{file}: {config.shown(entry.get('id', 'an entry without id'), text=str)}"
+    _check_values(entry, where)
     kind = entry.get("kind")
     if kind not in KINDS:
-        raise InputError(f"{where}: kind: found {kind!r}, expected one of {', '.join(KINDS)}")
+        raise InputError(f"{where}: kind: found {config.shown(kind)}, expected one of {', '.join(KINDS)}")
     _check(entry, schema, "empirical" if kind == "empirical" else "checked", where)
     for name in entry["document"].split(" + "):
         if name not in documents:
@@ -135,7 +138,7 @@ def bound(check: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) 
 
 
 def _one(check: Any, parameters: Mapping[str, Any], reported: Reported) -> Callable[[], Finding]:
-    if check not in CHECKS:
+    if not isinstance(check, str) or check not in CHECKS:
         raise InputError(f"check: {config.unknown_key(check, list(CHECKS))}")
     return partial(CHECKS[check], **bind(CHECKS[check], parameters, reported))
 
@@ -202,6 +205,11 @@ def check_documents(folder: str | Path, registry: str | Path, schema_path: str |
             expected = f"{Path(registry) / DOCUMENTS} expects {entry['sha256'][:12]}"
             raise InputError(f"{path}: document {name} has changed: its checksum is {found[:12]}, {expected}")
     return len(documents)
+
+
+def _check_values(content: Mapping[str, Any], where: str) -> None:
+    """The first value that is none: text that cannot be printed, a number that is not finite, a key that is no text."""
+    config.check_values(content, where, key=None)
 
 
 def _check(content: Any, schema: Mapping[str, Any], part: str, where: str) -> None:

@@ -3,21 +3,24 @@
 Weights are read from safetensors alone: a pickle can run code when it is opened.
 """
 
+import hashlib
 import json
+import re
 import shutil
+import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from tokentrial.errors import InputError
+from tokentrial.errors import DamagedFile, InputError
 
 WANTED = (
     "config.json",
@@ -29,6 +32,8 @@ WANTED = (
     "merges.txt",
 )
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
+SHA256 = re.compile("[0-9a-f]{64}")
+COMMIT = re.compile("[0-9a-f]{40}")
 PROBE = 8  # tokens on which the output layer is checked
 
 
@@ -57,28 +62,50 @@ class LanguageModel:
     def vocab_size(self) -> int:
         return int(self.table.shape[0])
 
+    @cached_property
+    def deviation(self) -> float:
+        """Standard deviation of the table; on the processor, so that vectors start alike on every device."""
+        return float(self.table.cpu().std())
+
+    def positions(self, length: int) -> dict[str, Tensor]:
+        """OPT counts its positions by a running sum of fractions, which torch refuses on a GPU; so it is given them."""
+        given = self.model.config.model_type == "opt"
+        return {"position_ids": torch.arange(length, device=self.table.device).unsqueeze(0)} if given else {}
+
     def hidden(self, vectors: Tensor) -> Tensor:
         """The hidden states (B, L, h) before the output layer for input vectors (B, L, d)."""
-        states: Tensor = self.body(inputs_embeds=vectors, use_cache=False).last_hidden_state
+        positions = self.positions(vectors.shape[1])
+        states: Tensor = self.body(inputs_embeds=vectors, use_cache=False, **positions).last_hidden_state
         return states
 
 
 def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageModel:
     """The model in a folder, frozen, in float32.
 
-    Raises InputError for a folder that is absent, has no tokenizer, has pickled weights only, or whose parts do not
-    belong together.
+    Raises InputError for a folder that is absent, has no tokenizer, has pickled weights only, lacks weights, brings
+    code of its own, or whose parts do not belong together.
     """
     path = Path(folder)
     check_files(path)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            path,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
         )
-        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+        made = frozen(model.to(device), tokenizer, str(path))
+    except InputError:
+        raise
+    except Exception as error:  # for a file that makes no sense transformers and tokenizers let out any error
         raise InputError(f"{path}: not a usable language model: {_first_line(error)}") from None
-    return frozen(model.to(device), tokenizer, str(path))
+    missing = sorted(loading["missing_keys"])
+    if missing:  # they would be drawn at random, with no more than a warning
+        raise InputError(f"{path}: found no weights for {len(missing)} tensors of the model, such as {missing[0]}")
+    return made
 
 
 def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str) -> LanguageModel:
@@ -112,6 +139,38 @@ def check_files(path: Path) -> None:
         raise InputError(f"{path}: {found}; expected model.safetensors")
     if not (path / "tokenizer.json").is_file() and not (path / "tokenizer_config.json").is_file():
         raise InputError(f"{path}: found no tokenizer, expected tokenizer.json")
+    for name in ("config.json", "tokenizer_config.json", "model.safetensors.index.json"):
+        if (path / name).is_file():
+            _check_json(path / name)
+
+
+def _check_json(path: Path) -> None:
+    """Raises InputError for a file that is no JSON, asks for code of its own, or for weights of another kind."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable as JSON ({_first_line(error)})") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: found {type(found).__name__}, expected keys and values")
+    if found.get("auto_map"):
+        raise InputError(f"{path}: found auto_map, code of the model's own, which is never run; expected none")
+    shards = found.get("weight_map", {})
+    for name in shards.values() if isinstance(shards, dict) else [shards]:
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+            raise InputError(f"{path}: weight_map: found {name!r:.80}, expected a .safetensors file beside it")
+
+
+def check_digests(folder: str | Path) -> None:
+    """Raises DamagedFile naming the first file of a folder that is not as :func:`write` wrote it; some may be gone."""
+    path = Path(folder)
+    record = path / "training.json"
+    try:
+        expected = dict(json.loads(record.read_text())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DamagedFile(record, "holds no SHA-256 of the files beside it") from None
+    for name, digest in expected.items():
+        if (path / name).is_file() and _digest(path / name) != digest:
+            raise DamagedFile(path / name, "damaged: its SHA-256 is not that in training.json")
 
 
 def download(name: str, revision: str | None, folder: str | Path) -> None:
@@ -133,11 +192,22 @@ def download(name: str, revision: str | None, folder: str | Path) -> None:
         way_out = "allow network access, or set 'folder' to a local copy"
         raise InputError(f"{where}: cannot be downloaded ({_first_line(error)}); {way_out}") from None
     check_files(found)
-    shutil.copytree(found, target, dirs_exist_ok=True)
+    for file in found.glob("*.safetensors"):
+        blob = file.resolve()  # the cache names large files by their SHA-256
+        if SHA256.fullmatch(blob.name) and _digest(blob) != blob.name:
+            raise InputError(f"{where}: {blob}: damaged, its SHA-256 is not its name; delete it and run again")
+    try:
+        shutil.copytree(found, target, dirs_exist_ok=True)
+    except OSError as error:  # shutil.Error holds a list of them
+        shutil.rmtree(target, ignore_errors=True)
+        raise InputError(f"{target}: cannot be written: {error.strerror or _first_line(error)}") from None
+    if not COMMIT.fullmatch(revision or ""):
+        pin = f"revision: {found.name}" if COMMIT.fullmatch(found.name) else "a commit as revision"
+        print(f"{where}: revision '{revision}' may move; to get this very model again, write {pin}", file=sys.stderr)
 
 
 def write(folder: str | Path, model: PreTrainedModel, tokenizer: Tokenizer, record: dict[str, Any]) -> None:
-    """Write a trained model, its tokenizer and ``training.json`` (what made it) in half precision.
+    """Write a trained model in half precision, its tokenizer, and ``training.json``: what made it, the files' SHA-256.
 
     float16 keeps 11 bits of a weight: half the size, and the loss is measured on the rounded weights.
     """
@@ -147,14 +217,16 @@ def write(folder: str | Path, model: PreTrainedModel, tokenizer: Tokenizer, reco
     (path / "generation_config.json").unlink(missing_ok=True)  # nothing here samples by its settings
     (path / "model.safetensors").chmod(0o644)  # written through a temporary file, for its owner alone
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False).save_pretrained(path)
-    (path / "training.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    digests = {file.name: _digest(file) for file in path.iterdir() if file.suffix in (".json", ".safetensors")}
+    digests.pop("training.json", None)
+    (path / "training.json").write_text(json.dumps({**record, "sha256": digests}, indent=1, sort_keys=True) + "\n")
 
 
 @torch.no_grad()
 def _check_output(made: LanguageModel, name: str) -> None:
     """Scores must be the output layer on the last hidden state: some models rescale or cap them after it."""
     ids = torch.arange(PROBE, device=made.table.device).remainder(made.vocab_size).unsqueeze(0)
-    expected = made.model(input_ids=ids, use_cache=False).logits
+    expected = made.model(input_ids=ids, use_cache=False, **made.positions(ids.shape[1])).logits
     found = nn.functional.linear(made.hidden(made.table[ids]), made.weight, made.bias)
     if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-3, atol=1e-3):
         kind = type(made.model).__name__
@@ -163,5 +235,12 @@ def _check_output(made: LanguageModel, name: str) -> None:
         )
 
 
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines()
+    first = lines[0][:300] if lines else type(error).__name__
+    return first if first.isprintable() else ascii(first)[1:-1]

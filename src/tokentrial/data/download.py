@@ -6,6 +6,7 @@ The files are CC BY-SA text and are never part of this project.
 import hashlib
 import http.client
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -47,10 +48,17 @@ class Source(NamedTuple):
 def text_of_parquet(path: Path) -> bytes:
     """The original file's bytes from the Hugging Face Parquet file, whose ``text`` column holds one line a row.
 
-    Their loader replaced the blank lines, " \\n" in the original, by the empty string.
+    Their loader replaced the blank lines, " \\n" in the original, by the empty string. Raises ValueError for a
+    file that unpacks to more than `LIMIT_BYTES`, which a few bytes of Parquet can.
     """
-    lines = pq.read_table(path, columns=["text"]).column("text").to_pylist()
-    return "".join(line if line.strip() else " \n" for line in lines).encode()
+    parts, size = [], 0
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=1000, columns=["text"]):
+        lines = batch.column("text").to_pylist()
+        parts.append("".join(line if line.strip() else " \n" for line in lines).encode())
+        size += len(parts[-1])
+        if size > LIMIT_BYTES:
+            raise ValueError(f"unpacks to more than {LIMIT_BYTES} bytes")
+    return b"".join(parts)
 
 
 _RAW = f"https://raw.githubusercontent.com/pytorch/examples/{COMMIT}/word_language_model/data/wikitext-2"
@@ -103,9 +111,9 @@ def _local(folder: Path, split: str, expected: str) -> Path:
 
 def _cached(cache: Path, split: str, sources: Sequence[Source], expected: str) -> Path:
     target = cache / f"wiki.{FILES[split]}.tokens"
-    if target.is_file() and checksum(target.read_bytes()) == expected:
-        return target
     try:
+        if target.is_file() and checksum(target.read_bytes()) == expected:
+            return target
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix=".download.") as temporary:
             content = _first_good(Path(temporary), split, sources, expected)
@@ -113,7 +121,7 @@ def _cached(cache: Path, split: str, sources: Sequence[Source], expected: str) -
             whole.write_bytes(content)
             whole.replace(target)
     except OSError as error:
-        raise InputError(f"{cache}: cannot be written: {error.strerror}") from None
+        raise InputError(f"{cache}: cannot be read and written: {error.strerror}") from None
     return target
 
 
@@ -127,7 +135,9 @@ def _first_good(folder: Path, split: str, sources: Sequence[Source], expected: s
             content = source.convert(Path(path))
         # OSError: network, timeouts, HTTP status; HTTPException: broken protocol; the others: not the format expected.
         except (OSError, http.client.HTTPException, pa.ArrowException, ValueError, KeyError, AttributeError) as error:
-            reasons.append(f"{source.name}: {' '.join(str(error).split()) or type(error).__name__}"[:200])
+            reason = " ".join(str(error).split()) or type(error).__name__
+            # a server's own bytes may be in it
+            reasons.append(f"{source.name}: {reason if reason.isprintable() else ascii(reason)}"[:200])
             continue
         if checksum(content) == expected:
             return content
@@ -138,11 +148,31 @@ def _first_good(folder: Path, split: str, sources: Sequence[Source], expected: s
 def _download(url: str, output_file: Any, _: object) -> None:
     """Downloader for pooch with limits on silence, total time and size; raises OSError where one is passed.
 
-    pooch's own limits silence only, so a server that drips bytes could hold a run for hours.
+    pooch's own limits silence only, so a server that drips bytes could hold a run for hours. A thread receives, since a
+    server that drips its headers holds the thread that asked for them.
     """
+    errors: list[Exception] = []
+
+    def receive() -> None:
+        try:
+            _receive(url, Path(output_file))
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=receive, daemon=True)
+    thread.start()
+    thread.join(LIMIT_SECONDS)
+    if thread.is_alive():
+        raise TimeoutError(f"not finished after {LIMIT_SECONDS:g} s")
+    if errors:
+        raise errors[0]
+
+
+def _receive(url: str, path: Path) -> None:
+    """What an address delivers, as a file; it stops by itself some time after `LIMIT_SECONDS`."""
     deadline = time.monotonic() + LIMIT_SECONDS
     size = 0
-    with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response, Path(output_file).open("wb") as file:
+    with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response, path.open("wb") as file:
         announced = response.headers.get("Content-Length")
         while chunk := response.read1(2**16):
             size += len(chunk)

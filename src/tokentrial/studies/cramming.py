@@ -18,7 +18,8 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config
 Spec = dict[str, Any]
 
 JOB_MODULES = (
-    *("results", "seeds", "models/linear_cross_entropy", "training/adam", "training/checkpoint", "training/device"),
+    *("results", "seeds", "models/linear_cross_entropy"),
+    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices")),
     *[
         f"cramming/{name}"
         for name in ("folders", "texts", "head", "engine", "decode", "controls", "design", "facts", "job")
@@ -34,7 +35,8 @@ MEASURES_MODULES = (
 PRETRAINING_MODULES = (
     *("results", "seeds", "data/wikitext2", "data/entropy", "models/language", "models/linear_cross_entropy"),
     *("encoders/base", "cramming/architectures", "cramming/folders", "cramming/pretraining"),
-    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "language_loop", "language_model", "text")),
+    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
+    *("training/language_loop", "training/language_model"),
 )
 
 
@@ -108,12 +110,15 @@ def inputs(config: Mapping[str, Any], name: str) -> list[str]:
         return [f"results/models/hub/{name}"]
     if kind == "train":
         return [f"results/models/{STUDY}/{name}/{file}" for file in FILES]
-    folder = Path(model.get("folder") or model["shipped"])
-    if not folder.is_dir():
-        raise InputError(f"config: {STUDY}.models.{name}: {folder}: no such folder, expected a language model")
-    kept = [file for file in sorted(folder.iterdir()) if file.suffix in (".json", ".safetensors", ".txt", ".model")]
+    folder, where = Path(model.get("folder") or model["shipped"]), f"config: {STUDY}.models.{name}"
+    try:
+        if not folder.is_dir():
+            raise InputError(f"{where}: {folder}: no such folder, expected a language model")
+        kept = [file for file in sorted(folder.iterdir()) if file.suffix in (".json", ".safetensors", ".txt", ".model")]
+    except OSError as error:
+        raise InputError(f"{where}: {str(folder)[:80]}: cannot be read: {error.strerror}") from None
     if not kept:
-        raise InputError(f"config: {STUDY}.models.{name}: {folder}: found none of the files of a language model")
+        raise InputError(f"{where}: {folder}: found none of the files of a language model")
     return [str(file) for file in kept]
 
 

@@ -5,14 +5,14 @@ its arms see the same text, batches and initial body. An arm of a ratio is named
 arm of a condition, since a language model takes minutes. Imported while the workflow is planned: standard library only.
 """
 
-import importlib.util
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tokentrial.errors import InputError
-from tokentrial.studies.small_models import IMPORTED
+from tokentrial.studies.small_models import IMPORTED, has_module
 
 STUDY = "wikitext2"
+BYTES = 256  # the types that a byte-level BPE starts from
 FULL = "full"  # the arm whose trained model the two-stage arms start from
 
 Spec = dict[str, Any]
@@ -21,7 +21,7 @@ Spec = dict[str, Any]
 FROM_FULL = ("pca", "autoencoder", "svd", "quantised", "product_quantised")
 JOB_MODULES = (
     *("results", "seeds", "encoders/base", "models/language", "models/linear_cross_entropy"),
-    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "text")),
+    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
     *(f"training/language_{name}" for name in ("job", "loop", "model")),
     *("data/wikitext2", "data/entropy"),
 )
@@ -30,20 +30,20 @@ JOB_MODULES = (
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every training job: ``<condition>/<arm>`` -> what to train, complete and free of paths and machine facts."""
     specs: dict[str, Spec] = {}
+    check_tokens(config[STUDY]["tokens"])
     for name, ways in config[STUDY]["studies"].items():
         for way, design in ways.items():
             condition = f"{STUDY}/{name}/{way}/{design['tokens']}"
             where = f"config: {STUDY}.studies.{name}.{way}"
             check_design(config, design, where)
-            for arm, entry, ratio in arms_of(design):
-                first = not any(job.startswith(f"{condition}/") for job in specs)
+            for place, (arm, entry, ratio) in enumerate(arms_of(design)):
                 specs[f"{condition}/{arm}"] = {
                     **_common(config, design, way),
                     **_widths(design, ratio),
                     **_arm(config, design, way, entry),
                     "condition": condition,
                     "arm": arm,
-                    "reference": first,
+                    "reference": place == 0,
                 }
     return specs
 
@@ -117,9 +117,14 @@ def check_design(config: Mapping[str, Any], design: Mapping[str, Any], where: st
     for key, known in (("tokens", study["tokens"]), ("body", study["bodies"])):
         if design[key] not in known:
             raise InputError(f"{where}: {key}: '{design[key]}' is unknown; expected one of {', '.join(known)}")
-    for key in ("arms", "single"):
-        for name in design[key]:
-            check_arm(study, name.partition("-")[0], f"{where}: {key}")
+    for name in design["arms"]:
+        check_arm(study, name, f"{where}: arms")
+    for name in design["single"]:
+        check_arm(study, name.partition("-")[0], f"{where}: single")
+    names = [name for name, _, _ in arms_of(design)]
+    twice = [name for name in design["single"] if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{where}: single: '{twice[0]}' is there already, from arms and ratios; expected it once")
     check_widths(config, design, where)
     entries = [study["arms"][entry] for _, entry, _ in arms_of(design)]
     two_stage = [options["encoder"] for options in entries if needs_full({"encoder": options})]
@@ -133,12 +138,24 @@ def check_design(config: Mapping[str, Any], design: Mapping[str, Any], where: st
             )
 
 
+def check_tokens(tokens: Mapping[str, Any]) -> None:
+    """Raises InputError for a name that is a folder of the text itself, and for a BPE without its number of types."""
+    for name, entry in tokens.items():
+        where = f"config: {STUDY}.tokens"
+        if name in ("source", "text"):
+            raise InputError(f"{where}: found the key '{name}', a folder of the text itself; expected another name")
+        size = entry["vocab_size"]
+        if entry["tokenizer"] == "bpe" and (size is None or size < BYTES):
+            found = f"{where}.{name}.vocab_size: found {'null' if size is None else size}"
+            raise InputError(f"{found}, expected at least {BYTES} for a byte-level BPE")
+
+
 def check_arm(study: Mapping[str, Any], arm: str, where: str) -> None:
     """Raises InputError for an arm that the config does not define, or whose encoder has no module."""
     if arm not in study["arms"]:
         raise InputError(f"{where}: '{arm}' is unknown; expected one of {', '.join(study['arms'])}")
     encoder = study["arms"][arm]["encoder"]
-    if importlib.util.find_spec(f"tokentrial.encoders.{encoder}") is None:
+    if not has_module(encoder):
         raise InputError(f"config: {STUDY}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders")
 
 

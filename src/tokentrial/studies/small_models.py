@@ -7,6 +7,7 @@ needs nothing beyond the standard library.
 
 import importlib.util
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from tokentrial.errors import InputError
@@ -19,8 +20,9 @@ Spec = dict[str, Any]
 # Library modules that a job's numbers depend on, below src/tokentrial. A training job adds the encoders of its arms.
 TRAINING_MODULES = (
     *("results", "seeds", "data/generate", "encoders/base", "models/heads"),
-    *("training/adam", "training/device", "training/loop", "training/bands", "training/condition"),
-    *("training/noise_walk", "training/reference", "training/job"),
+    *("training/adam", "training/device", "training/devices", "training/loop", "training/bands"),
+    *("training/condition", "training/noise_walk", "training/reference", "training/job"),
+    *("training/checkpoint", "training/finished_arms"),
 )
 # What an encoder's module imports from its package, beside the base.
 IMPORTED = {
@@ -104,7 +106,7 @@ def _spec(
         raise InputError(f"{where}: arms: '{unknown[0]}' is unknown; expected one of {', '.join(study['arms'])}")
     for arm in design["arms"]:
         encoder = study["arms"][arm]["encoder"]
-        if importlib.util.find_spec(f"tokentrial.encoders.{encoder}") is None:
+        if not has_module(encoder):
             raise InputError(f"config: {name}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders")
     return {
         "study": name,
@@ -124,6 +126,12 @@ def _spec(
         "arms": {arm: study["arms"][arm] for arm in design["arms"]},
         **({"bands": True} if name == "bespoke" else {}),  # held-out loss by frequency band too
     }
+
+
+@cache
+def has_module(encoder: str) -> bool:
+    """Whether an encoder of this name exists; asked for every arm of every condition."""
+    return importlib.util.find_spec(f"tokentrial.encoders.{encoder}") is not None
 
 
 def dataset_name(identity: str, data: str) -> str:
