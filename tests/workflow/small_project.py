@@ -129,6 +129,27 @@ def cramming_config(folder: str) -> dict[str, Any]:
     return config
 
 
+def every_study_config(model_folder: str = "models/llama-64x2") -> dict[str, Any]:
+    """A cell or two of each of the four studies in one config: about the least that ``all`` can make a report of.
+
+    A run needs the text (the fixture ``text``). ``model_folder`` is crammed as it is: a shipped model, or any other.
+    """
+    language, cramming, bespoke = language_config(), cramming_config(model_folder), bespoke_config()
+    design = language["wikitext2"]["studies"]["transformer"]["done-right"]
+    design |= {"arms": ["learned"], "single": ["full", "int8"]}
+    capacity, controls = cramming["cramming"]["studies"].values()
+    capacity["models"], controls["models"] = ["small"], ["mine"]
+    del bespoke["bespoke"]["scripts"]["ultra"], bespoke["bespoke"]["studies"]["converged"]
+    config = small_config()
+    study = config["learned_encoding"]
+    compression = study["studies"]["compression"]["done-right"]
+    compression |= {"arms": ["learned", "autoencoder", "full", "unigram"]}
+    study["studies"] = {"compression": {"done-right": compression}, "vocabulary": study["studies"]["vocabulary"]}
+    study["scripts"] = {"corrected": study["scripts"]["corrected"]}
+    parts = {"wikitext2": language, "cramming": cramming, "bespoke": bespoke}
+    return config | {name: part[name] for name, part in parts.items()}
+
+
 class Project:
     """A project folder and what Snakemake says in it."""
 

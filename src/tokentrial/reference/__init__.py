@@ -1,0 +1,1 @@
+"""A finished run beside the one that is shipped with the code (results/reference)."""

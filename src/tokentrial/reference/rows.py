@@ -1,0 +1,167 @@
+"""Rows of two runs side by side: which are there twice, in one run only, equal to the last bit, or how far apart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from tokentrial import results
+from tokentrial.claims.verdict import VERDICTS
+from tokentrial.cramming.columns import DECISIONS, MEASURES
+
+Mask = npt.NDArray[np.bool_]
+Record = dict[str, Any]
+
+EXAMPLES = 20
+"""How many rows that only one run has are listed; all are counted."""
+
+
+class Table(NamedTuple):
+    """What tells the rows of a result table apart, and which columns describe the machine and are no difference."""
+
+    schema: Any
+    keys: tuple[str, ...]
+    machine: tuple[str, ...] = ()
+    numbered: bool = False  # rows of equal keys are told apart by their order
+
+
+MACHINE = ("tokens_per_second", "wall_seconds", "peak_memory_mib", "device", "versions", "git_commit")
+TABLES = {
+    "runs": Table(results.RUNS, ("study", "condition", "arm", "seed", "split", "step", "metric")),
+    "arms": Table(results.ARMS, ("study", "condition", "arm"), MACHINE),
+    "summary": Table(results.SUMMARY, ("study", "condition", "arm", "metric")),
+    "statistics": Table(results.STATISTICS, ("comparison",)),
+    "cramming": Table(MEASURES, ("measure", "design", "model", "kind", "vectors", "length", "arm")),
+    "cramming_decisions": Table(DECISIONS, ("claim", "design", "model", "quantity"), numbered=True),
+    "verdicts": Table(VERDICTS, ("id",)),
+}
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Two tables by key: row i of ``run`` and row i of ``reference`` are the same row of the two runs.
+
+    Of rows with equal keys in one table the first is joined; the others are in ``repeated_*``.
+    """
+
+    keys: tuple[str, ...]
+    run: pd.DataFrame
+    reference: pd.DataFrame
+    only_run: pd.DataFrame
+    only_reference: pd.DataFrame
+    repeated_run: pd.DataFrame
+    repeated_reference: pd.DataFrame
+
+    def taken(self, mask: Mask) -> "Joined":
+        """The same with those joined rows alone for which ``mask`` holds."""
+        chosen = {name: getattr(self, name)[mask].reset_index(drop=True) for name in ("run", "reference")}
+        return Joined(**{**self.__dict__, **chosen})
+
+
+def typed(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Rows with whole numbers and truth values that may be null as such, not as floats and objects."""
+    kinds = {
+        field.name: "Int64" if pa.types.is_integer(field.type) else "boolean"
+        for field in table.schema
+        if pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)
+    }
+    return rows.astype(kinds)
+
+
+def join(run: pd.DataFrame, reference: pd.DataFrame, table: Table) -> Joined:
+    """Rows of equal keys side by side, in the run's order; a null key equals a null key."""
+    keys = list(table.keys)
+    if table.numbered:
+        run, reference = (_numbered(rows, keys) for rows in (run, reference))
+        keys = [*keys, "number"]
+    both = pd.concat([run[keys], reference[keys]], ignore_index=True)
+    codes = both.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    here, there = codes[: len(run)], codes[len(run) :]
+    repeated_here, repeated_there = pd.Series(here).duplicated().to_numpy(), pd.Series(there).duplicated().to_numpy()
+    _, mine, its = np.intersect1d(here, there, return_indices=True)  # of equal codes the first
+    order = np.argsort(mine)
+    return Joined(
+        tuple(keys),
+        run.iloc[mine[order]].reset_index(drop=True),
+        reference.iloc[its[order]].reset_index(drop=True),
+        run[~np.isin(here, there) & ~repeated_here],
+        reference[~np.isin(there, here) & ~repeated_there],
+        run[repeated_here],
+        reference[repeated_there],
+    )
+
+
+def _numbered(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    return rows.assign(number=rows.groupby(keys, dropna=False, sort=False).cumcount())
+
+
+def counts(joined: Joined) -> Record:
+    """How many rows each run has, both have, one alone has or has more than once, with the first of the latter."""
+    both = len(joined.run)
+    made: Record = {
+        "run": both + len(joined.only_run) + len(joined.repeated_run),
+        "reference": both + len(joined.only_reference) + len(joined.repeated_reference),
+        "both": both,
+    }
+    for name in ("only_run", "only_reference", "repeated_run", "repeated_reference"):
+        rows = getattr(joined, name)
+        made[name] = len(rows)
+        made[f"{name}_first"] = rows[list(joined.keys)].head(EXAMPLES).to_dict("records")
+    return made
+
+
+def same(one: pd.Series, other: pd.Series) -> Mask:
+    """Where two columns are equal: numbers to the last bit, null and null too."""
+    missing = (one.isna() & other.isna()).to_numpy()
+    if pd.api.types.is_float_dtype(one.dtype) and pd.api.types.is_float_dtype(other.dtype):
+        equal = one.to_numpy("float64").view("int64") == other.to_numpy("float64").view("int64")
+    else:
+        equal = one.eq(other).fillna(False).to_numpy(bool)
+    return np.asarray(missing | equal)
+
+
+def unequal(joined: Joined, leave: Sequence[str] = ()) -> dict[str, Mask]:
+    """Column -> in which joined rows it differs; keys and the columns in ``leave`` are not compared."""
+    columns = [str(name) for name in joined.run if name not in (*joined.keys, *leave)]
+    return {name: ~same(joined.run[name], joined.reference[name]) for name in columns}
+
+
+def any_of(masks: Mapping[str, Mask], rows: int) -> Mask:
+    """In which rows any column differs."""
+    return np.asarray(np.logical_or.reduce([np.zeros(rows, dtype=bool), *masks.values()]))
+
+
+def apart(joined: Joined, column: str) -> pd.DataFrame:
+    """The keys of every joined row with columns run, reference, difference (absolute), relative (of the reference).
+
+    Both are null where a value is missing in one run; relative is null where the reference is 0.
+    """
+    mine, its = (side[column].astype("float64").to_numpy() for side in (joined.run, joined.reference))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        difference = np.where(mine == its, 0.0, np.abs(mine - its))
+        relative = np.where(its == 0, np.nan, difference / np.abs(its))
+    found = joined.run[list(joined.keys)].copy()
+    return found.assign(run=mine, reference=its, difference=difference, relative=relative)
+
+
+def largest(differing: pd.DataFrame) -> Record:
+    """Of rows of :func:`apart` that differ: how many, how many have a value in one run only, and the two largest."""
+    one_missing = differing["run"].isna() != differing["reference"].isna()
+    made: Record = {"differing": len(differing), "missing_in_one": int(one_missing.sum())}
+    for by, name in (("difference", "absolute"), ("relative", "relative")):
+        ranked = differing[by].fillna(-1.0)
+        made[name] = None if not (ranked >= 0).any() else differing.iloc[int(ranked.to_numpy().argmax())].to_dict()
+    return made
+
+
+def column_change(joined: Joined, column: str, mask: Mask) -> Record:
+    """What differs in one column: the largest differences of numbers, the first example of anything else."""
+    rows = joined.taken(mask)
+    if pd.api.types.is_numeric_dtype(rows.run[column].dtype) and not pd.api.types.is_bool_dtype(rows.run[column].dtype):
+        return largest(apart(rows, column))
+    first = {**rows.run[list(joined.keys)].iloc[0].to_dict(), "run": rows.run[column].iloc[0]}
+    return {"differing": len(rows.run), "first": {**first, "reference": rows.reference[column].iloc[0]}}

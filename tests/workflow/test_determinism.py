@@ -1,0 +1,80 @@
+"""One config of all four studies gives the same rows, to the last bit, however it is run.
+
+A seed alone and in a batch is tested in unit/test_training_seeds.py, test_training_language_job.py,
+test_released_bespoke_job.py and test_cramming_engine.py; a killed job that goes on in test_language_models.py,
+test_cramming.py and unit/test_cramming_pretraining.py.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pytest
+from small_project import VARIABLE, Project, copy_project, every_study_config
+
+from tokentrial.reference.rows import MACHINE
+
+TARGETS = ("results/runs.parquet", "results/arms.parquet")
+STUDIES = ("learned_encoding", "wikitext2", "bespoke", "cramming")
+
+
+class Runs(NamedTuple):
+    """The same config, run in two ways."""
+
+    in_parallel: Project  # every job, two at a time, in the order that Snakemake chose
+    one_by_one: Project  # one job at a time, the last study first
+
+
+@pytest.fixture(scope="module")
+def runs(text: str, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Both runs, made at the same time to save some."""
+    made = Runs(*(copy_project(tmp_path_factory.mktemp(name), every_study_config()) for name in Runs._fields))
+    for project in made:
+        project.environment[VARIABLE] = text
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(made.in_parallel.build, *TARGETS, cores=2)
+        for study in reversed(STUDIES):
+            made.one_by_one.build(f"study_{study}", cores=1)
+        made.one_by_one.build(*reversed(TARGETS), cores=1)
+        waiting.result()
+    return made
+
+
+def order(project: Project) -> list[str]:
+    """The jobs' measurements in the order in which they were written."""
+    folder = project.folder / "results/runs"
+    paths = sorted(folder.rglob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+    return [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
+
+
+def turned(value: Any) -> Any:
+    """The same settings, with the keys of every mapping in reverse order."""
+    if isinstance(value, dict):
+        return {key: turned(entry) for key, entry in reversed(value.items())}
+    return value
+
+
+def test_neither_cores_nor_the_order_of_jobs_change_a_bit(runs: Runs) -> None:
+    first, second = order(runs.in_parallel), order(runs.one_by_one)
+    assert sorted(first) == sorted(second) and first != second
+    assert [job.split("/")[0] for job in second] == sorted(
+        (job.split("/")[0] for job in second), key=STUDIES.index, reverse=True
+    )
+    for name in ("runs", "arms"):
+        one, other = (pd.read_parquet(p.folder / f"results/{name}.parquet") for p in runs)
+        assert set(one["study"]) == set(STUDIES)
+        unlike = list(MACHINE) if name == "arms" else []
+        pd.testing.assert_frame_equal(one.drop(columns=unlike), other.drop(columns=unlike), check_exact=True)
+    paths = [project.folder / "results/runs.parquet" for project in runs]
+    assert paths[0].read_bytes() == paths[1].read_bytes()  # the sign of a zero too
+
+
+def test_a_config_in_another_order_reruns_nothing(runs: Runs) -> None:
+    project = runs.one_by_one
+    config = project.config()
+    project.write_config(turned(config))
+    try:
+        assert list(project.config()) == list(reversed(config))
+        assert project.planned(*TARGETS) == {}
+    finally:
+        project.write_config(config)
