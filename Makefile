@@ -1,5 +1,5 @@
 # The commands of the README. Everything runs in .venv, made here from requirements.lock.
-.PHONY: report smoke test lint bench clean
+.PHONY: report smoke crate test lint bench clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -13,6 +13,9 @@ report: .venv/installed
 
 smoke: .venv/installed
 	$(SNAKEMAKE) $(LOGGER) --configfile config/smoke.yaml -- all
+
+crate: .venv/installed
+	$(SNAKEMAKE) $(LOGGER) crate
 
 test: .venv/installed
 	$(BIN)/pytest

@@ -23,6 +23,8 @@ include: "workflow/rules/claims.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/provenance.smk"
+include: "workflow/rules/reference.smk"
 
 
 rule all:
@@ -32,3 +34,4 @@ rule all:
         verdicts=["results/verdicts.html", "results/verdicts.json"],
         tables=TABLES,
         figures=FIGURES,
+        provenance="results/provenance.json",

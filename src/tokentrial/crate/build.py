@@ -1,0 +1,192 @@
+"""A finished run as a Workflow Run RO-Crate: one zip with the workflow, its results, and which job made which file.
+
+Profiles: Provenance Run Crate 0.5, which includes Workflow Run Crate 0.5, Process Run Crate 0.5 and Workflow RO-Crate
+1.0, on RO-Crate 1.1. The crate holds the code, the config, the collected tables, figures, verdicts and the report.
+What those were made from (data, rows of single jobs, trained models) is referred to by name, size and SHA-256: its
+rows are in the collected tables, data can be drawn again from the seeds, and the text of WikiText-2 is not ours to
+publish.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from rocrate.model import ContextEntity  # type: ignore[import-untyped]
+from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
+
+from tokentrial import __version__, results
+from tokentrial.crate import actions, files, jobs
+from tokentrial.crate.jobs import Job
+from tokentrial.data import download
+
+TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/provenance/0.5": ("Provenance Run Crate", "0.5"),
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
+}
+LICENSE = "https://spdx.org/licenses/MIT"
+# Of what jobs made, the files of these folders are in the crate.
+INCLUDED = {"results", "results/figures", "results/tables"}
+CONFIG, REPORT = "results/config.yaml", "results/report.pdf"
+WITHHELD = "Not in the crate, since it names a folder of the machine or of its user."
+ABSENT = "Not in the crate: an intermediate file of the run."
+TEXT = "text/plain"  # of everything else: rules, Typst, rst, lock
+FORMATS = {
+    ".css": "text/css",
+    ".csv": "text/csv",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".parquet": "application/vnd.apache.parquet",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".py": "text/x-python",
+    ".safetensors": "application/octet-stream",
+    ".svg": "image/svg+xml",
+    ".tex": "application/x-tex",
+    ".yaml": "application/yaml",
+}
+
+
+def write_crate(
+    folder: Path, config: Mapping[str, Any], found: Mapping[str, Any], final: Sequence[str], output: str | Path
+) -> None:
+    """Write the crate of a finished run as a zip, whole or not at all.
+
+    config: the merged config; found: the run's provenance (see record.describe); final: its final files and
+    ``results/provenance.json``, relative to ``folder``.
+    """
+    finished = jobs.finished(folder, final)
+    everything = _candidates(folder, finished, final)
+    withheld = _withheld(folder, config, everything)
+    included = sorted(set(everything) - set(withheld))
+    crate = ROCrate(version="1.1")
+    crate.metadata.extra_contexts.append(TERMS)
+    _add_workflow(crate, folder, found)
+    ids = _add_files(crate, folder, included)
+    ids |= _add_references(crate, folder, finished, withheld, ids)
+    text = _add_text(crate) if found["data"]["wikitext2"] else []
+    made = actions.add(crate, actions.Run(finished, final, found, ids, text))
+    _describe(crate, found, withheld, made)
+    with results.whole_file(output) as file:
+        for chunk in crate.stream_zip():
+            file.write(chunk)
+
+
+def _candidates(folder: Path, finished: Sequence[Job], final: Sequence[str]) -> list[str]:
+    """The files that belong in the crate: sources, other inputs that no job made, final and collected results."""
+    made = {path for job in finished for path in job.outputs} | set(final)
+    read = {path for job in finished for path in job.inputs} - made
+    inside = [path for path in read if files.public(path) == path and not path.startswith("results/")]
+    shown = [path for path in made if str(PurePosixPath(path).parent) in INCLUDED]
+    return sorted({name for path in (*files.SOURCES, *inside, *shown) for name in files.below(folder, path)})
+
+
+def _withheld(folder: Path, config: Mapping[str, Any], paths: Iterable[str]) -> list[str]:
+    """Files that give the machine or its user away; the report goes with the config that it prints."""
+    private = files.markers(folder, config)
+    said = [path for path in paths if path.startswith(("config/", "results/"))]
+    found = [path for path in said if files.gives_away(folder / path, private)]
+    return [*found, REPORT] if CONFIG in found and REPORT in said and REPORT not in found else found
+
+
+def _facts(folder: Path, path: str) -> dict[str, Any]:
+    suffix = PurePosixPath(path).suffix
+    return {
+        "name": path,
+        "sha256": files.sha256(folder / path),
+        "contentSize": str((folder / path).stat().st_size),
+        "encodingFormat": FORMATS.get(suffix, TEXT),
+    }
+
+
+def _add_workflow(crate: Any, folder: Path, found: Mapping[str, Any]) -> None:
+    """The Snakefile as main workflow; rules, steps and parameters are added with the actions."""
+    crate.add_workflow(
+        folder / files.WORKFLOW,
+        files.WORKFLOW,
+        main=True,
+        lang="snakemake",
+        lang_version=actions.engine_version(),
+        properties={
+            **_facts(folder, files.WORKFLOW),
+            "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+            "name": "tokentrial",
+            "version": f"{__version__}, commit {found['code']['git_commit']}",
+            "license": {"@id": LICENSE},
+        },
+    )
+
+
+def _add_files(crate: Any, folder: Path, included: Iterable[str]) -> dict[str, str]:
+    """Path -> @id of the files in the crate."""
+    ids = {files.WORKFLOW: files.WORKFLOW}
+    for path in included:
+        if path != files.WORKFLOW:
+            kind = ["File", "SoftwareSourceCode"] if path.startswith("workflow/scripts/") else "File"
+            properties = {"@type": kind, **_facts(folder, path)}
+            if kind != "File":
+                properties["version"] = __version__
+            if path == "README.md":
+                properties["about"] = {"@id": "./"}
+            ids[path] = crate.add_file(folder / path, path, properties=properties).id
+    return ids
+
+
+def _add_references(
+    crate: Any, folder: Path, finished: Iterable[Job], withheld: Sequence[str], ids: Mapping[str, str]
+) -> dict[str, str]:
+    """Path -> @id of the files that jobs read or made and that are not in the crate."""
+    touched = {path for job in finished for path in (*job.inputs, *job.outputs)} | set(withheld)
+    added = {}
+    for path in sorted(touched - set(ids)):
+        if path.startswith("src/"):
+            continue  # a module that is gone; remarks tell that the job's code was another one
+        name = files.public(path)
+        facts = _facts(folder, path) if (folder / path).is_file() else {"name": name}
+        text = WITHHELD if path in withheld else ABSENT
+        properties = {"@type": "CreativeWork", **facts, "name": name, "description": text}
+        added[path] = crate.add(ContextEntity(crate, f"#file/{quote(name)}", properties=properties)).id
+    return added
+
+
+def _add_text(crate: Any) -> list[str]:
+    """@ids of WikiText-2's files, by the address and checksum that the project pins."""
+    source = download.SOURCES[0]
+    ids = []
+    for split, url in source.urls.items():
+        properties = {
+            "name": f"WikiText-2, {split}",
+            "sha256": download.CHECKSUMS[split],
+            "encodingFormat": "text/plain",
+            "license": "CC BY-SA",
+        }
+        ids.append(crate.add_file(url, properties=properties).id)
+    return ids
+
+
+def _describe(crate: Any, found: Mapping[str, Any], withheld: Sequence[str], made: Sequence[str]) -> None:
+    """The root entity: what this is, what it follows, and everything that a reader must know before relying on it."""
+    for url, (name, version) in PROFILES.items():
+        properties = {"@type": "CreativeWork", "name": name, "version": version}
+        crate.add(ContextEntity(crate, url, properties=properties))
+    crate.add(ContextEntity(crate, LICENSE, properties={"@type": "CreativeWork", "name": "MIT License"}))
+    root, run = crate.root_dataset, found["run"]
+    left = [f"Left out, since they name folders of the machine: {', '.join(withheld)}."] if withheld else []
+    text = [
+        f"Claims about compressed token encodings, put on trial: {run['scale']} of {run['jobs']} jobs.",
+        "results/provenance.json lists every file's SHA-256, the versions and the hardware.",
+        *(found["remarks"] or ["All rows come from one commit and the config in this crate."]),
+        *left,
+    ]
+    root["name"] = f"tokentrial: {run['scale']}"
+    root["description"] = " ".join(text)
+    root["license"] = {"@id": LICENSE}
+    root["conformsTo"] = [{"@id": url} for url in PROFILES]
+    root["mentions"] = [{"@id": name} for name in made]
+    if run["ended"]:
+        root["datePublished"] = run["ended"]

@@ -1,0 +1,83 @@
+"""Checksums of files and folders, and which files may be published."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+WORKFLOW = "Snakefile"
+SOURCES = (
+    *("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "Makefile", "pyproject.toml", "requirements.lock"),
+    *(WORKFLOW, "config", "workflow", "profiles", "src/tokentrial"),
+)
+SKIPPED = {"__pycache__", ".ipynb_checkpoints"}
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def facts(folder: Path, paths: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Path -> SHA-256 and size in bytes of every file that is there, sorted; a folder stands for its files."""
+    found = {}
+    for name in sorted(file for path in set(paths) for file in below(folder, path)):
+        file = folder / name
+        found[name] = {"sha256": sha256(file), "bytes": file.stat().st_size}
+    return found
+
+
+def below(folder: Path, path: str) -> list[str]:
+    """The files of ``path`` relative to ``folder``: itself, or all in it, sorted; none where nothing is there."""
+    start = folder / path
+    if start.is_file():
+        return [path]
+    files = (file for file in start.rglob("*") if file.is_file())
+    return sorted(
+        file.relative_to(folder).as_posix()
+        for file in files
+        if not any(part in SKIPPED or part.endswith(".egg-info") for part in file.relative_to(start).parts)
+    )
+
+
+def sources(folder: Path) -> list[str]:
+    """The files that the workflow consists of, sorted."""
+    return sorted(file for path in SOURCES for file in below(folder, path))
+
+
+def tree_digest(folder: Path, path: str) -> str:
+    """SHA-256 over ``<SHA-256>  <path>`` lines of a folder's files, as ``sha256sum`` prints them, sorted by path.
+
+    Of a single file its own SHA-256.
+    """
+    if (folder / path).is_file():
+        return sha256(folder / path)
+    lines = (f"{sha256(folder / name)}  {name}\n" for name in below(folder, path))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def public(path: str) -> str:
+    """A path as it may be published: of a file outside the project's folder its name alone."""
+    return f"outside/{Path(path).name}" if path.startswith(("/", "~", "..")) else path
+
+
+def local_paths(value: Any) -> list[str]:
+    """The texts in a config, at any depth, that name a place of this machine: absolute, or in a home folder."""
+    if isinstance(value, Mapping):
+        return [path for entry in value.values() for path in local_paths(entry)]
+    if isinstance(value, list):
+        return [path for entry in value for path in local_paths(entry)]
+    return [value] if isinstance(value, str) and value.startswith(("/", "~")) else []
+
+
+def markers(folder: Path, config: Mapping[str, Any]) -> list[bytes]:
+    """Texts that give the machine or its user away: the home, the project's folder, the folders that a config names."""
+    places = {str(Path.home()), str(folder.resolve()), *local_paths(config)}
+    return sorted(place.encode() for place in places if len(place) > 1)
+
+
+def gives_away(path: Path, private: Iterable[bytes]) -> bool:
+    """Whether a file holds one of these texts."""
+    content = path.read_bytes()
+    return any(text in content for text in private)

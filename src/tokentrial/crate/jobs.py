@@ -1,0 +1,145 @@
+"""The finished jobs behind a run's files, from Snakemake's own records and the jobs' benchmarks.
+
+Snakemake keeps one JSON record for every file that a job made: its rule, inputs, times, and the SHA-256 of the inputs
+up to 1 MB as they were when the job ran. Going back from the final files over their inputs finds the jobs of this run
+alone; files of other configs that lie in the same folder are never reached.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+RECORDS = ".snakemake/metadata"
+SCRIPT = re.compile(r"scripts/\w+\.py")
+
+Record = Mapping[str, Any]
+
+
+class Job(NamedTuple):
+    """One finished job. Paths are relative to the project's folder, or absolute outside it."""
+
+    name: str  # rule and what it was for, as the job's log is called
+    rule: str
+    script: str | None
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    started: float  # seconds since 1970, UTC
+    ended: float
+    checksums: Mapping[str, str]  # input -> SHA-256 when the job ran
+    cpu_seconds: float | None  # None: the rule has no benchmark
+    peak_memory_mib: float | None
+
+
+def records(folder: Path) -> dict[str, Record]:
+    """Output -> its record, of all complete ones; empty where Snakemake kept none as files."""
+    top = folder / RECORDS
+    found: dict[str, Record] = {}
+    for path in sorted(path for path in top.rglob("*") if path.is_file()):
+        # a name too long for a file is spread over folders that start with @
+        encoded = "".join(part.removeprefix("@") for part in path.relative_to(top).parts)
+        try:
+            output = base64.urlsafe_b64decode(encoded).decode()
+            record = json.loads(path.read_text())
+        except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError):
+            continue  # none of Snakemake's, or cut off while it was written
+        if not record.get("incomplete") and record.get("starttime") and record.get("endtime"):
+            found[output] = record
+    return found
+
+
+def finished(folder: Path, targets: Iterable[str]) -> list[Job]:
+    """The jobs that made ``targets`` and all that they were made from, in the order they started."""
+    known = records(folder)
+    siblings: dict[tuple[str, ...], list[str]] = {}
+    for output, record in known.items():
+        siblings.setdefault(_key(record), []).append(output)
+    jobs: dict[str, Job] = {}
+    made: set[str] = set()
+    waiting = list(targets)
+    while waiting:
+        output = waiting.pop()
+        if output in made or output not in known:
+            continue
+        record = known[output]
+        together = [path for path in siblings[_key(record)] if _overlap(known[path], record)]
+        made.update(together)
+        job = _job(folder, record, sorted(together), known)
+        jobs[job.outputs[0]] = job
+        waiting += job.inputs
+    return sorted(jobs.values(), key=lambda job: (job.started, job.name))
+
+
+def _key(record: Record) -> tuple[str, ...]:
+    """No two jobs of the workflow share their rule and log."""
+    return (str(record["rule"]), *map(str, record.get("log") or ()))
+
+
+def _overlap(one: Record, other: Record) -> bool:
+    """Whether two records of one rule and log are of one job: a job that ran again began after its first run's end."""
+    return bool(one["starttime"] <= other["endtime"] and other["starttime"] <= one["endtime"])
+
+
+def _job(folder: Path, record: Record, outputs: list[str], known: Mapping[str, Record]) -> Job:
+    logs = record.get("log") or ()
+    stem = str(logs[0]).removeprefix("logs/").removesuffix(".log") if logs else str(record["rule"])
+    script = SCRIPT.search(str(record.get("code") or ""))
+    used = _benchmark(folder / f"logs/benchmarks/{stem}.jsonl")
+    checksums = dict(record.get("input_checksums") or {})
+    return Job(
+        name=stem,
+        rule=str(record["rule"]),
+        script=f"workflow/{script.group()}" if script else None,
+        inputs=tuple(map(str, record.get("input") or ())),
+        outputs=tuple(outputs),
+        started=min(float(known[path]["starttime"]) for path in outputs),
+        ended=max(float(known[path]["endtime"]) for path in outputs),
+        checksums={path: str(text).removeprefix("sha256:") for path, text in checksums.items()},
+        cpu_seconds=used.get("cpu_time"),
+        peak_memory_mib=used.get("max_rss"),
+    )
+
+
+def _benchmark(path: Path) -> dict[str, float]:
+    """The numbers of a job's benchmark, which Snakemake writes as one JSON object; empty without one."""
+    try:
+        found = json.loads(path.read_text().splitlines()[-1])
+        return {name: float(found[name]) for name in ("cpu_time", "max_rss") if isinstance(found[name], int | float)}
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, IndexError, KeyError, TypeError):
+        return {}
+
+
+def busy_seconds(jobs: Iterable[Job]) -> float:
+    """Wall seconds during which at least one job ran: pauses between interrupted runs do not count."""
+    total, until = 0.0, float("-inf")
+    for start, end in sorted((job.started, job.ended) for job in jobs):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def rules_in_order(jobs: Iterable[Job]) -> list[str]:
+    """The rules of the jobs, each after those whose files it reads."""
+    jobs = list(jobs)
+    maker = {output: job.rule for job in jobs for output in job.outputs}
+    needs: dict[str, set[str]] = {job.rule: set() for job in jobs}
+    for job in jobs:
+        needs[job.rule] |= {maker[path] for path in job.inputs if path in maker} - {job.rule}
+    return list(TopologicalSorter(needs).static_order())
+
+
+def recorded(jobs: Iterable[Job]) -> Iterator[tuple[Job, str, str]]:
+    """Job, input and the input's SHA-256 when the job ran, for all inputs that have one."""
+    for job in jobs:
+        for path, checksum in job.checksums.items():
+            yield job, path, checksum
+
+
+def instant(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601 with milliseconds and zone: 2026-01-31T12:00:00.000+00:00."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

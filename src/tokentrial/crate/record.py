@@ -1,0 +1,218 @@
+"""``results/provenance.json``: where every file of a finished run comes from, and whether it is still that file."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tokentrial import config as settings
+from tokentrial import provenance, results
+from tokentrial.crate import files, jobs, machine
+from tokentrial.crate.jobs import Job
+from tokentrial.data import download
+from tokentrial.errors import InputError
+from tokentrial.report.scale import scale_name
+
+SCHEMA_VERSION = 1
+LOCK = "requirements.lock"
+ARMS = "results/arms.parquet"
+WIKITEXT2 = "results/data/wikitext2/"
+SYNTHETIC = "results/data/"
+CODE = ("src/tokentrial", "workflow", "Snakefile")
+
+Provenance = dict[str, Any]
+
+
+def describe(folder: Path, config: Mapping[str, Any], specs: Iterable[str], final: Sequence[str]) -> Provenance:
+    """Describe a finished run in ``folder`` as plain values for JSON.
+
+    config: the merged config; specs: digests of the specifications of its jobs, as results.ARMS has them in
+    ``config_hash``; final: the run's final files, relative to ``folder``. Raises InputError where
+    ``results/arms.parquet`` is missing or damaged.
+    """
+    finished = jobs.finished(folder, final)
+    arms = results.read(folder / ARMS, results.ARMS)
+    expected = {*final, *(path for job in finished for path in job.outputs)}
+    outputs = files.facts(folder, expected)
+    missing = sorted(path for path in expected if not files.below(folder, path))
+    text = settings.canonical(config)
+    found = {
+        "schema_version": SCHEMA_VERSION,
+        "run": _run(finished, config),
+        "config": {
+            "file": "results/config.yaml",
+            "digest": provenance.digest(text),
+            "canonical_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        },
+        "seeds": _seeds(config, arms),
+        "code": {
+            "git_commit": provenance.git_commit(),
+            "commits_of_arms": _counted(arms, "git_commit"),
+            "sha256": {path: files.tree_digest(folder, path) for path in CODE},
+        },
+        "environment": _environment(folder, arms),
+        "hardware": {"here": machine.hardware(), "devices_of_arms": _counted(arms, "device")},
+        "data": _data(outputs),
+        "outputs": outputs,
+    }
+    others = _other_settings(arms, set(specs))
+    unknown = sorted(set(final) - {path for job in finished for path in job.outputs})
+    return {**found, "remarks": _remarks(found, others, changed_inputs(folder, finished), missing, unknown)}
+
+
+def _run(finished: Sequence[Job], config: Mapping[str, Any]) -> dict[str, Any]:
+    """When and how long; None where Snakemake's records are gone."""
+    measured = [job.cpu_seconds for job in finished if job.cpu_seconds is not None]
+    by_rule = {rule: [job for job in finished if job.rule == rule] for rule in jobs.rules_in_order(finished)}
+    return {
+        "scale": scale_name(config)[0],
+        "started": jobs.instant(min(job.started for job in finished)) if finished else None,
+        "ended": jobs.instant(max(job.ended for job in finished)) if finished else None,
+        "wall_seconds": round(jobs.busy_seconds(finished), 3),
+        "job_seconds": round(sum(job.ended - job.started for job in finished), 3),
+        "cpu_seconds": round(sum(measured), 3),
+        "jobs": len(finished),
+        "jobs_with_cpu_seconds": len(measured),
+        "rules": {
+            rule: {"jobs": len(group), "job_seconds": round(sum(job.ended - job.started for job in group), 3)}
+            for rule, group in by_rule.items()
+        },
+    }
+
+
+def _counted(arms: pa.Table, column: str) -> dict[str, int]:
+    """Value -> in how many arms."""
+    return dict(sorted(Counter(arms[column].to_pylist()).items()))
+
+
+def _seeds(config: Mapping[str, Any], arms: pa.Table) -> dict[str, Any]:
+    """The number that all random streams start from, and how many replicates each study has."""
+    ranges: dict[str, list[int]] = {}
+    for study, seeds in zip(arms["study"].to_pylist(), arms["seeds"].to_pylist(), strict=True):
+        low, high = ranges.get(study, [seeds, seeds])
+        ranges[study] = [min(low, seeds), max(high, seeds)]
+    replicates = {study: {"fewest": low, "most": high} for study, (low, high) in sorted(ranges.items())}
+    return {"master": config["seed"], "replicates": replicates}
+
+
+def _environment(folder: Path, arms: pa.Table) -> dict[str, Any]:
+    lock = machine.locked(folder / LOCK)
+    packages = machine.installed(lock)
+    return {
+        "system": machine.system(),
+        "versions": provenance.versions(),
+        "versions_of_arms": _counted(arms, "versions"),
+        "lock": {"file": LOCK, "sha256": files.sha256(folder / LOCK)} if lock else None,
+        "packages": packages,
+        "other_than_locked": {
+            name: found for name, found in packages.items() if not machine.is_locked(found, lock[name])
+        },
+    }
+
+
+def _data(outputs: Iterable[str]) -> dict[str, Any]:
+    """The text by its pinned checksums; synthetic data by its files, whose checksums are in ``outputs``."""
+    made = [path for path in outputs if path.startswith(SYNTHETIC)]
+    text = {
+        "source": download.SOURCES[0].name,
+        "commit": download.COMMIT,
+        "license": "CC BY-SA",
+        "sha256": {f"{name}.txt": download.CHECKSUMS[split] for split, name in download.FILES.items()},
+    }
+    used = any(path.startswith(WIKITEXT2) for path in made)
+    return {
+        "wikitext2": text if used else None,
+        "synthetic": [path for path in made if not path.startswith(WIKITEXT2)],
+    }
+
+
+def _other_settings(arms: pa.Table, specs: set[str]) -> list[str]:
+    """Conditions with rows that were made from another specification than the config's."""
+    rows = zip(arms["condition"].to_pylist(), arms["config_hash"].to_pylist(), strict=True)
+    return sorted({condition for condition, made in rows if made not in specs})
+
+
+def changed_inputs(folder: Path, finished: Iterable[Job]) -> dict[str, list[str]]:
+    """Input -> the jobs that ran with other content of it than the project has now."""
+    now: dict[str, str | None] = {}
+    found: dict[str, list[str]] = {}
+    for job, path, checksum in jobs.recorded(finished):
+        if path not in now:
+            now[path] = files.sha256(folder / path) if (folder / path).is_file() else None
+        if now[path] != checksum:
+            found.setdefault(files.public(path), []).append(job.name)
+    return dict(sorted(found.items()))
+
+
+def _remarks(
+    found: Mapping[str, Any],
+    others: Sequence[str],
+    inputs: Mapping[str, Sequence[str]],
+    missing: Sequence[str],
+    unknown: Sequence[str],
+) -> list[str]:
+    """What a reader must know before the files are taken for one run of one code and one config."""
+    commit, commits = found["code"]["git_commit"], found["code"]["commits_of_arms"]
+    elsewhere = {name: arms for name, arms in commits.items() if name != commit}
+    mixed = {name for run in inputs.values() for name in run}
+    lock = found["environment"]["other_than_locked"]
+    said = {
+        "The code is no git checkout: the digests in 'code' are all that tells its version.": commit == "unknown",
+        "The checkout differed from its commit when this was written.": commit.endswith("-dirty"),
+        f"{_sum(elsewhere)} of {_sum(commits)} arms were measured at another commit than the one that wrote this: "
+        f"{_listed(elsewhere)}.": bool(elsewhere),
+        f"Mixed code or data: {len(mixed)} of {found['run']['jobs']} jobs read other contents of "
+        f"{_listed(inputs)} than the project has now.": bool(mixed),
+        f"Mixed settings: rows of {_listed(others)} were made from other settings than the config's.": bool(others),
+        f"Mixed packages: arms were measured with {len(found['environment']['versions_of_arms'])} sets of versions.": (
+            len(found["environment"]["versions_of_arms"]) > 1
+        ),
+        f"Installed packages differ from {LOCK}: {_listed(lock)}.": bool(lock),
+        f"Incomplete: no longer there: {_listed(missing)}.": bool(missing),
+        f"Snakemake has no record of what made {_listed(unknown)}.": bool(unknown),
+    }
+    return [text for text, holds in said.items() if holds]
+
+
+def _sum(counts: Mapping[str, int]) -> int:
+    return sum(counts.values())
+
+
+def _listed(names: Iterable[str], most: int = 5) -> str:
+    """The first few names, and how many more."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def write(path: str | Path, found: Provenance) -> None:
+    """Write it as JSON, whole or not at all."""
+    with results.whole_file(path) as file:
+        file.write(f"{json.dumps(found, indent=1, ensure_ascii=False)}\n".encode())
+
+
+def read(path: str | Path) -> Provenance:
+    """Read what :func:`write` wrote; raises InputError where it is missing, damaged or of another version."""
+    try:
+        found = json.loads(Path(path).read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not JSON ({error}); delete it and run again") from None
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(f"{path}: schema_version is {version!r}, expected {SCHEMA_VERSION}; delete it and run again")
+    return dict(found)
+
+
+def changed(found: Mapping[str, Any], folder: str | Path) -> list[str]:
+    """The recorded files that are gone from ``folder`` or no longer have their recorded size and SHA-256, in order."""
+    return [path for path, was in found["outputs"].items() if not _is_still(Path(folder) / path, was)]
+
+
+def _is_still(path: Path, was: Mapping[str, Any]) -> bool:
+    return path.is_file() and path.stat().st_size == was["bytes"] and files.sha256(path) == was["sha256"]

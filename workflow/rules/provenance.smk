@@ -1,0 +1,60 @@
+# PURPOSE  Say where every file of a finished run comes from, and pack the run so that it can be published.
+# INPUTS   the final files, with Snakemake's own records and the benchmarks of the jobs behind them
+# OUTPUTS  results/provenance.json; results/crate.zip when it is asked for
+# STEPS    go back from the final files to the jobs that made them; add checksums, versions, hardware; pack as RO-Crate
+
+from tokentrial import provenance as origins
+from tokentrial.crate import files as packed
+
+PROVENANCE_MODULES = [
+    *["config", "data/download", "report/catalogue", "report/scale", "report/template", "results"],
+    *[f"crate/{name}" for name in ("files", "jobs", "machine", "record")],
+]
+
+
+# The record of a run ends with the last job before this one: a rule does not see its own end.
+rule provenance:
+    input:
+        final=lambda wildcards: [path for path in rules.all.input if path != "results/provenance.json"],
+        code=modules(*PROVENANCE_MODULES),
+    output:
+        json="results/provenance.json",
+    log:
+        "logs/provenance.log",
+    localrule: True
+    params:
+        code=content("provenance"),
+        config=canonical(config),
+        specs=lambda wildcards: canonical(
+            sorted(
+                {
+                    origins.digest(canonical(spec))
+                    for jobs in (SCRIPTS, CONDITIONS, LANGUAGE_MODELS, CRAMMED)
+                    for spec in jobs.values()
+                }
+            )
+        ),
+    message:
+        "Recording where the results come from"
+    script:
+        "../scripts/provenance.py"
+
+
+rule crate:
+    input:
+        final=lambda wildcards: [path for path in rules.all.input if path != "results/provenance.json"],
+        provenance="results/provenance.json",
+        code=modules(*PROVENANCE_MODULES, "crate/actions", "crate/build"),
+    output:
+        zip="results/crate.zip",
+    log:
+        "logs/crate.log",
+    localrule: True
+    params:
+        code=content("crate"),
+        config=canonical(config),
+        sources=lambda wildcards: digest(*packed.sources(Path())),
+    message:
+        "Packing the run"
+    script:
+        "../scripts/crate.py"
