@@ -1,0 +1,240 @@
+"""The pipeline on a real Slurm cluster: the profile as docs/cluster.md has it adapted, and what a cluster does to jobs.
+
+The cluster is started on this machine by tests/slurm/cluster, which needs root and Debian's slurmctld, slurmd, munge.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from small_project import ROOT, VARIABLE, Project, copy_project, every_study_config
+
+from tokentrial import config as settings
+from tokentrial import results
+
+CLUSTER = ROOT / "tests" / "slurm" / "cluster"
+PROGRAMS = ("slurmctld", "slurmd", "munged")
+PROFILE = "profiles/slurm/profile.v9+.yaml"
+# What docs/cluster.md lets a user adapt: its commented lines as the test cluster needs them.
+ADAPTED = ("slurm_partition: compute", "slurm-status-command: squeue")
+SMALL = ("- released_bespoke=released", "- train=train", "- full_language_model=models", "- language_model=models")
+MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib", "git_commit"]
+TARGETS = ("results/runs.parquet", "results/arms.parquet")
+LEFT_BEHIND = shutil.ignore_patterns("results", ".snakemake", "logs")
+SLOW = "wikitext2/transformer/done-right/bpe/full"
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment in which this machine is a cluster of one node with four processors."""
+    missing = [name for name in PROGRAMS if shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") is None]
+    if os.geteuid() != 0 or missing:
+        reason = f"{', '.join(missing)} not installed" if missing else "not root"
+        pytest.skip(f"no Slurm cluster can be started: {reason}")
+    folder = tmp_path_factory.mktemp("cluster")
+    environment = {"CPUS": "4", "PATH": f"{folder}/bin:{os.environ['PATH']}:/usr/sbin"}
+    started = subprocess.run(
+        [CLUSTER, "start", folder], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    assert started.returncode == 0, started.stdout + started.stderr
+    try:
+        yield {"PATH": environment["PATH"], "SLURM_CONF": str(folder / "slurm.conf")}
+    finally:
+        subprocess.run([CLUSTER, "stop", folder], env={**os.environ, **environment}, check=True)
+
+
+def adapt(project: Project, lines: Collection[str] = ADAPTED) -> None:
+    """The edits of docs/cluster.md: uncomment lines of the profile."""
+    path = project.folder / PROFILE
+    text = path.read_text()
+    for line in lines:
+        text, count = re.subn(rf"# ({re.escape(line)})", r"\1", text)
+        assert count == 1, line
+    path.write_text(text)
+
+
+@contextmanager
+def on_the_cluster(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Snakemake submitting to the cluster, as the user types it; it asks for states more often than by default."""
+    quick = ("--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "5")
+    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", *quick, *arguments]
+    log = (project.folder / "submitted.log").open("a")
+    with log:
+        started = subprocess.Popen(
+            command,
+            cwd=project.folder,
+            env={**os.environ, **project.environment},
+            stdout=log,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+
+
+def said(project: Project) -> str:
+    return (project.folder / "submitted.log").read_text()
+
+
+def ended(project: Project, running: subprocess.Popen[str], seconds: float) -> None:
+    """Wait for a run, which must succeed."""
+    status = running.wait(timeout=seconds)
+    assert status == 0, said(project)[-20_000:]
+
+
+def asked(project: Project, *command: str) -> str:
+    """What one of Slurm's programs answers."""
+    environment = {**os.environ, **project.environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def jobs(project: Project) -> list[dict[str, str]]:
+    """All jobs that the cluster remembers, as scontrol lists them."""
+    lines = asked(project, "scontrol", "--oneliner", "show", "job").splitlines()
+    return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines if line.startswith("JobId=")]
+
+
+def same_rows(one: Path, other: Path) -> int:
+    """Two results folders have the same measurements and costs to the last bit; how many measurements."""
+    for name, schema in (("runs", results.RUNS), ("arms", results.ARMS)):
+        a, b = (results.read(folder / f"{name}.parquet", schema).to_pandas() for folder in (one, other))
+        a, b = a.drop(columns=MACHINE, errors="ignore"), b.drop(columns=MACHINE, errors="ignore")
+        pd.testing.assert_frame_equal(a, b, check_exact=True)
+    return len(results.read(one / "runs.parquet", results.RUNS))
+
+
+# The whole pipeline
+
+
+def smoke_project(folder: Path, text: str) -> Project:
+    """A copy of the project with its shipped configs."""
+    project = copy_project(folder, yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    shutil.copy2(ROOT / "config/config.yaml", folder / "config/config.yaml")
+    project.environment[VARIABLE] = text
+    return project
+
+
+SMOKE = ("--configfile", "config/smoke.yaml", "--")
+
+
+@pytest.fixture(scope="session")
+def local_smoke(text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a smoke run on this machine: the checkout's where they are up to date, as after `make smoke`."""
+    here = ROOT / "results"
+    config = settings.canonical(settings.load(ROOT / "config/config.yaml", ROOT / "config/smoke.yaml"))
+    made = here / "config.yaml"
+    if made.is_file() and settings.canonical(settings.load(made)) == config:
+        project = Project(ROOT, **{VARIABLE: text})
+        planned = project.run("--dry-run", "--rerun-triggers", "mtime", "params", *SMOKE, *TARGETS)
+        if "Nothing to be done" in planned.stdout + planned.stderr:
+            return here
+    project = smoke_project(tmp_path_factory.mktemp("local"), text)
+    project.build(*SMOKE, *TARGETS)
+    return project.folder / "results"
+
+
+def test_the_smoke_run_has_the_same_rows_on_the_cluster(
+    cluster: dict[str, str], local_smoke: Path, text: str, tmp_path: Path
+) -> None:
+    """docs/cluster.md literally, with the smoke config: every rule, small jobs in groups, the report at the end."""
+    project = smoke_project(tmp_path, text)
+    project.environment |= cluster
+    adapt(project, [*ADAPTED, *SMALL])
+    before = {job["JobId"] for job in jobs(project)}
+    with on_the_cluster(project, *SMOKE, "all") as submitting:
+        ended(project, submitting, 3000)
+    assert same_rows(project.folder / "results", local_smoke) > 5000
+    assert (project.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
+    submitted = [job for job in jobs(project) if job["JobId"] not in before]
+    assert {job["JobState"] for job in submitted} == {"COMPLETED"}
+    planned = int(re.findall(r"^total +(\d+)$", said(project), re.MULTILINE)[0])
+    assert len(submitted) < planned / 2  # small jobs shared allocations
+    assert not list((project.folder / "results").rglob(".*"))
+    again = project.run("--profile", "profiles/slurm", "--dry-run", *SMOKE, "all")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+# Faults
+
+
+@pytest.fixture(scope="session")
+def undisturbed(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Every study's smallest run on this machine, with one job that lasts some minutes on the cluster."""
+    config = every_study_config()
+    config["wikitext2"]["training"]["done-right"] |= {"epochs": 40}
+    project = copy_project(tmp_path_factory.mktemp("undisturbed"), config)
+    project.environment[VARIABLE] = text
+    project.build(*TARGETS)
+    return project
+
+
+def until(project: Project, what: str, found: Callable[[], list[str]], seconds: float = 300) -> list[str]:
+    """Ask every half second until something is found."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := found():
+            return answer
+        time.sleep(0.5)
+    raise AssertionError(f"{what} did not happen in {seconds} s\n{said(project)[-5000:]}")
+
+
+def running(project: Project, rule: str, but: Collection[str] = ()) -> list[str]:
+    """The ids of running jobs of a rule; the executor names it in the job's comment."""
+    lines = asked(project, "squeue", "--noheader", "--states", "R", "--format", "%i %k").splitlines()
+    found = [line.split() for line in lines]
+    return [job for job, comment, *_ in found if comment.startswith(f"rule_{rule}_wildcards") and job not in but]
+
+
+def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
+    cluster: dict[str, str], undisturbed: Project, text: str, tmp_path: Path
+) -> None:
+    """Snakemake killed and started again; jobs over their time, over their memory, cancelled; the node drained."""
+    shutil.copytree(
+        undisturbed.folder, tmp_path / "project", ignore=shutil.ignore_patterns("results", ".snakemake", "logs")
+    )
+    project = Project(tmp_path / "project", **undisturbed.environment, **cluster)
+    adapt(project)
+    before = {job["JobId"] for job in jobs(project)}
+    node = asked(project, "sinfo", "--noheader", "--format", "%n").strip()
+    too_little = ("pretrain:mem_mb=250*attempt**3", "full_language_model:runtime=attempt**2")
+    arguments = ("--retries", "5", "--set-resources", *too_little, "--", *TARGETS)
+
+    with on_the_cluster(project, *arguments):
+        until(project, "a training job", lambda: running(project, "full_language_model"))
+    # Killed there: its jobs go on in the queue, as after a crash of the login node.
+    assert project.run("--unlock").returncode == 0
+
+    earlier = {job["JobId"] for job in jobs(project)}
+    with on_the_cluster(project, *arguments) as second:
+        cancelled = until(project, "a cram job", lambda: running(project, "cram", but=earlier), 600)[0]
+        asked(project, "scancel", cancelled)
+        asked(project, "scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
+        drained = asked(project, "sinfo", "--noheader", "--format", "%T").strip()
+        time.sleep(5)
+        asked(project, "scontrol", "update", f"NodeName={node}", "State=RESUME")
+        ended(project, second, 1500)
+
+    assert drained.startswith("drain")
+    assert same_rows(project.folder / "results", undisturbed.folder / "results") > 300
+    states = Counter(job["JobState"] for job in jobs(project) if job["JobId"] not in before)
+    assert {"TIMEOUT", "FAILED", "CANCELLED", "COMPLETED"} <= set(states), states
+    daemon = Path(cluster["SLURM_CONF"]).parent / "log/slurmd"
+    assert "exceeded memory limit" in daemon.read_text()  # the one that failed
+    log = project.folder / f"logs/full_language_model/{SLOW}.log"
+    assert "goes on from step" in log.read_text()  # not from the start
+    assert not list((project.folder / "results").rglob(".*"))
+    assert not [path for path in (project.folder / "results/checkpoints").rglob("*") if path.is_file()]
