@@ -1,12 +1,21 @@
 """One table from many: the rows of all training jobs, checked and in a fixed order."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pyarrow as pa
 
 from tokentrial import results
 
+READERS = 4  # files read at once; half of the time is spent outside Python's lock
+
 
 def collect(inputs: Sequence[str], output: str, schema: pa.Schema) -> None:
-    """Concatenate result files of one schema, in the order given; raises InputError that names an unreadable one."""
-    results.write(output, pa.concat_tables([results.read(path, schema) for path in inputs]).replace_schema_metadata({}))
+    """Concatenate result files of one schema, in the order given.
+
+    Raises InputError that names a file which cannot be read, the first of them in that order.
+    """
+    with ThreadPoolExecutor(READERS) as pool:
+        tables = list(pool.map(partial(results.read, schema=schema), inputs))
+    results.write(output, pa.concat_tables(tables).replace_schema_metadata({}))
