@@ -140,6 +140,8 @@ with SnakemakeApi(OutputSettings()) as api:
             "outputs": [str(file) for file in rule.output],
             "named": len(rule.output.keys()) > 0,
             "wildcards": sorted(wildcards),
+            "inputs": sorted(rule.input.keys()),
+            "params": sorted(rule.params.keys()),
             "jobs": [str(file) for file in rule.input if str(file).startswith("results/runs/")],
             "code": None if callable(code) else [code] if isinstance(code, str) else list(code),
         }
