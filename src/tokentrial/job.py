@@ -31,32 +31,36 @@ def logged(log: str) -> Iterator[None]:
     exception leaves its traceback in the log and is raised again.
     """
     terminal, parent = sys.stderr, os.getppid()
-    with _opened(log) as file:
-        _alone(file, terminal)
-        with _ending_with_the_run(parent), redirect_stdout(file), redirect_stderr(file):
-            try:
-                yield
-            except KeyboardInterrupt:
-                print("stopped", file=file)
-                sys.exit(128 + 2)  # as a shell says it of SIGINT
-            except Exception as error:
-                line = _line(error)
-                if line is None:
-                    traceback.print_exc(file=file)
-                    raise
-                for place in (file, terminal):
-                    with suppress(OSError):  # the disk that is full may be the log's
-                        print(f"error: {line}", file=place)
-                sys.exit(1)
-            except BaseException:
+    with (
+        _alone(Path(log), terminal),
+        _opened(log) as file,
+        _ending_with_the_run(parent),
+        redirect_stdout(file),
+        redirect_stderr(file),
+    ):
+        try:
+            yield
+        except KeyboardInterrupt:
+            print("stopped", file=file)
+            sys.exit(128 + 2)  # as a shell says it of SIGINT
+        except Exception as error:
+            line = _line(error)
+            if line is None:
                 traceback.print_exc(file=file)
                 raise
+            for place in (file, terminal):
+                with suppress(OSError):  # the disk that is full may be the log's
+                    print(f"error: {line}", file=place)
+            sys.exit(1)
+        except BaseException:
+            traceback.print_exc(file=file)
+            raise
 
 
 @contextmanager
 def _opened(log: str) -> Iterator[IO[str]]:
     """A log that is written line by line; on a full disk its end is lost, and nothing more."""
-    file = Path(log).open("a", buffering=1)  # noqa: SIM115 (closing it may fail)
+    file = Path(log).open("w", buffering=1)  # noqa: SIM115 (closing it may fail)
     try:
         yield file
     finally:
@@ -88,20 +92,22 @@ def _line(error: Exception) -> str | None:
     return None
 
 
-def _alone(log: IO[str], terminal: IO[str]) -> None:
-    """Wait until no process of an earlier run works on this job, then empty its log.
+@contextmanager
+def _alone(log: Path, terminal: IO[str]) -> Iterator[None]:
+    """Wait until no process of an earlier run works on this job, and let no later one begin.
 
-    The lock on the log ends with the process that has it. A file system without locks is left alone.
+    The lock is on a file beside the log, since Snakemake deletes a log before the job runs again; it ends with the
+    process that has it. A file system without locks is left alone.
     """
-    try:
-        fcntl.flock(log.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f"note: {log.name}: waits for this job's process of an earlier run to end", file=terminal, flush=True)
-        fcntl.flock(log.fileno(), fcntl.LOCK_EX)
-    except OSError:
-        pass
-    with suppress(OSError):  # no file, but a device
-        log.truncate(0)
+    with log.with_name(f".{log.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"note: {log}: waits for this job's process of an earlier run to end", file=terminal, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            pass
+        yield
 
 
 @contextmanager

@@ -80,8 +80,9 @@ def test_a_full_disk_is_one_line(failure: Exception, line: str, log: Path, capsy
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_log_on_the_full_disk_does_not_hide_the_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit), logged("/dev/full"):
+def test_a_log_on_the_full_disk_does_not_hide_the_line(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log.symlink_to("/dev/full")
+    with pytest.raises(SystemExit), logged(str(log)):
         raise InputError("results: cannot be written: No space left on device")
     assert capsys.readouterr().err == "error: results: cannot be written: No space left on device\n"
 
@@ -148,7 +149,7 @@ def test_a_job_ends_with_the_process_that_started_it(log: Path) -> None:
     finally:
         parent.kill()
         parent.wait()
-    with log.open() as file:
+    with log.with_name(".job.log.lock").open() as file:
         started = time.monotonic()
         fcntl.flock(file, fcntl.LOCK_EX)  # the job's own lock is given back when it ends
         assert time.monotonic() - started < 30  # of the 60 seconds that it had to go
@@ -181,7 +182,9 @@ def test_two_processes_never_work_on_one_job(log: Path) -> None:
         assert second.stderr.readline() == f"note: {log}: waits for this job's process of an earlier run to end\n"
         assert log.read_text() == "at work\n"  # not emptied yet
         first.send_signal(signal.SIGSTOP)
-        log.write_text("changed")
+        log.unlink()  # as Snakemake does before it runs a job again
+        time.sleep(0.5)
+        assert not log.exists()
         first.kill()
         wait_for_text(log, "at work\n")
     finally:
