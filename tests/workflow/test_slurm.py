@@ -24,9 +24,10 @@ from tokentrial import results
 
 CLUSTER = ROOT / "tests" / "slurm" / "cluster"
 PROGRAMS = ("slurmctld", "slurmd", "munged")
+DATABASE = ("slurmdbd", "mariadbd", "mariadb-install-db")
 PROFILE = "profiles/slurm/profile.v9+.yaml"
 # What docs/cluster.md lets a user adapt: its commented lines as the test cluster needs them.
-ADAPTED = ("slurm_partition: compute", "slurm-status-command: squeue")
+PARTITION, SQUEUE = "slurm_partition: compute", "slurm-status-command: squeue"
 SMALL = ("- released_bespoke=released", "- train=train", "- full_language_model=models", "- language_model=models")
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib", "git_commit"]
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
@@ -34,26 +35,38 @@ LEFT_BEHIND = shutil.ignore_patterns("results", ".snakemake", "logs")
 SLOW = "wikitext2/transformer/done-right/bpe/full"
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+@contextmanager
+def started(folder: Path, programs: Collection[str], **settings: str) -> Iterator[dict[str, str]]:
     """The environment in which this machine is a cluster of one node with four processors."""
-    missing = [name for name in PROGRAMS if shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") is None]
+    path = f"{folder}/bin:{os.environ['PATH']}:/usr/sbin"
+    missing = [name for name in programs if shutil.which(name, path=path) is None]
     if os.geteuid() != 0 or missing:
         reason = f"{', '.join(missing)} not installed" if missing else "not root"
         pytest.skip(f"no Slurm cluster can be started: {reason}")
-    folder = tmp_path_factory.mktemp("cluster")
-    environment = {"CPUS": "4", "PATH": f"{folder}/bin:{os.environ['PATH']}:/usr/sbin"}
-    started = subprocess.run(
-        [CLUSTER, "start", folder], env={**os.environ, **environment}, capture_output=True, text=True
-    )
-    assert started.returncode == 0, started.stdout + started.stderr
+    environment = {**os.environ, "CPUS": "4", "PATH": path, **settings}
+    begun = subprocess.run([CLUSTER, "start", folder], env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+    assert begun.returncode == 0, begun.stdout + begun.stderr
     try:
-        yield {"PATH": environment["PATH"], "SLURM_CONF": str(folder / "slurm.conf")}
+        yield {"PATH": path, "SLURM_CONF": str(folder / "slurm.conf")}
     finally:
-        subprocess.run([CLUSTER, "stop", folder], env={**os.environ, **environment}, check=True)
+        subprocess.run([CLUSTER, "stop", folder], env=environment, check=True)
 
 
-def adapt(project: Project, lines: Collection[str] = ADAPTED) -> None:
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A cluster without accounting: Snakemake asks squeue."""
+    with started(tmp_path_factory.mktemp("cluster"), PROGRAMS) as environment:
+        yield environment
+
+
+@pytest.fixture
+def accounting_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A cluster with accounting: Snakemake asks sacct, and learns why a job failed."""
+    with started(tmp_path_factory.mktemp("cluster"), (*PROGRAMS, *DATABASE), ACCOUNTING="yes") as environment:
+        yield environment
+
+
+def adapt(project: Project, lines: Collection[str]) -> None:
     """The edits of docs/cluster.md: uncomment lines of the profile."""
     path = project.folder / PROFILE
     text = path.read_text()
@@ -122,6 +135,7 @@ def same_rows(one: Path, other: Path) -> int:
 
 def smoke_project(folder: Path, text: str) -> Project:
     """A copy of the project with its shipped configs."""
+    folder.mkdir(exist_ok=True)
     project = copy_project(folder, yaml.safe_load((ROOT / "config/config.yaml").read_text()))
     shutil.copy2(ROOT / "config/config.yaml", folder / "config/config.yaml")
     project.environment[VARIABLE] = text
@@ -151,15 +165,14 @@ def test_the_smoke_run_has_the_same_rows_on_the_cluster(
     cluster: dict[str, str], local_smoke: Path, text: str, tmp_path: Path
 ) -> None:
     """docs/cluster.md literally, with the smoke config: every rule, small jobs in groups, the report at the end."""
-    project = smoke_project(tmp_path, text)
+    project = smoke_project(tmp_path / "project", text)
     project.environment |= cluster
-    adapt(project, [*ADAPTED, *SMALL])
-    before = {job["JobId"] for job in jobs(project)}
+    adapt(project, [PARTITION, SQUEUE, *SMALL])
     with on_the_cluster(project, *SMOKE, "all") as submitting:
         ended(project, submitting, 3000)
     assert same_rows(project.folder / "results", local_smoke) > 5000
     assert (project.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
-    submitted = [job for job in jobs(project) if job["JobId"] not in before]
+    submitted = jobs(project)
     assert {job["JobState"] for job in submitted} == {"COMPLETED"}
     planned = int(re.findall(r"^total +(\d+)$", said(project), re.MULTILINE)[0])
     assert len(submitted) < planned / 2  # small jobs shared allocations
@@ -200,15 +213,14 @@ def running(project: Project, rule: str, but: Collection[str] = ()) -> list[str]
 
 
 def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
-    cluster: dict[str, str], undisturbed: Project, text: str, tmp_path: Path
+    accounting_cluster: dict[str, str], undisturbed: Project, tmp_path: Path
 ) -> None:
     """Snakemake killed and started again; jobs over their time, over their memory, cancelled; the node drained."""
     shutil.copytree(
         undisturbed.folder, tmp_path / "project", ignore=shutil.ignore_patterns("results", ".snakemake", "logs")
     )
-    project = Project(tmp_path / "project", **undisturbed.environment, **cluster)
-    adapt(project)
-    before = {job["JobId"] for job in jobs(project)}
+    project = Project(tmp_path / "project", **undisturbed.environment, **accounting_cluster)
+    adapt(project, [PARTITION])
     node = asked(project, "sinfo", "--noheader", "--format", "%n").strip()
     too_little = ("pretrain:mem_mb=250*attempt**3", "full_language_model:runtime=attempt**2")
     arguments = ("--retries", "5", "--set-resources", *too_little, "--", *TARGETS)
@@ -230,9 +242,10 @@ def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
 
     assert drained.startswith("drain")
     assert same_rows(project.folder / "results", undisturbed.folder / "results") > 300
-    states = Counter(job["JobState"] for job in jobs(project) if job["JobId"] not in before)
+    assert "SLURM status is: 'TIMEOUT'" in said(project)  # sacct tells the reason
+    states = Counter(job["JobState"] for job in jobs(project))
     assert {"TIMEOUT", "FAILED", "CANCELLED", "COMPLETED"} <= set(states), states
-    daemon = Path(cluster["SLURM_CONF"]).parent / "log/slurmd"
+    daemon = Path(accounting_cluster["SLURM_CONF"]).parent / "log/slurmd"
     assert "exceeded memory limit" in daemon.read_text()  # the one that failed
     log = project.folder / f"logs/full_language_model/{SLOW}.log"
     assert "goes on from step" in log.read_text()  # not from the start
