@@ -173,7 +173,7 @@ class Project:
             env={**os.environ, **self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1800,  # against a hang; no run lasts so long, even beside much else
         )
 
     def build(self, *targets: str, cores: int = 2) -> str:

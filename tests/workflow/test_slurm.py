@@ -189,6 +189,7 @@ def undisturbed(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Every study's smallest run on this machine, with one job that lasts some minutes on the cluster."""
     config = every_study_config()
     config["wikitext2"]["training"]["done-right"] |= {"epochs": 40}
+    config["wikitext2"]["arms"]["learned"] |= {"epochs": 1}
     project = copy_project(tmp_path_factory.mktemp("undisturbed"), config)
     project.environment[VARIABLE] = text
     project.build(*TARGETS)
