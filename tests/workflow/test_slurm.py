@@ -51,7 +51,8 @@ def started(folder: Path, programs: Collection[str], **settings: str) -> Iterato
     if os.geteuid() != 0 or missing:
         reason = f"{', '.join(missing)} not installed" if missing else "not root"
         pytest.skip(f"no Slurm cluster can be started: {reason}")
-    environment = {**os.environ, "CPUS": "4", "PATH": path, **settings}
+    # More memory than there is: jobs ask for several times what these small ones take.
+    environment = {**os.environ, "CPUS": "4", "MEMORY": "64000", "PATH": path, **settings}
     begun = subprocess.run([CLUSTER, "start", folder], env=environment, stdin=subprocess.DEVNULL, capture_output=True)
     assert begun.returncode == 0, begun.stdout + begun.stderr
     try:
