@@ -48,6 +48,17 @@ def test_an_output_that_the_rule_no_longer_has_is_not_of_its_last_run(folder: Pa
     assert report.started == START + 21
 
 
+def test_a_job_of_a_cluster_began_as_long_before_its_end_as_its_benchmark_says(folder: Path) -> None:
+    """Snakemake takes the moment that it saw the job's end for its start: after the end."""
+    record(folder, "train", "train/bespoke/a", ["results/data/bespoke/a.parquet"], ["results/runs/bespoke/a.parquet"],
+           (12.002, 12))  # fmt: skip
+    [train] = [job for job in jobs.finished(folder, FINAL) if job.rule == "train"]
+    assert (train.started, train.ended) == (START + 12, START + 12)
+    put(folder, "logs/benchmarks/train/bespoke/a.jsonl", '{"s": 7.5, "cpu_time": 7, "max_rss": 300}')
+    [train] = [job for job in jobs.finished(folder, FINAL) if job.rule == "train"]
+    assert (train.started, train.ended, train.cpu_seconds) == (START + 4.5, START + 12, 7)
+
+
 def test_records_that_are_incomplete_or_damaged_do_not_count(folder: Path) -> None:
     [path] = [path for path in (folder / jobs.RECORDS).iterdir() if b"logs/collect" in path.read_bytes()]
     text = path.read_text()

@@ -49,7 +49,8 @@ def records(folder: Path) -> dict[str, Record]:
         except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError):
             continue  # none of Snakemake's, or cut off while it was written
         if not record.get("incomplete") and record.get("starttime") and record.get("endtime"):
-            found[output] = record
+            # of a cluster's job Snakemake knows the end alone, and takes for its start when it saw that, a moment later
+            found[output] = {**record, "starttime": min(record["starttime"], record["endtime"])}
     return found
 
 
@@ -91,14 +92,15 @@ def _job(folder: Path, record: Record, outputs: list[str], known: Mapping[str, R
     script = SCRIPT.search(str(record.get("code") or ""))
     used = _benchmark(folder / f"logs/benchmarks/{stem}.jsonl")
     checksums = dict(record.get("input_checksums") or {})
+    ended = max(float(known[path]["endtime"]) for path in outputs)
     return Job(
         name=stem,
         rule=str(record["rule"]),
         script=f"workflow/{script.group()}" if script else None,
         inputs=tuple(map(str, record.get("input") or ())),
         outputs=tuple(outputs),
-        started=min(float(known[path]["starttime"]) for path in outputs),
-        ended=max(float(known[path]["endtime"]) for path in outputs),
+        started=min([ended - used.get("s", 0.0), *(float(known[path]["starttime"]) for path in outputs)]),
+        ended=ended,
         checksums={path: str(text).removeprefix("sha256:") for path, text in checksums.items()},
         cpu_seconds=used.get("cpu_time"),
         peak_memory_mib=used.get("max_rss"),
@@ -109,8 +111,9 @@ def _benchmark(path: Path) -> dict[str, float]:
     """The numbers of a job's benchmark, which Snakemake writes as one JSON object; empty without one."""
     try:
         found = json.loads(path.read_text().splitlines()[-1])
-        return {name: float(found[name]) for name in ("cpu_time", "max_rss") if isinstance(found[name], int | float)}
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, IndexError, KeyError, TypeError):
+        measured = {"s": found.get("s", 0.0), "cpu_time": found["cpu_time"], "max_rss": found["max_rss"]}
+        return {name: float(value) for name, value in measured.items() if isinstance(value, int | float)}
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, IndexError, KeyError, AttributeError):
         return {}
 
 
