@@ -11,10 +11,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -40,7 +41,8 @@ SMALL = ("- released_bespoke=released", "- train=train", "- full_language_model=
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib", "git_commit"]
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
 LEFT_BEHIND = shutil.ignore_patterns("results", ".snakemake", "logs")
-SLOW = "wikitext2/transformer/done-right/bpe/full"
+LANGUAGE_JOB = "src/tokentrial/training/language_job.py"
+LANGUAGE_MODEL = "wikitext2/transformer/done-right/bpe/full"
 
 
 @contextmanager
@@ -130,6 +132,14 @@ def jobs(project: Project) -> list[dict[str, str]]:
     return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines if line.startswith("JobId=")]
 
 
+def states(project: Project) -> dict[str, list[str]]:
+    """The ids of all jobs, by what the cluster says of them."""
+    found = defaultdict(list)
+    for job in jobs(project):
+        found[job["JobState"]].append(job["JobId"])
+    return found
+
+
 def same_rows(one: Path, other: Path) -> int:
     """Two results folders have the same measurements and costs to the last bit; how many measurements."""
     for name, schema in (("runs", results.RUNS), ("arms", results.ARMS)):
@@ -195,17 +205,20 @@ def test_the_smoke_run_has_the_same_rows_on_the_cluster(
 
 @pytest.fixture(scope="session")
 def undisturbed(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Every study's smallest run on this machine, with one job that lasts some minutes on the cluster."""
+    """Every study's smallest run on this machine, with language models that leave a checkpoint every second."""
     config = every_study_config()
-    config["wikitext2"]["training"]["done-right"] |= {"epochs": 40}
+    config["wikitext2"]["training"]["done-right"] |= {"epochs": 20}
     config["wikitext2"]["arms"]["learned"] |= {"epochs": 1}
     project = copy_project(tmp_path_factory.mktemp("undisturbed"), config)
     project.environment[VARIABLE] = text
+    code, minute = (project.folder / LANGUAGE_JOB).read_text(), "checkpoint_seconds: float = 60.0"
+    assert code.count(minute) == 1
+    (project.folder / LANGUAGE_JOB).write_text(code.replace(minute, "checkpoint_seconds: float = 1.0"))
     project.build(*TARGETS)
     return project
 
 
-def until(project: Project, what: str, found: Callable[[], list[str]], seconds: float = 300) -> list[str]:
+def until(project: Project, what: str, found: Callable[[], list[Any]], seconds: float = 300) -> list[Any]:
     """Ask every half second until something is found."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -222,6 +235,17 @@ def running(project: Project, rule: str, but: Collection[str] = ()) -> list[str]
     return [job for job, comment, *_ in found if comment.startswith(f"rule_{rule}_wildcards") and job not in but]
 
 
+def checkpoints(project: Project, later: float = 0) -> list[Path]:
+    """The checkpoint of the full language model, if there is one written later than this time."""
+    folder = project.folder / "results/checkpoints" / LANGUAGE_MODEL
+    return [path for path in folder.glob("*.safetensors") if path.stat().st_mtime > later]
+
+
+def output(project: Project, job: str) -> str:
+    """What a job and the Snakemake in it have printed so far."""
+    return "".join(path.read_text() for path in (project.folder / "logs/slurm").rglob(f"{job}.log"))
+
+
 def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
     cluster: dict[str, str], undisturbed: Project, tmp_path: Path
 ) -> None:
@@ -232,17 +256,32 @@ def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
     project = Project(tmp_path / "project", **undisturbed.environment, **cluster)
     adapt(project, [PARTITION])
     node = asked(project, "sinfo", "--noheader", "--format", "%n").strip()
-    too_little = ("pretrain:mem_mb=250*attempt**3", "full_language_model:runtime=attempt**2")
+    too_little = ("pretrain:mem_mb=250*attempt**3", "full_language_model:runtime=2*attempt")
     arguments = ("--retries", "5", "--set-resources", *too_little, "--", *TARGETS)
+    training = "full_language_model"
 
     with on_the_cluster(project, *arguments):
-        until(project, "a training job", lambda: running(project, "full_language_model"))
-    # Killed there: its jobs go on in the queue, as after a crash of the login node.
+        orphan = until(project, "a training job", lambda: running(project, training))[0]
+        until(project, "its checkpoint", lambda: checkpoints(project))
+        # Stopped, a job stays at that point, and later runs out of time, on a machine of any speed.
+        asked(project, "scancel", "--signal=STOP", orphan)
+        asked(project, "scontrol", "update", f"JobId={orphan}", "TimeLimit=60")
+    # Killed there: its jobs stay in the queue, as after a crash of the login node.
     assert project.run("--unlock").returncode == 0
 
     earlier = {job["JobId"] for job in jobs(project)}
     with on_the_cluster(project, *arguments) as second:
-        cancelled = until(project, "a cram job", lambda: running(project, "cram", but=earlier), 600)[0]
+        heir = until(project, "its next job", lambda: running(project, training, but=earlier))[0]
+        until(project, "that it waits", lambda: re.findall("waits for this job's", output(project, heir)))
+        asked(project, "scancel", orphan)
+        until(project, "the orphan's end", lambda: states(project)["CANCELLED"])
+        now = time.time()
+        until(project, "five seconds of training", lambda: checkpoints(project, now + 5))
+        asked(project, "scancel", "--signal=STOP", heir)
+        until(project, "the end of its time", lambda: states(project)["TIMEOUT"])
+        # Its table is what int8 quantises.
+        earlier = {job["JobId"] for job in jobs(project)}
+        cancelled = until(project, "int8", lambda: running(project, "language_model", but=earlier), 600)[0]
         asked(project, "scancel", cancelled)
         asked(project, "scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
         drained = asked(project, "sinfo", "--noheader", "--format", "%T").strip()
@@ -253,11 +292,12 @@ def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
     assert drained.startswith("drain")
     assert same_rows(project.folder / "results", undisturbed.folder / "results") > 300
     assert "SLURM status is: 'TIMEOUT'" in said(project)
-    states = Counter(job["JobState"] for job in jobs(project))
-    assert {"TIMEOUT", "FAILED", "CANCELLED", "COMPLETED"} <= set(states), states
+    assert "SLURM status is: 'CANCELLED'" in said(project)
+    found = states(project)
+    assert set(found) == {"TIMEOUT", "FAILED", "CANCELLED", "COMPLETED"}, found
     daemon = Path(cluster["SLURM_CONF"]).parent / "log/slurmd"
     assert "exceeded memory limit" in daemon.read_text()  # the one that failed
-    log = project.folder / f"logs/full_language_model/{SLOW}.log"
+    log = project.folder / f"logs/full_language_model/{LANGUAGE_MODEL}.log"
     assert "goes on from step" in log.read_text()  # not from the start
     assert not list((project.folder / "results").rglob(".*"))
     assert not [path for path in (project.folder / "results/checkpoints").rglob("*") if path.is_file()]
