@@ -71,6 +71,8 @@ class Run:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # A shell's background job, which these tests may be, ignores Ctrl-C, and so would its children.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     @property

@@ -294,7 +294,7 @@ def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
     assert "SLURM status is: 'TIMEOUT'" in said(project)
     assert "SLURM status is: 'CANCELLED'" in said(project)
     found = states(project)
-    assert set(found) == {"TIMEOUT", "FAILED", "CANCELLED", "COMPLETED"}, found
+    assert {"TIMEOUT", "FAILED", "CANCELLED", "COMPLETED"} <= set(found), found
     daemon = Path(cluster["SLURM_CONF"]).parent / "log/slurmd"
     assert "exceeded memory limit" in daemon.read_text()  # the one that failed
     log = project.folder / f"logs/full_language_model/{LANGUAGE_MODEL}.log"
