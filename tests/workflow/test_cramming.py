@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from small_project import VARIABLE, Project, copied, copy_project, cramming_config, edit
+from small_project import VARIABLE, Project, copied, copy_project, cramming_config, edit, save_every
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -23,8 +23,6 @@ from tokentrial.cramming import folders
 STUDY = "study_cramming"
 JOBS = ("cramming/capacity/mine", "cramming/capacity/small", "cramming/controls/small")
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]
-# How often a job writes its state, in seconds; a copy of the project does it at every step.
-SECONDS = "checkpoint_seconds: float = 60.0"
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +44,7 @@ def prepared(text: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) 
     """A copy with its language model trained and nothing crammed."""
     project = copy_project(tmp_path_factory.mktemp("prepared"), cramming_config(str(folder)))
     project.environment[VARIABLE] = text
-    job = project.folder / "src/tokentrial/cramming/job.py"
-    assert job.read_text().count(SECONDS) == 1
-    job.write_text(job.read_text().replace(SECONDS, "checkpoint_seconds: float = 0.0"))
+    save_every(project, "cramming/job", 0.0)
     project.build("pretrained_models", cores=1)
     return project
 

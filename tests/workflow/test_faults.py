@@ -20,7 +20,7 @@ from fault_project import (
     unlock,
     wait_for,
 )
-from small_project import VARIABLE, Project, copied, copy_project, language_config
+from small_project import VARIABLE, Project, copied, copy_project, language_config, save_every
 
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
 JOB = "learned_encoding/signal/done-right"
@@ -53,10 +53,7 @@ def language_untouched(text: str, tmp_path_factory: pytest.TempPathFactory) -> P
     config["learned_encoding"] |= {"scripts": {}, "studies": {}}
     project = copy_project(tmp_path_factory.mktemp("language"), config)
     project.environment[VARIABLE] = text
-    job = project.folder / "src/tokentrial/training/language_job.py"
-    often = job.read_text().replace("checkpoint_seconds: float = 60.0", "checkpoint_seconds: float = 0.1")
-    assert often != job.read_text()
-    job.write_text(often)
+    save_every(project, "training/language_job", 0.1)
     project.build("wikitext2")
     return project
 

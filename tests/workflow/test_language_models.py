@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from small_project import VARIABLE, Project, copied, copy_project, edit, language_config
+from small_project import VARIABLE, Project, copied, copy_project, edit, language_config, save_every
 
 from tokentrial.training import checkpoint
 
@@ -20,8 +20,6 @@ ARMS = ("full", "int8", "learned-2", "svd-2")
 STUDY = "study_wikitext2"
 # What a job measures about itself, not about its models.
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]
-# How often a job writes its state, in seconds; a copy of the project does it far more often than once a minute.
-SECONDS = "checkpoint_seconds: float = 60.0"
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +27,7 @@ def prepared(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy with the text cut into tokens and nothing trained."""
     project = copy_project(tmp_path_factory.mktemp("prepared"), language_config())
     project.environment[VARIABLE] = text
-    job = project.folder / "src/tokentrial/training/language_job.py"
-    assert job.read_text().count(SECONDS) == 1
-    job.write_text(job.read_text().replace(SECONDS, "checkpoint_seconds: float = 0.2"))
+    save_every(project, "training/language_job", 0.2)
     project.build("wikitext2")
     return project
 

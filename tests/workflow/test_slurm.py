@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 import snakemake_executor_plugin_slurm
 import yaml
-from small_project import ROOT, VARIABLE, Project, copy_project, every_study_config
+from small_project import ROOT, VARIABLE, Project, copy_project, every_study_config, save_every
 from snakemake_executor_plugin_slurm.job_status_query import (
     query_job_status,
     query_job_status_sacct,
@@ -41,7 +41,6 @@ SMALL = ("- released_bespoke=released", "- train=train", "- full_language_model=
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib", "git_commit"]
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
 LEFT_BEHIND = shutil.ignore_patterns("results", ".snakemake", "logs")
-LANGUAGE_JOB = "src/tokentrial/training/language_job.py"
 LANGUAGE_MODEL = "wikitext2/transformer/done-right/bpe/full"
 
 
@@ -211,9 +210,7 @@ def undisturbed(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     config["wikitext2"]["arms"]["learned"] |= {"epochs": 1}
     project = copy_project(tmp_path_factory.mktemp("undisturbed"), config)
     project.environment[VARIABLE] = text
-    code, minute = (project.folder / LANGUAGE_JOB).read_text(), "checkpoint_seconds: float = 60.0"
-    assert code.count(minute) == 1
-    (project.folder / LANGUAGE_JOB).write_text(code.replace(minute, "checkpoint_seconds: float = 1.0"))
+    save_every(project, "training/language_job", 1.0)
     project.build(*TARGETS)
     return project
 
@@ -250,9 +247,7 @@ def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
     cluster: dict[str, str], undisturbed: Project, tmp_path: Path
 ) -> None:
     """Snakemake killed and started again; jobs over their time, over their memory, cancelled; the node drained."""
-    shutil.copytree(
-        undisturbed.folder, tmp_path / "project", ignore=shutil.ignore_patterns("results", ".snakemake", "logs")
-    )
+    shutil.copytree(undisturbed.folder, tmp_path / "project", ignore=LEFT_BEHIND)
     project = Project(tmp_path / "project", **undisturbed.environment, **cluster)
     adapt(project, [PARTITION])
     node = asked(project, "sinfo", "--noheader", "--format", "%n").strip()
