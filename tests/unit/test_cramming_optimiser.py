@@ -16,7 +16,7 @@ def test_adamw_equals_torchs(betas: tuple[float, float], decay: float) -> None:
     value = torch.randn(4, 2, 5, dtype=torch.float64)
     theirs = value.clone().requires_grad_()
     optimiser = torch.optim.AdamW([theirs], lr=0.1, betas=betas, weight_decay=decay)
-    ours = AdamW(value, betas, decay)
+    ours = AdamW([value], betas, decay)
     for step in range(50):
         gradient = torch.randn_like(value)
         theirs.grad = gradient
@@ -30,7 +30,7 @@ def test_adamw_equals_torchs(betas: tuple[float, float], decay: float) -> None:
 def test_rows_that_leave_do_not_disturb_the_others() -> None:
     torch.manual_seed(0)
     value, gradients = torch.randn(4, 1, 3), torch.randn(20, 4, 1, 3)
-    whole, part = AdamW(value.clone(), (0.9, 0.99), 0.1), AdamW(value.clone(), (0.9, 0.99), 0.1)
+    whole, part = (AdamW([value.clone()], (0.9, 0.99), 0.1) for _ in range(2))
     rows = torch.tensor([0, 3])
     for step, gradient in enumerate(gradients):
         whole.step([gradient], 0.1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from plain_loss import loss_per_seed
 from torch import Tensor, nn
 
 import tokentrial.encoders
@@ -15,7 +16,7 @@ from tokentrial.encoders.base import Context, gather, load
 from tokentrial.errors import InputError
 from tokentrial.models import heads
 from tokentrial.seeds import stream
-from tokentrial.training.loop import logits, loss_per_seed
+from tokentrial.training.loop import logits
 
 SEEDS, V, D, WIDTH, LENGTH, HIDDEN = 3, 7, 6, 4, 5, 8
 ENCODERS = ("learned", "full", "factorised", "random_frozen", "pca", "autoencoder", "one_hot", "unigram")

@@ -36,7 +36,7 @@ def test_a_rate_per_member_is_a_run_of_its_own() -> None:
     together = start()
     batched = Adam(together)
     for step in range(8):
-        batched.step(gradients(step), rates)
+        batched.step(gradients(step), rates.tolist())
     for member, rate in enumerate(rates.tolist()):
         alone = [value[member].clone() for value in start()]
         single = Adam(alone)
@@ -56,10 +56,10 @@ def test_the_first_step_has_the_size_of_the_rate() -> None:
 
 
 def test_gradients_and_rates_are_left_alone() -> None:
-    values, given, rates = start(), gradients(1), torch.full((3,), 0.1, dtype=torch.float64)
+    values, given, rates = start(), gradients(1), [0.1] * 3
     Adam(values).step(given, rates)
     assert all(torch.equal(one, other) for one, other in zip(given, gradients(1), strict=True))
-    assert rates.tolist() == [0.1] * 3
+    assert rates == [0.1] * 3
 
 
 def test_decay_is_flat_then_linear_and_never_zero() -> None:

@@ -8,9 +8,9 @@ from tokentrial.encoders.base import Context, load
 from tokentrial.encoders.layouts import Categories
 from tokentrial.models import heads
 from tokentrial.studies import small_models
-from tokentrial.training import bands
+from tokentrial.training import loop
 from tokentrial.training.bands import BANDS, ENDS, band_metrics, bands_of, losses_by_band
-from tokentrial.training.loop import evaluate
+from tokentrial.training.loop import HeldOut
 
 V, SEEDS = 12, 3
 
@@ -57,7 +57,7 @@ def test_parts_weighted_by_their_shares_are_the_whole(head: str) -> None:
     encoder, built, parameters = model(head)
     inputs, targets = text(head)
     losses, shares = losses_by_band(encoder, built, parameters, inputs, targets, counts())
-    whole, _ = evaluate(encoder, built, parameters, inputs, targets)
+    whole = HeldOut(encoder, built, inputs, targets).loss(parameters)
     torch.testing.assert_close((losses * shares).nansum(1), whole, rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(shares.sum(1), torch.ones(SEEDS, dtype=torch.float64))
 
@@ -66,9 +66,9 @@ def test_parts_weighted_by_their_shares_are_the_whole(head: str) -> None:
 def test_a_loop_over_predictions_gives_the_same(head: str, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, built, parameters = model(head)
     inputs, targets = text(head)
-    monkeypatch.setattr(bands, "EVALUATION_LOGITS", V * targets.shape[2] * 10)  # several chunks, the last one short
+    monkeypatch.setattr(loop, "EVALUATION_LOGITS", V * targets.shape[2] * 10)  # several chunks, the last one short
     losses, shares = losses_by_band(encoder, built, parameters, inputs, targets, counts())
-    scores = built.forward(parameters, encoder.forward(parameters, inputs)).double().log_softmax(-1)
+    scores = loop.logits(encoder, built, parameters, inputs).double().log_softmax(-1)
     band = bands_of(counts())
     for seed in range(SEEDS):
         found: dict[int, list[float]] = {0: [], 1: [], 2: []}

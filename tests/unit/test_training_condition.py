@@ -16,7 +16,7 @@ from tokentrial.results import ARMS, RUNS
 from tokentrial.training import condition
 from tokentrial.training.condition import fit_arm, tensors, token_counts, train_arm, train_condition
 from tokentrial.training.job import run_condition
-from tokentrial.training.loop import evaluate
+from tokentrial.training.loop import HeldOut
 
 
 def test_rows_of_an_arm(arms: Any, spec_of: Any, data_of: Any) -> None:
@@ -62,7 +62,8 @@ def test_every_split_is_measured_on_its_own_text(job_of: Any, spec_of: Any, data
     encoder, head, result = fit_arm(job, "learned", {"encoder": "learned"})
     for split, count in (("train", 30), ("validation", 50), ("test", 30)):
         inputs, targets = (value[:, :count] for value in job.data[split])
-        loss, accuracy = evaluate(encoder, head, result.parameters, inputs, targets)
+        text = HeldOut(encoder, head, inputs, targets)
+        loss, accuracy = text.loss(result.parameters), text.accuracy(result.parameters)
         for seed in range(3):
             assert rows[split, "cross_entropy", seed] == float(loss[seed])
             assert rows[split, "accuracy", seed] == float(accuracy[seed])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from plain_loss import loss_per_seed
 from torch.nn import functional
 
 from tokentrial.encoders.full import Full
@@ -15,7 +16,7 @@ from tokentrial.encoders.learned import Learned
 from tokentrial.models.heads import TokenMlp
 from tokentrial.seeds import stream
 from tokentrial.training import condition, loop
-from tokentrial.training.loop import Best, Settings, batch_order, batch_picker, evaluate, fit, loss_per_seed
+from tokentrial.training.loop import Best, HeldOut, Settings, batch_order, batch_picker, fit
 
 SETTINGS = Settings(learning_rates=(0.01,), steps=12, batch_size=8, evaluations=4, decay=False, select="best")
 
@@ -23,14 +24,6 @@ SETTINGS = Settings(learning_rates=(0.01,), steps=12, batch_size=8, evaluations=
 def untrained(job: condition.Job) -> tuple[Any, Any, dict[str, torch.Tensor]]:
     encoder, head, result = condition.fit_arm(job, "learned", {"encoder": "learned"})
     return encoder, head, result.parameters
-
-
-def test_loss_is_each_seeds_own_cross_entropy() -> None:
-    generator = torch.Generator().manual_seed(0)
-    scores = torch.randn(4, 6, 3, 9, generator=generator, dtype=torch.float64)  # (S, B, T, V)
-    targets = torch.randint(9, (4, 6, 3), generator=generator)
-    expected = [functional.cross_entropy(s.flatten(0, 1), t.flatten()) for s, t in zip(scores, targets, strict=True)]
-    torch.testing.assert_close(loss_per_seed(scores, targets), torch.stack(expected), rtol=1e-14, atol=0)
 
 
 def test_the_whole_text_by_pair_counts_is_the_whole_text() -> None:
@@ -93,18 +86,21 @@ def test_no_batch_size_is_the_whole_text() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 19, 20])
-def test_evaluation_does_not_depend_on_its_chunks(
+def test_evaluation_does_not_depend_on_its_chunks_nor_on_looking_up(
     chunk: int, monkeypatch: pytest.MonkeyPatch, job_of: Any, spec_of: Any, data_of: Any
 ) -> None:
     job = job_of(spec_of(), data_of(), range(3))
     encoder, head, parameters = untrained(job)
     inputs, targets = job.data["validation"]  # 20 sequences: chunks that divide it and chunks that do not
-    whole = evaluate(encoder, head, parameters, inputs, targets)
+    looked_up = HeldOut(encoder, head, inputs, targets)
+    assert looked_up.by_lookup
+    monkeypatch.setattr(loop, "LOOKUP_LOGITS", 0)
     monkeypatch.setattr(loop, "EVALUATION_LOGITS", chunk * targets.shape[2] * head.vocab_size)
-    loss, accuracy = evaluate(encoder, head, parameters, inputs, targets)
-    # A chunk's mean loss is a float32: its rounding, 6e-8 of the loss, is all that a chunk can change.
-    torch.testing.assert_close(loss, whole[0], rtol=2e-7, atol=0)
-    torch.testing.assert_close(accuracy, whole[1], rtol=1e-15, atol=0)
+    chunked = HeldOut(encoder, head, inputs, targets)
+    assert not chunked.by_lookup
+    loss, accuracy = chunked.loss(parameters), chunked.accuracy(parameters)
+    torch.testing.assert_close(loss, looked_up.loss(parameters), rtol=2e-7, atol=0)  # float32 logits
+    torch.testing.assert_close(accuracy, looked_up.accuracy(parameters), rtol=1e-15, atol=0)
     scores = loop.logits(encoder, head, parameters, inputs).double()
     for seed in range(3):
         expected = functional.cross_entropy(scores[seed].flatten(0, 1), targets[seed].flatten())
@@ -178,7 +174,7 @@ def test_what_is_returned_has_the_loss_that_the_curve_says(job_of: Any, spec_of:
     encoder, head = condition.build(job, "learned", {"encoder": "learned"})
     for select in ("best", "last"):
         result = trained(job, learning_rates=(0.5,), select=select)
-        loss = evaluate(encoder, head, result.parameters, *job.data["validation"])[0]
+        loss = HeldOut(encoder, head, *job.data["validation"]).loss(result.parameters)
         curve = torch.stack([values for _, values in result.curve])  # (looks, S)
         steps = [step for step, _ in result.curve]
         assert steps == [0, 3, 6, 9, 12]

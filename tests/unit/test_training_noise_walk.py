@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from plain_loss import loss_per_seed
 
 from tokentrial.encoders.learned import Learned
 from tokentrial.models.heads import TokenMlp
 from tokentrial.seeds import stream
-from tokentrial.training.loop import Fit, Settings, logits, loss_per_seed
+from tokentrial.training.loop import Fit, Settings, logits
 from tokentrial.training.noise_walk import walk
 
 ENCODER, HEAD = Learned(30, 4, 32), TokenMlp(30, 4, 7, 8, bias=False)

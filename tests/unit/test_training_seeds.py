@@ -128,13 +128,13 @@ def test_the_canonical_text_of_a_spec_trains_the_same(spec_of: Any, data_of: Any
 
 def test_all_arms_see_the_same_batches(monkeypatch: pytest.MonkeyPatch, arms: Any, spec_of: Any, data_of: Any) -> None:
     seen: list[list[bytes]] = []
-    plain = loop.logits
+    plain = loop.features
 
     def recorded(encoder: Any, head: Any, parameters: Any, inputs: torch.Tensor) -> torch.Tensor:
         seen[-1].append(inputs[:3].numpy().tobytes())
         return plain(encoder, head, parameters, inputs)
 
-    monkeypatch.setattr(loop, "logits", recorded)
+    monkeypatch.setattr(loop, "features", recorded)
     spec, data = spec_of(training={"learning_rates": [0.01]}), data_of()
     for name in ("learned", "full", "one_hot", "unigram", "autoencoder_random", "noise_walk"):
         seen.append([])

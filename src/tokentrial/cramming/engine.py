@@ -66,18 +66,7 @@ class Settings:
 
 
 class AdamW(Adam):
-    """Loshchilov and Hutter 2019, algorithm 2; equal to torch.optim.AdamW (tested), and rows may leave."""
-
-    def __init__(self, value: Tensor, betas: tuple[float, float], weight_decay: float) -> None:
-        super().__init__([value])
-        self.betas, self.weight_decay = betas, weight_decay
-
-    @torch.no_grad()
-    def step(self, gradients: Any, learning_rate: float | Tensor) -> None:
-        """One update; learning_rate is a number."""
-        for value in self.parameters:
-            value.mul_(1 - learning_rate * self.weight_decay)
-        super().step(gradients, learning_rate)
+    """Adam of one tensor whose rows may leave."""
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows (A,) alone."""
@@ -163,7 +152,7 @@ class Cramming:
         self.text_steps = 0  # texts times steps, what a second of work is measured in
         self.active = torch.arange(len(ids), device=ids.device)
         self.open = torch.ones(len(ids), dtype=torch.bool, device=ids.device)
-        self.optimiser = AdamW(start.detach().clone(), settings.betas, settings.weight_decay)
+        self.optimiser = AdamW([start.detach().clone()], settings.betas, settings.weight_decay)
         self.records = Records.start(start.detach(), ids.shape[1])  # of all units
         self.current = self.records.rows(self.active)  # of those in work
         self.curve: list[tuple[int, int, int, float, float]] = []  # step, unit, text, accuracy, cross-entropy

@@ -102,10 +102,9 @@ class Encoder(ABC):
 
 def gather(table: Tensor, ids: Tensor) -> Tensor:
     """Rows of each seed's own table: table (S, V, d), ids (S, B, L) -> (S, B, L, d)."""
-    seeds, vocab_size, width = table.shape
-    offsets = torch.arange(seeds, device=ids.device).view(-1, *[1] * (ids.dim() - 1)) * vocab_size
+    offsets = torch.arange(len(ids), device=ids.device).view(-1, *[1] * (ids.dim() - 1)) * table.shape[1]
     # one embedding call over all seeds: its backward adds up rows in a fixed order, unlike an index with duplicates
-    return torch.nn.functional.embedding(ids + offsets, table.reshape(seeds * vocab_size, width))
+    return torch.nn.functional.embedding(ids + offsets, table.flatten(0, 1))
 
 
 def load(name: str) -> type[Encoder]:

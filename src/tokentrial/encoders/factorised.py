@@ -17,9 +17,11 @@ class Factorised(Encoder):
         return {"table": table, "projection": context.linear("projection", self.width, self.full_width)}, {}
 
     def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
-        seeds, batch, length = ids.shape
-        codes = gather(parameters["table"], ids).view(seeds, batch * length, self.width)
-        return (codes @ parameters["projection"]).view(seeds, batch, length, self.full_width)
+        """Map all V codes and look vectors up, or map the codes of the batch, whichever is less work."""
+        if self.vocab_size <= ids[0].numel():
+            return gather(parameters["table"] @ parameters["projection"], ids)
+        codes = gather(parameters["table"], ids).flatten(1, 2)  # (S, B*L, d_c)
+        return (codes @ parameters["projection"]).view(*ids.shape, self.full_width)
 
     def parameter_counts(self) -> dict[str, int]:
         return {"embedding": self.vocab_size * self.width, "encoder": self.width * self.full_width}

@@ -4,7 +4,11 @@ The released models have no biases (protocols A1, A3, A6). Without one, a code w
 the unigram distribution, so the fair arms may have an output bias (``bias``). ``context`` says what a task model can
 see of the input, the current ``token`` or the whole ``history``, and so which floor bounds it.
 
-Shapes: S seeds, B sequences, L input tokens, d encoder width, V vocabulary.
+A task model is ``features`` of the vectors, then one linear map to the logits. ``features_of_table`` computes the same
+from a table of all V vectors: what the first layer makes of a token is then computed once for each token, not once for
+each place where the token stands.
+
+Shapes: S seeds, B sequences, L input tokens, T predictions of a sequence, d encoder width, h features, V vocabulary.
 """
 
 from dataclasses import dataclass
@@ -12,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tokentrial.encoders.base import Context, Parameters
+from tokentrial.encoders.base import Context, Parameters, gather
 from tokentrial.errors import InputError
 
 
@@ -30,8 +34,11 @@ class MeanPool:
     def shapes(self) -> dict[str, tuple[int, int]]:
         return {"output": (self.width, self.vocab_size)} | _bias(self)
 
-    def forward(self, weights: Parameters, vectors: Tensor) -> Tensor:
-        return output(weights, vectors.mean(2)).unsqueeze(2)  # (S, B, 1, V)
+    def features(self, weights: Parameters, vectors: Tensor) -> Tensor:
+        return vectors.mean(2)  # (S, B, d)
+
+    def features_of_table(self, weights: Parameters, table: Tensor, ids: Tensor) -> Tensor:
+        return gather(table, ids).mean(2)  # (S, B, d)
 
 
 @dataclass(frozen=True)
@@ -48,11 +55,11 @@ class TokenMlp:
     def shapes(self) -> dict[str, tuple[int, int]]:
         return {"hidden": (self.width, self.hidden), "output": (self.hidden, self.vocab_size)} | _bias(self)
 
-    def forward(self, weights: Parameters, vectors: Tensor) -> Tensor:
-        seeds, batch, length, width = vectors.shape
-        flat = vectors.reshape(seeds, batch * length, width)
-        logits = output(weights, torch.relu(flat @ weights["hidden"]))  # (S, B*L, V)
-        return logits.view(seeds, batch, length, self.vocab_size)
+    def features(self, weights: Parameters, vectors: Tensor) -> Tensor:
+        return torch.relu(vectors.flatten(1, 2) @ weights["hidden"])  # (S, B*L, h)
+
+    def features_of_table(self, weights: Parameters, table: Tensor, ids: Tensor) -> Tensor:
+        return gather(torch.relu(table @ weights["hidden"]), ids).flatten(1, 2)  # (S, B*L, h)
 
 
 @dataclass(frozen=True)
@@ -70,9 +77,16 @@ class WindowMlp:
         shapes = {"hidden": (self.length * self.width, self.hidden), "output": (self.hidden, self.vocab_size)}
         return shapes | _bias(self)
 
-    def forward(self, weights: Parameters, vectors: Tensor) -> Tensor:
-        flat = vectors.flatten(2)  # (S, B, L*d)
-        return output(weights, torch.relu(flat @ weights["hidden"])).unsqueeze(2)  # (S, B, 1, V)
+    def features(self, weights: Parameters, vectors: Tensor) -> Tensor:
+        return torch.relu(vectors.flatten(2) @ weights["hidden"])  # (S, B, h)
+
+    def features_of_table(self, weights: Parameters, table: Tensor, ids: Tensor) -> Tensor:
+        """Each place has a map of its own, so a token has L rows, and a sequence adds up one row of each place."""
+        seeds, vocab_size, width = table.shape
+        maps = weights["hidden"].view(seeds, self.length, width, self.hidden)
+        rows = table.unsqueeze(1) @ maps  # (S, L, V, h)
+        places = ids + torch.arange(self.length, device=ids.device) * vocab_size
+        return torch.relu(gather(rows.flatten(1, 2), places).sum(2))  # (S, B, h)
 
 
 def _bias(head: "Head") -> dict[str, tuple[int, int]]:
@@ -80,9 +94,10 @@ def _bias(head: "Head") -> dict[str, tuple[int, int]]:
 
 
 def output(weights: Parameters, features: Tensor) -> Tensor:
-    """Logits (S, N, V) from features (S, N, width of the last layer)."""
-    logits = features @ weights["output"]
-    return logits + weights["bias"] if "bias" in weights else logits
+    """Logits (S, N, V) from features (S, N, h)."""
+    if "bias" in weights:
+        return torch.baddbmm(weights["bias"], features, weights["output"])
+    return features @ weights["output"]
 
 
 Head = MeanPool | TokenMlp | WindowMlp

@@ -19,7 +19,7 @@ Spec = dict[str, Any]
 
 # Library modules that a job's numbers depend on, below src/tokentrial. A training job adds the encoders of its arms.
 TRAINING_MODULES = (
-    *("results", "seeds", "data/generate", "encoders/base", "models/heads"),
+    *("results", "seeds", "data/generate", "encoders/base", "models/heads", "models/softmax_loss"),
     *("training/adam", "training/device", "training/devices", "training/loop", "training/bands"),
     *("training/condition", "training/noise_walk", "training/reference", "training/job"),
     *("training/checkpoint", "training/finished_arms"),

@@ -1,40 +1,73 @@
-"""Adam for seeds as a batch dimension, with a learning rate that may differ between members of the batch."""
+"""Adam for seeds as a batch dimension, with a learning rate for each part of the batch."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
+from torch.optim.adam import adam
+
+# The fused kernel works on so many numbers at a time, or a divisor of it, and rounds what is left over differently.
+LANES = 16
 
 
 class Adam:
-    """Kingma and Ba 2015, algorithm 1. Equal to torch.optim.Adam (tested); exists because torch's takes one rate only.
+    """Kingma and Ba 2015, algorithm 1, with the weight decay of Loshchilov and Hutter 2019, algorithm 2.
 
-    parameters: tensors whose first axis is the seed; updated in place.
+    parameters: tensors whose first axis is the seed; updated in place by torch's own fused kernel. With R rates the
+    first axis holds R blocks of seeds, one after the other, each with a rate of its own, which torch.optim.Adam offers
+    only to separate tensors. While they are updated, a seed's numbers are filled up with zeros to a multiple of LANES,
+    so that its bits do not depend on the seeds beside it.
     """
 
-    betas = (0.9, 0.999)
     eps = 1e-8
 
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
-        self.parameters = list(parameters)
-        self.first = [torch.zeros_like(value) for value in self.parameters]
-        self.second = [torch.zeros_like(value) for value in self.parameters]
+    def __init__(
+        self, parameters: Sequence[Tensor], betas: tuple[float, float] = (0.9, 0.999), weight_decay: float = 0.0
+    ) -> None:
+        self.parameters, self.betas, self.weight_decay = list(parameters), betas, weight_decay
+        self.first = [torch.zeros_like(filled(value)) for value in self.parameters]
+        self.second = [torch.zeros_like(value) for value in self.first]
         self.count = 0
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], learning_rate: float | Tensor) -> None:
-        """One update; learning_rate is a number or one rate per batch member, (S,)."""
+    def step(self, gradients: Sequence[Tensor], learning_rates: float | Sequence[float]) -> None:
+        """One update; learning_rates: one for all, or one for each of the equal blocks of the first axis."""
+        rates = [learning_rates] if isinstance(learning_rates, float | int) else list(learning_rates)
+        updated = [filled(value) for value in self.parameters]
+        operands = (updated, [filled(value) for value in gradients], self.first, self.second)
+        for block, rate in enumerate(rates):
+            values, slopes, first, second = ([each.chunk(len(rates))[block] for each in those] for those in operands)
+            adam(
+                *(
+                    values,
+                    slopes,
+                    first,
+                    second,
+                    [],
+                    [each.new_tensor(self.count, dtype=torch.float32) for each in values],
+                ),
+                fused=True,
+                amsgrad=False,
+                beta1=self.betas[0],
+                beta2=self.betas[1],
+                lr=rate,
+                weight_decay=self.weight_decay,
+                eps=self.eps,
+                maximize=False,
+                decoupled_weight_decay=True,
+            )
         self.count += 1
-        beta1, beta2 = self.betas
-        first_correction, second_correction = 1 - beta1**self.count, 1 - beta2**self.count
-        for value, gradient, first, second in zip(self.parameters, gradients, self.first, self.second, strict=True):
-            first.lerp_(gradient, 1 - beta1)
-            second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-            update = first / (second.div(second_correction).sqrt_().add_(self.eps)).mul_(first_correction)
-            if isinstance(learning_rate, Tensor):
-                value.sub_(update.mul_(learning_rate.view(-1, *[1] * (value.dim() - 1))))
-            else:
-                value.sub_(update, alpha=learning_rate)
+        for value, new in zip(self.parameters, updated, strict=True):
+            if new.data_ptr() != value.data_ptr():
+                value.copy_(new[:, : value[0].numel()].view_as(value))
+
+
+def filled(value: Tensor) -> Tensor:
+    """Each seed's numbers in a row, (S, n): the tensor's own storage where n is a multiple of LANES, else a copy."""
+    rows = value.detach().contiguous().flatten(1)
+    rest = -rows.shape[1] % LANES
+    return pad(rows, (0, rest)) if rest else rows
 
 
 def linear_decay(step: int, steps: int, constant_share: float = 0.5) -> float:

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from tokentrial.encoders.base import Encoder, Parameters
 from tokentrial.models.heads import Head
-from tokentrial.training.loop import EVALUATION_LOGITS, logits
+from tokentrial.training.loop import HeldOut
 
 BANDS = ("high", "mid", "low")
 ENDS = (0.80, 0.95)
@@ -39,20 +38,11 @@ def losses_by_band(
     inputs (S, N, L), targets (S, N, T), training counts (S, V). With T = 1 the prediction is made from the last token.
     The shares' weighted mean of the losses is the loss over all; NaN for a band that the text does not have.
     """
-    seeds, sequences, _ = inputs.shape
-    bands = bands_of(counts)
-    chunk = max(1, EVALUATION_LOGITS // (targets.shape[2] * head.vocab_size))
-    total = torch.zeros(seeds, len(BANDS), dtype=torch.float64, device=inputs.device)
-    number = torch.zeros_like(total)
-    for start in range(0, sequences, chunk):
-        ids, wanted = inputs[:, start : start + chunk], targets[:, start : start + chunk]
-        scores = logits(encoder, head, parameters, ids)
-        losses = cross_entropy(scores.flatten(0, 2), wanted.flatten(), reduction="none").view(seeds, -1).double()
-        band = bands.gather(1, ids[:, :, -wanted.shape[2] :].flatten(1))
-        for index in range(len(BANDS)):
-            mine = band == index
-            total[:, index] += (losses * mine).sum(1)
-            number[:, index] += mine.sum(1)
+    losses = HeldOut(encoder, head, inputs, targets).losses(parameters).flatten(1).double()  # (S, N*T)
+    band = bands_of(counts).gather(1, inputs[:, :, -targets.shape[2] :].flatten(1))
+    total = torch.zeros(len(inputs), len(BANDS), dtype=torch.float64, device=inputs.device)
+    number = total.scatter_add(1, band, torch.ones_like(losses))
+    total.scatter_add_(1, band, losses)
     return total / number, number / number.sum(1, keepdim=True)
 
 

@@ -17,7 +17,7 @@ from tokentrial.models import heads
 from tokentrial.results import Measurement
 from tokentrial.training.bands import band_metrics, losses_by_band
 from tokentrial.training.device import prepare
-from tokentrial.training.loop import Fit, Settings, evaluate, fit
+from tokentrial.training.loop import Fit, HeldOut, Settings, fit
 from tokentrial.training.noise_walk import RELEASED_SCALE, walk
 from tokentrial.training.reference import reference_rows
 
@@ -151,9 +151,9 @@ def train_arm(job: Job, name: str) -> Arm:
     enough = {"train": job.data["test"][0].shape[1]}  # as many sequences as the test text's show overfitting
     for split in ("train", "validation", "test"):
         inputs, targets = (value[:, : enough.get(split)] for value in job.data[split])
-        loss, accuracy = evaluate(encoder, head, result.parameters, inputs, targets)
-        add(split, None, "cross_entropy", loss, "nats")
-        add(split, None, "accuracy", accuracy, "fraction")
+        text = HeldOut(encoder, head, inputs, targets)
+        add(split, None, "cross_entropy", text.loss(result.parameters), "nats")
+        add(split, None, "accuracy", text.accuracy(result.parameters), "fraction")
     if job.spec.get("bands"):
         found = losses_by_band(encoder, head, result.parameters, *job.data["test"], job.counts)
         for metric, values, unit in band_metrics(*found):

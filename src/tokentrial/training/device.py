@@ -1,6 +1,8 @@
 """Where a job computes, and that it computes the same bits each time."""
 
+import ctypes
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +13,10 @@ from tokentrial.training import devices
 
 # The workspaces with which cuBLAS adds up in one order; torch refuses any other under deterministic algorithms.
 CUBLAS_WORKSPACES = (":4096:8", ":16:8")
+
+# Parameters of mallopt(3), malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 1 << 30
 
 
 def prepare(spec: Mapping[str, Any]) -> torch.device:
@@ -25,10 +31,23 @@ def prepare(spec: Mapping[str, Any]) -> torch.device:
         raise InputError(f"config: device: found '{device}', expected 'cpu' or 'cuda'")
     if os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in CUBLAS_WORKSPACES:  # read at the first product on a GPU
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_WORKSPACES[0]
+    keep_freed_memory()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # costs a pass a buffer
     return torch.device("cpu") if device == "cpu" else claimed_gpu()
+
+
+def keep_freed_memory() -> None:
+    """Let glibc's malloc keep what this process frees, up to 1 GiB, and ask the kernel for large buffers only once.
+
+    By default a buffer of some megabytes is mapped, filled with zeros and unmapped at every step: a quarter of a
+    processor's time with 1,000 tokens. Other C libraries are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def claimed_gpu() -> torch.device:

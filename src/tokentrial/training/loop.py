@@ -5,7 +5,7 @@ choose from are a second batch: R rates make R*S models, and each seed keeps the
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,16 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
 from tokentrial.encoders.base import Encoder, Parameters
-from tokentrial.models.heads import Head
+from tokentrial.models.heads import Head, output
+from tokentrial.models.softmax_loss import mean_loss, share_loss
 from tokentrial.seeds import stream
 from tokentrial.training.adam import Adam, linear_decay
 
 # Logits of one seed in one evaluation chunk (1 MiB). Counted per seed, so that a seed's sums have the same order alone
 # and in a batch.
 EVALUATION_LOGITS = 1 << 18
+# Logits of one seed that are made to be looked up (4 MiB).
+LOOKUP_LOGITS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,27 @@ class Fit:
     curve: list[tuple[int, Tensor]]
 
 
+def features(encoder: Encoder, head: Head, parameters: Parameters, inputs: Tensor) -> Tensor:
+    """What the task model's output layer sees, (S, B*T, h), for input ids (S, B, L).
+
+    By way of a table of all V vectors where the text has at least as many tokens; whichever it is depends on B, L and V
+    and not on the number of seeds, so a seed alone has the bits that it has in a batch.
+    """
+    if inputs[0].numel() < head.vocab_size:
+        return head.features(parameters, encoder.forward(parameters, inputs))
+    table = encoder.forward(parameters, every_token(head.vocab_size, inputs)).squeeze(2)  # (S, V, d)
+    return head.features_of_table(parameters, table, inputs)
+
+
+def every_token(vocab_size: int, inputs: Tensor) -> Tensor:
+    """All ids for each seed of a text, as V sequences of one token: (S, V, 1)."""
+    return torch.arange(vocab_size, device=inputs.device).view(1, -1, 1).expand(len(inputs), -1, 1)
+
+
 def logits(encoder: Encoder, head: Head, parameters: Parameters, inputs: Tensor) -> Tensor:
     """Next-token logits (S, B, T, V) for input ids (S, B, L); T is 1 for heads that predict only the last token."""
-    return head.forward(parameters, encoder.forward(parameters, inputs))
-
-
-def loss_per_seed(scores: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy in nats of each seed, (S,), from logits (S, B, T, V) and targets (S, B, T)."""
-    seeds, vocab_size = scores.shape[0], scores.shape[-1]
-    losses = cross_entropy(scores.reshape(-1, vocab_size), targets.reshape(-1), reduction="none")
-    return losses.view(seeds, -1).mean(1)
+    scores = output(parameters, features(encoder, head, parameters, inputs))
+    return scores.view(*inputs.shape[:2], -1, head.vocab_size)
 
 
 def batch_order(seed: int, replicates: tuple[int, ...], sequences: int, batch_size: int, steps: int) -> Tensor:
@@ -81,21 +95,56 @@ def batch_order(seed: int, replicates: tuple[int, ...], sequences: int, batch_si
     return torch.from_numpy(np.stack(orders))
 
 
-def evaluate(
-    encoder: Encoder, head: Head, parameters: Parameters, inputs: Tensor, targets: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Held-out (cross-entropy in nats, accuracy), each (S,), without keeping all logits at once."""
-    seeds, sequences, _ = inputs.shape
-    chunk = max(1, EVALUATION_LOGITS // (targets.shape[2] * head.vocab_size))
-    loss = torch.zeros(seeds, dtype=torch.float64, device=inputs.device)
-    hits = torch.zeros(seeds, dtype=torch.float64, device=inputs.device)
-    with torch.no_grad():
-        for start in range(0, sequences, chunk):
-            scores = logits(encoder, head, parameters, inputs[:, start : start + chunk])
-            wanted = targets[:, start : start + chunk]
-            loss += loss_per_seed(scores, wanted).double() * wanted.shape[1]
-            hits += (scores.argmax(-1) == wanted).double().mean(2).sum(1)
-    return loss / sequences, hits / sequences
+class HeldOut:
+    """A text that models are measured on, as often as wanted: inputs (S, N, L), targets (S, N, T).
+
+    A task model that sees one token has V predictions, whatever the text: they are made once and looked up. Any other,
+    and one of a vocabulary whose predictions are many or more than the text's, is asked sequence by sequence, a chunk
+    at a time.
+    """
+
+    def __init__(self, encoder: Encoder, head: Head, inputs: Tensor, targets: Tensor) -> None:
+        self.encoder, self.head, self.inputs, self.targets = encoder, head, inputs, targets
+        few = head.vocab_size <= inputs[0].numel() and head.vocab_size**2 <= LOOKUP_LOGITS
+        self.by_lookup = head.context == "token" and few
+
+    @torch.no_grad()
+    def losses(self, parameters: Parameters) -> Tensor:
+        """Cross-entropy in nats of each prediction, (S, N, T)."""
+        if self.by_lookup:
+            pairs = self.inputs * self.head.vocab_size + self.targets
+            known = log_softmax(self._every_token(parameters), -1).flatten(1)  # (S, V*V)
+            return -known.gather(1, pairs.flatten(1)).view_as(pairs)
+        losses = [
+            cross_entropy(scores.flatten(0, 2), targets.flatten(), reduction="none").view_as(targets)
+            for scores, targets in self._chunks(parameters)
+        ]
+        return torch.cat(losses, 1)
+
+    def loss(self, parameters: Parameters) -> Tensor:
+        """Mean cross-entropy in nats of each seed, (S,)."""
+        return self.losses(parameters).mean(dim=(1, 2), dtype=torch.float64)
+
+    @torch.no_grad()
+    def accuracy(self, parameters: Parameters) -> Tensor:
+        """Share of each seed's predictions, (S,), whose most probable token is the next one."""
+        if self.by_lookup:
+            guess = self._every_token(parameters).argmax(-1)  # (S, V)
+            right = guess.gather(1, self.inputs.flatten(1)).view_as(self.targets) == self.targets
+        else:
+            right = torch.cat([scores.argmax(-1) == targets for scores, targets in self._chunks(parameters)], 1)
+        return right.double().mean(dim=(1, 2))
+
+    def _every_token(self, parameters: Parameters) -> Tensor:
+        """Logits (S, V, V) after each token."""
+        every = every_token(self.head.vocab_size, self.inputs)
+        return logits(self.encoder, self.head, parameters, every).squeeze(2)
+
+    def _chunks(self, parameters: Parameters) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits (S, n, T, V) and targets (S, n, T) of n sequences after n others."""
+        size = max(1, EVALUATION_LOGITS // (self.targets.shape[2] * self.head.vocab_size))
+        for inputs, targets in zip(torch.split(self.inputs, size, 1), torch.split(self.targets, size, 1), strict=True):
+            yield logits(self.encoder, self.head, parameters, inputs), targets
 
 
 def fit(
@@ -113,21 +162,21 @@ def fit(
 
     data: split -> (inputs (S, N, L), targets (S, N, T)). The initial state counts as step 0 and can be chosen.
     """
-    copies, device = len(settings.learning_rates), data["train"][0].device
-    rates = torch.tensor(settings.learning_rates, device=device).repeat_interleave(len(replicates))  # (R*S,)
-    validation = tuple(tile(value, copies) for value in data["validation"])
+    copies = len(settings.learning_rates)
+    validation = HeldOut(encoder, head, *(tile(value, copies) for value in data["validation"]))
     weights = {name: tile(value, copies).requires_grad_() for name, value in trainable.items()}
     everything = weights | {name: tile(value, copies) for name, value in frozen.items()}
     optimiser = Adam(list(weights.values()))
     training_loss = loss_of_step(encoder, head, everything, data["train"], settings, seed, replicates)
     best = Best(everything, keep_last=settings.select == "last")
-    best.look(0, evaluate(encoder, head, everything, *validation)[0])
+    best.look(0, validation.loss(everything))
     every = max(1, settings.steps // settings.evaluations)
     for step in range(settings.steps):
         gradients = torch.autograd.grad(training_loss(step).sum(), list(weights.values()))
-        optimiser.step(gradients, rates * (linear_decay(step, settings.steps) if settings.decay else 1.0))
+        decay = linear_decay(step, settings.steps) if settings.decay else 1.0
+        optimiser.step(gradients, [rate * decay for rate in settings.learning_rates])
         if (step + 1) % every == 0 or step + 1 == settings.steps:
-            held_out = evaluate(encoder, head, everything, *validation)[0]
+            held_out = validation.loss(everything)
             best.look(step + 1, held_out)
             log(f"step {step + 1}/{settings.steps}: validation {held_out.mean():.4f}, best {best.loss.mean():.4f} nats")
     return best.chosen(torch.tensor(settings.learning_rates), len(replicates))
@@ -157,7 +206,7 @@ def loss_of_step(
 
     def batch_loss(step: int) -> Tensor:
         batch = pick(step)
-        return loss_per_seed(logits(encoder, head, parameters, inputs[batch]), targets[batch])
+        return mean_loss(parameters, features(encoder, head, parameters, inputs[batch]), targets[batch].flatten(1))
 
     return batch_loss
 
@@ -172,14 +221,12 @@ def pair_shares(inputs: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
 
 
 def whole_text_loss(encoder: Encoder, head: Head, parameters: Parameters, shares: Tensor) -> Tensor:
-    """Mean cross-entropy (S,) of a task model that sees one token, over a whole text given by its pair shares.
+    """Mean cross-entropy (S,) of a task model that sees one token, over a whole text given by its pairs' shares.
 
-    Equal to :func:`loss_per_seed` on all sequences at once (tested), at the cost of V predictions instead of N*L.
+    Equal to :func:`mean_loss` on all sequences at once (tested), at the cost of V predictions instead of N*L.
     """
-    seeds, vocab_size, _ = shares.shape
-    every_token = torch.arange(vocab_size, device=shares.device).view(1, -1, 1).expand(seeds, -1, 1)  # (S, V, 1)
-    scores = logits(encoder, head, parameters, every_token).squeeze(2)  # (S, V, V)
-    return -(shares * log_softmax(scores, -1)).sum(dim=(1, 2))
+    vectors = encoder.forward(parameters, every_token(head.vocab_size, shares))  # (S, V, 1, d)
+    return share_loss(parameters, head.features(parameters, vectors), shares)
 
 
 def batch_picker(

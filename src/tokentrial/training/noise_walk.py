@@ -14,7 +14,7 @@ from torch import Tensor
 from tokentrial.encoders.base import Encoder, Parameters
 from tokentrial.models.heads import Head
 from tokentrial.seeds import stream
-from tokentrial.training.loop import Fit, Settings, evaluate, loss_of_step
+from tokentrial.training.loop import Fit, HeldOut, Settings, loss_of_step
 
 # Protocol A1: rate 0.02, losses capped at 3, updates only above a loss of 0.5; the table gets 0.1 of it, layers 0.05.
 RATE, CAP, THRESHOLD, TABLE_SHARE, LAYER_SHARE = 0.02, 3.0, 0.5, 0.1, 0.05
@@ -42,7 +42,8 @@ def walk(
     settings = replace(settings, learning_rates=(RATE,))
     training_loss = loss_of_step(encoder, head, everything, data["train"], settings, seed, replicates)
     generators = [stream(seed, "noise_walk", replicate) for replicate in replicates]
-    curve = [(0, evaluate(encoder, head, everything, *data["validation"])[0])]
+    validation = HeldOut(encoder, head, *data["validation"])
+    curve = [(0, validation.loss(everything))]
     every = max(1, settings.steps // settings.evaluations)
     for step in range(settings.steps):
         with torch.no_grad():
@@ -53,7 +54,7 @@ def walk(
             share = TABLE_SHARE if name == "table" else LAYER_SHARE
             value += torch.from_numpy(draws).to(value.device) * (share * scale).view(-1, *[1] * (value.dim() - 1))
         if (step + 1) % every == 0 or step + 1 == settings.steps:
-            curve.append((step + 1, evaluate(encoder, head, everything, *data["validation"])[0]))
+            curve.append((step + 1, validation.loss(everything)))
             log(f"step {step + 1}/{settings.steps}: validation {curve[-1][1].mean():.4f} nats (noise walk)")
     last = torch.full((len(replicates),), settings.steps)
     return Fit(everything, last, torch.full((len(replicates),), RATE), curve)

@@ -23,15 +23,19 @@ class Batch(NamedTuple):
     targets: Tensor
 
 
-class SkippingAdam(Adam):
+class SkippingAdam:
     """Adam for parameters that some batches do not read, as torch.optim.Adam has it: a parameter without a gradient is
     left alone. It does not move on its momentum, its moments do not decay, and the step does not count.
 
     ``read`` (S,) says for which seeds the batch reads them; for the others the gradient is 0.
     """
 
+    betas, eps = (0.9, 0.999), Adam.eps
+
     def __init__(self, parameters: Sequence[Tensor]) -> None:
-        super().__init__(parameters)
+        self.parameters = list(parameters)
+        self.first = [torch.zeros_like(value) for value in self.parameters]
+        self.second = [torch.zeros_like(value) for value in self.parameters]
         self.counts = torch.zeros(len(self.parameters[0]), dtype=torch.float64)
 
     @torch.no_grad()
