@@ -1,4 +1,4 @@
-"""How planning, a run with nothing to do, and collecting grow with the number of conditions.
+"""How planning, a run with nothing to do, and collecting grow with the number of conditions, and a run with its jobs.
 
 The project is copied, and an overlay of the default config gives four of its designs more data sets and ratios, so that
 they have N conditions together; the rest of the default run is there as well. Snakemake runs in the copy as a user
@@ -17,8 +17,14 @@ Each process's wall seconds, CPU seconds and peak memory are those the kernel co
 when it ended. "x linear" is CPU seconds a condition over those at the first N: 1 where they grow as N does, below 1
 where they grow more slowly.
 
-Run: ``python benchmarks/scale.py [--conditions 1000 3000 10000] [--rows 1000] [--folder FOLDER]``. A folder that is
-named is kept, with a copy of the project for each N.
+Before these, the scheduler: Snakemake really runs N jobs that each touch a file (``--cores 2``), with the project's own
+``onstart``, which takes Snakemake's default limit of job starts off (``docs/upstream.md``), and with ``--no-hooks``, so
+with the limit. For each run: the largest number of threads of Snakemake's process, its own CPU seconds (both sampled
+ten times a second from /proc), those of the whole tree (wait4), wall seconds, load.
+
+Run: ``python benchmarks/scale.py [--jobs 300 1000] [--conditions 1000 3000 10000] [--rows 1000] [--folder FOLDER]``. A
+folder that is named is kept, with copies of the project. ``--jobs 0`` leaves the scheduler out, ``--conditions 0`` the
+rest. With the limit the cost grows faster than the number of jobs: 3,000 took %%% CPU seconds.
 """
 
 import argparse
@@ -28,6 +34,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,6 +52,18 @@ WIDTH = 2**4 * 3**4
 RATIOS = [ratio for ratio in range(1, WIDTH + 1) if WIDTH % ratio == 0]  # 25
 ARMS = ("learned", "full", "unigram")  # in the files that are made
 HEAD = "conditions stage           rows   wall s    CPU s  x linear     MiB   load"
+JOBS_HEAD = "      jobs limit   threads  own CPU s  tree CPU s   wall s   load"
+TRIVIAL = "trivial.smk"
+TRIVIAL_RULES = """
+configfile: "config/config.yaml"
+include: "workflow/rules/common.smk"
+rule all:
+    default_target: True
+    input: [f"trivial/{number}" for number in range(%d)]
+rule trivial:
+    output: "trivial/{number}"
+    shell: "touch {output}"
+"""
 WANTED = "wanted at 10,000: plan and no-op 60 s and 2,048 MiB; 10 million rows collected in 30 s and 4,096 MiB"
 
 
@@ -87,13 +106,20 @@ def overlay(conditions: int) -> dict[str, Any]:
     return json.loads(json.dumps({STUDY: {"studies": changed}}))  # type: ignore[no-any-return]
 
 
-def measured(command: list[str], folder: Path) -> tuple[Cost, str]:
-    """The cost of a command that must succeed in a folder, with the folder's own library, and what it said."""
+def measured(command: list[str], folder: Path, watch: Callable[[int], None] = lambda pid: None) -> tuple[Cost, str]:
+    """The cost of a command that must succeed in a folder, with the folder's own library, and what it said.
+
+    watch: called in a thread with the id of the process, and waited for once the process has ended.
+    """
     log = folder / "said.txt"
     environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"}
     start = time.perf_counter()
     with log.open("wb") as said:
         child = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+        watching = threading.Thread(target=watch, args=(child.pid,))
+        watching.start()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # its id stays its own until the watcher has ended
+        watching.join()
         _, status, usage = os.wait4(child.pid, 0)  # of this child and what it waited for
     child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - start
@@ -126,7 +152,7 @@ def measure(folder: Path, conditions: int, rows: int, first: dict[str, float]) -
         )
 
     copy_project(folder, conditions)
-    show("plan", measured(snakemake("--dry-run", "--quiet", "all"), folder)[0])
+    show("plan", measured(snakemake("--dry-run", "--", "all"), folder)[0])
     cost, jobs = measured(this_script("--inside", "build", "--rows", str(rows)), folder)
     print(f"{conditions:>10,} conditions are {int(jobs):,} jobs, made up in {cost.cpu:.0f} CPU s", flush=True)
     cost, said = measured(snakemake("--cores", "1"), folder)
@@ -137,6 +163,38 @@ def measure(folder: Path, conditions: int, rows: int, first: dict[str, float]) -
     if int(count) != conditions * rows:
         sys.exit(f"error: {folder}: collected {count} rows, expected {conditions * rows}")
     show("collect", cost, f"{int(count):,}")
+
+
+@dataclass
+class Watched:
+    """A process's largest number of threads, and its own CPU seconds, both up to its last tenth of a second."""
+
+    threads: int = 0
+    cpu: float = 0.0
+
+    def watch(self, pid: int) -> None:
+        """Look at the process until it has ended."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        while True:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # from the third on: proc(5)
+            if fields[0] == "Z":
+                return
+            self.threads = max(self.threads, int(fields[17]))
+            self.cpu = (int(fields[11]) + int(fields[12])) / ticks
+            time.sleep(0.1)
+
+
+def run_trivial(folder: Path, jobs: int) -> None:
+    """Run trivial jobs in a new folder, without Snakemake's limit of job starts and with it: prints a line for each."""
+    copy_project(folder, len(DESIGNS) * len(RATIOS))
+    (folder / TRIVIAL).write_text(TRIVIAL_RULES % jobs)
+    for limit, options in (("none", []), ("100/1s", ["--no-hooks"])):
+        shutil.rmtree(folder / "trivial", ignore_errors=True)
+        seen = Watched()
+        command = [sys.executable, "-m", "snakemake", "--snakefile", TRIVIAL, "--cores", "2", *options]
+        cost, _ = measured(command, folder, seen.watch)
+        line = f"{jobs:>10,} {limit:<6} {seen.threads:>8,} {seen.cpu:10.1f} {cost.cpu:11.1f} {cost.wall:8.1f}"
+        print(f"{line} {cost.load:6.1f}", flush=True)
 
 
 def build(rows: int) -> None:
@@ -226,6 +284,7 @@ def collect() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--jobs", type=int, nargs="+", default=[300, 1000], help="trivial jobs that are really run")
     parser.add_argument("--conditions", type=int, nargs="+", default=[1000, 3000, 10000])
     parser.add_argument("--rows", type=int, default=1000, help="measurements of each condition")
     parser.add_argument("--folder", type=Path, help="keep the copies here (default: a temporary folder)")
@@ -237,11 +296,17 @@ def main() -> None:
         collect()
     else:
         with tempfile.TemporaryDirectory() as temporary:
-            print(HEAD, flush=True)
-            first: dict[str, float] = {}
-            for count in options.conditions:
-                measure((options.folder or Path(temporary)) / str(count), count, options.rows, first)
-        print(WANTED)
+            folder = options.folder or Path(temporary)
+            if any(options.jobs):
+                print(JOBS_HEAD, flush=True)
+                for jobs in options.jobs:
+                    run_trivial(folder / f"jobs-{jobs}", jobs)
+            if any(options.conditions):
+                print(HEAD, flush=True)
+                first: dict[str, float] = {}
+                for count in options.conditions:
+                    measure(folder / str(count), count, options.rows, first)
+                print(WANTED)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from tokentrial import clock
+from tokentrial import clock, scheduling
 from tokentrial import config as settings
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
@@ -88,6 +88,8 @@ if workflow.is_main_process and clock.settle(["config", "models", "src", "workfl
 onstart:
     if os.path.isdir("results") and not os.access("results", os.W_OK):
         sys.exit("error: results: this folder cannot be written, expected a writable one")
+    if workflow.is_main_process:
+        scheduling.drop_default_limit(getattr(workflow, "scheduler", None))
 
 
 def canonical(spec):
