@@ -1,0 +1,324 @@
+"""FLOPs of training jobs by formula, for the share of a machine's matrix-multiply rate that they reach.
+
+Counted: the matrix products of training steps, of looks at the validation text and of the last measurement, two FLOPs
+for each multiplication and addition of a product. A layer costs its product forward, one for the gradient of its
+weights if they are trained, and one for the gradient of its input if something before it is trained: three times its
+product in the middle of a trained model. Attention has two products over all pairs of positions, masked or not, and
+each of them two gradients.
+
+Not counted: lookups, biases, softmax, norms, activations, dropout, optimisers, Mamba's convolution and parallel scan,
+k-means and eigenvectors of the two-stage codes, the released autoencoder's first stage, and cramming's controls and
+greedy decoding. ``lookup`` says how the small models' code works on a text of at least V tokens: with it, what a task
+model makes of a token is computed once for each of the V tokens; without, once for each place, as in version 0.1.0.
+
+Shapes: S seeds, R learning rates, N sequences, B of them in a step, L tokens, V vocabulary, D full width, d width of
+the encoder's vectors, h hidden units, W width of a body.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from tokentrial.encoders.schemes import scheme
+
+RULES = ("train", "language_model", "full_language_model", "cram")  # whose jobs have a formula
+CHUNK_LOGITS, LOOKUP_LOGITS = 1 << 18, 1 << 20  # of training.loop
+# Encoders whose vectors receive no gradient.
+FROZEN = ("random_frozen", "one_hot", "unigram", "pca", "autoencoder", "autoencoder_released")
+AFTER_TRAINING = ("svd", "quantised", "product_quantised")  # a trained model's table, changed; nothing is trained
+
+Spec = Mapping[str, Any]
+
+
+class Layer(NamedTuple):
+    """A matrix product: FLOPs forward, and how many products its backward pass has (0, 1 or 2 of the same size)."""
+
+    forward: float
+    backward: int = 2
+
+    @property
+    def trained(self) -> float:
+        return self.forward * (1 + self.backward)
+
+
+def product(rows: float, inner: float, columns: float) -> float:
+    """FLOPs of (rows x inner) @ (inner x columns)."""
+    return 2 * rows * inner * columns
+
+
+# Small models (learned_encoding, bespoke)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A data set: sequences by split, input tokens L and predictions T of a sequence, training counts (S, V)."""
+
+    sequences: Mapping[str, int]
+    length: int
+    targets: int
+    counts: npt.NDArray[np.int64]
+
+
+def small_models(spec: Spec, sizes: Sizes, lookup: bool = True) -> float:
+    """FLOPs of a condition: each arm once, and the full table's training where an arm is made from it."""
+    arms = list(spec["arms"].values())
+    if any(_needs_full(options) for options in arms):
+        arms.append({"encoder": "full"})
+    different = {json.dumps(options, sort_keys=True): options for options in arms}
+    return float(spec["seeds"]) * sum(small_model(spec, options, sizes, lookup) for options in different.values())
+
+
+def small_model(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) -> float:
+    """FLOPs of one seed of an arm at all its learning rates: first stage, steps, validation, measurement."""
+    training = spec["training"]
+    walk = options.get("update") == "noise_walk"
+    rates, steps = 1 if walk else len(training["learning_rates"]), options.get("steps", training["steps"])
+    every = max(1, steps // training["evaluations"])
+    looks = 1 + steps // every + (steps % every > 0)
+    step = sum(layer.forward if walk else layer.trained for layer in step_layers(spec, options, sizes, lookup))
+    last = sum(
+        measured(spec, options, sizes, min(sizes.sequences[split], sizes.sequences["test"]), lookup)
+        for split in ("train", "test")
+    )
+    validation = measured(spec, options, sizes, sizes.sequences["validation"], lookup)
+    return float(first_stage(spec, options) + rates * (steps * step + looks * validation) + validation + last)
+
+
+def step_layers(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) -> list[Layer]:
+    """The products of one seed's training step at one learning rate."""
+    batch = spec["training"]["batch_size"]
+    if batch is None and spec["head"] == "token_mlp":  # by pair counts: each token once
+        return layers(spec, options, sizes, spec["vocab_size"], 1, lookup)
+    everything = sizes.sequences["train"]
+    return layers(spec, options, sizes, everything if batch is None else min(batch, everything), sizes.length, lookup)
+
+
+def measured(spec: Spec, options: Spec, sizes: Sizes, sequences: int, lookup: bool) -> float:
+    """FLOPs of the loss of so many sequences."""
+    vocab_size, length = spec["vocab_size"], sizes.length
+    few = vocab_size <= sequences * length and vocab_size**2 <= LOOKUP_LOGITS
+    if lookup and few and spec["head"] == "token_mlp":
+        return sum(layer.forward for layer in layers(spec, options, sizes, vocab_size, 1, lookup))
+    chunk = max(1, CHUNK_LOGITS // (sizes.targets * vocab_size))
+    parts = [min(chunk, sequences - start) for start in range(0, sequences, chunk)]
+    return sum(layer.forward for part in parts for layer in layers(spec, options, sizes, part, length, lookup))
+
+
+def layers(spec: Spec, options: Spec, sizes: Sizes, batch: int, length: int, lookup: bool) -> list[Layer]:
+    """The products of one seed's model on ``batch`` sequences of ``length`` tokens."""
+    vocab_size, hidden = spec["vocab_size"], spec["hidden"]
+    tokens = batch * length
+    by_table = lookup and tokens >= vocab_size
+    rows = vocab_size if by_table else tokens
+    width = output_width(spec, options)
+    reaches = 2 if trains_vectors(options) else 1  # whether the first layer's input needs a gradient
+    first = [Layer(encoder_flops(spec, options, sizes.counts) * rows)]
+    if spec["head"] == "mean_pool":
+        return [*first, Layer(product(batch, width, vocab_size), reaches)]
+    if spec["head"] == "token_mlp":
+        return [*first, Layer(product(rows, width, hidden), reaches), Layer(product(tokens, hidden, vocab_size))]
+    pairs = length * rows if by_table else rows  # each place has a map of its own
+    return [*first, Layer(product(pairs, width, hidden), reaches), Layer(product(batch, hidden, vocab_size))]
+
+
+def output_width(spec: Spec, options: Spec) -> int:
+    """Width of the encoder's vectors."""
+    name = options["encoder"]
+    if name in ("full", "factorised", "banded", "quotient_remainder", "hashed", *AFTER_TRAINING):
+        return int(spec["full_width"])
+    if name == "one_hot":
+        return int(spec["vocab_size"])
+    return 1 if name == "unigram" else int(spec["width"])
+
+
+def trains_vectors(options: Spec) -> bool:
+    """Whether the encoder's vectors receive a gradient from the task."""
+    return options["encoder"] not in (*FROZEN, *AFTER_TRAINING) or bool(options.get("finetune", False))
+
+
+def encoder_flops(spec: Spec, options: Spec, counts: npt.NDArray[np.int64]) -> float:
+    """FLOPs of the encoder's products for one token; of bands of different widths, the mean over tokens and seeds."""
+    if options["encoder"] in ("factorised", "svd"):
+        return product(1, spec["width"], spec["full_width"])
+    if options["encoder"] != "banded":
+        return 0.0
+    vocab_size = counts.shape[1]
+    known = {key: value for key, value in options.items() if key not in ("encoder", "layout", "order")}
+    layout_of = scheme(options["layout"], vocab_size, spec["full_width"], **known).layout
+    layouts = [layout_of(values) for values in counts]
+    mapped = [band.rows * band.width for one in layouts for band in one.bands if band.reach != "direct"]
+    return product(1, sum(mapped) / len(layouts) / vocab_size, spec["full_width"])
+
+
+def first_stage(spec: Spec, options: Spec, vocab_size: int | None = None) -> float:
+    """FLOPs of an autoencoder's reconstruction of V rows; 0 for every other encoder."""
+    if options["encoder"] != "autoencoder":
+        return 0.0
+    rows, full, width = vocab_size or spec["vocab_size"], spec["full_width"], spec["width"]
+    steps = options.get("reconstruction_steps", 1000)
+    if options.get("variant") == "deep":
+        hidden = (full + width) // 2
+        chain = [(full, hidden), (hidden, width), (width, hidden), (hidden, full)]
+    else:
+        chain = [(full, width), (width, full)]
+    maps = [Layer(product(rows, *shape), 1 if place == 0 else 2) for place, shape in enumerate(chain)]
+    if options.get("variant") == "variational":
+        maps.append(Layer(product(rows, full, width), 1))
+    return float(steps * sum(one.trained for one in maps))
+
+
+def _needs_full(options: Spec) -> bool:
+    return options["encoder"] in ("pca", "autoencoder") and options.get("table", "task") == "task"
+
+
+# Language models (wikitext2)
+
+
+def language_model(spec: Spec, tokens: Mapping[str, int], counts: npt.NDArray[np.int64]) -> float:
+    """FLOPs of a job. tokens: of each split's text; counts (1, V): of the training text."""
+    training, vocab_size = spec["training"], counts.shape[1]
+    length, size = training["length"], training["batch_size"]
+    held_out = {split: int(tokens[split] * training["held_out_fraction"]) for split in ("validation", "test")}
+    measured_tokens = held_out["validation"] + 2 * held_out["test"]  # of the training text as much as of the test's
+    forward = sum(layer.forward for layer in language_layers(spec, counts, size)) / (size * length)
+    if spec["encoder"]["encoder"] in AFTER_TRAINING:
+        return float(spec["seeds"] * forward * measured_tokens)
+    steps = training["epochs"] * ((int(tokens["train"] * training["fraction"]) - 1) // length // size)
+    looks = 1 + (training["epochs"] if training["schedule"] == "plateau" else training["evaluations"])
+    step = sum(layer.trained for layer in language_layers(spec, counts, size))
+    run = steps * step + looks * held_out["validation"] * forward
+    rates = len(training["learning_rates"])
+    return float(
+        spec["seeds"] * (first_stage(spec, spec["encoder"], vocab_size) + rates * run + forward * measured_tokens)
+    )
+
+
+def language_layers(spec: Spec, counts: npt.NDArray[np.int64], batch: int) -> list[Layer]:
+    """The products of a step on ``batch`` rows of ``length`` tokens."""
+    vocab_size, length, width = counts.shape[1], spec["training"]["length"], spec["body_width"]
+    tokens, options = batch * length, spec["encoder"]
+    vectors = output_width(spec, options)
+    reaches = 2 if trains_vectors(options) else 1
+    rows = vocab_size if options["encoder"] == "banded" and vocab_size <= tokens else tokens
+    made = [Layer(encoder_flops(spec, options, counts) * rows)]
+    lifted = vectors != width
+    if lifted:
+        made.append(Layer(product(tokens, vectors, width), reaches))
+    made += body_layers(spec["body"], width, length, tokens, reaches=2 if lifted else reaches)
+    if spec["tied"]:
+        made.append(Layer(encoder_flops(spec, options, counts) * vocab_size))
+        if lifted:
+            made.append(Layer(product(tokens, width, vectors)))
+    return [
+        *made,
+        Layer(product(tokens, vectors if spec["tied"] else width, vocab_size), reaches if spec["tied"] else 2),
+    ]
+
+
+def body_layers(body: Spec, width: int, length: int, tokens: int, reaches: int) -> Iterator[Layer]:
+    """The products of a body for so many tokens in rows of ``length``; ``reaches``: backward products of the first."""
+    for number in range(body["layers"]):
+        first = 2 if number or body.get("positions", True) else reaches
+        if body["kind"] == "lstm":
+            yield Layer(product(tokens, width, 4 * width), 2 if number else reaches)
+            yield Layer(product(tokens, width, 4 * width))
+            continue
+        yield Layer(product(tokens, width, 3 * width), first)
+        yield Layer(2 * product(tokens, width, length))  # queries by keys, weights by values
+        yield Layer(product(tokens, width, width))
+        yield Layer(product(tokens, width, body["feedforward"]))
+        yield Layer(product(tokens, body["feedforward"], width))
+
+
+# Cramming
+
+
+def cramming_step(shape: Spec, length: int, vectors: int, predicted: int) -> float:
+    """FLOPs of one step of one text of ``length`` tokens after ``vectors`` vectors, of which ``predicted`` are asked.
+
+    shape: the model's config.json. The model is frozen: a layer has the gradient of its input alone.
+    """
+    positions = vectors + length - 1
+    with_weights, between = frozen_layer(shape, positions)
+    head = product(predicted, shape["hidden_size"], shape["vocab_size"])
+    return float(shape["num_hidden_layers"] * positions * (2 * with_weights + 3 * between) + 2 * head)
+
+
+def frozen_layer(shape: Spec, positions: int) -> tuple[float, float]:
+    """FLOPs of a layer's products for one of so many positions: with weights, and between activations."""
+    width, inner, kind = shape["hidden_size"], shape["intermediate_size"], shape["model_type"]
+    attention = 2 * product(1, width, positions)
+    if kind == "llama":
+        return product(1, width, 4 * width + 3 * inner), attention
+    if kind == "gpt_neox":
+        return product(1, width, 4 * width + 2 * inner), attention
+    rank, state = shape["time_step_rank"], shape["state_size"]
+    weights = width * 2 * inner + inner * (rank + 2 * state) + rank * inner + inner * width
+    return product(1, weights, 1), product(1, inner, state)  # the last: states by their output vector
+
+
+def cramming(spec: Spec, shape: Spec, steps: Mapping[tuple[str, int, int], float]) -> float:
+    """FLOPs of a job. steps: (arm, length, vectors) -> steps of all texts together, as the job's rows report them."""
+    first = 0 if spec["predict_first"] else 1
+    return sum(
+        count * cramming_step(shape, length, vectors, length - first) for (_, length, vectors), count in steps.items()
+    )
+
+
+# From the files of a run
+
+
+def of_job(rule: str, spec: Spec, folder: Path, lookup: bool = True) -> float:
+    """FLOPs of a finished job of one of RULES, from its specification and the files of the run in ``folder``."""
+    if rule == "train":
+        return small_models(spec, sizes_of(folder / f"results/data/{spec['dataset']}.parquet", spec), lookup)
+    if rule == "cram":
+        return cramming(spec, _shape(spec, folder), text_steps(folder / f"results/runs/{spec['condition']}.parquet"))
+    texts = folder / "results/data/wikitext2" / spec["tokens"]
+    tokens = {split: pq.read_metadata(texts / f"{split}.parquet").num_rows for split in ("train", "validation", "test")}
+    vocab_size = pq.read_metadata(texts / "vocabulary.parquet").num_rows
+    ids = pq.read_table(texts / "train.parquet").column(0).to_numpy()
+    used = ids[: int(len(ids) * spec["training"]["fraction"])]
+    return language_model(spec, tokens, np.bincount(used, minlength=vocab_size)[None])
+
+
+def text_steps(path: Path) -> dict[tuple[str, int, int], float]:
+    """Steps of all texts together by (arm, length, vectors), from the rows of a cramming job."""
+    rows = pq.read_table(path, columns=["condition", "arm", "metric", "value"], filters=[("metric", "=", "steps")])
+    steps: dict[tuple[str, int, int], float] = {}
+    for row in rows.to_pylist():
+        place = re.search(r"n-(\d+)-m-(\d+)$", row["condition"])
+        if place and row["value"]:
+            key = (row["arm"], int(place[1]), int(place[2]))
+            steps[key] = steps.get(key, 0.0) + row["value"]
+    return steps
+
+
+def _shape(spec: Spec, folder: Path) -> dict[str, Any]:
+    """The config.json of the model of a cramming job: trained by the run, shipped, or of the hub."""
+    places = [folder / parent / spec["model"] for parent in ("results/models/cramming", "models", "results/models/hub")]
+    path = next(place / "config.json" for place in places if place.is_dir())
+    shape: dict[str, Any] = json.loads(path.read_text())
+    return shape
+
+
+def sizes_of(path: Path, spec: Spec) -> Sizes:
+    """The sizes of a data set's file."""
+    data = pq.read_table(path)
+    splits, seeds = (data.column(name).to_numpy() for name in ("split", "seed"))
+    sequences = {split: int((splits == split).sum()) // spec["seeds"] for split in ("train", "validation", "test")}
+    tokens = data.column("tokens").combine_chunks()
+    length = len(tokens[0])
+    ids = tokens.flatten().to_numpy().reshape(-1, length)
+    counts = [
+        np.bincount(ids[(splits == "train") & (seeds == seed), :-1].ravel(), minlength=spec["vocab_size"])
+        for seed in range(spec["seeds"])
+    ]
+    return Sizes(sequences, length - 1, 1 if spec["head"] != "token_mlp" else length - 1, np.stack(counts))
