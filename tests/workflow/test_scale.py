@@ -23,7 +23,7 @@ def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
     """The benchmark's copy of the project, and what it printed."""
     folder = tmp_path_factory.mktemp("scale")
-    done = benchmark("--conditions", str(CONDITIONS), "--rows", str(ROWS), "--folder", str(folder))
+    done = benchmark("--jobs", "0", "--conditions", str(CONDITIONS), "--rows", str(ROWS), "--folder", str(folder))
     assert done.returncode == 0, done.stdout + done.stderr
     return Project(folder / str(CONDITIONS)), done.stdout
 
@@ -70,8 +70,20 @@ def test_an_edit_of_one_data_set_runs_what_it_touches(measured: tuple[Project, s
     assert "collect" in planned and not planned.keys() & {"released", "cram", "language_model"}
 
 
-@pytest.mark.parametrize("count", ["0", "30", "110"])
+def test_trivial_jobs_are_run_with_the_limit_and_without() -> None:
+    done = benchmark("--jobs", "40", "--conditions", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    head, without, limited = [line.split() for line in done.stdout.splitlines()]
+    assert head[:3] == ["jobs", "limit", "threads"]
+    assert without[:2] == ["40", "none"] and limited[:2] == ["40", "100/1s"]
+    assert int(without[2]) < 15 < int(limited[2])
+    for line in (without, limited):
+        own, tree, wall, _ = map(float, line[3:])
+        assert 0 < own <= tree and wall > 0.5
+
+
+@pytest.mark.parametrize("count", ["30", "110"])
 def test_a_number_that_the_designs_cannot_have_is_refused(count: str) -> None:
-    done = benchmark("--conditions", count)
+    done = benchmark("--jobs", "0", "--conditions", count)
     assert done.returncode != 0
     assert done.stderr == f"error: --conditions: found {count}, expected a multiple of 100\n"
