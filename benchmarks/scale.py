@@ -152,7 +152,7 @@ def measure(folder: Path, conditions: int, rows: int, first: dict[str, float]) -
         )
 
     copy_project(folder, conditions)
-    show("plan", measured(snakemake("--dry-run", "--", "all"), folder)[0])
+    show("plan", measured(snakemake("--dry-run", "--quiet", "all"), folder)[0])
     cost, jobs = measured(this_script("--inside", "build", "--rows", str(rows)), folder)
     print(f"{conditions:>10,} conditions are {int(jobs):,} jobs, made up in {cost.cpu:.0f} CPU s", flush=True)
     cost, said = measured(snakemake("--cores", "1"), folder)
