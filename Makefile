@@ -1,10 +1,12 @@
 # The commands of the README. Everything runs in .venv, made here from requirements.lock.
-.PHONY: report smoke crate test lint bench clean
+.PHONY: report smoke crate test test-slow lint bench clean
 
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+# A worker for every core. Each takes whole files, long ones first, since a file's tests share what they build.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 # A progress display on a terminal, plain lines elsewhere.
 LOGGER := $(shell [ -t 1 ] && echo "--logger rich")
 
@@ -18,7 +20,10 @@ crate: .venv/installed
 	$(SNAKEMAKE) $(LOGGER) crate
 
 test: .venv/installed
-	$(BIN)/pytest
+	$(PYTEST) -m "not slow"
+
+test-slow: .venv/installed
+	$(PYTEST) -m slow
 
 lint: .venv/installed
 	$(BIN)/ruff check .

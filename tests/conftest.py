@@ -1,10 +1,11 @@
-"""What the tests share: one thread, the shipped config, small training problems."""
+"""What the tests share: one thread, the shipped config, small training problems, and the times printed at the end."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,54 @@ def workflow(root: Path) -> dict[str, Any]:
     assert ran.returncode == 0, ran.stderr
     made: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return made
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that short ones fill the end of a parallel run; Slurm's, which mostly wait, before all."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: (item.path.name != "test_slurm.py", item.path.parent.name != "workflow"))
+
+
+# The time of every file, printed at the end of a run
+
+
+CPU = pytest.StashKey[float]()
+
+
+def cpu_seconds() -> float:
+    """CPU-seconds of this process and of the children that it waited for, with theirs."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Counts from here, so that no test pays for the collection of all."""
+    item.config.stash[CPU] = cpu_seconds()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds the phase's CPU-seconds to its report, with which they travel from a worker to the process that prints."""
+    report = yield
+    now = cpu_seconds()
+    report.cpu_seconds = now - item.config.stash[CPU]  # type: ignore[attr-defined]
+    item.config.stash[CPU] = now
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints wall and CPU-seconds of every file; fixtures that many tests share count where they were made."""
+    files: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if isinstance(report, pytest.TestReport):
+            costs = (report.duration, getattr(report, "cpu_seconds", 0.0), float(report.when == "call"))
+            for name in (report.nodeid.partition("::")[0], "total"):
+                files[name] = [a + b for a, b in zip(files[name], costs, strict=True)]
+    if not files:
+        return
+    terminalreporter.section("time by file")
+    terminalreporter.write_line(f"{'seconds':>9}{'CPU-s':>9}{'tests':>7}  file")
+    for name, (wall, cpu, tests) in sorted(files.items(), key=lambda entry: entry[1]):
+        terminalreporter.write_line(f"{wall:>9.1f}{cpu:>9.1f}{tests:>7.0f}  {name}")

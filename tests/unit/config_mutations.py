@@ -12,6 +12,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tokentrial import config
@@ -24,6 +25,10 @@ COMMON = "workflow/rules/common.smk"
 Tree = dict[str, Any]
 Place = tuple[Any, ...]
 FIRE = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+# A test of mutations runs with a fifth of its examples in `make test`, with all of them in `make test-slow`.
+SHARES = pytest.mark.parametrize(
+    "part", [pytest.param(5, id="a fifth"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+)
 
 # Of a wrong type, out of any range, or of the right type and wrong.
 VALUES: list[Any] = [

@@ -1,11 +1,11 @@
-"""Fixtures: a fresh project, and one with everything built."""
+"""Fixtures: a fresh project, and finished ones that all tests share."""
 
 import os
 import shutil
 from pathlib import Path
 
 import pytest
-from small_project import ROOT, VARIABLE, Project, copy_project
+from small_project import ROOT, VARIABLE, Project, copy_project, every_study_config, shared
 from verdict_page import browser, every, few, file, opened, registry, rows, served, whole  # noqa: F401
 
 SIBLING = ROOT.parent / "shared" / "data" / "wikitext-2"
@@ -28,10 +28,14 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy with everything built once; tests copy it before they change it."""
-    project = copy_project(tmp_path_factory.mktemp("built"))
-    project.build("all")
-    return project
+    """A copy with everything built, to be read only: a test that runs Snakemake does it in a copy."""
+    return shared(tmp_path_factory, "built")
+
+
+@pytest.fixture(scope="session")
+def every_study(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same of a config with a cell or two of each of the four studies, in which every rule has jobs."""
+    return shared(tmp_path_factory, "every_study", every_study_config(), **{VARIABLE: text})
 
 
 @pytest.fixture

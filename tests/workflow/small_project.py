@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "TOKENTRIAL_WIKITEXT2"
@@ -237,4 +239,21 @@ def copy_project(folder: Path, config: dict[str, Any] | None = None) -> Project:
             shutil.copy2(source, folder / part)
     project = Project(folder)
     project.write_config(small_config() if config is None else config)
+    return project
+
+
+def shared(
+    factory: pytest.TempPathFactory, name: str, config: dict[str, Any] | None = None, **environment: str
+) -> Project:
+    """A copy with this config in which ``all`` was made: once for a run of the tests, however many its workers."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    project = Project(folder, **environment)
+    with FileLock(f"{folder}.lock"):
+        finished = folder / "results/provenance.json"
+        if not finished.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what a worker has left that failed
+            folder.mkdir()
+            copy_project(folder, config)
+            project.build("all")
     return project

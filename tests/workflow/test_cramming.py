@@ -20,6 +20,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from tokentrial.cramming import folders
 
+pytestmark = pytest.mark.slow
+
 STUDY = "study_cramming"
 JOBS = ("cramming/capacity/mine", "cramming/capacity/small", "cramming/controls/small")
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]

@@ -5,8 +5,7 @@ test_released_bespoke_job.py and test_cramming_engine.py; a killed job that goes
 test_cramming.py and unit/test_cramming_pretraining.py.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,30 +13,22 @@ from small_project import VARIABLE, Project, copy_project, every_study_config
 
 from tokentrial.reference.rows import MACHINE
 
-TARGETS = ("results/runs.parquet", "results/arms.parquet")
+pytestmark = pytest.mark.slow
+
+TABLES = ("runs", "arms", "summary", "statistics", "cramming")
+TARGETS = tuple(f"results/{name}.parquet" for name in TABLES)
 STUDIES = ("learned_encoding", "wikitext2", "bespoke", "cramming")
 
 
-class Runs(NamedTuple):
-    """The same config, run in two ways."""
-
-    in_parallel: Project  # every job, two at a time, in the order that Snakemake chose
-    one_by_one: Project  # one job at a time, the last study first
-
-
 @pytest.fixture(scope="module")
-def runs(text: str, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Both runs, made at the same time to save some."""
-    made = Runs(*(copy_project(tmp_path_factory.mktemp(name), every_study_config()) for name in Runs._fields))
-    for project in made:
-        project.environment[VARIABLE] = text
-    with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(made.in_parallel.build, *TARGETS, cores=2)
-        for study in reversed(STUDIES):
-            made.one_by_one.build(f"study_{study}", cores=1)
-        made.one_by_one.build(*reversed(TARGETS), cores=1)
-        waiting.result()
-    return made
+def one_by_one(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The config of ``every_study`` run one job at a time, the last study first."""
+    project = copy_project(tmp_path_factory.mktemp("one_by_one"), every_study_config())
+    project.environment[VARIABLE] = text
+    for study in reversed(STUDIES):
+        project.build(f"study_{study}", cores=1)
+    project.build(*reversed(TARGETS), cores=1)
+    return project
 
 
 def order(project: Project) -> list[str]:
@@ -54,23 +45,23 @@ def turned(value: Any) -> Any:
     return value
 
 
-def test_neither_cores_nor_the_order_of_jobs_change_a_bit(runs: Runs) -> None:
-    first, second = order(runs.in_parallel), order(runs.one_by_one)
+def test_neither_cores_nor_the_order_of_jobs_change_a_bit(every_study: Project, one_by_one: Project) -> None:
+    first, second = order(every_study), order(one_by_one)
     assert sorted(first) == sorted(second) and first != second
     assert [job.split("/")[0] for job in second] == sorted(
         (job.split("/")[0] for job in second), key=STUDIES.index, reverse=True
     )
-    for name in ("runs", "arms"):
-        one, other = (pd.read_parquet(p.folder / f"results/{name}.parquet") for p in runs)
-        assert set(one["study"]) == set(STUDIES)
+    for name in TABLES:
+        one, other = (pd.read_parquet(p.folder / f"results/{name}.parquet") for p in (every_study, one_by_one))
+        assert name not in ("runs", "arms") or set(one["study"]) == set(STUDIES)
         unlike = list(MACHINE) if name == "arms" else []
         pd.testing.assert_frame_equal(one.drop(columns=unlike), other.drop(columns=unlike), check_exact=True)
-    paths = [project.folder / "results/runs.parquet" for project in runs]
+    paths = [project.folder / "results/runs.parquet" for project in (every_study, one_by_one)]
     assert paths[0].read_bytes() == paths[1].read_bytes()  # the sign of a zero too
 
 
-def test_a_config_in_another_order_reruns_nothing(runs: Runs) -> None:
-    project = runs.one_by_one
+def test_a_config_in_another_order_reruns_nothing(one_by_one: Project) -> None:
+    project = one_by_one
     config = project.config()
     project.write_config(turned(config))
     try:

@@ -22,6 +22,8 @@ from fault_project import (
 )
 from small_project import VARIABLE, Project, copied, copy_project, language_config, save_every
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
 JOB = "learned_encoding/signal/done-right"
 DATA = f"results/data/{JOB}/ordered.parquet"

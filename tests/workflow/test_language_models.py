@@ -15,6 +15,8 @@ from small_project import VARIABLE, Project, copied, copy_project, edit, languag
 
 from tokentrial.training import checkpoint
 
+pytestmark = pytest.mark.slow
+
 CONDITION = "wikitext2/transformer/done-right/bpe"
 ARMS = ("full", "int8", "learned-2", "svd-2")
 STUDY = "study_wikitext2"
@@ -110,12 +112,6 @@ def test_a_second_run_has_nothing_to_do_and_nothing_is_left_over(trained: Projec
     assert left_over(trained) == []
 
 
-def test_one_and_two_cores_give_identical_rows(prepared: Project, trained: Project, tmp_path: Path) -> None:
-    project = copied(prepared, tmp_path)
-    project.build(STUDY, cores=2)
-    same(project, trained)
-
-
 # A kill
 
 
@@ -144,13 +140,19 @@ def kill_while_it_trains(project: Project, arm: str) -> None:
     assert not (project.folder / f"results/runs/{CONDITION}/{arm}.parquet").exists()
 
 
-@pytest.fixture
-def killed(prepared: Project, tmp_path: Path) -> Project:
+@pytest.fixture(scope="module")
+def killed_once(prepared: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy whose first training was killed; Snakemake's lock, which it could not remove, is taken away."""
-    project = copied(prepared, tmp_path)
+    project = copied(prepared, tmp_path_factory.mktemp("killed"))
     kill_while_it_trains(project, "full")
     assert project.run("--unlock").returncode == 0
     return project
+
+
+@pytest.fixture
+def killed(killed_once: Project, tmp_path: Path) -> Project:
+    """A copy of it that a test may change."""
+    return copied(killed_once, tmp_path)
 
 
 def test_a_killed_run_goes_on_and_gives_identical_rows(killed: Project, trained: Project) -> None:

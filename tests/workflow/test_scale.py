@@ -9,6 +9,8 @@ from small_project import ROOT, Project
 
 from tokentrial import results
 
+pytestmark = pytest.mark.slow
+
 OVERLAY = "config/scale.yaml"
 CONDITIONS, ROWS = 100, 7
 DESIGN = "learned_encoding/markov/done-right"

@@ -20,7 +20,6 @@ from typing import Any
 import pandas as pd
 import pytest
 import snakemake_executor_plugin_slurm
-import yaml
 from small_project import ROOT, VARIABLE, Project, copy_project, every_study_config, save_every
 from snakemake_executor_plugin_slurm.job_status_query import (
     query_job_status,
@@ -28,8 +27,9 @@ from snakemake_executor_plugin_slurm.job_status_query import (
     query_job_status_squeue,
 )
 
-from tokentrial import config as settings
 from tokentrial import results
+
+pytestmark = pytest.mark.slow
 
 CLUSTER = ROOT / "tests" / "slurm" / "cluster"
 PROGRAMS = ("slurmctld", "slurmd", "munged")
@@ -151,51 +151,28 @@ def same_rows(one: Path, other: Path) -> int:
 # The whole pipeline
 
 
-def smoke_project(folder: Path, text: str) -> Project:
-    """A copy of the project with its shipped configs."""
-    folder.mkdir(exist_ok=True)
-    project = copy_project(folder, yaml.safe_load((ROOT / "config/config.yaml").read_text()))
-    shutil.copy2(ROOT / "config/config.yaml", folder / "config/config.yaml")
-    project.environment[VARIABLE] = text
-    return project
+def on_a_copy(project: Project, folder: Path, cluster: dict[str, str]) -> Project:
+    """A copy with nothing made, which submits to the cluster."""
+    shutil.copytree(project.folder, folder, ignore=LEFT_BEHIND)
+    return Project(folder, **project.environment, **cluster)
 
 
-SMOKE = ("--configfile", "config/smoke.yaml", "--")
-
-
-@pytest.fixture(scope="session")
-def local_smoke(text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of a smoke run on this machine: the checkout's where they are up to date, as after `make smoke`."""
-    here = ROOT / "results"
-    config = settings.canonical(settings.load(ROOT / "config/config.yaml", ROOT / "config/smoke.yaml"))
-    made = here / "config.yaml"
-    if made.is_file() and settings.canonical(settings.load(made)) == config:
-        project = Project(ROOT, **{VARIABLE: text})
-        planned = project.run("--dry-run", "--rerun-triggers", "mtime", "params", *SMOKE, *TARGETS)
-        if "Nothing to be done" in planned.stdout + planned.stderr:
-            return here
-    project = smoke_project(tmp_path_factory.mktemp("local"), text)
-    project.build(*SMOKE, *TARGETS)
-    return project.folder / "results"
-
-
-def test_the_smoke_run_has_the_same_rows_on_the_cluster(
-    cluster: dict[str, str], local_smoke: Path, text: str, tmp_path: Path
+def test_every_study_has_the_same_rows_on_the_cluster(
+    cluster: dict[str, str], every_study: Project, tmp_path: Path
 ) -> None:
-    """docs/cluster.md literally, with the smoke config: every rule, small jobs in groups, the report at the end."""
-    project = smoke_project(tmp_path / "project", text)
-    project.environment |= cluster
+    """docs/cluster.md literally: a job or two of every rule, small jobs in groups, the report at the end."""
+    project = on_a_copy(every_study, tmp_path / "project", cluster)
     adapt(project, [PARTITION, *SMALL])
-    with on_the_cluster(project, *SMOKE, "all") as submitting:
-        ended(project, submitting, 3000)
-    assert same_rows(project.folder / "results", local_smoke) > 5000
+    with on_the_cluster(project, "--", "all") as submitting:
+        ended(project, submitting, 1500)
+    assert same_rows(project.folder / "results", every_study.folder / "results") > 500
     assert (project.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
     submitted = jobs(project)
     assert {job["JobState"] for job in submitted} == {"COMPLETED"}
     planned = int(re.findall(r"^total +(\d+)$", said(project), re.MULTILINE)[0])
     assert len(submitted) < planned / 2  # small jobs shared allocations
     assert not list((project.folder / "results").rglob(".*"))
-    again = project.run("--profile", "profiles/slurm", "--dry-run", *SMOKE, "all")
+    again = project.run("--profile", "profiles/slurm", "--dry-run", "--", "all")
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
@@ -204,8 +181,11 @@ def test_the_smoke_run_has_the_same_rows_on_the_cluster(
 
 @pytest.fixture(scope="session")
 def undisturbed(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Every study's smallest run on this machine, with language models that leave a checkpoint every second."""
+    """The rules that the faults hit, run on this machine; language models leave a checkpoint every second."""
     config = every_study_config()
+    for study in ("learned_encoding", "bespoke"):
+        config[study] |= {"scripts": {}, "studies": {}}
+    del config["cramming"]["studies"]["controls"]
     config["wikitext2"]["training"]["done-right"] |= {"epochs": 20}
     config["wikitext2"]["arms"]["learned"] |= {"epochs": 1}
     project = copy_project(tmp_path_factory.mktemp("undisturbed"), config)
@@ -247,8 +227,7 @@ def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
     cluster: dict[str, str], undisturbed: Project, tmp_path: Path
 ) -> None:
     """Snakemake killed and started again; jobs over their time, over their memory, cancelled; the node drained."""
-    shutil.copytree(undisturbed.folder, tmp_path / "project", ignore=LEFT_BEHIND)
-    project = Project(tmp_path / "project", **undisturbed.environment, **cluster)
+    project = on_a_copy(undisturbed, tmp_path / "project", cluster)
     adapt(project, [PARTITION])
     node = asked(project, "sinfo", "--noheader", "--format", "%n").strip()
     too_little = ("pretrain:mem_mb=250*attempt**3", "full_language_model:runtime=2*attempt")

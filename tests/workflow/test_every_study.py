@@ -1,0 +1,55 @@
+"""A run of a cell or two of every study: each rule, table, figure and chapter that the shipped config has, too."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_project import ROOT, Project, copied, copy_project
+
+from tokentrial.config import load
+from tokentrial.crate import record
+from tokentrial.report.catalogue import STUDIES, VERDICT_FIGURES, VERDICT_TABLES, figures_of, tables_of
+
+# With tests of their own: test_cramming.py, test_compare_reference.py, test_faults.py, test_provenance.py.
+EXTRA = {"download_model", "compare_reference", "reference_tables", "verify", "crate"}
+
+
+@pytest.mark.slow
+def test_every_rule_runs(every_study: Project, workflow: dict[str, Any]) -> None:
+    made = {name for name, rule in workflow["rules"].items() if rule["outputs"]}
+    assert made - {"provenance"} - EXTRA == set(
+        record.read(every_study.folder / "results/provenance.json")["run"]["rules"]
+    )
+
+
+@pytest.mark.slow
+def test_every_table_figure_and_chapter_is_made(every_study: Project) -> None:
+    results = every_study.folder / "results"
+    assert (results / "report.pdf").read_bytes().startswith(b"%PDF-")
+    for name in (*tables_of(STUDIES), *VERDICT_TABLES):
+        for ending in ("tex", "csv", "md", "typ"):
+            assert (results / "tables" / f"{name}.{ending}").stat().st_size > 0
+    for name in (*figures_of(STUDIES), *VERDICT_FIGURES):
+        for ending in ("pdf", "svg", "png"):
+            assert (results / "figures" / f"{name}.{ending}").stat().st_size > 0
+    text = (results / "report.typ").read_text()
+    assert [title for title in STUDIES.values() if f"= {title}" not in text] == []
+    assert (results / "verdicts.html").read_text().count('class="claim') >= 392
+    assert [path for path in results.rglob("*") if path.is_file() and path.name.startswith(".")] == []
+
+
+@pytest.mark.slow
+def test_a_second_run_has_nothing_to_do(every_study: Project, tmp_path: Path) -> None:
+    assert "Nothing to be done" in copied(every_study, tmp_path).build("all")
+
+
+@pytest.mark.parametrize("overlay", ["", "smoke", "paper"])
+def test_a_shipped_config_is_planned(overlay: str, tmp_path: Path) -> None:
+    """By Snakemake itself, to the last job: every study has some of every kind."""
+    layers = [ROOT / "config/config.yaml", *([ROOT / f"config/{overlay}.yaml"] if overlay else [])]
+    project = copy_project(tmp_path, load(layers[0]))
+    chosen = ("--configfile", f"config/{overlay}.yaml", "--") if overlay else ()
+    planned = project.planned(*chosen, "all")
+    kinds = {"data", "train", "released", "released_bespoke", "full_language_model", "language_model", "cram", "report"}
+    assert kinds <= planned.keys()
+    assert overlay != "smoke" or "pretrain" in planned  # the others may take the shipped models
