@@ -12,7 +12,6 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 from tokentrial import config
@@ -25,10 +24,6 @@ COMMON = "workflow/rules/common.smk"
 Tree = dict[str, Any]
 Place = tuple[Any, ...]
 FIRE = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-# A test of mutations runs with a fifth of its examples in `make test`, with all of them in `make test-slow`.
-SHARES = pytest.mark.parametrize(
-    "part", [pytest.param(5, id="a fifth"), pytest.param(1, id="all", marks=pytest.mark.slow)]
-)
 
 # Of a wrong type, out of any range, or of the right type and wrong.
 VALUES: list[Any] = [
@@ -257,5 +252,6 @@ def damage(content: bytes, rng: random.Random) -> bytes:
         colons = [i for i in range(len(content) - 1) if content[i : i + 2] == b": "]
         start = rng.choice(colons) + 2
         ends = [content.find(mark, start) for mark in (b",", b"}", b"\n")]
-        return content[:start] + rng.choice(TAGS) + content[min(end for end in ends if end >= 0) :]
+        end = min((end for end in ends if end >= 0), default=len(content))
+        return content[:start] + rng.choice(TAGS) + content[end:]
     return b"\n".join(lines)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from config_mutations import FIRE, KEYS, ROOT, SHARES, VALUES, Place, Tree, at, bases, damage, places
+from config_mutations import FIRE, KEYS, ROOT, VALUES, Place, Tree, at, bases, damage, places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -168,12 +168,11 @@ def judged(entry: Tree, rules: bool) -> str:
     return "judged"
 
 
-@SHARES
-def test_mutated_claims_are_judged_or_refused_in_one_line(root: Path, part: int) -> None:
+def test_mutated_claims_are_judged_or_refused_in_one_line(root: Path) -> None:
     outcomes: Counter[str] = Counter()
     slowest = 0.0
 
-    @settings(FIRE, max_examples=500 // part)
+    @settings(FIRE, max_examples=500)
     @given(st.integers(0, 2**64), st.integers(0, len(entries()) - 1), st.sampled_from([1, 1, 2]))
     def fire(seed: int, number: int, changes: int) -> None:
         nonlocal slowest
@@ -186,18 +185,17 @@ def test_mutated_claims_are_judged_or_refused_in_one_line(root: Path, part: int)
         slowest = max(slowest, time.process_time() - start)
 
     fire()
-    assert sum(outcomes.values()) >= 500 // part
-    assert min(outcomes["judged"], outcomes["refused"]) >= 50 // part, outcomes
+    assert sum(outcomes.values()) >= 500
+    assert min(outcomes["judged"], outcomes["refused"]) >= 50, outcomes
     assert slowest < 5
     assert not (root / "ran").exists() and not Path("ran").exists()
 
 
-@SHARES
-def test_mutated_empirical_claims_on_the_reference_results(part: int) -> None:
+def test_mutated_empirical_claims_on_the_reference_results() -> None:
     outcomes: Counter[str] = Counter()
     empirical = [entry for entry in entries() if entry["kind"] == "empirical"]
 
-    @settings(FIRE, max_examples=80 // part)
+    @settings(FIRE, max_examples=80)
     @given(st.integers(0, 2**64), st.integers(0, len(empirical) - 1))
     def fire(seed: int, number: int) -> None:
         entry = deepcopy(empirical[number])
@@ -206,12 +204,11 @@ def test_mutated_empirical_claims_on_the_reference_results(part: int) -> None:
 
     assert judged(deepcopy(empirical[0]), rules=True) == "judged"
     fire()
-    assert sum(outcomes.values()) >= 80 // part
-    assert min(outcomes["judged"], outcomes["refused"] + outcomes["not judged"]) >= 10 // part, outcomes
+    assert sum(outcomes.values()) >= 80
+    assert min(outcomes["judged"], outcomes["refused"] + outcomes["not judged"]) >= 10, outcomes
 
 
-@SHARES
-def test_damaged_registry_files_load_or_are_refused_in_one_line(tmp_path: Path, part: int) -> None:
+def test_damaged_registry_files_load_or_are_refused_in_one_line(tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
     whole = {name: (CLAIMS / name).read_bytes() for name in ("004.yaml", "cross.yaml", "documents.yaml")}
     known = {
@@ -219,7 +216,7 @@ def test_damaged_registry_files_load_or_are_refused_in_one_line(tmp_path: Path, 
         for name, entry in {**documents()["documents"], "cross": documents()["cross"]}.items()
     }
 
-    @settings(FIRE, max_examples=200 // part)
+    @settings(FIRE, max_examples=200)
     @given(st.integers(0, 2**64), st.sampled_from(sorted(whole)))
     def fire(seed: int, name: str) -> None:
         path = tmp_path / name
@@ -236,8 +233,7 @@ def test_damaged_registry_files_load_or_are_refused_in_one_line(tmp_path: Path, 
             outcomes["loaded"] += 1
 
     fire()
-    assert sum(outcomes.values()) >= 200 // part, outcomes
-    assert min(outcomes["loaded"], outcomes["refused"]) >= 20 // part, outcomes
+    assert sum(outcomes.values()) >= 200 and min(outcomes["loaded"], outcomes["refused"]) >= 20, outcomes
     assert not (tmp_path / "ran").exists() and not Path("ran").exists()
 
 

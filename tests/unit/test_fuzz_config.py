@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from config_mutations import FIRE, KEYS, ROOT, SCHEMA, SHARES, Place, at, bases, mutate, places, planned, tried
+from config_mutations import FIRE, KEYS, ROOT, SCHEMA, Place, at, bases, mutate, places, planned, tried
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,14 +31,14 @@ def test_the_shipped_configs_are_planned() -> None:
         assert len(planned(deepcopy(made))) > (30 if name == "short" else 90)
 
 
-@SHARES
-def test_mutated_settings_are_planned_or_refused_in_one_line(part: int) -> None:
+@pytest.mark.parametrize("examples", [200, pytest.param(1000, marks=pytest.mark.slow)])
+def test_mutated_settings_are_planned_or_refused_in_one_line(examples: int) -> None:
     outcomes: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     slowest = 0.0
     kinds_of_base = ["config", "smoke", "paper", *["short"] * 9]
 
-    @settings(FIRE, max_examples=1000 // part)
+    @settings(FIRE, max_examples=examples)
     @given(st.integers(0, 2**64), st.sampled_from(kinds_of_base), st.sampled_from([1, 1, 1, 2, 4]))
     def fire(seed: int, name: str, changes: int) -> None:
         nonlocal slowest
@@ -53,8 +53,8 @@ def test_mutated_settings_are_planned_or_refused_in_one_line(part: int) -> None:
         slowest = max(slowest, time.perf_counter() - start)
 
     fire()
-    assert sum(outcomes.values()) >= 1000 // part
-    assert min(outcomes["planned"], outcomes["refused"]) >= 100 // part, outcomes
+    assert sum(outcomes.values()) >= examples
+    assert min(outcomes["planned"], outcomes["refused"]) >= examples / 10, outcomes
     assert len(kinds) == 7, kinds
     assert slowest < 20
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from config_mutations import FIRE, SHARES
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -20,6 +19,7 @@ from tokentrial.errors import InputError
 
 VOCABULARY = 40
 SHAPE = {"architecture": "llama", "width": 16, "layers": 1, "context": 32}
+FIRE = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
@@ -146,12 +146,11 @@ def damaged(path: Path, rng: random.Random) -> None:
     path.write_bytes(head + rng.choice([b"", flip, flip, part + part, bytes(len(part))]) + tail)
 
 
-@SHARES
-def test_damaged_folders_are_read_or_refused_in_one_line(whole: Path, tmp_path: Path, part: int) -> None:
+def test_damaged_folders_are_read_or_refused_in_one_line(whole: Path, tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
     names = ["config.json", "config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"]
 
-    @settings(FIRE, max_examples=200 // part)
+    @settings(FIRE, max_examples=200)
     @given(st.integers(0, 2**64), st.sampled_from(names), st.sampled_from([replaced, damaged]))
     def fire(seed: int, name: str, how: Callable[[Path, random.Random], None]) -> None:
         folder = tmp_path / "model"
@@ -168,5 +167,4 @@ def test_damaged_folders_are_read_or_refused_in_one_line(whole: Path, tmp_path: 
             outcomes["read"] += 1
 
     fire()
-    assert sum(outcomes.values()) >= 200 // part, outcomes
-    assert min(outcomes["read"], outcomes["refused"]) >= 20 // part, outcomes
+    assert sum(outcomes.values()) >= 200 and min(outcomes["read"], outcomes["refused"]) >= 20, outcomes
