@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tokentrial.errors import InputError
+from tokentrial.models import language
+from tokentrial.models.dropout import Masks
 from tokentrial.models.language import POSITION_SCALE, Lstm, Transformer, build, initialise
 
 TRANSFORMER: dict[str, Any] = {
@@ -143,17 +145,54 @@ def test_detach_cuts_the_graph() -> None:
     assert model.detach(None) is None
 
 
-def test_lstm_drops_before_between_and_after() -> None:
-    """Only dropout makes two passes differ; on the output it sets shares of it to zero."""
+@pytest.fixture
+def drops(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """What each dropout of a forward pass gives, in their order."""
+    seen: list[Tensor] = []
+    plain = language.dropped
+
+    def recorded(values: Tensor, masks: Masks | None) -> Tensor:
+        seen.append(plain(values, masks))
+        return seen[-1]
+
+    monkeypatch.setattr(language, "dropped", recorded)
+    return seen
+
+
+def test_lstm_drops_before_between_and_after(drops: list[Tensor]) -> None:
     model = build({"kind": "lstm", "layers": 2, "dropout": 0.5}, 16, 12)
-    assert isinstance(model, Lstm) and model.lstm.dropout == 0.5
     torch.manual_seed(0)
     features, _ = model(vectors())
-    assert 0.35 < features.eq(0).float().mean() < 0.65
-    seen: list[Tensor] = []
-    model.lstm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    assert len(drops) == 3 and drops[-1] is features
+    assert all(0.4 < values.eq(0).float().mean() < 0.6 for values in drops)
+    kept = drops[0] != 0
+    assert torch.equal(drops[0][kept], 2 * vectors()[kept])
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+@pytest.mark.parametrize("positions", [True, False])
+def test_transformer_drops_where_torchs_layers_do(drops: list[Tensor], positions: bool, norm_first: bool) -> None:
+    """In each layer the attention's weights, its result, the hidden units and theirs; before them the input, if the
+    model has positions."""
+    changes = {"dropout": 0.5, "positions": positions, "norm_first": norm_first}
+    model = build(TRANSFORMER | changes, 16, 12)
+    torch.manual_seed(0)
     model(vectors())
-    assert 0.35 < seen[0].eq(0).float().mean() < 0.65
+    layer = [(12, 12, 12), (36, 16), (36, 128), (36, 16)]  # 3 sequences of 12 tokens, 4 heads
+    inputs = [(3, 12, 16)] if positions else []
+    assert [tuple(values.shape) for values in drops] == inputs + layer + layer
+    zero = torch.cat([values.eq(0).flatten() for values in drops if values.shape[-1] == 16])
+    assert 0.45 < zero.float().mean() < 0.55
+
+
+@pytest.mark.parametrize("options", [TRANSFORMER, LSTM])
+def test_evaluation_and_a_rate_of_zero_drop_nothing(options: dict[str, Any]) -> None:
+    model, without = body(options), body(options | {"dropout": 0.0}).train()
+    state = torch.get_rng_state()
+    expected = model(vectors())[0]
+    torch.testing.assert_close(without(vectors())[0], expected)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(model.train()(vectors())[0], expected)
 
 
 @pytest.mark.parametrize("options", [TRANSFORMER, LSTM])

@@ -235,7 +235,7 @@ def test_float32_products_on_a_gpu_are_not_rounded() -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_an_lstm_layer_by_layer_is_torchs_lstm(training: bool) -> None:
-    """What a GPU trains with: same features and state, and on a CPU the same dropout between the layers, bit by bit."""
+    """What dropout needs to come between the layers: same features and state on a CPU, bit by bit."""
     body = Lstm(8, 3, 8, 0.4).train(training)
     vectors, state = torch.randn(4, 6, 8), (torch.randn(3, 4, 8), torch.randn(3, 4, 8))
     for start in (None, state):

@@ -4,22 +4,23 @@
 stack (Radford et al. 2019, section 2.3), without all three it is the released model (protocol A7). ``lstm`` is the
 2x200 model of pytorch/examples word_language_model. The table in front and the head behind are not part of a body.
 
-Dropout draws from torch's global generator: the caller seeds it (``torch.manual_seed``) from a named stream before
-training, and keeps its state in a checkpoint.
+Dropout draws from torch's global generator (:mod:`tokentrial.models.dropout`): the caller seeds it
+(``torch.manual_seed``) from a named stream before training, and keeps its state in a checkpoint.
 
 Shapes: B sequences, L tokens, D width of the vectors, H output width.
 """
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import linear, relu
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from tokentrial.errors import InputError
+from tokentrial.models.dropout import Masks
 from tokentrial.seeds import stream
 
 State = tuple[Tensor, Tensor] | None
@@ -33,9 +34,11 @@ class Transformer(nn.Module):
     or norm(x + attention x), norm(x + feedforward x).
 
     causal: position t sees positions <= t alone; positions: a learned vector (length, D) is added at each position.
+    ``encoder`` is torch's module, with its parameters and their names. Its forward pass is written out here: on a CPU
+    it takes half the time of torch's, most of which goes into dropout and copies.
     """
 
-    mask: Tensor | None
+    mask: Tensor  # (length, length), added to the scores
 
     def __init__(
         self,
@@ -50,26 +53,67 @@ class Transformer(nn.Module):
         norm_first: bool = True,
     ) -> None:
         super().__init__()
-        self.output_width = width
-        layer = nn.TransformerEncoderLayer(width, heads, feedforward, dropout, batch_first=True, norm_first=norm_first)
+        self.output_width, self.heads, self.feedforward, self.dropout = width, heads, feedforward, dropout
+        self.norm_first = norm_first
+        layer = nn.TransformerEncoderLayer(width, heads, feedforward, batch_first=True, norm_first=norm_first)
         last = nn.LayerNorm(width) if norm_first else None
         self.encoder = nn.TransformerEncoder(layer, layers, last, enable_nested_tensor=False)
         self.positions = nn.Embedding(length, width) if positions else None
-        self.dropout = nn.Dropout(dropout if positions else 0.0)  # the released model drops nothing here
-        mask = nn.Transformer.generate_square_subsequent_mask(length) if causal else None
-        self.register_buffer("mask", mask, persistent=False)
+        blocked = nn.Transformer.generate_square_subsequent_mask(length) if causal else torch.zeros(length, length)
+        self.register_buffer("mask", blocked, persistent=False)
 
     def forward(self, vectors: Tensor, state: State = None) -> tuple[Tensor, State]:
         """(features (B, L, D), None) of vectors (B, L, D), L <= length; a state would mean nothing here."""
-        length = vectors.shape[1]
-        if self.positions is not None:
-            vectors = self.dropout(vectors + self.positions.weight[:length])
-        mask = None if self.mask is None else self.mask[:length, :length]
-        return self.encoder(vectors, mask=mask, is_causal=mask is not None), None
+        batch, length, width = vectors.shape
+        masks = self._masks(vectors) if self.training and self.dropout > 0 else None
+        if self.positions is not None:  # the released model drops nothing here
+            vectors = dropped(vectors + self.positions.weight[:length], masks)
+        rows = vectors.reshape(-1, width)  # (B * L, D)
+        for module in self.encoder.layers:
+            rows = self._layer(cast(nn.TransformerEncoderLayer, module), rows, length, masks)
+        if self.encoder.norm is not None:
+            rows = self.encoder.norm(rows)
+        return rows.view(batch, length, width), None
+
+    def _masks(self, vectors: Tensor) -> Masks:
+        """The dropout of one step: of the input, and of each layer's attention, hidden units and two results."""
+        batch, length, width = vectors.shape
+        layer = batch * self.heads * length**2 + batch * length * (self.feedforward + 2 * width)
+        inputs = 0 if self.positions is None else vectors.numel()
+        return Masks(self.dropout, inputs + len(self.encoder.layers) * layer, vectors.device)
+
+    def _layer(self, layer: nn.TransformerEncoderLayer, rows: Tensor, length: int, masks: Masks | None) -> Tensor:
+        if self.norm_first:
+            rows = rows + dropped(self._attention(layer.self_attn, layer.norm1(rows), length, masks), masks)
+            return rows + dropped(feed_forward(layer, layer.norm2(rows), masks), masks)
+        rows = layer.norm1(rows + dropped(self._attention(layer.self_attn, rows, length, masks), masks))
+        normed: Tensor = layer.norm2(rows + dropped(feed_forward(layer, rows, masks), masks))
+        return normed
+
+    def _attention(self, module: nn.MultiheadAttention, rows: Tensor, length: int, masks: Masks | None) -> Tensor:
+        """Vaswani et al. 2017, section 3.2, of rows (B * L, D)."""
+        width, heads = self.output_width, self.heads
+        parts = linear(rows, module.in_proj_weight, module.in_proj_bias).view(-1, length, 3, heads, width // heads)
+        # one copy puts the heads of all three side by side, (B * heads, L, D / heads)
+        query, key, content = parts.permute(2, 0, 3, 1, 4).reshape(3, -1, length, width // heads).unbind(0)
+        scores = torch.baddbmm(self.mask[:length, :length], query, key.mT, alpha=math.sqrt(heads / width))
+        mixed = torch.bmm(dropped(scores.softmax(-1), masks), content)
+        joined = mixed.view(-1, heads, length, width // heads).transpose(1, 2).reshape(-1, width)
+        result: Tensor = module.out_proj(joined)
+        return result
 
     def detach(self, state: State) -> State:
         """What the next window starts from: nothing."""
         return None
+
+
+def feed_forward(layer: nn.TransformerEncoderLayer, rows: Tensor, masks: Masks | None) -> Tensor:
+    result: Tensor = layer.linear2(dropped(relu(layer.linear1(rows)), masks))
+    return result
+
+
+def dropped(values: Tensor, masks: Masks | None) -> Tensor:
+    return values if masks is None else masks.drop(values)
 
 
 class Lstm(nn.Module):
@@ -77,33 +121,33 @@ class Lstm(nn.Module):
 
     def __init__(self, width: int, layers: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.output_width = hidden
-        self.dropout = nn.Dropout(dropout)
-        between = dropout if layers > 1 else 0.0
-        self.lstm = nn.LSTM(width, hidden, layers, batch_first=True, dropout=between)
+        self.output_width, self.dropout = hidden, dropout
+        self.lstm = nn.LSTM(width, hidden, layers, batch_first=True)
 
     def forward(self, vectors: Tensor, state: State = None) -> tuple[Tensor, State]:
         """(features (B, L, H), state after them) of vectors (B, L, D); state None starts from zeros."""
-        own = vectors.is_cuda and self.training and self.lstm.dropout > 0
-        run = self.layer_by_layer if own else self.lstm
-        features, after = run(self.dropout(vectors), state)
-        return self.dropout(features), after
+        if not self.training or self.dropout == 0:
+            features, after = self.lstm(vectors, state)
+            return features, after
+        numbers = vectors[..., 0].numel() * (vectors.shape[-1] + self.lstm.num_layers * self.output_width)
+        return self.layer_by_layer(vectors, state, Masks(self.dropout, numbers, vectors.device))
 
-    def layer_by_layer(self, vectors: Tensor, state: State = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """What ``self.lstm`` computes, with dropout between its layers from torch's own generator.
+    def layer_by_layer(
+        self, vectors: Tensor, state: State = None, masks: Masks | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """What ``self.lstm`` computes, with dropout from torch's own generator.
 
         cuDNN draws it from a state of its own that a checkpoint cannot hold: a resumed run would give other numbers.
         """
         if state is None:
             empty = vectors.new_zeros(self.lstm.num_layers, len(vectors), self.lstm.hidden_size)
             state = (empty, empty)
-        ends = []
+        vectors, ends = dropped(vectors, masks), []
         for layer, weights in enumerate(self.lstm.all_weights):
-            if layer > 0:
-                vectors = dropout(vectors, self.lstm.dropout, self.training)
             start = tuple(part[layer : layer + 1] for part in state)
             # with biases, one layer, no dropout, training, one direction, batch first
             vectors, *end = torch._VF.lstm(vectors, start, [*weights], True, 1, 0.0, self.training, False, True)
+            vectors = dropped(vectors, masks)
             ends.append(end)
         hidden, cells = (torch.cat(parts) for parts in zip(*ends, strict=True))
         return vectors, (hidden, cells)

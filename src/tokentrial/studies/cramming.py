@@ -33,7 +33,8 @@ MEASURES_MODULES = (
     *[f"statistics/{name}" for name in ("equivalence", "intervals", "samples")],
 )
 PRETRAINING_MODULES = (
-    *("results", "seeds", "data/wikitext2", "data/entropy", "models/language", "models/linear_cross_entropy"),
+    *("results", "seeds", "data/wikitext2", "data/entropy"),
+    *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
     *("encoders/base", "cramming/architectures", "cramming/folders", "cramming/pretraining"),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
     *("training/language_loop", "training/language_model"),

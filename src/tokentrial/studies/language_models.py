@@ -20,7 +20,8 @@ Spec = dict[str, Any]
 # Encoders that are made from the trained full model; the last three also keep its body.
 FROM_FULL = ("pca", "autoencoder", "svd", "quantised", "product_quantised")
 JOB_MODULES = (
-    *("results", "seeds", "encoders/base", "models/language", "models/linear_cross_entropy"),
+    *("results", "seeds", "encoders/base"),
+    *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
     *(f"training/language_{name}" for name in ("job", "loop", "model")),
     *("data/wikitext2", "data/entropy"),

@@ -40,6 +40,7 @@ OWN_KEYS = ("arm", "encoder", "width", "body_width", "body", "reference")
 MODULES = (
     *(
         "seeds",
+        "models/dropout",
         "models/language",
         "models/linear_cross_entropy",
         "encoders/base",
