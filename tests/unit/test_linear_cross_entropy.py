@@ -112,6 +112,31 @@ def test_a_top_that_moves_by_thousands_loses_nothing(order: int, monkeypatch: py
     assert max(errors(found, reference(features, weight, targets, None))) < FLOAT32
 
 
+@pytest.mark.parametrize(("offset", "tries"), [(0.0, 1), (60.0, 1), (-60.0, 1), (80.0, 2), (-120.0, 2)])
+def test_the_largest_logit_is_taken_off_where_sums_leave_the_range(
+    offset: float, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2^100 is e^69. All logits are moved alike, so that only their rounding differs, 60 eps or 120 eps."""
+    taken: list[bool] = []
+    plain = head._expected
+    monkeypatch.setattr(head, "_expected", lambda one, *rest: (taken.append(one.top is not None), plain(one, *rest))[1])
+    features, weight, targets, bias = problem(45, 33, 4)
+    moved = (features, weight, targets, bias + offset)
+    assert max(errors(gradients(linear_cross_entropy, *moved), reference(*moved))) < 5 * FLOAT32
+    assert taken == [False, True][:tries]
+    nll, hit = linear_scores(*moved)
+    logits = linear(features.double(), weight.double(), bias.double() + offset)
+    torch.testing.assert_close(nll.double(), cross_entropy(logits, targets, reduction="none"), rtol=0, atol=2e-5)
+    assert torch.equal(hit, logits.argmax(1) == targets)
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    features, weight, targets, bias = problem(45, 33, 4)
+    weight[3, 1] = float("nan")
+    assert linear_cross_entropy(features, weight, targets, bias).isnan()
+    assert linear_scores(features, weight, targets, bias)[0].isnan().all()
+
+
 def test_incoming_gradient_scales() -> None:
     features, weight, targets, bias = problem(45, 33, 4)
 
@@ -183,8 +208,10 @@ def test_scores_equal_log_softmax_in_float64(size: tuple[int, int, int], with_bi
     assert hit.tolist() == (logits.argmax(1) == targets).tolist()
 
 
-def test_a_constant_model_hits_one_token_only() -> None:
-    """Equal logits everywhere: the first is the guess, as argmax has it; not every target is hit."""
+@pytest.mark.parametrize("rows", [50, 7, 1])
+def test_a_constant_model_hits_one_token_only(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal logits everywhere: the first is the guess, as argmax has it, in one block or many; others are not hit."""
+    monkeypatch.setattr(head, "chunk_sizes", lambda *_: (12, rows))
     nll, hit = linear_scores(torch.zeros(50, 3), torch.zeros(50, 3), torch.arange(50))
     assert hit.tolist() == [True] + [False] * 49
     assert nll.tolist() == pytest.approx([float(torch.tensor(50.0).log())] * 50, rel=1e-6)

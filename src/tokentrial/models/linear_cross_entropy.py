@@ -2,10 +2,10 @@
 
 The gradients are computed together with the loss, so each logit is made once; backward only scales them. What makes it
 faster on a CPU than ``torch.nn.functional.linear_cross_entropy`` in chunks (``benchmarks/wikitext2.py`` measures
-both): a chunk is worked off in blocks of the vocabulary that stay in the core's cache, with the online softmax of
-FlashAttention (Dao et al. 2022, section 3.1); logits lie vocabulary first, (V, tokens), the layout that CPUs multiply
-fastest; powers of two replace e, a cheaper instruction; and no softmax is normalised: a token's 1/Z scales its
-features and its gradient, which are V/d times smaller.
+both): a chunk is worked off in blocks of the vocabulary that stay in the core's cache; logits lie vocabulary first,
+(V, tokens), the layout that CPUs multiply fastest; powers of two replace e, a cheaper instruction; no softmax is
+normalised: a token's 1/Z scales its features and its gradient, which are V/d times smaller; and a CPU does not take
+the largest logit off the others, unless the sums show that the exponentials leave float32's range (LIMIT).
 
 Shapes: N tokens, m tokens of a chunk, d width of the features, V vocabulary, v rows of a block.
 """
@@ -25,11 +25,14 @@ LOG2_E = 1 / LN_2
 PRECISIONS = ("float32", "bfloat16")
 # Tokens of a chunk and rows of a block on a CPU, by benchmarks/wikitext2.py --chunks. Both tables are read once a
 # chunk: where they are wide, that asks for many tokens, and blocks (768 KiB of logits) keep the rest in a core's cache.
-# A narrow table is cheap to read again: then few tokens and one block of all rows (4 MiB) save calls.
+# A narrow table is cheap to read again: then few tokens and one block of all rows (1 MiB) save calls.
 CPU_TOKENS, CPU_ROWS = 96, 2048
-NARROW, NARROW_LOGITS = 32, 1 << 20
+NARROW, NARROW_LOGITS = 32, 1 << 18
 # On a GPU one block of all rows, and 256 MiB of logits.
 CUDA_LOGITS = 1 << 26
+# Sums of exponentials between 1 / LIMIT and LIMIT are as exact as with the largest logit taken off: what adds to their
+# 24 bits is at least 2^-124, a normal number of float32, and so is the product with a weight.
+LIMIT = 2.0**100
 
 
 def linear_cross_entropy(
@@ -53,24 +56,49 @@ def linear_scores(
     features: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """(nll (N,) in nats, hit (N,) bool: the target is the most probable token) in float32, without gradient."""
-    head = _Head.of(features, weight, bias, "float32", len(targets))
-    losses, hits = [], []
-    for rows in head.chunks(len(targets)):
-        softmax = _OnlineSoftmax(head.features[rows])
-        guess = torch.zeros_like(targets[rows])
-        for block in head.blocks():
-            logits = head.logits(block, rows)
-            best = logits.max(0)
-            guess = torch.where(best.values > softmax.top, best.indices + block.start, guess)  # the first of equals
-            softmax.add(logits)
-        losses.append((softmax.log_normaliser() - head.picked(targets, rows)) * LN_2)
-        hits.append(guess == targets[rows])
-    return torch.cat(losses), torch.cat(hits)
+    for shifted in shifts(weight.device):
+        head = _Head.of(features, weight, bias, "float32", len(targets), shifted)
+        leads, scratch = [_Leads(targets[rows]) for rows in head.chunks], head.scratch()
+        for rows, lead in zip(head.chunks, leads, strict=True):
+            for block in head.blocks:
+                logits = head.logits(block, rows, scratch)
+                lead.add(logits, block.start)
+                head.exponentials(logits, rows)
+        if shifted or head.in_range():
+            break
+    return head.losses(targets), torch.cat([lead.hit for lead in leads])
+
+
+def shifts(device: torch.device) -> tuple[bool, ...]:
+    """Whether the largest logit is taken off, in turn: a CPU tries without first; a GPU would wait for the check."""
+    return (False, True) if device.type == "cpu" else (True,)
+
+
+class _Leads:
+    """Whether each target is the first of the largest logits in the blocks so far."""
+
+    def __init__(self, targets: Tensor) -> None:
+        self.targets = targets
+        self.hit = torch.zeros_like(targets, dtype=torch.bool)
+        self.top: Tensor | None = None
+
+    def add(self, logits: Tensor, start: int) -> None:
+        """Compare with a block's logits (v, m), whose first row is token ``start``."""
+        best, place = logits.amax(0), self.targets - start
+        inside = (place >= 0) & (place < len(logits))
+        reaches = inside & (logits.gather(0, place.clamp(0, len(logits) - 1).unsqueeze(0))[0] == best)
+        if self.top is not None:
+            self.hit &= self.top >= best
+            reaches &= best > self.top
+        # an index of the largest costs more than all else here, so it is asked for where it matters
+        columns = reaches.nonzero()[:, 0]
+        self.hit[columns] = logits[:, columns].argmax(0) == place[columns]  # the first of equals
+        self.top = best if self.top is None else torch.maximum(self.top, best)
 
 
 @dataclass(frozen=True)
 class _Head:
-    """The operands of the products and the buffers that all chunks share.
+    """The operands of the products, the buffers that all chunks share, and each token's sum of exponentials.
 
     features (N, d) and bias (V, 1) are times log2 e, weight (V, d) is not. In bfloat16 ``factors`` are features and
     weight rounded, else the same tensors.
@@ -81,73 +109,75 @@ class _Head:
     bias: Tensor | None
     factors: tuple[Tensor, Tensor]
     tokens: int  # of a chunk
-    scratch: Tensor  # (v, tokens), logits of a block
+    rows: int  # of a block
+    top: Tensor | None  # (N,), the largest logits, where they are taken off
+    normaliser: Tensor  # (N,), sums of 2^(logit - top) over the blocks so far
 
     @classmethod
-    def of(cls, features: Tensor, weight: Tensor, bias: Tensor | None, precision: str, count: int) -> "_Head":
+    def of(
+        cls, features: Tensor, weight: Tensor, bias: Tensor | None, precision: str, count: int, shifted: bool
+    ) -> "_Head":
         dtype = torch.promote_types(weight.dtype, torch.float32)  # float64 stays float64
         products = torch.bfloat16 if precision == "bfloat16" else dtype
         tokens, rows = chunk_sizes(len(weight), weight.shape[1], weight.device)
-        tokens = min(tokens, count)
+        tokens, rows = min(tokens, count), len(weight) if shifted else min(rows, len(weight))
         scaled, weight = features.to(dtype) * LOG2_E, weight.to(dtype)
+        normaliser = torch.zeros_like(scaled[:, 0])
         return cls(
             scaled,
             weight,
             None if bias is None else (bias.to(dtype) * LOG2_E).unsqueeze(1),
             (scaled.to(products), weight.to(products)),
             tokens,
-            torch.empty(min(rows, len(weight)), tokens, dtype=dtype, device=weight.device),
+            rows,
+            torch.empty_like(normaliser) if shifted else None,
+            normaliser,
         )
 
-    def chunks(self, count: int) -> list[slice]:
+    @property
+    def chunks(self) -> list[slice]:
+        count = len(self.features)
         return [slice(start, min(start + self.tokens, count)) for start in range(0, count, self.tokens)]
 
+    @property
     def blocks(self) -> list[slice]:
-        rows, vocab_size = len(self.scratch), len(self.weight)
-        return [slice(start, min(start + rows, vocab_size)) for start in range(0, vocab_size, rows)]
+        """Rows of the vocabulary; all of them where the largest logit has to be known before any exponential."""
+        vocab_size = len(self.weight)
+        return [slice(start, min(start + self.rows, vocab_size)) for start in range(0, vocab_size, self.rows)]
 
-    def logits(self, block: slice, rows: slice, out: Tensor | None = None) -> Tensor:
-        """Logits (v, m) of a block for a chunk, times log2 e, in ``out`` or the scratch."""
+    def scratch(self) -> Tensor:
+        """Room for the logits of a block, flat."""
+        return torch.empty(self.rows * self.tokens, dtype=self.weight.dtype, device=self.weight.device)
+
+    def logits(self, block: slice, rows: slice, room: Tensor) -> Tensor:
+        """Logits (v, m) of a block for a chunk, times log2 e, at the start of ``room``, which is flat."""
         features, weight = self.factors[0][rows].t(), self.factors[1][block]
-        if out is None:
-            out = self.scratch.view(-1)[: len(weight) * features.shape[1]].view(len(weight), -1)
+        out = room[: len(weight) * features.shape[1]].view(len(weight), -1)
         bias = None if self.bias is None else self.bias[block]
         if out.dtype != weight.dtype:
             product = weight @ features
             return out.copy_(product) if bias is None else torch.add(product, bias, out=out)
         return torch.mm(weight, features, out=out) if bias is None else torch.addmm(bias, weight, features, out=out)
 
-    def picked(self, targets: Tensor, rows: slice) -> Tensor:
-        """Logits (m,) of the targets, times log2 e."""
-        wanted = targets[rows]
-        logits = (self.factors[0][rows] * self.factors[1][wanted]).sum(1, dtype=self.features.dtype)
-        return logits if self.bias is None else logits + self.bias[wanted, 0]
+    def exponentials(self, logits: Tensor, rows: slice) -> None:
+        """Turn a block's logits (v, m) into odds in place and add them to the chunk's sums."""
+        if self.top is not None:
+            logits.sub_(torch.amax(logits, 0, out=self.top[rows]))
+        self.normaliser[rows] += logits.exp2_().sum(0)
 
+    def in_range(self) -> bool:
+        """Whether all sums lie where nothing was lost (not where one is not a number)."""
+        lowest, highest = torch.aminmax(self.normaliser)
+        return lowest.item() > 1 / LIMIT and highest.item() < LIMIT
 
-class _OnlineSoftmax:
-    """Sums of 2^(logit - top) over the blocks so far, where top (m,) is the largest logit so far."""
-
-    def __init__(self, features: Tensor) -> None:
-        self.top = features.new_full((len(features),), -math.inf)
-        self.normaliser = torch.zeros_like(self.top)
-        self.tops: list[Tensor] = []  # what each block's odds are relative to
-
-    def add(self, logits: Tensor) -> Tensor:
-        """Turn a block's logits (v, m) into odds relative to the new top; returns what older sums shrink by (m,)."""
-        top = torch.maximum(self.top, logits.amax(0))
-        decay = torch.exp2(self.top - top)
-        self.normaliser.mul_(decay).add_(logits.sub_(top).exp2_().sum(0))
-        self.top = top
-        self.tops.append(top)
-        return decay
-
-    def log_normaliser(self) -> Tensor:
-        """log2 of the sum of 2^logit, (m,)."""
-        return self.normaliser.log2() + self.top
-
-    def shares(self) -> Tensor:
-        """What turns each block's odds into probabilities, (blocks, m)."""
-        return torch.exp2(torch.stack(self.tops) - self.top) / self.normaliser
+    def losses(self, targets: Tensor) -> Tensor:
+        """(N,) in nats."""
+        logits = (self.factors[0] * self.factors[1][targets]).sum(1, dtype=self.features.dtype)
+        if self.bias is not None:
+            logits += self.bias[targets, 0]
+        if self.top is not None:
+            logits -= self.top
+        return (self.normaliser.log2() - logits) * LN_2
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -196,54 +226,49 @@ def _loss_and_gradients(
     The gradient of the logits is (p - onehot) / N. The p part goes through the products as odds, whose factor
     1 / (Z N) is on the side of the tokens; the onehot part picks rows.
     """
-    head = _Head.of(features, weight, bias, precision, len(targets))
-    dtype, share = head.scratch.dtype, 1 / len(targets)
-    by_features = torch.empty_like(head.features) if wants[0] else None
-    by_weight = torch.zeros_like(head.weight) if wants[1] else None
-    by_bias = torch.zeros_like(head.weight[:, :1]) if wants[2] else None  # (V, 1)
-    losses = torch.empty_like(head.features[:, 0])
-    odds = torch.empty(len(weight) * head.tokens, dtype=head.factors[1].dtype, device=weight.device)
-    for rows in head.chunks(len(targets)):
-        softmax, blocks = _OnlineSoftmax(head.features[rows]), _blocks_of(odds, head, rows)
-        summed = _odds_and_their_rows(head, softmax, blocks, rows, wants[0])
-        losses[rows] = softmax.log_normaliser() - head.picked(targets, rows)
-        if by_features is not None:
-            by_features[rows] = summed * (share / softmax.normaliser).unsqueeze(1)
-        scales = (softmax.shares() * share).unsqueeze(2)  # (blocks, m, 1)
-        for block, part, scale in zip(head.blocks(), blocks, scales, strict=True):
-            if by_weight is not None:
-                _add_product(by_weight[block], part, features[rows] * scale)
-            if by_bias is not None:
-                _add_product(by_bias[block], part, scale)
+    for shifted in shifts(weight.device):
+        head = _Head.of(features, weight, bias, precision, len(targets), shifted)
+        by_features, by_weight, by_bias = _expected(head, features, wants)
+        if shifted or head.in_range():
+            break
+    share = 1 / len(targets)
     if by_features is not None:
-        by_features.sub_(weight[targets], alpha=share)
+        by_features.mul_((share / head.normaliser).unsqueeze(1)).sub_(weight[targets], alpha=share)
     if by_weight is not None:
-        by_weight.index_add_(0, targets, features.to(dtype), alpha=-share)
+        by_weight.index_add_(0, targets, features.to(by_weight.dtype), alpha=-share)
     if by_bias is not None:
-        by_bias.index_add_(0, targets, torch.ones_like(losses).unsqueeze(1), alpha=-share)
-    return losses.mean() * LN_2, (by_features, by_weight, None if by_bias is None else by_bias.squeeze(1))
+        by_bias.index_add_(0, targets, torch.ones_like(head.normaliser).unsqueeze(1), alpha=-share)
+        by_bias = by_bias.squeeze(1)
+    return head.losses(targets).mean(), (by_features, by_weight, by_bias)
 
 
-def _blocks_of(odds: Tensor, head: _Head, rows: slice) -> list[Tensor]:
-    """The chunk's odds (v, m) block by block, as views of the flat buffer."""
-    count = rows.stop - rows.start
-    whole = odds[: len(head.weight) * count].view(-1, count)
-    return [whole[block] for block in head.blocks()]
-
-
-def _odds_and_their_rows(
-    head: _Head, softmax: _OnlineSoftmax, blocks: list[Tensor], rows: slice, wanted: bool
-) -> Tensor:
-    """Fill the chunk's odds; sum_v odds_vn weight_v (m, d) relative to the last top, or zeros where not wanted."""
-    summed = torch.zeros_like(head.features[rows])
-    for block, part in zip(head.blocks(), blocks, strict=True):
-        logits = head.logits(block, rows, part if part.dtype == head.scratch.dtype else None)
-        decay = softmax.add(logits)
-        if logits is not part:
-            part.copy_(logits)
-        if wanted:
-            _add_product(summed.mul_(decay.unsqueeze(1)), part.t(), head.factors[1][block])
-    return summed
+def _expected(
+    head: _Head, features: Tensor, wants: tuple[bool, bool, bool]
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """The p part: sum_v odds_vn weight_v (N, d), not yet divided by Z N; sum_n p_vn features_n / N (V, d) and
+    sum_n p_vn / N (V, 1). None where not wanted."""
+    summed = torch.zeros_like(head.features) if wants[0] else None
+    by_weight = torch.zeros_like(head.weight) if wants[1] else None
+    by_bias = torch.zeros_like(head.weight[:, :1]) if wants[2] else None
+    factor = head.factors[1]
+    buffer = torch.empty(len(factor) * head.tokens, dtype=factor.dtype, device=factor.device)
+    scratch = None if factor.dtype == head.weight.dtype else head.scratch()
+    for rows in head.chunks:
+        odds = buffer[: len(factor) * (rows.stop - rows.start)].view(len(factor), -1)  # (V, m)
+        for block in head.blocks:
+            part = odds[block]
+            logits = head.logits(block, rows, part.view(-1) if scratch is None else scratch)
+            head.exponentials(logits, rows)
+            if scratch is not None:
+                part.copy_(logits)
+            if summed is not None:
+                _add_product(summed[rows], part.t(), factor[block])
+        scale = (1 / (head.normaliser[rows] * len(head.features))).unsqueeze(1)  # (m, 1)
+        if by_weight is not None:
+            _add_product(by_weight, odds, features[rows] * scale)
+        if by_bias is not None:
+            _add_product(by_bias, odds, scale)
+    return summed, by_weight, by_bias
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
