@@ -5,39 +5,108 @@ A job also ends with the run that started it, and two processes never work on th
 
 import errno
 import fcntl
+import importlib
+import json
 import os
+import signal
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from tokentrial import fork_server
 from tokentrial.errors import DamagedFile, InputError
 
 RESULTS = Path("results")
 REFERENCE = RESULTS / "reference"  # shipped with the code, so no run makes it again
+LOGS = Path("logs")
+USAGE = LOGS / "usage"
 WATCH_SECONDS = 0.5
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
+def run(log: str, function: str, **arguments: Any) -> None:
+    """Call a function of this library, by its full name and with plain data, as a job that writes ``log``.
+
+    In a fork of the run's fork server if it has one, else in this process: results, log and exit status are the same.
+    What a finished job used is one JSON object in logs/usage, called as its log: ``cpu_seconds`` (of this process and
+    its fork), ``peak_rss_mib``, ``wall_seconds`` and ``mode``, which is ``fork`` or ``plain``.
+    """
+    started, usage = time.monotonic(), _usage_file(Path(log))
+    usage.unlink(missing_ok=True)
+    arguments = json.loads(json.dumps(arguments))
+    with logged(log) as (file, lock):
+        try:
+            end = fork_server.ask(function, arguments, [1, 2, file.fileno(), lock.fileno()])
+        except ConnectionError:
+            raise InputError(
+                f"{log}: the job's process ended with its fork server; the same command runs it again"
+            ) from None
+        if end is None:
+            call(function, arguments)
+        elif end.status < 0:
+            raise InputError(f"{log}: the job's process was ended by {signal.Signals(-end.status).name}")
+    if end is not None and end.status:
+        sys.exit(end.status)
+    _write_usage(usage, end, time.monotonic() - started)
+
+
+def call(function: str, arguments: Mapping[str, Any]) -> None:
+    """Call a function of this library by its full name."""
+    module, _, name = function.rpartition(".")
+    if module.partition(".")[0] != "tokentrial":
+        raise ValueError(f"{function}: expected a function of tokentrial")
+    getattr(importlib.import_module(module), name)(**arguments)
+
+
+def _usage_file(log: Path) -> Path:
+    return (USAGE / (log.relative_to(LOGS) if log.is_relative_to(LOGS) else log.name)).with_suffix(".json")
+
+
+def _write_usage(path: Path, end: fork_server.End | None, wall_seconds: float) -> None:
+    """Write what this process used, with its fork if there was one."""
+    from tokentrial.provenance import cpu_seconds, peak_rss_mib
+
+    used = {
+        "cpu_seconds": round(cpu_seconds() + (end.cpu_seconds if end else 0.0), 3),
+        "peak_rss_mib": round(end.peak_rss_mib if end else peak_rss_mib(), 1),
+        "wall_seconds": round(wall_seconds, 3),
+        "mode": "fork" if end else "plain",
+    }
+    with suppress(OSError):  # a full disk does not undo a finished job
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(used) + "\n")
+
+
 @contextmanager
-def logged(log: str) -> Iterator[None]:
-    """Run a script's body with stdout and stderr in its log.
+def logged(log: str) -> Iterator[tuple[IO[str], IO[str]]]:
+    """Run a script's body with stdout and stderr in its log; gives the log and the file of the job's lock.
+
+    What :func:`told` says of exceptions holds here.
+    """
+    terminal, parent = sys.stderr, os.getppid()
+    with (
+        _alone(Path(log), terminal) as lock,
+        _opened(log) as file,
+        _ending_with_the_run(parent),
+        told(file, terminal),
+    ):
+        yield file, lock
+
+
+@contextmanager
+def told(file: IO[str], terminal: IO[str]) -> Iterator[None]:
+    """Send stdout and stderr to a log, and say there how the body ended, if not well.
 
     An InputError, a full disk and Ctrl-C are one line, in the log and (but for Ctrl-C) on the terminal, and the script
     exits with a non-zero status; a damaged result is set aside, so that the same command makes it again. Any other
     exception leaves its traceback in the log and is raised again.
     """
-    terminal, parent = sys.stderr, os.getppid()
-    with (
-        _alone(Path(log), terminal),
-        _opened(log) as file,
-        _ending_with_the_run(parent),
-        redirect_stdout(file),
-        redirect_stderr(file),
-    ):
+    with redirect_stdout(file), redirect_stderr(file):
         try:
             yield
         except KeyboardInterrupt:
@@ -93,11 +162,11 @@ def _line(error: Exception) -> str | None:
 
 
 @contextmanager
-def _alone(log: Path, terminal: IO[str]) -> Iterator[None]:
+def _alone(log: Path, terminal: IO[str]) -> Iterator[IO[str]]:
     """Wait until no process of an earlier run works on this job, and let no later one begin.
 
     The lock is on a file beside the log, since Snakemake deletes a log before the job runs again; it ends with the
-    process that has it. A file system without locks is left alone.
+    process that has it, or the last of those that share it. A file system without locks is left alone.
     """
     with log.with_name(f".{log.name}.lock").open("w") as file:
         try:
@@ -107,7 +176,7 @@ def _alone(log: Path, terminal: IO[str]) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError:
             pass
-        yield
+        yield file
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import resource
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +37,24 @@ def device_name(device: str) -> str:
         return platform.processor() or platform.machine()
     named = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
     return named[0] if named else platform.machine()
+
+
+def cpu_seconds() -> float:
+    """What this process and its ended children have used of processors so far."""
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def peak_rss_mib() -> float:
+    """This process's largest resident memory so far.
+
+    As Linux states it for the process alone: ``ru_maxrss`` begins with what the process had that started it.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def digest(text: str) -> str:

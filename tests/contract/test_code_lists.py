@@ -1,6 +1,8 @@
 """Honesty of ``code=``: each rule lists the library modules that its job imports, so an edit reruns what it touches."""
 
 import ast
+import importlib
+import inspect
 import json
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from tokentrial.training import condition
 # Imported by jobs but in no list: they change no number, and an edit of one of them must not retrain everything.
 NO_NUMBERS = {
     "errors": "the exception class alone",
+    "fork_server": "starts the processes of jobs",
     "job": "sends output to the log",
     "provenance": "versions and names of machines, in columns that say where a number was made",
     "studies/results": "puts rows and provenance into the two files of a job",
@@ -57,8 +60,18 @@ def file_of(source: Path, module: str) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
+def run_by(node: ast.AST) -> tuple[str, list[str]] | None:
+    """The full name of the function that ``run(log, name, ...)`` calls, and the names of its arguments."""
+    if not isinstance(node, ast.Call) or ast.unparse(node.func) != "run" or len(node.args) != 2:
+        return None
+    name = node.args[1]
+    if not isinstance(name, ast.Constant):
+        return None
+    return str(name.value), [str(keyword.arg) for keyword in node.keywords]
+
+
 def imported(source: Path, path: Path) -> set[str]:
-    """Modules of the library that a file imports, anywhere in it."""
+    """Modules of the library that a file imports, anywhere in it, or whose function it runs as a job."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -66,6 +79,8 @@ def imported(source: Path, path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif (job := run_by(node)) is not None:
+            names.add(job[0].rpartition(".")[0])
     return {name for name in names if name.split(".")[0] == "tokentrial" and file_of(source, name)}
 
 
@@ -131,6 +146,17 @@ def test_a_rule_lists_what_its_script_imports(script: str, root: Path, workflow:
     assert rules
     for name, rule in rules.items():
         assert_listed(listed(root, rule["code"]), needed_by(root, script), f"rule {name}")
+
+
+def test_a_script_that_names_a_function_can_call_it(root: Path) -> None:
+    """The name is a text, so neither an import nor the type checker sees a mistake in it."""
+    jobs = 0
+    for path in sorted((root / "workflow/scripts").glob("*.py")):
+        for name, arguments in filter(None, map(run_by, ast.walk(ast.parse(path.read_text())))):
+            module, _, function = name.rpartition(".")
+            inspect.signature(getattr(importlib.import_module(module), function)).bind(**dict.fromkeys(arguments))
+            jobs += 1
+    assert jobs >= 7
 
 
 def test_every_rule_with_code_has_its_content_as_a_param(workflow: dict[str, Any]) -> None:

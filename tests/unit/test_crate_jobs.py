@@ -87,6 +87,24 @@ def test_a_benchmark_that_cannot_be_read_is_none(folder: Path, text: str) -> Non
     assert jobs.finished(folder, FINAL)[1].cpu_seconds is None
 
 
+def test_what_a_job_says_of_itself_goes_before_its_benchmark(folder: Path) -> None:
+    """The benchmark does not see a fork. The script's whole time is in the benchmark alone."""
+    put(folder, "logs/benchmarks/train/bespoke/a.jsonl", '{"s": 7.5, "cpu_time": 0.2, "max_rss": 30}')
+    usage = '{"cpu_seconds": 7.25, "peak_rss_mib": 321.5, "wall_seconds": 7.0, "mode": "fork"}\n'
+    put(folder, "logs/usage/train/bespoke/a.json", usage)
+    put(folder, "logs/usage/data/bespoke/a.json", usage.replace("7.25", "1.5"))  # a rule without a benchmark
+    data, train, *_ = jobs.finished(folder, FINAL)
+    assert (train.cpu_seconds, train.peak_memory_mib) == (7.25, 321.5)
+    assert (data.cpu_seconds, data.peak_memory_mib) == (1.5, 321.5)
+    assert jobs._used(folder, "train/bespoke/a")["s"] == 7.5
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"cpu_seconds": 1, "mode": "fork"}', '{"peak_rss_mib": "-"}'])
+def test_a_usage_file_that_cannot_be_read_is_none(folder: Path, text: str) -> None:
+    put(folder, "logs/usage/train/bespoke/a.json", text)
+    assert jobs.finished(folder, FINAL)[1].cpu_seconds == 9.5  # the benchmark's
+
+
 def job(**changes: Any) -> jobs.Job:
     plain = jobs.Job("a", "a", None, (), (), 0.0, 1.0, {}, None, None)
     return plain._replace(**changes)

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from tokentrial import clock, scheduling
+from tokentrial import clock, fork_server, scheduling
 from tokentrial import config as settings
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
@@ -90,6 +90,8 @@ onstart:
         sys.exit("error: results: this folder cannot be written, expected a writable one")
     if workflow.is_main_process:
         scheduling.drop_default_limit(getattr(workflow, "scheduler", None))
+    if workflow.is_main_process and workflow.local_exec and config["device"] == "cpu":
+        fork_server.start()
 
 
 def canonical(spec):

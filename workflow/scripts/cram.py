@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-from tokentrial.job import logged
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    from tokentrial.cramming.job import run_cramming
-
-    first = Path(snakemake.input.model[0])
-    run_cramming(
-        spec=snakemake.params.spec,
-        model=str(first if first.is_dir() else first.parent),
-        text={split: snakemake.input[split] for split in ("train", "validation", "test")},
-        checkpoints=snakemake.params.checkpoints,
-        runs=snakemake.output.runs,
-        arms=snakemake.output.arms,
-    )
+first = Path(snakemake.input.model[0])
+run(
+    snakemake.log[0],
+    "tokentrial.cramming.job.run_cramming",
+    spec=snakemake.params.spec,
+    model=str(first if first.is_dir() else first.parent),
+    text={split: snakemake.input[split] for split in ("train", "validation", "test")},
+    checkpoints=snakemake.params.checkpoints,
+    runs=snakemake.output.runs,
+    arms=snakemake.output.arms,
+)

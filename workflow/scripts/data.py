@@ -1,11 +1,12 @@
 """Draw one synthetic data set and write it with its floors and ceilings."""
 
-import json
+from tokentrial.job import run
 
-from tokentrial.data.generate import generate
-from tokentrial.job import logged
-
-with logged(snakemake.log[0]):
-    spec = json.loads(snakemake.params.spec)
-    dataset = generate(spec["source"], seed=spec["seed"], seeds=spec["seeds"])
-    dataset.to_parquet(snakemake.output.data, snakemake.output.reference, name=snakemake.wildcards.dataset)
+run(
+    snakemake.log[0],
+    "tokentrial.data.generate.write_dataset",
+    spec=snakemake.params.spec,
+    name=snakemake.wildcards.dataset,
+    data=snakemake.output.data,
+    reference=snakemake.output.reference,
+)

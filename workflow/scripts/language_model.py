@@ -1,16 +1,15 @@
 """Train one arm of a language-model condition, all its seeds."""
 
-from tokentrial.job import logged
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    from tokentrial.training.language_job import run_language_model
-
-    run_language_model(
-        spec=snakemake.params.spec,
-        data={name: snakemake.input[name] for name in ("train", "validation", "test", "vocabulary", "reference")},
-        trained=snakemake.input.get("trained") or None,
-        checkpoints=snakemake.params.checkpoints,
-        runs=snakemake.output.runs,
-        arms=snakemake.output.arms,
-        models=snakemake.output.get("models"),
-    )
+run(
+    snakemake.log[0],
+    "tokentrial.training.language_job.run_language_model",
+    spec=snakemake.params.spec,
+    data={name: snakemake.input[name] for name in ("train", "validation", "test", "vocabulary", "reference")},
+    trained=snakemake.input.get("trained") or None,
+    checkpoints=snakemake.params.checkpoints,
+    runs=snakemake.output.runs,
+    arms=snakemake.output.arms,
+    models=snakemake.output.get("models"),
+)

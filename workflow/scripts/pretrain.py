@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from tokentrial.job import logged
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    from tokentrial.cramming.pretraining import pretrain
-
-    pretrain(
-        spec=snakemake.params.spec,
-        text={split: snakemake.input[split] for split in ("train", "validation", "test")},
-        checkpoints=snakemake.params.checkpoints,
-        folder=Path(snakemake.output.config).parent,
-    )
+run(
+    snakemake.log[0],
+    "tokentrial.cramming.pretraining.pretrain",
+    spec=snakemake.params.spec,
+    text={split: snakemake.input[split] for split in ("train", "validation", "test")},
+    checkpoints=snakemake.params.checkpoints,
+    folder=str(Path(snakemake.output.config).parent),
+)

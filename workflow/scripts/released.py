@@ -1,7 +1,11 @@
 """Run one released script with its own seed and further ones."""
 
-from tokentrial.job import logged
-from tokentrial.studies.released.job import run_script_job
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    run_script_job(spec=snakemake.params.spec, runs=snakemake.output.runs, arms=snakemake.output.arms)
+run(
+    snakemake.log[0],
+    "tokentrial.studies.released.job.run_script_job",
+    spec=snakemake.params.spec,
+    runs=snakemake.output.runs,
+    arms=snakemake.output.arms,
+)

@@ -1,8 +1,11 @@
 """Run one released script of the bespoke-dimension study, all its seeds at once."""
 
-from tokentrial.job import logged
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    from tokentrial.studies.released_bespoke.job import run_script_job
-
-    run_script_job(spec=snakemake.params.spec, runs=snakemake.output.runs, arms=snakemake.output.arms)
+run(
+    snakemake.log[0],
+    "tokentrial.studies.released_bespoke.job.run_script_job",
+    spec=snakemake.params.spec,
+    runs=snakemake.output.runs,
+    arms=snakemake.output.arms,
+)

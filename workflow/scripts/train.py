@@ -1,16 +1,15 @@
 """Train all arms and seeds of one condition."""
 
-from tokentrial.job import logged
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    from tokentrial.training.job import run_condition
-
-    run_condition(
-        spec=snakemake.params.spec,
-        data=snakemake.input.data,
-        reference=snakemake.input.reference,
-        code=snakemake.input.code,
-        checkpoints=snakemake.params.checkpoints,
-        runs=snakemake.output.runs,
-        arms=snakemake.output.arms,
-    )
+run(
+    snakemake.log[0],
+    "tokentrial.training.job.run_condition",
+    spec=snakemake.params.spec,
+    data=snakemake.input.data,
+    reference=snakemake.input.reference,
+    code=snakemake.input.code,
+    checkpoints=snakemake.params.checkpoints,
+    runs=snakemake.output.runs,
+    arms=snakemake.output.arms,
+)

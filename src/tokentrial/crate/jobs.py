@@ -1,4 +1,4 @@
-"""The finished jobs behind a run's files, from Snakemake's own records and the jobs' benchmarks.
+"""The finished jobs behind a run's files, from Snakemake's own records, the jobs' benchmarks and what they used.
 
 Snakemake keeps one JSON record for every file that a job made: its rule, inputs, times, and the SHA-256 of the inputs
 up to 1 MB as they were when the job ran. Going back from the final files over their inputs finds the jobs of this run
@@ -32,7 +32,7 @@ class Job(NamedTuple):
     started: float  # seconds since 1970, UTC
     ended: float
     checksums: Mapping[str, str]  # input -> SHA-256 when the job ran
-    cpu_seconds: float | None  # None: the rule has no benchmark
+    cpu_seconds: float | None  # None: not measured
     peak_memory_mib: float | None
 
 
@@ -90,7 +90,7 @@ def _job(folder: Path, record: Record, outputs: list[str], known: Mapping[str, R
     logs = record.get("log") or ()
     stem = str(logs[0]).removeprefix("logs/").removesuffix(".log") if logs else str(record["rule"])
     script = SCRIPT.search(str(record.get("code") or ""))
-    used = _benchmark(folder / f"logs/benchmarks/{stem}.jsonl")
+    used = _used(folder, stem)
     checksums = dict(record.get("input_checksums") or {})
     ended = max(float(known[path]["endtime"]) for path in outputs)
     return Job(
@@ -107,13 +107,26 @@ def _job(folder: Path, record: Record, outputs: list[str], known: Mapping[str, R
     )
 
 
-def _benchmark(path: Path) -> dict[str, float]:
-    """The numbers of a job's benchmark, which Snakemake writes as one JSON object; empty without one."""
+def _used(folder: Path, stem: str) -> dict[str, float]:
+    """What a job used of time ``s``, ``cpu_time`` and memory ``max_rss``; empty if nobody measured it.
+
+    Snakemake's benchmark watches a job's script and sees nothing of a fork that works for it, so the job's own account
+    goes first; of the time the benchmark knows more, since it includes the start of the script.
+    """
+    measured = _numbers(folder / f"logs/benchmarks/{stem}.jsonl")
+    own = _numbers(folder / f"logs/usage/{stem}.json")
+    if "cpu_seconds" in own and "peak_rss_mib" in own:
+        measured |= {"cpu_time": own["cpu_seconds"], "max_rss": own["peak_rss_mib"]}
+        measured.setdefault("s", own.get("wall_seconds", 0.0))
+    return measured if "cpu_time" in measured and "max_rss" in measured else {}
+
+
+def _numbers(path: Path) -> dict[str, float]:
+    """The numbers of a file that holds one JSON object; empty without one."""
     try:
         found = json.loads(path.read_text().splitlines()[-1])
-        measured = {"s": found.get("s", 0.0), "cpu_time": found["cpu_time"], "max_rss": found["max_rss"]}
-        return {name: float(value) for name, value in measured.items() if isinstance(value, int | float)}
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, IndexError, KeyError, AttributeError):
+        return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, IndexError, AttributeError):
         return {}
 
 

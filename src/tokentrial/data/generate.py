@@ -121,6 +121,12 @@ def generate(spec: Mapping[str, Any], seed: int, seeds: int) -> Dataset:
     return Dataset(stacked, checked.vocab_size, checked.targets, checked.as_dict(), seed, reference)
 
 
+def write_dataset(spec: str, name: str, data: str, reference: str) -> None:
+    """Draw the data set ``name`` of the canonical JSON ``spec`` (keys source, seed, seeds) and write its two files."""
+    design = json.loads(spec)
+    generate(design["source"], seed=design["seed"], seeds=design["seeds"]).to_parquet(data, reference, name=name)
+
+
 def _sources(spec: Spec, seed: int, replicate: int) -> dict[Split, Chain | Mixture]:
     """The source of each split; the training split's is the same whether or not the others have their own."""
     names = {split: (split,) if spec.chains == "per_split" and split != "train" else () for split in SPLITS}

@@ -1,6 +1,5 @@
 """What every job writes: its measurements and its arms' costs, with where they come from."""
 
-import resource
 from typing import Any
 
 import pandas as pd
@@ -18,7 +17,7 @@ def peak_memory(device: str) -> float:
         import torch
 
         return float(torch.cuda.max_memory_allocated() / 2**20)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return provenance.peak_rss_mib()
 
 
 def write_job(design: dict[str, Any], spec: str, rows: pd.DataFrame, costs: pd.DataFrame, runs: str, arms: str) -> None:

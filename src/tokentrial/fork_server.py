@@ -1,0 +1,283 @@
+"""A fork server: jobs of a local run start as forks of a process that has imported their libraries once.
+
+Importing torch and what its optimisers load takes about three seconds of a processor, and a run has hundreds of jobs; a
+fork takes a hundredth. Snakemake starts each job's script as a process of its own, as always. The script does not
+import torch: it sends the name of a library function and its arguments to the server, waits, and ends as the fork does.
+
+    Snakemake -- script .. asks ..> server -- fork, which runs the function
+
+The server imports other people's libraries and no module of this project that has a part in a number, so each fork
+loads the code that its script would load, and starts from the same state. If anything is unusual (another system or
+environment, a library that starts threads, no server), the script runs the function itself, with the same results.
+
+A fork ends with its script and with its server, the server with Snakemake. ``multiprocessing.forkserver`` serves the
+children of one Python program through pickles; here scripts ask that are Snakemake's children, and in JSON.
+"""
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import tokentrial
+
+SWITCH = "TOKENTRIAL_FORK"  # 0: no server
+ADDRESS = "TOKENTRIAL_FORK_SERVER"  # set for the jobs of a run that has one
+# What a server imports. torch itself loads _dynamo late, at the first step of an optimiser.
+TORCH = ("torch", "torch._dynamo", "pandas", "pyarrow.parquet", "scipy.stats", "safetensors.torch", "filelock")
+LIBRARIES = {
+    "torch": (*TORCH, "pooch", "tokenizers"),
+    "transformers": (*TORCH, "huggingface_hub", "transformers.modeling_utils", "transformers.models.auto"),
+}
+NEED_TRANSFORMERS = "tokentrial.cramming."
+# Of pyarrow's second allocator, which nothing uses: its thread would be missing in a fork.
+WITHOUT_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+
+STARTED, INTERRUPT = b"started", b"interrupt"
+LARGEST = 2**20  # bytes of a message; the system sends up to about 200,000
+PATIENCE = 5.0  # seconds that a server waits for a script's request
+WATCH_SECONDS = 0.5
+
+
+class End(NamedTuple):
+    """How a fork ended: its exit status, or minus the signal that ended it, and what it used."""
+
+    status: int
+    cpu_seconds: float
+    peak_rss_mib: float
+
+
+# In Snakemake's process
+
+
+def start() -> None:
+    """Start the servers of this process, which import nothing before a job asks, and tell the jobs where they are."""
+    if sys.platform != "linux" or os.environ.get(SWITCH) == "0":
+        return
+    name = f"tokentrial-{secrets.token_hex(16)}"
+    for libraries in LIBRARIES:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(_address(name, libraries))
+            listener.listen()
+            server = subprocess.Popen(
+                [sys.executable, "-P", "-m", __name__, libraries, str(listener.fileno())],
+                stdin=subprocess.PIPE,  # closed when this process ends, in whatever way
+                stdout=subprocess.DEVNULL,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,  # Ctrl-C reaches a fork through its script
+            )
+        atexit.register(_end, server)
+    os.environ[ADDRESS] = name
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End a server and wait, so that nothing is left and what it used counts as used by this process's children."""
+    try:
+        server.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
+def _address(name: str, libraries: str) -> str:
+    """An address without a file, gone with the process that listens."""
+    return f"\0{name}-{libraries}"
+
+
+# In a job's script
+
+
+def ask(function: str, arguments: Mapping[str, Any], descriptors: Sequence[int]) -> End | None:
+    """Have a fork run the function; None if no server takes the job.
+
+    descriptors: stdout, stderr, the job's log and its lock. Ctrl-C is passed on to the fork. Raises ConnectionError if
+    the server is gone before the job has ended.
+    """
+    if ADDRESS not in os.environ:
+        return None
+    libraries = "transformers" if function.startswith(NEED_TRANSFORMERS) else "torch"
+    request = {"function": function, "arguments": arguments, "argv": sys.argv, "folder": str(Path.cwd())}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        try:
+            server.connect(_address(os.environ[ADDRESS], libraries))
+            socket.send_fds(server, [json.dumps({**request, "origin": _origin()}).encode()], descriptors)
+            if server.recv(LARGEST) != STARTED:
+                return None
+        except OSError:
+            return None
+        try:
+            answer = server.recv(LARGEST)
+        except KeyboardInterrupt:
+            server.send(INTERRUPT)
+            answer = server.recv(LARGEST)
+        if not answer:
+            raise ConnectionResetError("the fork server is gone")
+        return End(*json.loads(answer))
+
+
+def _origin() -> dict[str, Any]:
+    """What a job and a server have in common, or else a fork would not be what the job is by itself."""
+    return {"python": sys.executable, "library": tokentrial.__file__, "environment": dict(os.environ)}
+
+
+# In a server
+
+
+class Fork(NamedTuple):
+    """A job at work: its process, and the connection to its script."""
+
+    process: int
+    script: socket.socket
+
+
+class Server:
+    """Imports the libraries for its first job and forks for each job; a process with one thread and no other work."""
+
+    def __init__(self, listener: socket.socket, libraries: Sequence[str]) -> None:
+        self.listener = listener
+        self.libraries = libraries
+        self.origin: dict[str, Any] | None = None  # of the first job; the libraries were imported in its environment
+        self.forks: dict[int, Fork] = {}  # by a descriptor that can be read as soon as the process has ended
+
+    def serve(self) -> None:
+        """Answer jobs until the process that started this one is gone; then end those at work."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        while sys.stdin.fileno() not in (ready := self._ready()):
+            for ended in ready & self.forks.keys():
+                os.close(ended)
+                _report(self.forks.pop(ended))
+            if self.listener.fileno() in ready:
+                script, _ = self.listener.accept()
+                script.settimeout(PATIENCE)
+                with suppress(OSError, ValueError, KeyError):  # the script is gone, or no script
+                    self._answer(script)
+        for fork in self.forks.values():
+            os.kill(fork.process, signal.SIGKILL)
+            os.waitpid(fork.process, 0)
+
+    def _ready(self) -> set[int]:
+        """The descriptors at which something has happened."""
+        poll = select.poll()
+        for descriptor in (sys.stdin.fileno(), self.listener.fileno(), *self.forks):
+            poll.register(descriptor, select.POLLIN)
+        return {descriptor for descriptor, _ in poll.poll()}
+
+    def _answer(self, script: socket.socket) -> None:
+        """Fork for a job. A connection that is closed without a word is a refusal."""
+        _, user, _ = struct.unpack("3i", script.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        message, descriptors, _, _ = socket.recv_fds(script, LARGEST, 4)
+        try:
+            request = json.loads(message)
+            if user != os.getuid() or not self._suits(request["origin"]):
+                script.close()
+                return
+            script.send(STARTED)  # the script never runs the function itself from here on
+            process = os.fork()
+            if not process:
+                self._work(script, descriptors, request)
+            self.forks[os.pidfd_open(process)] = Fork(process, script)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _suits(self, origin: dict[str, Any]) -> bool:
+        """Whether a fork would be what the job is by itself: the same Python, library and environment; no thread."""
+        if self.origin is None and origin == {**_origin(), "environment": origin["environment"]}:
+            self._import(origin["environment"])
+            self.origin = origin
+        return origin == self.origin and len(list(Path("/proc/self/task").iterdir())) == 1
+
+    def _import(self, environment: Mapping[str, str]) -> None:
+        """Import the libraries in a job's environment, which says how many threads they may have."""
+        _set_environment({**environment, **WITHOUT_THREAD})
+        for name in self.libraries:
+            with suppress(ImportError):  # the job that needs it says so
+                importlib.import_module(name)
+        _set_environment(environment)
+        gc.collect()
+        gc.freeze()  # a fork's collector does not touch, and so copy, what all forks share
+
+    def _work(self, script: socket.socket, descriptors: Sequence[int], request: Mapping[str, Any]) -> NoReturn:
+        """Be the job: run the function and end this process, which is a fork, as the script would end."""
+        status = 1
+        try:
+            stdout, stderr, log, _ = descriptors
+            self.listener.close()
+            for ended, other in self.forks.items():
+                os.close(ended)
+                other.script.close()
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(stdout, 1)
+            os.dup2(stderr, 2)
+            status = _run(script, log, request)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            with suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+
+def _set_environment(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _report(fork: Fork) -> None:
+    """Tell a script how its fork ended."""
+    _, status, used = os.wait4(fork.process, 0)
+    end = End(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    with suppress(OSError), fork.script:
+        fork.script.send(json.dumps(end).encode())
+
+
+# In a fork
+
+
+def _run(script: socket.socket, log: int, request: Mapping[str, Any]) -> int:
+    """Run the function as a job's script would, and return the exit status."""
+    from tokentrial.job import call, told  # of the code as it is now
+
+    sys.argv = request["argv"]
+    os.chdir(request["folder"])
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(request["function"].rpartition(".")[2])  # its name in a list of processes
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=_end_with, args=(script, os.getppid()), daemon=True).start()
+    try:
+        with open(log, "w", buffering=1) as file, told(file, sys.stderr):
+            call(request["function"], request["arguments"])
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+def _end_with(script: socket.socket, server: int) -> None:
+    """End this process as soon as its script or the server is gone; pass on the script's Ctrl-C."""
+    poll = select.poll()
+    poll.register(script, select.POLLIN)
+    while os.getppid() == server:
+        if poll.poll(WATCH_SECONDS * 1000):
+            with suppress(OSError):
+                if script.recv(LARGEST) == INTERRUPT:
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                    continue
+            break
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    Server(socket.socket(fileno=int(sys.argv[2])), LIBRARIES[sys.argv[1]]).serve()
