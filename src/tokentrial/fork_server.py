@@ -68,12 +68,12 @@ def start() -> None:
     if sys.platform != "linux" or os.environ.get(SWITCH) == "0":
         return
     name = f"tokentrial-{secrets.token_hex(16)}"
-    for libraries in LIBRARIES:
+    for kind, libraries in LIBRARIES.items():
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-            listener.bind(_address(name, libraries))
+            listener.bind(_address(name, kind))
             listener.listen()
             server = subprocess.Popen(
-                [sys.executable, "-P", "-m", __name__, libraries, str(listener.fileno())],
+                [sys.executable, "-P", "-m", __name__, str(listener.fileno()), *libraries],
                 stdin=subprocess.PIPE,  # closed when this process ends, in whatever way
                 stdout=subprocess.DEVNULL,
                 pass_fds=[listener.fileno()],
@@ -91,9 +91,9 @@ def _end(server: subprocess.Popen[bytes]) -> None:
         server.kill()
 
 
-def _address(name: str, libraries: str) -> str:
+def _address(name: str, kind: str) -> str:
     """An address without a file, gone with the process that listens."""
-    return f"\0{name}-{libraries}"
+    return f"\0{name}-{kind}"
 
 
 # In a job's script
@@ -107,11 +107,11 @@ def ask(function: str, arguments: Mapping[str, Any], descriptors: Sequence[int])
     """
     if ADDRESS not in os.environ:
         return None
-    libraries = "transformers" if function.startswith(NEED_TRANSFORMERS) else "torch"
+    kind = "transformers" if function.startswith(NEED_TRANSFORMERS) else "torch"
     request = {"function": function, "arguments": arguments, "argv": sys.argv, "folder": str(Path.cwd())}
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         try:
-            server.connect(_address(os.environ[ADDRESS], libraries))
+            server.connect(_address(os.environ[ADDRESS], kind))
             socket.send_fds(server, [json.dumps({**request, "origin": _origin()}).encode()], descriptors)
             if server.recv(LARGEST) != STARTED:
                 return None
@@ -280,4 +280,4 @@ def _end_with(script: socket.socket, server: int) -> None:
 
 
 if __name__ == "__main__":
-    Server(socket.socket(fileno=int(sys.argv[2])), LIBRARIES[sys.argv[1]]).serve()
+    Server(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]).serve()
