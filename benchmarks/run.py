@@ -22,7 +22,7 @@ Run: ``python benchmarks/run.py [--configfile config/smoke.yaml] [--cores 2] [--
 [--output FILE] [--against FOLDER_OR_FILE] [target]``. Without arguments it is the smoke run, a few minutes;
 ``--configfile config/config.yaml`` is the default run. ``--against`` prints an earlier result, this one and their ratio
 by rule. ``--finished FOLDER [--tree-cpu SECONDS]`` reads a run that has ended and runs nothing; ``--without-lookup``
-counts the FLOPs of small models as version 0.1.0 computed them.
+counts the FLOPs of small models as the code of the first shipped run computed them.
 """
 
 import argparse
@@ -188,7 +188,7 @@ def share_table(measured: Measured) -> list[str]:
     for name, share in measured.studies.items():
         rate = share.flops / share.cpu if share.cpu else 0.0
         lines.append(
-            f"{name:<46} {share.jobs:>5} {share.cpu:>9.1f} {share.flops / 1e9:>9,.0f} {rate / 1e9:>9.2f} "
+            f"{name:<46} {share.jobs:>5} {share.cpu:>9.1f} {share.flops / 1e9:>9,.1f} {rate / 1e9:>9.2f} "
             f"{rate / measured.gemm:>6.1%}"
         )
     return lines
@@ -320,7 +320,7 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="an earlier result, or the folder that it or a finished run is in")
     parser.add_argument("--finished", type=Path, help="read this run, which has ended, and run nothing")
     parser.add_argument("--tree-cpu", type=float, help="CPU-seconds of the whole finished run")
-    parser.add_argument("--without-lookup", action="store_true", help="small models' code is that of 0.1.0 or older")
+    parser.add_argument("--without-lookup", action="store_true", help="small models' code is that of the first run")
     options = parser.parse_args()
     old = None if options.against is None else Measured.read(options.against)  # before a run that takes minutes
     if options.finished is not None:

@@ -9,7 +9,9 @@ each of them two gradients.
 Not counted: lookups, biases, softmax, norms, activations, dropout, optimisers, Mamba's convolution and parallel scan,
 k-means and eigenvectors of the two-stage codes, the released autoencoder's first stage, and cramming's controls and
 greedy decoding. ``lookup`` says how the small models' code works on a text of at least V tokens: with it, what a task
-model makes of a token is computed once for each of the V tokens; without, once for each place, as in version 0.1.0.
+model makes of a token is computed once for each of the V tokens, and loss and accuracy are measured one after the
+other; without, once for each place, as in the first shipped run. Against ``torch.utils.flop_counter``, a training step
+is equal (tested), and six whole conditions of small models were within 0.1 % without lookup, three within 2 % with it.
 
 Shapes: S seeds, R learning rates, N sequences, B of them in a step, L tokens, V vocabulary, D full width, d width of
 the encoder's vectors, h hidden units, W width of a body.
@@ -83,12 +85,11 @@ def small_model(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) ->
     every = max(1, steps // training["evaluations"])
     looks = 1 + steps // every + (steps % every > 0)
     step = sum(layer.forward if walk else layer.trained for layer in step_layers(spec, options, sizes, lookup))
-    last = sum(
-        measured(spec, options, sizes, min(sizes.sequences[split], sizes.sequences["test"]), lookup)
-        for split in ("train", "test")
-    )
-    validation = measured(spec, options, sizes, sizes.sequences["validation"], lookup)
-    return float(first_stage(spec, options) + rates * (steps * step + looks * validation) + validation + last)
+    sizes_measured = {**sizes.sequences, "train": min(sizes.sequences[split] for split in ("train", "test"))}
+    last = {split: measured(spec, options, sizes, count, lookup) for split, count in sizes_measured.items()}
+    passes = 2 if lookup else 1  # loss and accuracy, or both at once
+    end = passes * sum(last.values()) + (last["test"] if spec.get("bands") else 0.0)
+    return float(first_stage(spec, options) + rates * (steps * step + looks * last["validation"]) + end)
 
 
 def step_layers(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) -> list[Layer]:
@@ -119,7 +120,8 @@ def layers(spec: Spec, options: Spec, sizes: Sizes, batch: int, length: int, loo
     rows = vocab_size if by_table else tokens
     width = output_width(spec, options)
     reaches = 2 if trains_vectors(options) else 1  # whether the first layer's input needs a gradient
-    first = [Layer(encoder_flops(spec, options, sizes.counts) * rows)]
+    mapped = min(tokens, vocab_size) if options["encoder"] == "banded" else rows  # bands map each token once anyway
+    first = [Layer(encoder_flops(spec, options, sizes.counts) * mapped)]
     if spec["head"] == "mean_pool":
         return [*first, Layer(product(batch, width, vocab_size), reaches)]
     if spec["head"] == "token_mlp":

@@ -5,7 +5,7 @@ pass of the scheduler starts a timer thread whose end starts the next pass, so e
 that runs until no job is ready (see ``docs/upstream.md``). A limit that a user or a profile set is kept.
 """
 
-DEFAULT = (100, 1)  # starts, seconds; far above what a start costs, so that it never holds a job back
+DEFAULT = (100, 1)  # starts, seconds; about as many as Snakemake manages at best
 
 
 def drop_default_limit(scheduler: object) -> bool:

@@ -96,7 +96,7 @@ def test_a_result_is_read_as_it_was_written(bench: ModuleType, folder: Path) -> 
 
 def test_shares_of_the_gemm_rate(bench: ModuleType) -> None:
     measured = bench.Measured(studies={"cramming": bench.Share(2, 30e9, 4.0)}, gemm=15e9)
-    assert bench.share_table(measured)[2].split() == ["cramming", "2", "4.0", "30", "7.50", "50.0%"]
+    assert bench.share_table(measured)[2].split() == ["cramming", "2", "4.0", "30.0", "7.50", "50.0%"]
     assert bench.share_table(bench.Measured()) == []
 
 
