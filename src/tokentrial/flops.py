@@ -10,8 +10,9 @@ Not counted: lookups, biases, softmax, norms, activations, dropout, optimisers, 
 k-means and eigenvectors of the two-stage codes, the released autoencoder's first stage, and cramming's controls and
 greedy decoding. ``lookup`` says how the small models' code works on a text of at least V tokens: with it, what a task
 model makes of a token is computed once for each of the V tokens, and loss and accuracy are measured one after the
-other; without, once for each place, as in the first shipped run. Against ``torch.utils.flop_counter``, a training step
-is equal (tested), and six whole conditions of small models were within 0.1 % without lookup, three within 2 % with it.
+other; without, once for each place, as in the first shipped run. A training step equals what
+``torch.utils.flop_counter`` counts (tested; the counter does not see an LSTM); of whole conditions of small models,
+six were within 0.1 % without lookup and three within 2 % with it.
 
 Shapes: S seeds, R learning rates, N sequences, B of them in a step, L tokens, V vocabulary, D full width, d width of
 the encoder's vectors, h hidden units, W width of a body.
