@@ -78,7 +78,7 @@ def test_trivial_jobs_are_run_with_the_limit_and_without() -> None:
     head, without, limited = [line.split() for line in done.stdout.splitlines()]
     assert head[:3] == ["jobs", "limit", "threads"]
     assert without[:2] == ["40", "none"] and limited[:2] == ["40", "100/1s"]
-    assert int(without[2]) < 15 < int(limited[2])
+    assert int(without[2]) < int(limited[2])
     for line in (without, limited):
         own, tree, wall, _ = map(float, line[3:])
         assert 0 < own <= tree and wall > 0.5
