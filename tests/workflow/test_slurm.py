@@ -186,8 +186,8 @@ def undisturbed(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     for study in ("learned_encoding", "bespoke"):
         config[study] |= {"scripts": {}, "studies": {}}
     del config["cramming"]["studies"]["controls"]
-    config["wikitext2"]["training"]["done-right"] |= {"epochs": 20}
-    config["wikitext2"]["arms"]["learned"] |= {"epochs": 1}
+    config["wikitext2"]["studies"]["transformer"]["done-right"]["arms"] = []  # the full model, and int8 of its table
+    config["wikitext2"]["training"]["done-right"] |= {"epochs": 10}
     project = copy_project(tmp_path_factory.mktemp("undisturbed"), config)
     project.environment[VARIABLE] = text
     save_every(project, "training/language_job", 1.0)
@@ -264,7 +264,7 @@ def test_jobs_that_the_cluster_stops_end_with_the_same_rows(
         ended(project, second, 1500)
 
     assert drained.startswith("drain")
-    assert same_rows(project.folder / "results", undisturbed.folder / "results") > 300
+    assert same_rows(project.folder / "results", undisturbed.folder / "results") > 100
     assert "SLURM status is: 'TIMEOUT'" in said(project)
     assert "SLURM status is: 'CANCELLED'" in said(project)
     found = states(project)
