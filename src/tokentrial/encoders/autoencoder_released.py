@@ -8,7 +8,6 @@ from torch import Tensor
 from tokentrial.encoders.base import Context, Encoder, Parameters, gather
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
-from tokentrial.training.adam import Adam
 
 
 class AutoencoderReleased(Encoder):
@@ -54,14 +53,14 @@ class AutoencoderReleased(Encoder):
     def _train(self, context: Context, text: Tensor) -> tuple[Tensor, Tensor]:
         """Codes (1, V, d_c) and the share of the table that they do not rebuild (1,), of one seed's text (1, N, L)."""
         parameters = self._initial(context)
-        values = list(parameters.values())
-        optimiser = Adam(values)
+        optimiser = torch.optim.Adam(parameters.values(), lr=self.rate, fused=True)
         for epoch in range(self.epochs):
             shuffled = stream(context.seed, "autoencoder_batches", context.replicates[0], epoch)
             order = torch.from_numpy(shuffled.permutation(text.shape[1])).to(text.device)
             for chosen in torch.split(order, self.batch_size):
-                loss = self._loss(parameters, text[:, chosen])
-                optimiser.step(torch.autograd.grad(loss, values), self.rate)
+                optimiser.zero_grad()
+                torch.autograd.backward(self._loss(parameters, text[:, chosen]))
+                optimiser.step()
         with torch.no_grad():
             table, codes = parameters["table"], self._encode(parameters, parameters["table"])
             error = (self._decode(parameters, codes) - table).square().mean(dim=(1, 2))
