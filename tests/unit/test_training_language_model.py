@@ -237,6 +237,15 @@ def test_best_keeps_the_earliest_of_equal_losses(monkeypatch: pytest.MonkeyPatch
     assert not torch.equal(chosen.weights["weight"], model.state_dict()["weight"])
 
 
+def test_the_chosen_model_has_the_scores_that_were_kept() -> None:
+    """They are its rows of the validation text, which is not gone through again."""
+    model, text = model_of(), text_of()
+    chosen = Run(model, SETTINGS, 0.1, 42, 0).train(text, text, lambda message: None, Never())
+    model.load_state_dict(chosen.weights)
+    assert chosen.step > 0
+    assert (chosen.loss, chosen.accuracy) == evaluate(model, text)
+
+
 def test_dropout_masks_depend_on_replicate_and_rate_alone() -> None:
     def draws(replicate: int, rate: float) -> list[float]:
         torch.rand(17)  # whatever happened before

@@ -237,8 +237,7 @@ class Job:
             model.load_state_dict(chosen.weights)
             self.models |= prefixed(str(replicate), {k: v.detach().clone() for k, v in chosen.weights.items()})
         for split in ("train", "validation", "test"):
-            text = self.texts["train_measured" if split == "train" else split]
-            loss, accuracy = evaluate(model, text) if learned else (None, None)
+            loss, accuracy = self._scores(model, chosen, split) if learned else (None, None)
             add(split, None, "cross_entropy", loss, "nats")
             add(split, None, "accuracy", accuracy, "fraction")
         for step, held_out in chosen.curve:
@@ -249,6 +248,12 @@ class Job:
         error = getattr(model.encoder, "reconstruction_error", None)
         if error is not None:
             add("train", None, "reconstruction_error", float(error), "share of variance")
+
+    def _scores(self, model: LanguageModel, chosen: Chosen, split: str) -> tuple[float, float]:
+        """(cross-entropy in nats, accuracy) of the chosen model, whose validation text was looked at in training."""
+        if split == "validation" and not model.encoder.after_training:
+            return chosen.loss, chosen.accuracy
+        return evaluate(model, self.texts["train_measured" if split == "train" else split])
 
     def speed(self) -> dict[str, float | int | None]:
         """Steps of one run, seconds of the whole job (earlier attempts included), training tokens a second."""

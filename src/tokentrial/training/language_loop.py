@@ -75,17 +75,18 @@ class Chosen:
 
     weights: dict[str, Tensor] = field(default_factory=dict)
     loss: float = math.inf  # validation cross-entropy in nats; infinite where training diverged
+    accuracy: float = math.nan  # on validation, share of tokens
     step: int = 0
     learning_rate: float = math.nan
     curve: list[tuple[int, float]] = field(default_factory=list)
 
     def values(self) -> dict[str, Any]:
-        return {"loss": self.loss, "step": self.step, "learning_rate": self.learning_rate, "curve": self.curve}
+        return {name: value for name, value in vars(self).items() if name != "weights"}
 
     @classmethod
     def of(cls, weights: dict[str, Tensor], values: Mapping[str, Any]) -> "Chosen":
         curve = [(int(step), float(loss)) for step, loss in values["curve"]]
-        return cls(weights, values["loss"], values["step"], values["learning_rate"], curve)
+        return cls(weights, **{**values, "curve": curve})
 
 
 class Keeper(Protocol):
@@ -165,7 +166,7 @@ class Run:
 
     def _look(self, validation: Text, log: Callable[[str], None], total: int) -> None:
         """Validation loss now: keep the model if it is the best yet (the earliest step wins a tie)."""
-        loss, _ = evaluate(self.model, validation)
+        loss, accuracy = evaluate(self.model, validation)
         self.best.curve.append((self.step, loss))
         self.diverged = not (math.isfinite(loss) and math.isfinite(float(self.losses)))
         self.losses.zero_()
@@ -174,7 +175,8 @@ class Run:
             log(f"rate {self.learning_rate:g} diverged")
             self.best.loss = math.inf
         elif loss < self.best.loss or self.settings.select == "last":
-            self.best.loss, self.best.step, self.best.weights = loss, self.step, self._copy()
+            self.best.loss, self.best.accuracy, self.best.step = loss, accuracy, self.step
+            self.best.weights = self._copy()
         elif self.settings.schedule == "plateau":
             self.factor *= PLATEAU
 
