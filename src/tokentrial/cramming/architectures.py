@@ -17,6 +17,7 @@ from transformers import (
     PreTrainedModel,
 )
 
+from tokentrial.cramming import scan
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 
@@ -85,8 +86,9 @@ def _neox(shape: Shape, vocab_size: int) -> PreTrainedModel:
 def _mamba(shape: Shape, vocab_size: int) -> PreTrainedModel:
     """Gu and Dao 2023: selective state spaces of 16 numbers a channel; ``layers`` counts its blocks of one mixer each.
 
-    The scan is mambapy's parallel one: transformers' own loop over positions is ten times slower on a CPU.
+    The scan is ours on a CPU and mambapy's parallel one on a GPU, where transformers' own loop over positions is slow.
     """
+    scan.install()
     config = MambaConfig(
         vocab_size=vocab_size,
         hidden_size=shape["width"],

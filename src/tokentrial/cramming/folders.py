@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
+from tokentrial.cramming import scan
 from tokentrial.errors import DamagedFile, InputError
 
 WANTED = (
@@ -111,6 +112,8 @@ def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageMode
 def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str) -> LanguageModel:
     """One interface for a loaded model; raises InputError where tokenizer, table and output layer do not fit."""
     model.eval().requires_grad_(False)
+    if model.config.model_type == "mamba":
+        scan.install()
     table, head = model.get_input_embeddings(), model.get_output_embeddings()
     if table is None or head is None:
         raise InputError(f"{name}: {type(model).__name__} has no table of input vectors or no linear output layer")

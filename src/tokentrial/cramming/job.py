@@ -34,7 +34,8 @@ LOG_SECONDS = 10.0
 # Modules, below src/tokentrial, whose edit makes a checkpoint worthless.
 MODULES = (
     *("seeds", "training/adam", "training/device"),
-    *(f"cramming/{name}" for name in ("folders", "head", "decode", "engine", "texts", "controls", "design", "job")),
+    *(f"cramming/{name}" for name in ("folders", "scan", "head", "decode", "engine", "texts", "controls", "design")),
+    "cramming/job",
 )
 UNITS = {
     **dict.fromkeys(("accuracy", "accuracy_without"), "fraction"),

@@ -30,7 +30,8 @@ from tokentrial.training.text import Text, cut
 
 # Modules, below src/tokentrial, whose edit makes a checkpoint worthless.
 MODULES = (
-    *("seeds", "data/wikitext2", "models/linear_cross_entropy", "cramming/architectures", "cramming/pretraining"),
+    *("seeds", "data/wikitext2", "models/linear_cross_entropy", "cramming/architectures", "cramming/scan"),
+    "cramming/pretraining",
     *("training/adam", "training/text", "training/language_loop", "training/language_model"),
 )
 

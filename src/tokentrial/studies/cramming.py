@@ -22,7 +22,7 @@ JOB_MODULES = (
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices")),
     *[
         f"cramming/{name}"
-        for name in ("folders", "texts", "head", "engine", "decode", "controls", "design", "facts", "job")
+        for name in ("folders", "scan", "texts", "head", "engine", "decode", "controls", "design", "facts", "job")
     ],
 )
 MEASURES_MODULES = (
@@ -35,7 +35,7 @@ MEASURES_MODULES = (
 PRETRAINING_MODULES = (
     *("results", "seeds", "data/wikitext2", "data/entropy"),
     *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
-    *("encoders/base", "cramming/architectures", "cramming/folders", "cramming/pretraining"),
+    *("encoders/base", *(f"cramming/{name}" for name in ("architectures", "folders", "pretraining", "scan"))),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
     *("training/language_loop", "training/language_model"),
 )
