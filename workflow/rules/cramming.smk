@@ -51,7 +51,7 @@ rule pretrain:
 
 rule download_model:
     input:
-        code=modules("cramming/folders", "cramming/scan"),
+        code=modules("cramming/folders", "cramming/packed", "cramming/scan"),
     output:
         folder=directory("results/models/hub/{model}"),
     log:

@@ -1,6 +1,8 @@
 """What a frozen model says after input vectors: its scores of a given text, and its own text, token by token."""
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +43,31 @@ class Reader:
         """The hidden states (B, L, h) before the output layer for input vectors (B, L, d), in the vectors' type."""
         with torch.autocast(vectors.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             return self.model.hidden(vectors).to(vectors.dtype)
+
+    @property
+    def packs(self) -> bool:
+        """Whether texts of several lengths go through the body at once; compiled, it would see ever new shapes."""
+        return self.model.packs and not self.compiled
+
+    def hidden_together(self, vectors: Sequence[Tensor]) -> list[Tensor]:
+        """:meth:`hidden` of each of several (B, L, d) of lengths of their own."""
+        with torch.autocast(vectors[0].device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            states = self.model.hidden_together(vectors)
+        return [each.to(given.dtype) for each, given in zip(states, vectors, strict=True)]
+
+    def batches_together(self, sizes: Sequence[tuple[int, int]]) -> list[list[tuple[int, slice]]]:
+        """Batches of about equal size, each a list of (index, slice), of inputs given as (count, positions of one)."""
+        total = sum(count * length for count, length in sizes)
+        parts = len(self.batches(*sizes[0])) if len(sizes) == 1 else math.ceil(total / self.positions)
+        batches: list[list[tuple[int, slice]]] = [[] for _ in range(parts)]
+        before = 0  # positions
+        for index, (count, length) in enumerate(sizes):
+            edges = [min(count, max(0, math.ceil((total * part / parts - before) / length))) for part in range(parts)]
+            for part, (start, stop) in enumerate(itertools.pairwise([*edges, count])):
+                if stop > start:
+                    batches[part].append((index, slice(start, stop)))
+            before += count * length
+        return [batch for batch in batches if batch]
 
     def batches(self, count: int, length: int) -> list[slice]:
         """Slices of ``count`` inputs of ``length`` positions that go through the body at once, of about equal size."""

@@ -9,9 +9,9 @@ still in work; P predicted tokens of a text, t_2 to t_N, or t_1 too with ``predi
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -130,6 +130,14 @@ class Records:
         self.solved.masked_fill_(better & (total == wanted), step)
 
 
+class Measured(NamedTuple):
+    """hits (A, G), mean losses (A, G) in nats, gradient (A, m, d) of a unit's summed mean losses."""
+
+    hits: Tensor
+    losses: Tensor
+    gradient: Tensor
+
+
 class Cramming:
     """One batch in work: units of one text length and number of vectors under one arm's settings."""
 
@@ -155,6 +163,7 @@ class Cramming:
         self.optimiser = AdamW([start.detach().clone()], settings.betas, settings.weight_decay)
         self.records = Records.start(start.detach(), ids.shape[1])  # of all units
         self.current = self.records.rows(self.active)  # of those in work
+        self.measured: Measured | None = None  # of the step to come
         self.curve: list[tuple[int, int, int, float, float]] = []  # step, unit, text, accuracy, cross-entropy
 
     @property
@@ -185,25 +194,19 @@ class Cramming:
         if not self.done:
             self.optimiser.step([gradient], settings.rate(step, self.deviation))
 
-    def measure(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(hits (A, G), mean loss (A, G) in nats, gradient (A, m, d) of a unit's summed mean losses)."""
-        ids = self.ids[self.active]
-        count, texts, length = ids.shape
-        hits, losses = [], []
-        gradients: list[Tensor] = []
-        for part in self.reader.batches(count, texts * (self.vectors.shape[1] + length - 1)):
-            vectors = self.vectors[part].detach().clone().requires_grad_()
-            repeated = vectors if texts == 1 else vectors.repeat_interleave(texts, 0)
-            read = ids[part].flatten(0, 1)
-            with torch.enable_grad():
-                hidden = self.reader.hidden(inputs_of(self.reader.model, repeated, read))[:, self.first :]
-            targets = read if self.predict_first else read[:, 1:]
-            found = self.reader.head(hidden.detach().flatten(0, 1), targets.flatten(), 1 / self.predicted)
-            assert found.gradient is not None
-            gradients += torch.autograd.grad(hidden, vectors, found.gradient.view_as(hidden))
-            hits.append(found.hit.view(-1, texts, self.predicted).sum(2))
-            losses.append(found.nll.view(-1, texts, self.predicted).mean(2))
-        return torch.cat(hits), torch.cat(losses), torch.cat(gradients)
+    def measure(self) -> Measured:
+        """What a step needs to know, measured by this call or by :func:`measure_together` before it."""
+        if self.measured is None:
+            measure_together([self])
+        assert self.measured is not None
+        found, self.measured = self.measured, None
+        return found
+
+    def inputs(self, vectors: Tensor, part: slice) -> tuple[Tensor, Tensor]:
+        """Input vectors (b, L, d) and targets (b, P) of the texts of a part of the units in work, b texts."""
+        read = self.ids[self.active[part]].flatten(0, 1)
+        repeated = vectors if self.ids.shape[1] == 1 else vectors.repeat_interleave(self.ids.shape[1], 0)
+        return inputs_of(self.reader.model, repeated, read), read if self.predict_first else read[:, 1:]
 
     def _leave(self, gradient: Tensor) -> Tensor:
         """Take closed units out of the batch; gives the gradient of those that stay."""
@@ -243,3 +246,42 @@ class Cramming:
         self.step_count = self.optimiser.count = saved.values["step"]
         self.text_steps = saved.values["text_steps"]
         self.curve = [(step, unit, text, right, loss) for step, unit, text, right, loss in saved.values["curve"]]
+
+
+def measure_together(works: Sequence[Cramming]) -> None:
+    """Measure the vectors of several batches on one model, in as few passes through its body as they fit in."""
+    reader = works[0].reader
+    vectors = [work.vectors.detach() for work in works]
+    found: list[list[Measured]] = [[] for _ in works]
+    sizes = [(len(work.active), work.ids.shape[1] * (work.vectors.shape[1] + work.ids.shape[2] - 1)) for work in works]
+    for batch in reader.batches_together(sizes):
+        for (index, _), part in zip(batch, _measure(works, vectors, batch), strict=True):
+            found[index].append(part)
+    for work, parts in zip(works, found, strict=True):
+        work.measured = Measured(*map(torch.cat, zip(*parts, strict=True)))
+
+
+def _measure(
+    works: Sequence[Cramming], vectors: Sequence[Tensor], batch: Sequence[tuple[int, slice]]
+) -> list[Measured]:
+    """The parts of one pass."""
+    reader, own = works[0].reader, [works[index] for index, _ in batch]
+    leaves = [vectors[index][part].detach().requires_grad_() for index, part in batch]
+    with torch.enable_grad():
+        given = [work.inputs(leaf, part) for work, leaf, (_, part) in zip(own, leaves, batch, strict=True)]
+        states = reader.hidden_together([inputs for inputs, _ in given])
+        states = [each[:, work.first :] for work, each in zip(own, states, strict=True)]
+    features = torch.cat([each.detach().flatten(0, 1) for each in states])
+    scores = reader.head(features, torch.cat([targets.flatten() for _, targets in given]), 1.0)
+    assert scores.gradient is not None
+    ends = [targets.numel() for _, targets in given]
+    pairs = zip(torch.split(scores.gradient, ends), states, own, strict=True)
+    wanted = [part.view_as(each).div_(work.predicted) for part, each, work in pairs]
+    gradients = torch.autograd.grad(states, leaves, wanted)
+    made = []
+    for work, hit, nll, gradient in zip(
+        own, torch.split(scores.hit, ends), torch.split(scores.nll, ends), gradients, strict=True
+    ):
+        shape = (-1, work.ids.shape[1], work.predicted)
+        made.append(Measured(hit.view(shape).sum(2), nll.view(shape).mean(2), gradient))
+    return made

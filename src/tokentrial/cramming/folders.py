@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from tokentrial.cramming import scan
+from tokentrial.cramming import packed, scan
 from tokentrial.errors import DamagedFile, InputError
 
 WANTED = (
@@ -44,6 +45,7 @@ class LanguageModel:
 
     body: vectors (B, L, d) -> hidden states before the output layer; table (V, d): the input embeddings; weight
     (V, h), bias (V,) or None: the output layer; context: largest number of positions, None where there is no limit.
+    packs: texts of several lengths can go through the body at once.
     """
 
     model: PreTrainedModel
@@ -53,6 +55,7 @@ class LanguageModel:
     weight: Tensor
     bias: Tensor | None
     context: int | None
+    packs: bool = False
 
     @property
     def width(self) -> int:
@@ -78,6 +81,12 @@ class LanguageModel:
         positions = self.positions(vectors.shape[1])
         states: Tensor = self.body(inputs_embeds=vectors, use_cache=False, **positions).last_hidden_state
         return states
+
+    def hidden_together(self, vectors: Sequence[Tensor]) -> list[Tensor]:
+        """The same for each of several (B, L, d) of lengths of their own, in one pass where the model packs."""
+        if len(vectors) > 1 and self.packs:
+            return packed.hidden(self.body, vectors)
+        return [self.hidden(each) for each in vectors]
 
 
 def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageModel:
@@ -121,9 +130,8 @@ def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str
         found = f"found a tokenizer of {len(tokenizer)} tokens"
         raise InputError(f"{name}: {found}, expected at most the {len(table.weight)} rows of the model's table")
     context = getattr(model.config, "max_position_embeddings", None)
-    made = LanguageModel(
-        model, tokenizer, model.base_model, table.weight, head.weight, getattr(head, "bias", None), context
-    )
+    bias, packs = getattr(head, "bias", None), packed.install(model)
+    made = LanguageModel(model, tokenizer, model.base_model, table.weight, head.weight, bias, context, packs)
     _check_output(made, name)
     return made
 

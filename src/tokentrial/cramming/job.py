@@ -1,15 +1,17 @@
 """A cramming job from files to files: one design on one model; resumable.
 
-Work goes cell by cell: all kinds of text of one length and number of vectors under one arm are a batch. While it
-works, the job's state (finished rows, the cell in work) is kept in ``<checkpoints>/state.safetensors``.
+Work goes cell by cell: all kinds of text of one length and number of vectors under one arm are a batch. The batches of
+an arm step together where the model takes several lengths at once. While it works, the job's state (finished rows, the
+cells in work) is kept in ``<checkpoints>/state.safetensors``.
 """
 
 import hashlib
+import itertools
 import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +24,7 @@ from tokentrial import provenance
 from tokentrial.cramming import controls, folders
 from tokentrial.cramming.decode import Reader, greedy_prefix
 from tokentrial.cramming.design import Cell, cells, check, check_model
-from tokentrial.cramming.engine import Cramming, Settings
+from tokentrial.cramming.engine import Cramming, Settings, measure_together
 from tokentrial.cramming.facts import model_rows
 from tokentrial.cramming.texts import Texts, start_vectors
 from tokentrial.studies.results import write_job
@@ -34,8 +36,8 @@ LOG_SECONDS = 10.0
 # Modules, below src/tokentrial, whose edit makes a checkpoint worthless.
 MODULES = (
     *("seeds", "training/adam", "training/device"),
-    *(f"cramming/{name}" for name in ("folders", "scan", "head", "decode", "engine", "texts", "controls", "design")),
-    "cramming/job",
+    *(f"cramming/{name}" for name in ("folders", "packed", "scan", "head", "decode", "engine", "texts")),
+    *(f"cramming/{name}" for name in ("controls", "design", "job")),
 )
 UNITS = {
     **dict.fromkeys(("accuracy", "accuracy_without"), "fraction"),
@@ -146,19 +148,37 @@ class Job:
         part = self._resume(keeper)
         if not self.rows:
             self._add_model()
-        for number in range(self.finished, len(self.cells)):
-            cell, started = self.cells[number], time.perf_counter() - self.seconds
-            batch = self.batch(cell)
-            if cell.control in controls.MEASURED:
-                self._measure(cell, batch, started)
+        while self.finished < len(self.cells):
+            group = self.group(self.finished)
+            started, batches = time.perf_counter() - self.seconds, [self.batch(cell) for cell in group]
+            if group[0].control in controls.MEASURED:
+                self._measure(group[0], batches[0], started)
             else:
-                work = self.work(cell, batch)
+                works = [self.work(cell, batch) for cell, batch in zip(group, batches, strict=True)]
                 if part is not None:
-                    work.restore(part)
-                    self.log(f"{cell.name}: goes on from step {work.step_count}")
-                self._optimise(cell, work, started, keeper)
-                self._add_cell(cell, batch, work, time.perf_counter() - started)
-            self.finished, self.seconds, part = number + 1, 0.0, None
+                    self._restore(works, part)
+                self._optimise(group[0], works, started, keeper)
+                shares = self._shares(works, time.perf_counter() - started)
+                for cell, batch, work, seconds in zip(group, batches, works, shares, strict=True):
+                    self._add_cell(cell, batch, work, seconds)
+            self.finished, self.seconds, part = self.finished + len(group), 0.0, None
+
+    def group(self, first: int) -> list[Cell]:
+        """The cells from ``first`` on that step together: those of its arm, where the model takes several lengths."""
+        cell = self.cells[first]
+        if cell.control in controls.MEASURED or not self.reader.packs:
+            return [cell]
+        return list(itertools.takewhile(lambda other: other.arm == cell.arm, self.cells[first:]))
+
+    def _restore(self, works: Sequence[Cramming], part: Saved) -> None:
+        for number, (work, values) in enumerate(zip(works, part.values["works"], strict=True)):
+            work.restore(Saved(part.under(str(number)), values))
+        self.log(f"goes on from step {max(work.step_count for work in works)}")
+
+    def _shares(self, works: Sequence[Cramming], seconds: float) -> list[float]:
+        """The seconds of each of some batches that stepped together: by the positions that they put in."""
+        positions = [work.text_steps * (work.vectors.shape[1] + work.ids.shape[2]) for work in works]
+        return [seconds * own / sum(positions) for own in positions]
 
     def batch(self, cell: Cell) -> Batch:
         """The texts of all kinds of a cell; where pairs share vectors, a last text without a partner is left out."""
@@ -182,15 +202,18 @@ class Job:
         watched = frozenset(unit for unit in range(len(ids)) if batch.names[unit * texts][1] < WATCHED)
         return Cramming(self.reader, ids, start, settings, self.design["predict_first"], watched)
 
-    def _optimise(self, cell: Cell, work: Cramming, started: float, keeper: Keeper) -> None:
+    def _optimise(self, cell: Cell, works: Sequence[Cramming], started: float, keeper: Keeper) -> None:
         """Step until every unit is done; a checkpoint and a line in the log now and then."""
-        while not work.done:
-            work.step()
-            if keeper.due() and not work.done:
+        while open_ := [work for work in works if not work.done]:
+            measure_together(open_)
+            for work in open_:
+                work.step()
+            if keeper.due() and not all(work.done for work in works):
                 self.seconds = time.perf_counter() - started
-                keeper.save(self.saved(work))
+                keeper.save(self.saved(works))
             if time.perf_counter() - self.logged_at >= LOG_SECONDS:
-                self.log(f"{cell.name}: step {work.step_count}, {len(work.active)} of {len(work.ids)} in work")
+                left, all_ = (sum(map(len, each)) for each in zip(*((w.active, w.ids) for w in works), strict=True))
+                self.log(f"{cell.arm}: step {open_[0].step_count}, {left} of {all_} in work")
                 self.logged_at = time.perf_counter()
 
     def _add_cell(self, cell: Cell, batch: Batch, work: Cramming, seconds: float) -> None:
@@ -294,11 +317,14 @@ class Job:
         loss = facts["validation_cross_entropy"]
         self.log(f"{facts['parameters']:.0f} parameters, validation loss {loss:.3f} nats")
 
-    def saved(self, work: Cramming) -> Saved:
-        """The state of the job in the middle of a cell."""
-        part = work.saved()
+    def saved(self, works: Sequence[Cramming]) -> Saved:
+        """The state of the job in the middle of a group of cells."""
+        parts = [work.saved() for work in works]
+        tensors: dict[str, Tensor] = {}
+        for number, part in enumerate(parts):
+            tensors |= prefixed(str(number), part.tensors)
         values = {"finished": self.finished, "rows": self.rows, "costs": self.costs, "seconds": self.seconds}
-        return Saved(prefixed("work", part.tensors), {**values, "work": part.values})
+        return Saved(prefixed("work", tensors), {**values, "work": {"works": [part.values for part in parts]}})
 
     def _resume(self, keeper: Keeper) -> Saved | None:
         """Take up the checkpoint, if there is one; gives the state of the cell in work."""

@@ -20,10 +20,8 @@ Spec = dict[str, Any]
 JOB_MODULES = (
     *("results", "seeds", "models/linear_cross_entropy"),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices")),
-    *[
-        f"cramming/{name}"
-        for name in ("folders", "scan", "texts", "head", "engine", "decode", "controls", "design", "facts", "job")
-    ],
+    *(f"cramming/{name}" for name in ("folders", "packed", "scan", "texts", "head", "engine", "decode")),
+    *(f"cramming/{name}" for name in ("controls", "design", "facts", "job")),
 )
 MEASURES_MODULES = (
     *("results", "seeds", "config", "report/published"),
@@ -35,7 +33,7 @@ MEASURES_MODULES = (
 PRETRAINING_MODULES = (
     *("results", "seeds", "data/wikitext2", "data/entropy"),
     *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
-    *("encoders/base", *(f"cramming/{name}" for name in ("architectures", "folders", "pretraining", "scan"))),
+    *("encoders/base", *(f"cramming/{name}" for name in ("architectures", "folders", "packed", "pretraining", "scan"))),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
     *("training/language_loop", "training/language_model"),
 )
