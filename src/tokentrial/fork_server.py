@@ -65,7 +65,8 @@ class End(NamedTuple):
 
 def start() -> None:
     """Start the servers of this process, which import nothing before a job asks, and tell the jobs where they are."""
-    if sys.platform != "linux" or os.environ.get(SWITCH) == "0":
+    os.environ.pop(ADDRESS, None)  # of another run that this one may be part of
+    if os.environ.get(SWITCH) == "0" or not _possible():
         return
     name = f"tokentrial-{secrets.token_hex(16)}"
     for kind, libraries in LIBRARIES.items():
@@ -81,6 +82,17 @@ def start() -> None:
             )
         atexit.register(_end, server)
     os.environ[ADDRESS] = name
+
+
+def _possible() -> bool:
+    """Whether this system is Linux, and new enough."""
+    if sys.platform != "linux":
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
@@ -161,8 +173,10 @@ class Server:
             if self.listener.fileno() in ready:
                 script, _ = self.listener.accept()
                 script.settimeout(PATIENCE)
-                with suppress(OSError, ValueError, KeyError):  # the script is gone, or no script
+                try:
                     self._answer(script)
+                except (OSError, ValueError, KeyError, TypeError):  # the script is gone, or no script
+                    script.close()
         for fork in self.forks.values():
             os.kill(fork.process, signal.SIGKILL)
             os.waitpid(fork.process, 0)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -173,11 +174,16 @@ def wait_for(happened: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
-def gone(process: int) -> bool:
+def state(process: int) -> str:
+    """As Linux abbreviates it: T for stopped; none of a process that has ended."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0].replace("Z", "")
     except OSError:
-        return True
+        return ""
+
+
+def gone(process: int) -> bool:
+    return not state(process)
 
 
 @pytest.fixture
@@ -301,6 +307,18 @@ def test_a_request_that_is_too_long_is_the_scripts_own(run: Run) -> None:
     assert run.used["mode"] == "plain"
 
 
+def test_what_is_no_request_is_refused(run: Run) -> None:
+    """And the server goes on."""
+    address = run.tells()["environment"][fork_server.ADDRESS]
+    for message in (b"{", b"[]", b"{}", b'{"origin": {}}', b"\xff"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+            server.connect(fork_server._address(address, "torch"))
+            server.send(message)
+            assert server.recv(10) == b""
+    run.tells()
+    assert run.used["mode"] == "fork"
+
+
 def test_without_a_server_jobs_run_by_themselves(run: Run) -> None:
     wait_for(lambda: len(run.servers()) == 2, "the servers")
     for server in run.servers():
@@ -395,6 +413,7 @@ def test_a_job_waits_for_the_fork_of_an_earlier_run(run: Run, folder: Path) -> N
     """Fork and script share the job's lock, so it is free when the last of them has ended."""
     script, fork = run.works()
     os.kill(fork, signal.SIGSTOP)
+    wait_for(lambda: state(fork) == "T", "all threads of the fork to stop")
     os.kill(script, signal.SIGKILL)
     assert run.reads() == -signal.SIGKILL
     later = Run(folder)
