@@ -182,6 +182,10 @@ def state(process: int) -> str:
         return ""
 
 
+def stopped(process: int) -> bool:
+    return all(state(int(path.name)) == "T" for path in Path(f"/proc/{process}/task").iterdir())
+
+
 def gone(process: int) -> bool:
     return not state(process)
 
@@ -413,7 +417,7 @@ def test_a_job_waits_for_the_fork_of_an_earlier_run(run: Run, folder: Path) -> N
     """Fork and script share the job's lock, so it is free when the last of them has ended."""
     script, fork = run.works()
     os.kill(fork, signal.SIGSTOP)
-    wait_for(lambda: state(fork) == "T", "all threads of the fork to stop")
+    wait_for(lambda: stopped(fork), "all threads of the fork to stop")
     os.kill(script, signal.SIGKILL)
     assert run.reads() == -signal.SIGKILL
     later = Run(folder)
