@@ -251,20 +251,21 @@ def cramming_step(shape: Spec, length: int, vectors: int, predicted: int) -> flo
     positions = vectors + length - 1
     with_weights, between = frozen_layer(shape, positions)
     head = product(predicted, shape["hidden_size"], shape["vocab_size"])
-    return float(shape["num_hidden_layers"] * positions * (2 * with_weights + 3 * between) + 2 * head)
+    return float(shape["num_hidden_layers"] * positions * (2 * with_weights + between) + 2 * head)
 
 
 def frozen_layer(shape: Spec, positions: int) -> tuple[float, float]:
-    """FLOPs of a layer's products for one of so many positions: with weights, and between activations."""
+    """FLOPs of a layer's products for one of so many positions: forward with weights, both ways between activations."""
     width, inner, kind = shape["hidden_size"], shape["intermediate_size"], shape["model_type"]
-    attention = 2 * product(1, width, positions)
+    attention = 3 * 2 * product(1, width, positions)
     if kind == "llama":
         return product(1, width, 4 * width + 3 * inner), attention
     if kind == "gpt_neox":
         return product(1, width, 4 * width + 2 * inner), attention
     rank, state = shape["time_step_rank"], shape["state_size"]
     weights = width * 2 * inner + inner * (rank + 2 * state) + rank * inner + inner * width
-    return product(1, weights, 1), product(1, inner, state)  # the last: states by their output vector
+    # states by what reads them; its two gradients; the gradient of what writes them (cramming/scan.py)
+    return product(1, weights, 1), 4 * product(1, inner, state)
 
 
 def cramming(spec: Spec, shape: Spec, steps: Mapping[tuple[str, int, int], float]) -> float:
