@@ -26,7 +26,15 @@ rule collect:
 # Without an output, so that it runs whenever it is asked for; what it finds damaged is made again by the next run.
 rule verify:
     input:
-        code=modules("verify", "results", "training/checkpoint", "data/download", "cramming/folders", "cramming/packed", "cramming/scan"),
+        code=modules(
+            "verify",
+            "results",
+            "training/checkpoint",
+            "data/download",
+            "cramming/folders",
+            "cramming/packed",
+            "cramming/scan",
+        ),
     log:
         "logs/verify.log",
     localrule: True
