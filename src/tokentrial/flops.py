@@ -30,9 +30,9 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from tokentrial.encoders.schemes import scheme
+from tokentrial.training.loop import EVALUATION_LOGITS, LOOKUP_LOGITS
 
 RULES = ("train", "language_model", "full_language_model", "cram")  # whose jobs have a formula
-CHUNK_LOGITS, LOOKUP_LOGITS = 1 << 18, 1 << 20  # of training.loop
 # Encoders whose vectors receive no gradient.
 FROZEN = ("random_frozen", "one_hot", "unigram", "pca", "autoencoder", "autoencoder_released")
 AFTER_TRAINING = ("svd", "quantised", "product_quantised")  # a trained model's table, changed; nothing is trained
@@ -108,7 +108,7 @@ def measured(spec: Spec, options: Spec, sizes: Sizes, sequences: int, lookup: bo
     few = vocab_size <= sequences * length and vocab_size**2 <= LOOKUP_LOGITS
     if lookup and few and spec["head"] == "token_mlp":
         return sum(layer.forward for layer in layers(spec, options, sizes, vocab_size, 1, lookup))
-    chunk = max(1, CHUNK_LOGITS // (sizes.targets * vocab_size))
+    chunk = max(1, EVALUATION_LOGITS // (sizes.targets * vocab_size))
     parts = [min(chunk, sequences - start) for start in range(0, sequences, chunk)]
     return sum(layer.forward for part in parts for layer in layers(spec, options, sizes, part, length, lookup))
 

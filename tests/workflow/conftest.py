@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fault_project import signal_config
 from small_project import ROOT, VARIABLE, Project, copy_project, every_study_config, shared
 from verdict_page import browser, every, few, file, opened, registry, rows, served, whole  # noqa: F401
 
@@ -24,6 +25,14 @@ def text() -> str:
 def project(tmp_path: Path) -> Project:
     """A fresh copy without results."""
     return copy_project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of one small study with nothing made: tests of faults run in copies of it."""
+    project = copy_project(tmp_path_factory.mktemp("untouched"), signal_config())
+    project.environment[VARIABLE] = ""
+    return project
 
 
 @pytest.fixture(scope="session")

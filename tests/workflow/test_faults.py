@@ -15,7 +15,6 @@ from fault_project import (
     left_over,
     mounting,
     same_rows,
-    signal_config,
     tables,
     unlock,
     wait_for,
@@ -30,14 +29,6 @@ DATA = f"results/data/{JOB}/ordered.parquet"
 RUNS = f"results/runs/{JOB}/ordered.parquet"
 LANGUAGE_JOB = "wikitext2/transformer/done-right/bpe"
 DAY = 86_400 * 10**9
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy with nothing made."""
-    project = copy_project(tmp_path_factory.mktemp("untouched"), signal_config())
-    project.environment[VARIABLE] = ""
-    return project
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fault_project import Run, alive, same_rows, signal_config, unlock, wait_for
-from small_project import VARIABLE, Project, copied, copy_project
+from fault_project import Run, alive, same_rows, unlock, wait_for
+from small_project import Project, copied
 
 from tokentrial import fork_server
 
@@ -16,14 +16,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fork server
 
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
 LOG = "logs/train/learned_encoding/signal/done-right/ordered.log"
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy with nothing made."""
-    project = copy_project(tmp_path_factory.mktemp("untouched"), signal_config())
-    project.environment[VARIABLE] = ""
-    return project
 
 
 @pytest.fixture(scope="module")
