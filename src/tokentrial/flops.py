@@ -181,7 +181,7 @@ def _needs_full(options: Spec) -> bool:
     return options["encoder"] in ("pca", "autoencoder") and options.get("table", "task") == "task"
 
 
-# Language models (wikitext2)
+# Language models (language_models)
 
 
 def language_model(spec: Spec, tokens: Mapping[str, int], counts: npt.NDArray[np.int64]) -> float:
@@ -285,7 +285,7 @@ def of_job(rule: str, spec: Spec, folder: Path, lookup: bool = True) -> float:
         return small_models(spec, sizes_of(folder / f"results/data/{spec['dataset']}.parquet", spec), lookup)
     if rule == "cram":
         return cramming(spec, _shape(spec, folder), text_steps(folder / f"results/runs/{spec['condition']}.parquet"))
-    texts = folder / "results/data/wikitext2" / spec["tokens"]
+    texts = folder / "results/data/corpus" / spec["tokens"]
     tokens = {split: pq.read_metadata(texts / f"{split}.parquet").num_rows for split in ("train", "validation", "test")}
     vocab_size = pq.read_metadata(texts / "vocabulary.parquet").num_rows
     ids = pq.read_table(texts / "train.parquet").column(0).to_numpy()

@@ -18,8 +18,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     "summary.parquet": results.SUMMARY,
     "statistics.parquet": results.STATISTICS,
 }
-TEXT = RESULTS / "data/wikitext2/text"
-LANGUAGE_MODELS = RESULTS / "models/wikitext2"
+TEXT = RESULTS / "data/corpus/text"
+LANGUAGE_MODELS = RESULTS / "models/language_models"
 CRAMMING_MODELS = RESULTS / "models/cramming"
 
 

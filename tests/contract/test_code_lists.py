@@ -32,15 +32,15 @@ ONLY_IMPORTED = {
         **dict.fromkeys(("data/entropy", "data/markov", "data/zipf"), "make data; the job reads what rule data made"),
         **dict.fromkeys(("data/spec", "data/patterns"), "check the specification of the data that rule data made"),
     },
-    "wikitext2": SYNTHETIC,
-    "pretrain": {**SYNTHETIC, "data/download": "gets the text that rule wikitext2_text delivers"},
-    "language_model": {**SYNTHETIC, "data/download": "gets the text that rule prepare_wikitext2 cut into tokens"},
+    "prepare_corpus": SYNTHETIC,
+    "pretrain": {**SYNTHETIC, "data/download": "gets the text that rule corpus delivers"},
+    "language_model": {**SYNTHETIC, "data/download": "gets the text that rule prepare_corpus cut into tokens"},
     "released_bespoke": {name: why for name, why in SYNTHETIC.items() if name != "data/zipf"},
 }
 # Scripts whose rules list their code by job, checked job by job below.
 BY_JOB = ("train", "language_model")
 SCRIPTS = (
-    *("data", "wikitext2", "wikitext2_text", "released", "released_bespoke", "collect"),
+    *("data", "prepare_corpus", "corpus", "released", "released_bespoke", "collect"),
     *("pretrain", "download_model", "cram", "cramming_measures", "verdicts", "claims_page"),
     *("statistics", "tables", "figures", "report", "compare_reference", "verify", "provenance", "crate", *BY_JOB),
 )
@@ -296,14 +296,14 @@ def test_a_real_training_job(tmp_path: Path, source: Path, shipped: dict[str, An
 
 LANGUAGE_JOB = """
 import json, sys
-from tokentrial.data import wikitext2
+from tokentrial.data import tokenise
 from tokentrial.training.language_job import run_language_model
 called = set()
 def profile(frame, event, argument):
     if event == "call" and frame.f_code.co_name != "<module>":
         called.add(frame.f_code.co_filename)
 jobs, waiting, data, folder = json.loads(sys.argv[1])
-wikitext2.prepare({name: f"{folder}/{name}.txt" for name in ("train", "validation", "test")}, "bpe", 300, data)
+tokenise.prepare({name: f"{folder}/{name}.txt" for name in ("train", "validation", "test")}, "bpe", 300, data)
 sys.setprofile(profile)
 for number, spec in enumerate(jobs):
     run_language_model(
@@ -322,8 +322,8 @@ print(json.dumps([sorted(loaded), sorted(called)]))
 
 
 def language_specs(shipped: dict[str, Any]) -> list[dict[str, Any]]:
-    """One small job for every encoder that the wikitext2 study has, the full arm's first."""
-    study = shipped["wikitext2"]
+    """One small job for every encoder that the language_models study has, the full arm's first."""
+    study = shipped["language_models"]
     arms: dict[str, str] = {}
     for name, options in study["arms"].items():
         if "blocks" not in options:  # sizes that fit the shipped vocabulary alone
@@ -342,7 +342,9 @@ def language_specs(shipped: dict[str, Any]) -> list[dict[str, Any]]:
         "training": {"fraction": 1.0, "held_out_fraction": 1.0, "batch_size": 4, "length": 8, "evaluations": 1},
     }
     return list(
-        language_models.jobs({**shipped, "wikitext2": {**study, "studies": {"all": {"done-right": design}}}}).values()
+        language_models.jobs(
+            {**shipped, "language_models": {**study, "studies": {"all": {"done-right": design}}}}
+        ).values()
     )
 
 

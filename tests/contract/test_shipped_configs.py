@@ -17,7 +17,7 @@ from snakemake.utils import update_config
 from tokentrial import config
 from tokentrial.data import patterns
 from tokentrial.data.spec import COMMON, OF_SOURCE, Source, Targets, complete
-from tokentrial.data.wikitext2 import TokenizerKind
+from tokentrial.data.tokenise import TokenizerKind
 from tokentrial.encoders.banded import Banded
 from tokentrial.encoders.base import Context, Encoder, load
 from tokentrial.models import language
@@ -74,7 +74,7 @@ def test_an_overlay_changes_what_is_there(name: str, shipped: Tree, root: Path) 
         return found
 
     overlay = config.load(root / "config" / name)
-    allowed = re.compile(r"/(learned_encoding|bespoke|wikitext2)/studies/[^/]+/[^/]+/training$")
+    allowed = re.compile(r"/(learned_encoding|bespoke|language_models)/studies/[^/]+/[^/]+/training$")
     assert [path for path in paths(overlay, shipped) if not allowed.match(path)] == []
     assert config.merge(shipped, overlay) != shipped
 
@@ -89,7 +89,7 @@ def test_jobs_have_distinct_readable_names(name: str, workflow: Tree) -> None:
         designs = [design for ways in made[study]["studies"].values() for design in ways.values()]
         cells = sum(len(d["data"]) * len(d["ratios"]) * len(d["heads"]) for d in designs)
         assert len(small_models.conditions_of(made, study)) == cells
-    designs = [design for ways in made["wikitext2"]["studies"].values() for design in ways.values()]
+    designs = [design for ways in made["language_models"]["studies"].values() for design in ways.values()]
     assert len(models) == sum(len(d["arms"]) * len(d["ratios"]) + len(d["single"]) for d in designs)
     kinds = {"condition": conditions, "script": scripts, "job": models}
     assert sum(map(len, kinds.values())) == len(set().union(*kinds.values()))
@@ -101,7 +101,7 @@ def test_jobs_have_distinct_readable_names(name: str, workflow: Tree) -> None:
     for dataset in datasets:
         assert re.fullmatch(workflow["constraints"]["dataset"], dataset)
     assert {spec["dataset"] for spec in conditions.values()} == set(datasets)  # none is drawn for nothing
-    assert all(re.fullmatch(workflow["constraints"]["tokens"], tokens) for tokens in made["wikitext2"]["tokens"])
+    assert all(re.fullmatch(workflow["constraints"]["tokens"], tokens) for tokens in made["language_models"]["tokens"])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -141,7 +141,7 @@ def test_every_language_model_can_be_built(name: str) -> None:
     """Encoder, body and output layer fit each other in every job; one of each kind, since most differ in size alone."""
     made, built = loaded(name), set()
     for job, spec in language_models.jobs(made).items():
-        vocab_size = made["wikitext2"]["tokens"][spec["tokens"]]["vocab_size"] or WORD_TYPES
+        vocab_size = made["language_models"]["tokens"][spec["tokens"]]["vocab_size"] or WORD_TYPES
         shape = ("tokens", "encoder", "width", "full_width", "body_width", "body", "tied")
         kind = config.canonical([spec[key] for key in shape])
         if kind not in built:
@@ -185,13 +185,13 @@ def test_every_design_has_the_controls(name: str) -> None:
                 needed |= {f"{kind}-{size}" for kind in kinds} | ({"projected"} if way == "done-right" else set())
             assert needed <= set(design["arms"]), (study, way)
             assert any(arm.startswith("bespoke-") for arm in design["arms"])
-    for study, ways in made["wikitext2"]["studies"].items():
+    for study, ways in made["language_models"]["studies"].items():
         if "done-right" in ways:
             assert "full" in ways["done-right"]["single"], study
             assert {"learned", "bespoke"} & {*ways["done-right"]["arms"], *ways["done-right"]["single"]}, study
 
 
-@pytest.mark.parametrize("study", [*small_models.STUDIES, "wikitext2"])
+@pytest.mark.parametrize("study", [*small_models.STUDIES, "language_models"])
 def test_every_arm_is_used(study: str) -> None:
     """At one scale or another."""
     used: set[str] = set()
@@ -205,7 +205,7 @@ def test_every_arm_is_used(study: str) -> None:
 def test_every_encoder_is_used(shipped: Tree, root: Path) -> None:
     modules = {path.stem: path.read_text() for path in (root / "src/tokentrial/encoders").glob("[a-z]*.py")}
     encoders = {name for name, text in modules.items() if "(Encoder):" in text}
-    studies = [*small_models.STUDIES, "wikitext2"]
+    studies = [*small_models.STUDIES, "language_models"]
     used = {options["encoder"] for study in studies for options in shipped[study]["arms"].values()}
     assert used == encoders
     assert set(modules) - encoders == {"base", "tables", "layouts", "options", "schemes"}
@@ -323,21 +323,23 @@ def test_the_schema_knows_what_the_small_models_know() -> None:
 
 
 def test_the_schema_knows_what_the_language_models_know(shipped: Tree) -> None:
-    ways = of("wikitext2.studies.*")["properties"]
-    assert set(ways) == set(of("wikitext2.training")["properties"]) == set(small_models.WAYS)
+    ways = of("language_models.studies.*")["properties"]
+    assert set(ways) == set(of("language_models.training")["properties"]) == set(small_models.WAYS)
     for way in ways:
-        training = of(f"wikitext2.training.{way}")
+        training = of(f"language_models.training.{way}")
         assert set(training["required"]) == set(training["properties"])
         assert set(training["properties"]) == {field.name for field in dataclasses.fields(Settings)}
         for key, known in CHOICES.items():
             assert tuple(training["properties"][key]["enum"]) == known
-    assert set(of("wikitext2.training.done-right.order")["enum"]) == set(ORDERS)
-    body = of("wikitext2.bodies.*")["properties"]
+    assert set(of("language_models.training.done-right.order")["enum"]) == set(ORDERS)
+    body = of("language_models.bodies.*")["properties"]
     assert set(body["kind"]["enum"]) == set(language.OPTIONS)
     assert set(body) == {"kind", *(option for options in language.OPTIONS.values() for option in options)}
-    assert tuple(of("wikitext2.precision")["enum"]) == PRECISIONS
-    assert set(of("wikitext2.tokens.*.tokenizer")["enum"]) == set(get_args(TokenizerKind))
-    assert list(shipped["wikitext2"]["studies"]) and set(shipped["wikitext2"]["studies"]) <= set(catalogue.STUDY_TITLES)
+    assert tuple(of("language_models.precision")["enum"]) == PRECISIONS
+    assert set(of("language_models.tokens.*.tokenizer")["enum"]) == set(get_args(TokenizerKind))
+    assert list(shipped["language_models"]["studies"]) and set(shipped["language_models"]["studies"]) <= set(
+        catalogue.STUDY_TITLES
+    )
     types = {"integer": int, "number": float, "boolean": bool}
     for options in language.OPTIONS.values():
         assert {key: types[body[key]["type"]] for key in options} == options

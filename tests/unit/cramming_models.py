@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from tokentrial.cramming import architectures, folders
 from tokentrial.cramming.decode import Reader
 from tokentrial.cramming.engine import Settings
-from tokentrial.data.wikitext2 import encode_bpe, train_bpe
+from tokentrial.data.tokenise import encode_bpe, train_bpe
 from tokentrial.seeds import stream
 
 VOCAB_SIZE, CONTEXT = 280, 64

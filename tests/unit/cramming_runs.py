@@ -8,11 +8,12 @@ import pandas as pd
 from tokentrial import results
 from tokentrial.cramming.cells import Cells
 from tokentrial.cramming.evidence import Evidence
+from tokentrial.cramming.texts import STREAMS
 from tokentrial.seeds import stream
 
 RATES = {  # nats per predicted token, by kind of text
-    "wiki-test": 4.0,
-    "wiki-train": 3.9,
+    "text-test": 4.0,
+    "text-train": 3.9,
     "samples": 3.0,
     "random-words": 6.0,
     "random-tokens": 7.0,
@@ -39,7 +40,7 @@ def facts(design: str, model: str, width: int = 64, layers: int = 4, loss: float
 def cells(
     design: str,
     model: str,
-    kinds: Iterable[str] = ("wiki-test",),
+    kinds: Iterable[str] = ("text-test",),
     lengths: Iterable[int] = (4, 8, 12, 16, 24, 32),
     vectors: int = 1,
     arm: str = "tuned",
@@ -52,7 +53,7 @@ def cells(
     made: list[Row] = []
     for kind in kinds:
         for text in range(texts):
-            rng = stream(1, "text", kind, text)
+            rng = stream(1, "text", STREAMS.get(kind, kind), text)
             rate = RATES[kind] * (1 + spread * rng.normal())
             own = (rooms or {}).get(kind, room) * (1 + spread * rng.normal())
             for length in lengths:

@@ -27,7 +27,7 @@ from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 
 PUBLISHED = Path(__file__).parents[2] / "config/published/cramming.yaml"
 CAPACITIES = decisions.published_capacities(PUBLISHED)
-KINDS = ("wiki-test", "samples", "random-words", "random-tokens", "shuffled")
+KINDS = ("text-test", "samples", "random-words", "random-tokens", "shuffled")
 WIDE = (4, 8, 12, 16, 24, 32, 48)
 Row = dict[str, Any]
 
@@ -184,13 +184,13 @@ def test_d_names_the_numbers_that_are_missing() -> None:
     ("room", "outcome"), [(44.0, SUPPORTED), (15.0, REFUTED), (90.0, REFUTED), (27.0, INCONCLUSIVE)]
 )
 def test_e(room: float, outcome: str) -> None:
-    rows = kinds({"random-words": room}, kinds=("wiki-test", "random-words"), room=40.0, spread=0.08)
+    rows = kinds({"random-words": room}, kinds=("text-test", "random-words"), room=40.0, spread=0.08)
     assert decide(rows, "e")[0]["outcome"] == outcome
 
 
 def test_e_without_natural_text_is_open() -> None:
     verdict, _ = decide(kinds(kinds=("random-words",)), "e")
-    assert (verdict["outcome"], verdict["reason"]) == (INCONCLUSIVE, "Not decided: this run lacks wiki-test with x-1.")
+    assert (verdict["outcome"], verdict["reason"]) == (INCONCLUSIVE, "Not decided: this run lacks text-test with x-1.")
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_controls(control: str, good: float, bad: float) -> None:
         rows += synthetic.cells("controls", "x-1", lengths=(16, 32), arm=f"control.{control}", room=room)
         assert decide(rows, f"control.{control}")[0]["outcome"] == outcome
     missing, _ = decide(model("x-1", 64, 2, 30.0), f"control.{control}")
-    assert missing["reason"] == f"Not decided: this run lacks the control {control} on wiki-test."
+    assert missing["reason"] == f"Not decided: this run lacks the control {control} on text-test."
 
 
 def test_the_untrained_model_is_known_by_its_epochs_or_its_name() -> None:
@@ -324,7 +324,7 @@ def test_steps_of_the_grid() -> None:
 
 
 def test_uncertainty_by_variation() -> None:
-    four = ("wiki-test", "shuffled", "random-words", "repeated")
+    four = ("text-test", "shuffled", "random-words", "repeated")
     fine = tuple(range(4, 41, 2))
     verdict, own = decide(kinds(kinds=four, lengths=fine, room=40.0), "CR4-UNCERT")
     assert verdict["outcome"] == SUPPORTED, verdict["reason"]
@@ -351,17 +351,17 @@ def test_larger(rooms: tuple[float, ...], outcome: str) -> None:
 
 @pytest.mark.parametrize(("seen", "outcome"), [(40.0, SUPPORTED), (80.0, REFUTED), (49.0, INCONCLUSIVE)])
 def test_familiar(seen: float, outcome: str) -> None:
-    three = ("wiki-test", "wiki-train", "random-words")
-    rows = kinds({"wiki-train": seen}, kinds=three, room=40.0, lengths=(32, 48), spread=0.1)
+    three = ("text-test", "text-train", "random-words")
+    rows = kinds({"text-train": seen}, kinds=three, room=40.0, lengths=(32, 48), spread=0.1)
     verdict, own = decide(rows, "CR4-FAMILIAR")
     assert verdict["outcome"] == outcome, verdict["reason"]
-    [tested] = [row for row in own if row["quantity"] == "difference_wiki-train"]
+    [tested] = [row for row in own if row["quantity"] == "difference_text-train"]
     assert tested["n"] == 16
     assert tested["estimate"] == pytest.approx(seen - 40, abs=4)
 
 
 def test_familiar_is_vacuous_where_nothing_was_held() -> None:
-    three = ("wiki-test", "wiki-train", "random-words")
+    three = ("text-test", "text-train", "random-words")
     verdict, _ = decide(kinds(kinds=three, room=-1.0, lengths=(16, 32)), "CR4-FAMILIAR")
     assert verdict["outcome"] == INCONCLUSIVE
     assert "vacuous unless above 0" in verdict["reason"]

@@ -27,7 +27,7 @@ TUNED = {
 }  # fmt: skip
 SPEC: Spec = {
     "study": "cramming", "condition": BASE, "design": "length", "model": "tiny",
-    "kinds": ["wiki-test", "random-tokens"], "lengths": [3, 6], "vectors": [1, 2], "per_vector": False, "texts": 5,
+    "kinds": ["text-test", "random-tokens"], "lengths": [3, 6], "vectors": [1, 2], "per_vector": False, "texts": 5,
     "arms": {"tuned": TUNED, "paper": TUNED | {"relative": False, "schedule": "constant", "patience": 4}},
     "controls": ["random-vector", "prefix", "shared"], "predict_first": False, "seed": 42, "device": "cpu",
     "precision": "float32", "compile": False,
@@ -298,7 +298,7 @@ def test_a_checkpoint_of_another_config_is_refused_and_kept(
         ({"lengths": [1]}, "found 1, expected at least 2"),
         ({"vectors": [0]}, "vectors: found 0, expected at least 1"),
         ({"vectors": [4]}, "vectors: found 4 for a text of 3 tokens, expected at most 3"),
-        ({"kinds": ["poems"]}, "kinds: found 'poems', expected one of wiki-test"),
+        ({"kinds": ["poems"]}, "kinds: found 'poems', expected one of text-test"),
         ({"controls": ["placebo"]}, "controls: found 'placebo', expected one of random-vector"),
         ({"texts": 1}, "texts: found 1, expected at least 2"),
         ({"texts": 500}, "paragraphs with 64 words from there on, expected at least 500"),

@@ -110,7 +110,7 @@ def test_kinds_of_equal_room_have_equal_gains(made: pd.DataFrame) -> None:
     for kind in KINDS[1:]:
         ratio = row(made, "gain_ratio", "uncertainty", "llama-128x2", kind=kind)
         assert ratio["low"] <= 1 <= ratio["high"], kind
-        assert ratio["note"].startswith("over wiki-test")
+        assert ratio["note"].startswith("over text-test")
     difference = row(made, "auc_difference", "uncertainty", "llama-128x2", kind="all")
     assert difference["low"] > 0
 

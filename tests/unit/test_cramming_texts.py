@@ -14,7 +14,7 @@ from tokentrial.cramming import texts as module
 from tokentrial.cramming.decode import Reader
 from tokentrial.cramming.folders import LanguageModel
 from tokentrial.cramming.texts import KINDS, Texts, start_vectors
-from tokentrial.data.wikitext2 import train_bpe
+from tokentrial.data.tokenise import train_bpe
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 
@@ -65,7 +65,7 @@ def test_a_shorter_text_is_the_beginning_of_the_longer(model: LanguageModel, fil
     assert torch.equal(small.ids(kind, 9), whole.ids(kind, 24)[:2, :9])
 
 
-@pytest.mark.parametrize(("kind", "split"), [("wiki-test", "test"), ("wiki-train", "train")])
+@pytest.mark.parametrize(("kind", "split"), [("text-test", "test"), ("text-train", "train")])
 def test_wiki_texts_start_where_a_paragraph_does(model: LanguageModel, files: Any, kind: str, split: str) -> None:
     content = Path(files[split]).read_text()
     for row in texts(model, files, count=8).ids(kind, 24):
@@ -98,7 +98,7 @@ def test_random_tokens_are_uniform_and_leave_special_tokens_out(with_start: Lang
 def test_shuffled_keeps_the_tokens_and_changes_their_order(model: LanguageModel, files: Any) -> None:
     made = texts(model, files)
     for length in (8, 24):
-        before, after = made.ids("wiki-test", length), made.ids("shuffled", length)
+        before, after = made.ids("text-test", length), made.ids("shuffled", length)
         assert torch.equal(before.sort(1).values, after.sort(1).values)
         assert not bool((before == after).all(1).any())
 
@@ -108,7 +108,7 @@ def test_repeated_is_the_first_quarter_again_and_again(
     model: LanguageModel, files: Any, length: int, quarter: int
 ) -> None:
     made = texts(model, files)
-    first = made.ids("wiki-test", length)[:, :quarter]
+    first = made.ids("text-test", length)[:, :quarter]
     assert torch.equal(made.ids("repeated", length), first.repeat(1, length)[:, :length])
 
 
@@ -143,20 +143,20 @@ def test_samples_are_sampled_one_after_the_other(model: LanguageModel) -> None:
 
 
 def test_initial_vectors(model: LanguageModel) -> None:
-    drawn = torch.cat([start_vectors(model, 42, "wiki-test", i, 8) for i in range(200)])
+    drawn = torch.cat([start_vectors(model, 42, "text-test", i, 8) for i in range(200)])
     deviation = float(model.table.std())
     assert float(drawn.std()) == pytest.approx(deviation, rel=0.03)
     assert abs(float(drawn.mean())) < 0.03 * deviation
-    one, four = (start_vectors(model, 42, "wiki-test", 3, count) for count in (1, 4))
+    one, four = (start_vectors(model, 42, "text-test", 3, count) for count in (1, 4))
     assert torch.equal(four[:1], one)
-    others = (("wiki-test", 4, 42), ("samples", 3, 42), ("wiki-test", 3, 43))
+    others = (("text-test", 4, 42), ("samples", 3, 42), ("text-test", 3, 43))
     assert not any(torch.equal(start_vectors(model, seed, kind, i, 1), one) for kind, i, seed in others)
 
 
 # Texts that cannot be used
 
 
-def refused(model: LanguageModel, files: Any, kind: str = "wiki-test", **changes: int) -> str:
+def refused(model: LanguageModel, files: Any, kind: str = "text-test", **changes: int) -> str:
     with pytest.raises(InputError) as caught:
         texts(model, files, **changes).ids(kind, 8)
     assert "\n" not in str(caught.value)
@@ -164,7 +164,7 @@ def refused(model: LanguageModel, files: Any, kind: str = "wiki-test", **changes
 
 
 def test_an_unknown_kind(model: LanguageModel, files: Any) -> None:
-    assert "found 'poems', expected one of wiki-test, wiki-train" in refused(model, files, "poems")
+    assert "found 'poems', expected one of text-test, text-train" in refused(model, files, "poems")
 
 
 def test_a_text_file_that_is_too_short(model: LanguageModel, files: Any) -> None:

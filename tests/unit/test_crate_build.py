@@ -131,14 +131,14 @@ def test_everything_that_is_referred_to_is_described(packed: Packed) -> None:
 
 
 def test_the_texts_files_are_referred_to_by_address_and_checksum(folder: Path) -> None:
-    text = "results/data/wikitext2/text/train.txt"
+    text = "results/data/corpus/text/train.txt"
     put(folder, text, "words")
-    record(folder, "wikitext2_text", "data/wikitext2/text", [], [text], (0, 1))
+    record(folder, "corpus", "data/corpus/text", [], [text], (0, 1))
     record(folder, "collect", "collect", [text], ["results/arms.parquet"], (20, 21))
     packed = Packed(folder, {"seed": 42})
     web = {name: entity for name, entity in packed.of("File").items() if name.startswith("https://")}
     assert {entity["sha256"] for entity in web.values()} == set(CHECKSUMS.values())
-    assert set(ids(packed.entities["#job/data/wikitext2/text"]["object"])) == {"#config", *web}
+    assert set(ids(packed.entities["#job/data/corpus/text"]["object"])) == {"#config", *web}
     assert text not in packed.files and b"words" not in packed.files.values()
 
 
@@ -163,9 +163,9 @@ def test_without_records_the_crate_has_no_actions_and_says_so(folder: Path) -> N
 
 
 def test_a_config_that_names_a_folder_is_left_out_with_the_report_that_prints_it(folder: Path) -> None:
-    config = {"seed": 42, "wikitext2": {"folder": "/scratch/jane/text"}}
+    config = {"seed": 42, "language_models": {"folder": "/scratch/jane/text"}}
     for path in ("results/config.yaml", "config/config.yaml"):
-        put(folder, path, "seed: 42\nwikitext2: {folder: /scratch/jane/text}\n")
+        put(folder, path, "seed: 42\nlanguage_models: {folder: /scratch/jane/text}\n")
     packed = Packed(folder, config)
     left = {"results/config.yaml", "config/config.yaml", "results/report.pdf"}
     assert not left & set(packed.files)

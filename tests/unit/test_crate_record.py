@@ -54,16 +54,16 @@ def test_every_file_that_a_job_made_has_its_checksum_and_size(folder: Path) -> N
                                      "results/runs/bespoke/a.parquet", data}  # fmt: skip
     for path, facts in found["outputs"].items():
         assert facts == {"sha256": sha256(folder / path), "bytes": (folder / path).stat().st_size}
-    assert found["data"] == {"wikitext2": None, "synthetic": [data]}
+    assert found["data"] == {"language_models": None, "synthetic": [data]}
 
 
 def test_the_texts_checksums_are_there_where_it_was_used(folder: Path) -> None:
-    text = "results/data/wikitext2/text/train.txt"
+    text = "results/data/corpus/text/train.txt"
     put(folder, text, "words")
-    record(folder, "wikitext2_text", "data/wikitext2/text", [], [text], (0, 1))
+    record(folder, "corpus", "data/corpus/text", [], [text], (0, 1))
     record(folder, "collect", "collect", [text], ["results/arms.parquet"], (20, 21))
     found = describe(folder)["data"]
-    assert found["wikitext2"]["sha256"]["train.txt"].startswith("9e9fa1ad55b1c2c9")
+    assert found["language_models"]["sha256"]["train.txt"].startswith("9e9fa1ad55b1c2c9")
     assert text not in found["synthetic"]
 
 
@@ -208,7 +208,7 @@ def test_paths_that_may_be_published() -> None:
 
 
 def test_places_that_a_config_names_are_found_at_any_depth() -> None:
-    config = {"wikitext2": {"folder": "/data/text"}, "models": [{"mine": {"folder": "~/models"}}], "ratio": "1/8"}
+    config = {"language_models": {"folder": "/data/text"}, "models": [{"mine": {"folder": "~/models"}}], "ratio": "1/8"}
     assert files.local_paths(config) == ["/data/text", "~/models"]
 
 

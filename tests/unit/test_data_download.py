@@ -128,7 +128,7 @@ def test_with_both_sources_failing_the_message_names_both_ways_out(server: Threa
     message = str(caught.value)
     assert "\n" not in message
     reasons = ("closed port: ", "refused", "changed: SHA-256")
-    for part in (*reasons, "TOKENTRIAL_WIKITEXT2", "'wikitext2.folder'", "network access"):
+    for part in (*reasons, "TOKENTRIAL_WIKITEXT2", "'language_models.folder'", "network access"):
         assert part in message
     assert list((tmp_path / "cache").iterdir()) == []
 

@@ -80,7 +80,8 @@ def test_every_single_value_replaced_by_nonsense() -> None:
 def test_a_key_that_is_no_name_is_one_line(key: Any) -> None:
     """A schema's patterns skip a key like 1; as an arm, a data set, a model, a tokenisation or at the root."""
     for place in (
-        ("learned_encoding", "arms"), ("wikitext2", "arms"), ("wikitext2", "tokens"), ("wikitext2", "studies"),
+        ("learned_encoding", "arms"), ("language_models", "arms"), ("language_models", "tokens"),
+        ("language_models", "studies"),
         ("learned_encoding", "studies", "markov", "done-right", "data"), ("cramming", "models"), (),
         ("learned_encoding", "studies", "markov"), ("cramming", "settings"), ("learned_encoding", "arms", "learned"),
     ):  # fmt: skip
@@ -109,10 +110,10 @@ def test_a_name_cannot_leave_the_results_folder(name: str, tmp_path: Path) -> No
         ("learned_encoding", "studies"): (),
         ("learned_encoding", "scripts"): (),
         ("learned_encoding", "arms"): (*design, "arms"),
-        ("wikitext2", "tokens"): (),
-        ("wikitext2", "studies"): (),
-        ("wikitext2", "arms"): ("wikitext2", "studies", "bespoke", "done-right", "single"),
-        ("wikitext2", "bodies"): (),
+        ("language_models", "tokens"): (),
+        ("language_models", "studies"): (),
+        ("language_models", "arms"): ("language_models", "studies", "bespoke", "done-right", "single"),
+        ("language_models", "bodies"): (),
         ("cramming", "models"): ("cramming", "studies", "capacity", "models"),
         ("cramming", "settings"): ("cramming", "studies", "capacity", "arms"),
         ("cramming", "studies"): (),
@@ -137,7 +138,7 @@ def test_a_name_cannot_leave_the_results_folder(name: str, tmp_path: Path) -> No
 
 def test_two_jobs_of_one_name_are_refused() -> None:
     made = json.loads(json.dumps(bases()["config"][0]))
-    design = made["wikitext2"]["studies"]["transformer"]["done-right"]
+    design = made["language_models"]["studies"]["transformer"]["done-right"]
     design["single"].append("learned-8")
     with pytest.raises(InputError, match=r"done-right: single: 'learned-8' is there already, from arms and ratios"):
         planned(made)
@@ -151,15 +152,17 @@ def test_two_jobs_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize("name", ["text", "source"])
 def test_a_tokenisation_cannot_take_a_folder_of_the_text(name: str) -> None:
     made = json.loads(json.dumps(bases()["config"][0]))
-    made["wikitext2"]["tokens"][name] = made["wikitext2"]["tokens"]["bpe"]
-    with pytest.raises(InputError, match=f"wikitext2.tokens: found the key '{name}', a folder of the text itself"):
+    made["language_models"]["tokens"][name] = made["language_models"]["tokens"]["bpe"]
+    with pytest.raises(
+        InputError, match=f"language_models.tokens: found the key '{name}', a folder of the text itself"
+    ):
         planned(made)
 
 
 @pytest.mark.parametrize("size", [None, 255])
 def test_a_byte_level_bpe_needs_its_bytes(size: int | None) -> None:
     made = json.loads(json.dumps(bases()["config"][0]))
-    made["wikitext2"]["tokens"]["bpe"]["vocab_size"] = size
+    made["language_models"]["tokens"]["bpe"]["vocab_size"] = size
     found = "null" if size is None else size
     with pytest.raises(InputError, match=f"tokens.bpe.vocab_size: found {found}, expected at least 256"):
         planned(made)

@@ -151,7 +151,7 @@ def test_published_ranges_stand_beside_this_run_s(found: Results) -> None:
     words = list(published_words(look, Cells(found.runs), load(PUBLISHED)))
     own = [
         value
-        for cell in look.widest("wiki-test")
+        for cell in look.widest("text-test")
         if cell.model != "untrained" and (value := look.row("utilisation", cell).get("estimate")) is not None
     ]
     low, high = np.min(own), np.max(own)

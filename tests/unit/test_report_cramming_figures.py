@@ -34,7 +34,7 @@ def curve_rows() -> list[synthetic.Row]:
     for arm in ("tuned", "paper"):
         for text in (0, 1):
             for step in STEPS:
-                name = ("cramming", "cramming/settings/llama-64x4/wiki-test/n-16-m-1", arm, text, "wiki-test", step)
+                name = ("cramming", "cramming/settings/llama-64x4/text-test/n-16-m-1", arm, text, "text-test", step)
                 made.append((*name, "cross_entropy", 6 - math.log10(step), "nats"))
                 made.append((*name, "accuracy", 0.2 * math.log10(step), "fraction"))
     return made
@@ -138,7 +138,7 @@ def test_gains_are_those_of_each_kind(study: Crammed, made: dict[str, Any]) -> N
     for y, key in enumerate(members):
         value = study.get("information_gain_strict", key).value
         assert bars_of(gain)[key.kind] == pytest.approx(np.array([[value, y]]))
-        if key.kind != "wiki-test":
+        if key.kind != "text-test":
             assert bars_of(ratio)[key.kind][0, 0] == pytest.approx(study.get("gain_ratio", key).value)
         assert lines(length)[f"n_max:{key.kind}"][0, 1] == pytest.approx(y + 0.17)
     assert any(text.get_text() == "reference" for text in ratio.texts)
@@ -149,7 +149,7 @@ def test_scaling_shows_the_exponent_and_the_printed_series(study: Crammed, made:
     assert [label.get_text() for label in gain.get_xticklabels()] == ["1", "2", "4", "8", "16"]
     drawn = lines(gain)["exponent"]
     slope = np.log(drawn[-1, 1] / drawn[0, 1]) / np.log(drawn[-1, 0] / drawn[0, 0])
-    group = Key("vectors", "llama-64x4", "wiki-test", None, "tuned")
+    group = Key("vectors", "llama-64x4", "text-test", None, "tuned")
     exponent = study.get("exponent_information_gain", group).value
     assert exponent == pytest.approx(1, abs=0.01)  # every vector of these runs has the same room
     assert slope == pytest.approx(exponent)

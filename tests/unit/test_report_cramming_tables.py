@@ -52,7 +52,7 @@ def measure(found: Results, name: str, design: str, model: str) -> pd.Series:
     frame = found.measures
     assert frame is not None
     wanted = (frame["measure"] == name) & (frame["design"] == design) & (frame["model"] == model)
-    chosen = frame[wanted & (frame["kind"] == "wiki-test") & (frame["vectors"] == 1) & (frame["arm"] == "tuned")]
+    chosen = frame[wanted & (frame["kind"] == "text-test") & (frame["vectors"] == 1) & (frame["arm"] == "tuned")]
     return chosen[chosen["length"].isna()].iloc[0]
 
 
@@ -94,12 +94,12 @@ def test_measured_models_stand_beside_the_published_ones(found: Results, made: d
     assert section(table, "Published: random words").loc["Llama-3.1-8B", "Used"] == "0.161"
     raw = table.data.set_index(["source", "model", "text"])
     assert raw.loc[("published", "llama-3.1-8b", "PG-19"), "capacity"] == 1568
-    assert raw.loc[("this run", "llama-256x2", "wiki-test"), "n_max"] == longest["estimate"]
+    assert raw.loc[("this run", "llama-256x2", "text-test"), "n_max"] == longest["estimate"]
 
 
 def test_a_model_of_several_designs_is_shown_with_the_longest_grid(made: dict[str, Table]) -> None:
     raw = made["cramming-models"].data
-    chosen = raw[(raw["model"] == "llama-64x4") & (raw["text"] == "wiki-test")]
+    chosen = raw[(raw["model"] == "llama-64x4") & (raw["text"] == "text-test")]
     assert list(chosen["design"]) == ["capacity"]
 
 

@@ -117,19 +117,23 @@ def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
         [
             of("learned_encoding", "markov", "learned", "autoencoder", 0.5),
             of("learned_encoding", "markov", "learned", "full"),
-            of("wikitext2", "transformer", "learned-2", "autoencoder-2", -0.3),
-            of("wikitext2", "transformer", "learned-16", "autoencoder-16", 0.4, p=0.06),
-            of("wikitext2", "transformer", "learned_twice-2", "autoencoder-2"),  # a control, not the documents' own
-            of("wikitext2", "transformer", "learned-2", "svd-2"),
-            of("wikitext2", "transformer", "learned-2", "full"),
-            of("wikitext2", "lstm", "learned-8", "autoencoder_deep-8"),
+            of("language_models", "transformer", "learned-2", "autoencoder-2", -0.3),
+            of("language_models", "transformer", "learned-16", "autoencoder-16", 0.4, p=0.06),
+            of(
+                "language_models", "transformer", "learned_twice-2", "autoencoder-2"
+            ),  # a control, not the documents' own
+            of("language_models", "transformer", "learned-2", "svd-2"),
+            of("language_models", "transformer", "learned-2", "full"),
+            of("language_models", "lstm", "learned-8", "autoencoder_deep-8"),
             of("bespoke", "scaling", "bespoke-scaling", "standard", 0.2),
             of("bespoke", "scaling", "bespoke-scaling", "budget-scaling"),
-            of("wikitext2", "bespoke", "bespoke-initial", "full", -0.6),
-            of("wikitext2", "bespoke", "bespoke-initial", "autoencoder"),
+            of("language_models", "bespoke", "bespoke-initial", "full", -0.6),
+            of("language_models", "bespoke", "bespoke-initial", "autoencoder"),
         ]
     )
-    helpless = [("wikitext2/transformer/done-right/cell", arm, "unigram") for arm in ("learned-2", "autoencoder-2")]
+    helpless = [
+        ("language_models/transformer/done-right/cell", arm, "unigram") for arm in ("learned-2", "autoencoder-2")
+    ]
     made = headline(statistics, flags(*helpless)).set_index("Sub-study")
     assert list(made.index) == [
         "Markov chains (000)",
@@ -156,7 +160,7 @@ def test_one_name_in_two_studies_is_two_rows() -> None:
     rows = pd.DataFrame(
         [
             of("learned_encoding", "own", "learned", "autoencoder"),
-            of("wikitext2", "own", "learned-2", "autoencoder-2"),
+            of("language_models", "own", "learned-2", "autoencoder-2"),
         ]
     )
     assert list(headline(rows, flags())["Sub-study"]) == ["own", "own"]
@@ -165,8 +169,8 @@ def test_one_name_in_two_studies_is_two_rows() -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        [of("wikitext2", "transformer", "learned-2", "full")],
-        [of("wikitext2", "transformer", "learned-2", "autoencoder-2") | {"metric": "accuracy"}],
+        [of("language_models", "transformer", "learned-2", "full")],
+        [of("language_models", "transformer", "learned-2", "autoencoder-2") | {"metric": "accuracy"}],
     ],
 )
 def test_a_run_without_such_comparisons_has_an_empty_headline(rows: list[dict[str, Any]]) -> None:
@@ -192,17 +196,17 @@ def test_the_first_page_counts_each_study_by_itself() -> None:
         [
             arms_of("learned_encoding", "done-right", 2),
             arms_of("learned_encoding", "as-released", 1, steps=None, seeds=5),
-            arms_of("wikitext2", "done-right", 1, steps=7.0, wall_seconds=600.0),
+            arms_of("language_models", "done-right", 1, steps=7.0, wall_seconds=600.0),
         ]
     )
     summary = arms[["study", "condition", "arm"]].assign(metric="cross_entropy", n=3)
-    summary.loc[summary["study"] == "wikitext2", "n"] = 2
+    summary.loc[summary["study"] == "language_models", "n"] = 2
     empty = pd.DataFrame(columns=["study"])
     rows = list(document.study_rows(Results(empty, arms, summary, empty, {})))
     titles = catalogue.STUDIES
     assert rows == [
         f"[{titles['learned_encoding']}], [2 + 1], [3], [40], [11], [3]",
-        f"[{titles['wikitext2']}], [1 + 0], [2], [7], [3], [10]",
+        f"[{titles['language_models']}], [1 + 0], [2], [7], [3], [10]",
     ]
 
 
@@ -230,8 +234,8 @@ def test_every_study_has_its_chapter_its_template_and_its_titles() -> None:
 
 def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the published files' order, each from its own study's rows."""
-    runs = pd.DataFrame({"study": ["wikitext2", "bespoke", "bespoke"], "condition": ["w", "b", "b"]})
-    found = Results(runs, runs, runs, runs, {"bespoke/x": {}, "wikitext2/y": {}})
+    runs = pd.DataFrame({"study": ["language_models", "bespoke", "bespoke"], "condition": ["w", "b", "b"]})
+    found = Results(runs, runs, runs, runs, {"bespoke/x": {}, "language_models/y": {}})
     for study in catalogue.STUDIES:
         (tmp_path / f"{study}.typ").write_text(f"{study}: {{{{ rows }}}} of {{{{ cells }}}} from {{{{ file }}}}")
 
@@ -240,9 +244,9 @@ def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, mo
 
     monkeypatch.setattr(document, "CHAPTERS", dict.fromkeys(catalogue.STUDIES, values))
     monkeypatch.setattr(document, "title_values", lambda study: {})
-    published = {"bespoke": "b.yaml", "wikitext2": "w.yaml"}
+    published = {"bespoke": "b.yaml", "language_models": "w.yaml"}
     made = document.chapters(found, {}, published, tmp_path)
-    assert made == "bespoke: 2 of bespoke/x from b.yaml\nwikitext2: 1 of wikitext2/y from w.yaml"
+    assert made == "bespoke: 2 of bespoke/x from b.yaml\nlanguage_models: 1 of language_models/y from w.yaml"
 
 
 def test_paragraphs_end_where_the_comment_or_docstring_ends() -> None:

@@ -55,7 +55,7 @@ def test_a_figure_shows_its_own_study_alone(tmp_path: Path) -> None:
     """Rows of another study in the same file move no point, and without its own rows a figure has nothing to show."""
     where = files(tmp_path)
     own, path = summary(), tmp_path / "loss-by-ratio.svg"
-    other = own.assign(study="wikitext2", mean=own["mean"] + 1)
+    other = own.assign(study="language_models", mean=own["mean"] + 1)
     pictures = []
     for table in (own, pd.concat([other, own])):
         results.write(where["summary"], results.table(table, results.SUMMARY))

@@ -145,14 +145,14 @@ def test_a_studys_tables_hold_its_own_rows_alone(found: Results, made: dict[str,
 
     def other(frame: pd.DataFrame) -> pd.DataFrame:
         moved = frame.copy()
-        moved["study"] = "wikitext2"
+        moved["study"] = "language_models"
         for column in ("condition", "comparison"):
             if column in moved:
-                moved[column] = moved[column].str.replace(f"{STUDY}/", "wikitext2/")
+                moved[column] = moved[column].str.replace(f"{STUDY}/", "language_models/")
         return pd.concat([frame, moved], ignore_index=True)
 
     frames = {name: other(getattr(found, name)) for name in ("runs", "arms", "summary", "statistics")}
-    cells = {**found.cells, **{name.replace(STUDY, "wikitext2"): cell for name, cell in found.cells.items()}}
+    cells = {**found.cells, **{name.replace(STUDY, "language_models"): cell for name, cell in found.cells.items()}}
     both = Results(**frames, cells=cells)
     pd.testing.assert_frame_equal(both.only(STUDY).runs, found.runs)
     assert both.only(STUDY).cells == found.cells

@@ -49,7 +49,7 @@ STUDY: dict[str, Any] = {
     },
     "studies": {},
 }
-WHERE = "^config: wikitext2.studies.small.done-right: "
+WHERE = "^config: language_models.studies.small.done-right: "
 
 
 def study(**changes: Any) -> dict[str, Any]:
@@ -58,20 +58,20 @@ def study(**changes: Any) -> dict[str, Any]:
 
 
 def designs(**studies: Any) -> dict[str, Any]:
-    made = {"seed": 7, "seeds": 9, "device": "cpu", "wikitext2": deepcopy(STUDY)}
-    made["wikitext2"]["studies"] = deepcopy(studies)
+    made = {"seed": 7, "seeds": 9, "device": "cpu", "language_models": deepcopy(STUDY)}
+    made["language_models"]["studies"] = deepcopy(studies)
     return made
 
 
 def spec(arm: str, **changes: Any) -> dict[str, Any]:
     """The specification of one arm of a design."""
-    return jobs(study(**changes))[f"wikitext2/small/done-right/{changes.get('tokens', 'bpe')}/{arm}"]
+    return jobs(study(**changes))[f"language_models/small/done-right/{changes.get('tokens', 'bpe')}/{arm}"]
 
 
 def test_a_job_for_every_arm_at_every_ratio_and_every_single_one_once() -> None:
     found = jobs(study())
     arms = ["full", "int8", "learned-2", "svd-2", "learned-4", "svd-4"]
-    assert list(found) == [f"wikitext2/small/done-right/bpe/{arm}" for arm in arms]
+    assert list(found) == [f"language_models/small/done-right/bpe/{arm}" for arm in arms]
     for identity, one in found.items():
         assert identity == f"{one['condition']}/{one['arm']}"
     assert [one["width"] for one in found.values()] == [16, 16, 8, 8, 4, 4]
@@ -93,8 +93,8 @@ def test_a_design_may_lack_ratios_or_single_arms() -> None:
 
 def test_a_specification_is_complete() -> None:
     assert spec("learned-4", seeds=3, training={"epochs": 5}) == {
-        "study": "wikitext2",
-        "condition": "wikitext2/small/done-right/bpe",
+        "study": "language_models",
+        "condition": "language_models/small/done-right/bpe",
         "arm": "learned-4",
         "way": "done-right",
         "tokens": "bpe",
@@ -134,7 +134,7 @@ def test_an_arm_changes_its_body_alone() -> None:
     assert found["learned-2"]["body"] == STUDY["bodies"]["transformer"]
     assert found["learned_masked-2"]["body"] == {**STUDY["bodies"]["transformer"], "causal": True}
     assert found["learned_masked-2"]["encoder"] == {"encoder": "learned"}  # the body's keys are no encoder option
-    assert made["wikitext2"]["arms"] == STUDY["arms"]  # nothing of the config was used up
+    assert made["language_models"]["arms"] == STUDY["arms"]  # nothing of the config was used up
 
 
 def test_an_arm_may_train_longer() -> None:
@@ -150,16 +150,16 @@ def test_ways_and_sub_studies_are_conditions_of_their_own() -> None:
     ways = {"as-described": {**DESIGN, "tokens": "word"}, "done-right": DESIGN}
     found = jobs(designs(one=ways, two={"done-right": DESIGN}))
     assert list(dict.fromkeys(one["condition"] for one in found.values())) == [
-        "wikitext2/one/as-described/word",
-        "wikitext2/one/done-right/bpe",
-        "wikitext2/two/done-right/bpe",
+        "language_models/one/as-described/word",
+        "language_models/one/done-right/bpe",
+        "language_models/two/done-right/bpe",
     ]
     for one in found.values():
         assert one["training"]["select"] == ("last" if one["way"] == "as-described" else "best")
     # levels that no arm changes are measured once in each condition, by its first job
     first = [name for name, one in found.items() if one["reference"]]
     assert first == [
-        f"wikitext2/{name}/full" for name in ("one/as-described/word", "one/done-right/bpe", "two/done-right/bpe")
+        f"language_models/{name}/full" for name in ("one/as-described/word", "one/done-right/bpe", "two/done-right/bpe")
     ]
 
 
@@ -167,9 +167,9 @@ def test_another_order_of_the_configs_keys_gives_the_same_texts() -> None:
     made = study()
     other = {
         **dict(reversed(made.items())),
-        "wikitext2": {key: made["wikitext2"][key] for key in reversed(list(made["wikitext2"]))},
+        "language_models": {key: made["language_models"][key] for key in reversed(list(made["language_models"]))},
     }
-    other["wikitext2"]["arms"] = dict(reversed(other["wikitext2"]["arms"].items()))
+    other["language_models"]["arms"] = dict(reversed(other["language_models"]["arms"].items()))
     texts = [{name: config.canonical(one) for name, one in jobs(tree).items()} for tree in (made, other)]
     assert texts[0] == texts[1]
     assert len(set(texts[0].values())) == len(texts[0])  # and no two jobs are the same
@@ -270,8 +270,10 @@ def test_designs_that_cannot_run(changes: dict[str, Any], message: str) -> None:
 
 def test_an_encoder_without_a_module_is_named_before_anything_runs() -> None:
     made = study()
-    made["wikitext2"]["arms"]["learned"] = {"encoder": "lerned"}
-    with pytest.raises(InputError, match=r"^config: wikitext2\.arms\.learned: encoder 'lerned' has no module in src"):
+    made["language_models"]["arms"]["learned"] = {"encoder": "lerned"}
+    with pytest.raises(
+        InputError, match=r"^config: language_models\.arms\.learned: encoder 'lerned' has no module in src"
+    ):
         jobs(made)
 
 
@@ -293,5 +295,7 @@ def test_designs_at_the_edge_of_what_can_run(changes: dict[str, Any]) -> None:
 def test_other_ways_out_of_a_wrong_design_are_not_hidden_by_a_sound_one() -> None:
     """A design that comes later is checked too, and named."""
     wrong = {**DESIGN, "ratios": [3]}
-    with pytest.raises(InputError, match=r"^config: wikitext2\.studies\.two\.as-described: ratios: 3 does not divide"):
+    with pytest.raises(
+        InputError, match=r"^config: language_models\.studies\.two\.as-described: ratios: 3 does not divide"
+    ):
         jobs(designs(one={"done-right": DESIGN}, two={"as-described": wrong}))

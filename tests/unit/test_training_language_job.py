@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tokentrial.data.wikitext2 import prepare, read_tokens
+from tokentrial.data.tokenise import prepare, read_tokens
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 from tokentrial.training.language_job import run_language_model
@@ -21,7 +21,7 @@ Spec = dict[str, Any]
 FILES = ("train", "validation", "test", "vocabulary", "reference")
 WORDS = 24
 SPEC: Spec = {
-    "study": "wikitext2", "condition": "wikitext2/transformer/done-right/small", "arm": "full",
+    "study": "language_models", "condition": "language_models/transformer/done-right/small", "arm": "full",
     "encoder": {"encoder": "full"}, "width": 16, "full_width": 16, "body_width": 16,
     "body": {
         "kind": "transformer", "layers": 1, "heads": 2, "feedforward": 16, "dropout": 0.1, "causal": True,
@@ -251,7 +251,7 @@ def test_a_two_stage_arm_starts_from_the_trained_table(run: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"condition": "wikitext2/other/done-right/small"}, "trained model of another condition, config or data"),
+        ({"condition": "language_models/other/done-right/small"}, "trained model of another condition, config or data"),
         ({"seeds": 3}, "trained model of another condition, config or data"),
         ({"body": SPEC["body"] | {"causal": False}}, "int8 keeps the full arm's body"),
     ],

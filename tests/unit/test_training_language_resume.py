@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tokentrial.data.wikitext2 import prepare
+from tokentrial.data.tokenise import prepare
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 from tokentrial.training.language_job import run_language_model
@@ -25,7 +25,7 @@ TRANSFORMER = {
 }  # fmt: skip
 LSTM = {"kind": "lstm", "layers": 2, "dropout": 0.2}
 SPEC: Spec = {
-    "study": "wikitext2", "condition": "wikitext2/transformer/done-right/small", "arm": "full",
+    "study": "language_models", "condition": "language_models/transformer/done-right/small", "arm": "full",
     "encoder": {"encoder": "full"}, "width": 16, "full_width": 16, "body_width": 16, "body": TRANSFORMER,
     "tied": False, "bias": True, "initial_scale": 0.1, "seed": 42, "seeds": 2, "device": "cpu", "precision": "float32",
     "training": {

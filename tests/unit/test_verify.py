@@ -23,7 +23,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     empty = results.table(pd.DataFrame(columns=results.RUNS.names), results.RUNS)
     for name in ("runs/a/b.parquet", "runs.parquet", "data/c.parquet", "reference/runs.parquet"):
         results.write(f"results/{name}", empty)
-    checkpoint.write("results/models/wikitext2/d/full.safetensors", Saved({"x": torch.ones(3)}), "whose")
+    checkpoint.write("results/models/language_models/d/full.safetensors", Saved({"x": torch.ones(3)}), "whose")
     model = Path("results/models/cramming/e")
     model.mkdir(parents=True)
     (model / "model.safetensors").write_bytes(b"weights")
@@ -51,7 +51,7 @@ def test_nothing_is_whole_where_there_is_nothing(tmp_path: Path, monkeypatch: py
     "name",
     [
         *("runs/a/b.parquet", "runs.parquet", "data/c.parquet"),
-        *("models/wikitext2/d/full.safetensors", "models/cramming/e/model.safetensors"),
+        *("models/language_models/d/full.safetensors", "models/cramming/e/model.safetensors"),
     ],
 )
 def test_each_kind_of_file_is_checked_and_set_aside(run: Path, name: str) -> None:
@@ -86,7 +86,7 @@ def test_the_shipped_results_are_not_this_runs(run: Path) -> None:
 
 
 def test_the_text_is_checked_against_what_is_known_of_it(run: Path) -> None:
-    path = run / "data/wikitext2/text/test.txt"
+    path = run / "data/corpus/text/test.txt"
     path.parent.mkdir(parents=True)
     path.write_text(" not the corpus \n")
     with pytest.raises(

@@ -20,10 +20,10 @@ PARTS = ("Snakefile", "config", "models", "workflow", "profiles", "src")
 # How the rules with a wildcard announce a job; rules that share their words are told apart by the job's name.
 MESSAGES = {
     "data": r"Drawing the data of (\S+)",
-    "prepare_wikitext2": r"Preparing WikiText-2 as (\S+) tokens",
-    "train": r"Training ((?!wikitext2/)\S+)",
-    "language_model": r"Training (wikitext2/(?!\S+/full$)\S+)",
-    "full_language_model": r"Training (wikitext2/\S+/full)",
+    "prepare_corpus": r"Preparing WikiText-2 as (\S+) tokens",
+    "train": r"Training ((?!language_models/)\S+)",
+    "language_model": r"Training (language_models/(?!\S+/full$)\S+)",
+    "full_language_model": r"Training (language_models/\S+/full)",
     "released": r"Running the released script (learned_encoding/\S+)",
     "released_bespoke": r"Running the released script (bespoke/\S+)",
     "pretrain": r"Training the language model (\S+)",
@@ -70,7 +70,7 @@ def small_config() -> dict[str, Any]:
             }
         },
     }
-    config["wikitext2"]["studies"] = {}  # has tests of its own, since it needs the text
+    config["language_models"]["studies"] = {}  # has tests of its own, since it needs the text
     config["cramming"]["studies"] = {}  # so has this one
     config["bespoke"] |= {"scripts": {}, "studies": {}}  # see bespoke_config
     without_aliases: dict[str, Any] = json.loads(json.dumps(config))  # YAML would make the shared parts one object
@@ -100,7 +100,7 @@ def bespoke_config() -> dict[str, Any]:
 def language_config() -> dict[str, Any]:
     """The small config with one tiny sub-study of language models: 1 % of the text, a width of 8, one ratio."""
     config = small_config()
-    study = config["wikitext2"]
+    study = config["language_models"]
     study["tokens"] = {"bpe": {"tokenizer": "bpe", "vocab_size": 300}}
     study["seeds"] = 2
     share = {"fraction": 0.01, "held_out_fraction": 0.01, "epochs": 1, "batch_size": 4, "learning_rates": [0.01]}
@@ -124,7 +124,7 @@ def cramming_config(folder: str) -> dict[str, Any]:
     study["models"] = {"small": {"train": recipe}, "mine": {"folder": folder}}
     design = {"vectors": [1], "per_vector": False, "arms": ["tuned"], "controls": []}
     study["studies"] = {
-        "capacity": {**design, "models": ["small", "mine"], "kinds": ["wiki-test"], "lengths": [2, 4]},
+        "capacity": {**design, "models": ["small", "mine"], "kinds": ["text-test"], "lengths": [2, 4]},
         "controls": {**design, "models": ["small"], "kinds": ["samples"], "lengths": [4]}
         | {"controls": ["random-vector", "shared"]},
     }
@@ -137,7 +137,7 @@ def every_study_config(model_folder: str = "models/llama-64x2") -> dict[str, Any
     A run needs the text (the fixture ``text``). ``model_folder`` is crammed as it is: a shipped model, or any other.
     """
     language, cramming, bespoke = language_config(), cramming_config(model_folder), bespoke_config()
-    design = language["wikitext2"]["studies"]["transformer"]["done-right"]
+    design = language["language_models"]["studies"]["transformer"]["done-right"]
     design |= {"arms": ["learned"], "single": ["full", "int8"]}
     capacity, controls = cramming["cramming"]["studies"].values()
     capacity["models"], controls["models"] = ["small"], ["mine"]
@@ -148,7 +148,7 @@ def every_study_config(model_folder: str = "models/llama-64x2") -> dict[str, Any
     compression |= {"arms": ["learned", "autoencoder", "full", "unigram"]}
     study["studies"] = {"compression": {"done-right": compression}, "vocabulary": study["studies"]["vocabulary"]}
     study["scripts"] = {"corrected": study["scripts"]["corrected"]}
-    parts = {"wikitext2": language, "cramming": cramming, "bespoke": bespoke}
+    parts = {"language_models": language, "cramming": cramming, "bespoke": bespoke}
     return config | {name: part[name] for name, part in parts.items()}
 
 

@@ -47,7 +47,7 @@ def language_model(**changes: Any) -> Any:
     """The small config has no language model: one is added, with these keys."""
     design = {"tokens": "bpe", "body": "lstm", "full_width": 64, "narrow": False, "tied": False}
     design |= {"initial_scale": 0.1, "ratios": [2], "arms": ["learned"], "single": ["full"]}
-    return lambda config: config["wikitext2"].update(studies={"lstm": {"done-right": {**design, **changes}}})
+    return lambda config: config["language_models"].update(studies={"lstm": {"done-right": {**design, **changes}}})
 
 
 MISTAKES: dict[str, tuple[Any, list[str]]] = {
@@ -83,20 +83,20 @@ MISTAKES: dict[str, tuple[Any, list[str]]] = {
         ["config: bespoke.scripts: unknown key 'optimised'", "did you mean 'optimized'"],
     ),
     "mistyped key of the second schema": (
-        lambda config: config["wikitext2"]["training"]["done-right"].update(epoch=3),
-        ["config: wikitext2.training.done-right: unknown key 'epoch'", "did you mean 'epochs'"],
+        lambda config: config["language_models"]["training"]["done-right"].update(epoch=3),
+        ["config: language_models.training.done-right: unknown key 'epoch'", "did you mean 'epochs'"],
     ),
     "language model whose ratio does not divide": (
         language_model(ratios=[3]),
-        ["config: wikitext2.studies.lstm.done-right: ratios: 3 does not divide full_width 64"],
+        ["config: language_models.studies.lstm.done-right: ratios: 3 does not divide full_width 64"],
     ),
     "language model without its full arm": (
         language_model(arms=["svd"], single=[]),
-        ["config: wikitext2.studies.lstm.done-right: single: 'full' is missing", "'svd'"],
+        ["config: language_models.studies.lstm.done-right: single: 'full' is missing", "'svd'"],
     ),
     "language model of an unknown body": (
         language_model(body="gru"),
-        ["config: wikitext2.studies.lstm.done-right: body: 'gru' is unknown", "expected one of transformer"],
+        ["config: language_models.studies.lstm.done-right: body: 'gru' is unknown", "expected one of transformer"],
     ),
 }
 
@@ -138,21 +138,21 @@ def test_a_damaged_parquet_is_named(finished: Project, damage: str) -> None:
     assert path.read_bytes() == whole
 
 
-def test_wikitext2_with_a_wrong_checksum(project: Project, tmp_path: Path) -> None:
+def test_language_models_with_a_wrong_checksum(project: Project, tmp_path: Path) -> None:
     folder = tmp_path / "wikitext"
     folder.mkdir()
     for split in ("train", "valid", "test"):
         (folder / f"wiki.{split}.tokens").write_text(" not the corpus \n")
-    line = project.refused("wikitext2", TOKENTRIAL_WIKITEXT2=str(folder))
+    line = project.refused("language_models", TOKENTRIAL_WIKITEXT2=str(folder))
     assert "wiki.train.tokens" in line
     assert "SHA-256" in line
-    assert not list(project.folder.glob("results/data/wikitext2/**/*.parquet"))
+    assert not list(project.folder.glob("results/data/corpus/**/*.parquet"))
 
 
-def test_wikitext2_without_network_names_both_ways_out(project: Project) -> None:
+def test_language_models_without_network_names_both_ways_out(project: Project) -> None:
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
-    line = project.refused("wikitext2", TOKENTRIAL_WIKITEXT2="", **nowhere)
-    for part in ("TOKENTRIAL_WIKITEXT2", "wikitext2.folder", "network"):
+    line = project.refused("language_models", TOKENTRIAL_WIKITEXT2="", **nowhere)
+    for part in ("TOKENTRIAL_WIKITEXT2", "language_models.folder", "network"):
         assert part in line
 
 

@@ -76,7 +76,7 @@ def test_every_text_of_every_cell_has_its_rows(crammed: Project) -> None:
         found = rows(crammed, f"cramming/capacity/{model}")
         final = found[found["step"].isna() & (found["arm"] == "tuned")]
         cells = {(row.condition, row.seed) for row in final[final["metric"] == "greedy_exact"].itertuples()}
-        base = f"cramming/capacity/{model}/wiki-test"
+        base = f"cramming/capacity/{model}/text-test"
         assert cells == {(f"{base}/n-{length}-m-1", text) for length in (2, 4) for text in range(3)}
         values = final.pivot_table(index=["condition", "seed"], columns="metric", values="value")
         assert values.notna().all(axis=None) and (values["greedy_exact"] <= values["accuracy"]).all()

@@ -27,7 +27,7 @@ TARGETS = ("results/runs.parquet", "results/arms.parquet")
 JOB = "learned_encoding/signal/done-right"
 DATA = f"results/data/{JOB}/ordered.parquet"
 RUNS = f"results/runs/{JOB}/ordered.parquet"
-LANGUAGE_JOB = "wikitext2/transformer/done-right/bpe"
+LANGUAGE_JOB = "language_models/transformer/done-right/bpe"
 DAY = 86_400 * 10**9
 
 
@@ -47,7 +47,7 @@ def language_untouched(text: str, tmp_path_factory: pytest.TempPathFactory) -> P
     project = copy_project(tmp_path_factory.mktemp("language"), config)
     project.environment[VARIABLE] = text
     save_every(project, "training/language_job", 0.1)
-    project.build("wikitext2")
+    project.build("language_models")
     return project
 
 

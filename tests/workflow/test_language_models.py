@@ -17,9 +17,9 @@ from tokentrial.training import checkpoint
 
 pytestmark = pytest.mark.slow
 
-CONDITION = "wikitext2/transformer/done-right/bpe"
+CONDITION = "language_models/transformer/done-right/bpe"
 ARMS = ("full", "int8", "learned-2", "svd-2")
-STUDY = "study_wikitext2"
+STUDY = "study_language_models"
 # What a job measures about itself, not about its models.
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]
 
@@ -30,7 +30,7 @@ def prepared(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = copy_project(tmp_path_factory.mktemp("prepared"), language_config())
     project.environment[VARIABLE] = text
     save_every(project, "training/language_job", 0.2)
-    project.build("wikitext2")
+    project.build("language_models")
     return project
 
 
@@ -165,7 +165,7 @@ def test_a_killed_run_goes_on_and_gives_identical_rows(killed: Project, trained:
 
 def test_a_checkpoint_of_another_config_is_refused_and_kept(killed: Project) -> None:
     config = killed.config()
-    config["wikitext2"]["training"]["done-right"]["learning_rates"] = [0.02]
+    config["language_models"]["training"]["done-right"]["learning_rates"] = [0.02]
     killed.write_config(config)
     before = state(killed, "full").read_bytes()
     line = killed.refused(f"results/runs/{CONDITION}/full.parquet")
@@ -226,12 +226,14 @@ def test_a_changed_arm_or_design_retrains_what_it_touches(trained: Project, tmp_
     def change(**keys: Any) -> dict[str, set[str]]:
         project = copied(trained, tmp_path / "-".join(["with", *keys]))
         config = project.config()
-        config["wikitext2"]["arms"] = dict(reversed(config["wikitext2"]["arms"].items()))  # an order means nothing
-        config["wikitext2"]["arms"]["int8"] |= keys
+        config["language_models"]["arms"] = dict(
+            reversed(config["language_models"]["arms"].items())
+        )  # an order means nothing
+        config["language_models"]["arms"]["int8"] |= keys
         project.write_config(config)
         return project.planned(STUDY)
 
-    assert not change().keys() & {"language_model", "full_language_model", "prepare_wikitext2"}
+    assert not change().keys() & {"language_model", "full_language_model", "prepare_corpus"}
     assert change(bits=4)["language_model"] == {f"{CONDITION}/int8"}
 
 
@@ -247,8 +249,8 @@ def test_without_the_text_the_message_comes_before_any_training(tmp_path: Path) 
     assert done.returncode != 0
     first = said.index("\nerror: ")
     line = said[first:].strip().splitlines()[0]
-    for part in (VARIABLE, "wikitext2.folder", "network"):
+    for part in (VARIABLE, "language_models.folder", "network"):
         assert part in line
     assert "Training" not in said[:first]
-    assert "Training wikitext2/" not in said
+    assert "Training language_models/" not in said
     assert "Traceback" not in said

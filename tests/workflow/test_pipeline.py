@@ -25,7 +25,7 @@ TRAINING = {
     "released_bespoke",
     "language_model",
     "full_language_model",
-    "prepare_wikitext2",
+    "prepare_corpus",
 }
 
 
@@ -49,7 +49,7 @@ def test_a_study_that_did_not_run_has_no_table_figure_or_chapter(built: Project)
     results = built.folder / "results"
     text = (results / "report.typ").read_text()
     assert f"= {STUDIES['learned_encoding']}" in text
-    for study in ("wikitext2", "bespoke", "cramming"):
+    for study in ("language_models", "bespoke", "cramming"):
         assert f"= {STUDIES[study]}" not in text
         absent = [*(results / "tables" / f"{name}.csv" for name in TABLES[study])]
         absent += [results / "figures" / f"{name}.svg" for name in FIGURES[study]]

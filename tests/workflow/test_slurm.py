@@ -41,7 +41,7 @@ SMALL = ("- released_bespoke=released", "- train=train", "- full_language_model=
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib", "git_commit"]
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
 LEFT_BEHIND = shutil.ignore_patterns("results", ".snakemake", "logs")
-LANGUAGE_MODEL = "wikitext2/transformer/done-right/bpe/full"
+LANGUAGE_MODEL = "language_models/transformer/done-right/bpe/full"
 
 
 @contextmanager
@@ -186,8 +186,10 @@ def undisturbed(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     for study in ("learned_encoding", "bespoke"):
         config[study] |= {"scripts": {}, "studies": {}}
     del config["cramming"]["studies"]["controls"]
-    config["wikitext2"]["studies"]["transformer"]["done-right"]["arms"] = []  # the full model, and int8 of its table
-    config["wikitext2"]["training"]["done-right"] |= {"epochs": 10}
+    config["language_models"]["studies"]["transformer"]["done-right"][
+        "arms"
+    ] = []  # the full model, and int8 of its table
+    config["language_models"]["training"]["done-right"] |= {"epochs": 10}
     project = copy_project(tmp_path_factory.mktemp("undisturbed"), config)
     project.environment[VARIABLE] = text
     save_every(project, "training/language_job", 1.0)

@@ -64,7 +64,7 @@ CELLS += {
     spec["condition"]: [
         spec["condition"],
         {key: spec[key] for key in ("way", "tokens", "tied", "body", "full_width", "training")}
-        | {"tokenizer": config["wikitext2"]["tokens"][spec["tokens"]]["tokenizer"]}
+        | {"tokenizer": config["language_models"]["tokens"][spec["tokens"]]["tokenizer"]}
         | {"narrow": spec["body_width"] < spec["full_width"]},
     ]
     for spec in LANGUAGE_MODELS.values()

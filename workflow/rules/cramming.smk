@@ -6,26 +6,26 @@
 SPLITS = ("train", "validation", "test")
 
 
-rule wikitext2_text:
+rule corpus:
     input:
         code=modules("data/download", "data/raw_text"),
     output:
-        **{split: f"results/data/wikitext2/text/{split}.txt" for split in SPLITS},
+        **{split: f"results/data/corpus/text/{split}.txt" for split in SPLITS},
     log:
-        "logs/data/wikitext2/text.log",
+        "logs/data/corpus/text.log",
     priority: 100
     params:
-        code=content("wikitext2_text"),
-        folder=config["wikitext2"]["folder"],
+        code=content("corpus"),
+        folder=config["language_models"]["folder"],
     message:
         "Getting WikiText-2's text"
     script:
-        "../scripts/wikitext2_text.py"
+        "../scripts/corpus.py"
 
 
 rule pretrain:
     input:
-        **rules.wikitext2_text.output,
+        **rules.corpus.output,
         code=modules(*cramming.PRETRAINING_MODULES),
     output:
         **{file.partition(".")[0]: f"results/models/{cramming.STUDY}/{{model}}/{file}" for file in cramming.FILES},
@@ -74,7 +74,7 @@ rule pretrained_models:
 
 rule cram:
     input:
-        **rules.wikitext2_text.output,
+        **rules.corpus.output,
         model=lambda wildcards: CRAMMING_MODELS[CRAMMED[wildcards.crammed]["model"]],
         code=modules(*cramming.JOB_MODULES),
     output:

@@ -1,6 +1,6 @@
 # PURPOSE  Make the data: synthetic sequences with their floors and ceilings, and WikiText-2.
 # INPUTS   the config (through params); WikiText-2 from a local folder or the network
-# OUTPUTS  results/data/<dataset>.parquet and .reference.parquet; results/data/wikitext2/<tokens>/<split>.parquet
+# OUTPUTS  results/data/<dataset>.parquet and .reference.parquet; results/data/corpus/<tokens>/<split>.parquet
 # STEPS    draw each data set from its own random streams; fetch, check and tokenise WikiText-2
 
 
@@ -28,31 +28,31 @@ rule data:
 
 
 # First of all jobs, since without the text the run can stop at once.
-rule prepare_wikitext2:
+rule prepare_corpus:
     input:
-        code=modules("results", "data/wikitext2", "data/download", "data/entropy"),
+        code=modules("results", "data/tokenise", "data/download", "data/entropy"),
     output:
-        train="results/data/wikitext2/{tokens}/train.parquet",
-        validation="results/data/wikitext2/{tokens}/validation.parquet",
-        test="results/data/wikitext2/{tokens}/test.parquet",
-        vocabulary="results/data/wikitext2/{tokens}/vocabulary.parquet",
-        reference="results/data/wikitext2/{tokens}/reference.parquet",
+        train="results/data/corpus/{tokens}/train.parquet",
+        validation="results/data/corpus/{tokens}/validation.parquet",
+        test="results/data/corpus/{tokens}/test.parquet",
+        vocabulary="results/data/corpus/{tokens}/vocabulary.parquet",
+        reference="results/data/corpus/{tokens}/reference.parquet",
     log:
-        "logs/data/wikitext2/{tokens}.log",
+        "logs/data/corpus/{tokens}.log",
     priority: 100
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        code=content("prepare_wikitext2"),
-        folder=config["wikitext2"]["folder"],
-        tokens=lambda wildcards: canonical(config["wikitext2"]["tokens"][wildcards.tokens]),
+        code=content("prepare_corpus"),
+        folder=config["language_models"]["folder"],
+        tokens=lambda wildcards: canonical(config["language_models"]["tokens"][wildcards.tokens]),
     message:
         "Preparing WikiText-2 as {wildcards.tokens} tokens"
     script:
-        "../scripts/wikitext2.py"
+        "../scripts/prepare_corpus.py"
 
 
-rule wikitext2:
+rule language_models:
     input:
-        [f"results/data/wikitext2/{tokens}/train.parquet" for tokens in config["wikitext2"]["tokens"]],
+        [f"results/data/corpus/{tokens}/train.parquet" for tokens in config["language_models"]["tokens"]],

@@ -6,8 +6,8 @@
 FIGURE_MODULES = (
     *("style", "cells", "levels", "documents", "draw", "by_ratio", "by_vocabulary"),
     *("forest", "learning_curves", "parameters", "power", "seeds"),
-    *("verdicts", "sources", "learned_encoding", "wikitext2", "bespoke"),
-    *[f"wikitext2_{figure}" for figure in ("pareto", "ratio", "curves", "mask")],
+    *("verdicts", "sources", "learned_encoding", "language_models", "bespoke"),
+    *[f"language_models_{figure}" for figure in ("pareto", "ratio", "curves", "mask")],
     *[f"bespoke_{figure}" for figure in ("arms", "released", "trained")],
     *("cramming", *[f"cramming_{part}" for part in ("curves", "data", "entropy", "lengths", "scaling")]),
 )
@@ -34,7 +34,7 @@ rule figures:
             *["report/published", "report/catalogue", "config", "results", "seeds", "statistics/tables"],
             *["report/verdicts", "claims/verdict"],
             *["cramming/cells", "cramming/columns", "statistics/cramming"],
-            *["report/wikitext2_names", "statistics/pareto"],
+            *["report/language_model_names", "statistics/pareto"],
             *[f"report/bespoke_{name}" for name in ("bands", "results", "trends")],
             *[f"statistics/{name}" for name in ("attribution", "placement", "trend")],
             *["statistics/comparison", "statistics/effect_size", "statistics/power"],

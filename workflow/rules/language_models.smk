@@ -1,16 +1,16 @@
 # PURPOSE  Train the language models of the WikiText-2 study: one job per arm, all its seeds.
-# INPUTS   results/data/wikitext2/<tokens>/*.parquet; for two-stage arms the condition's trained full model
+# INPUTS   results/data/corpus/<tokens>/*.parquet; for two-stage arms the condition's trained full model
 # OUTPUTS  results/runs/<job>.parquet, results/arms/<job>.parquet; results/models/<job>.safetensors of the full arm
 # STEPS    train, choose the step on validation, measure on test; a killed job goes on from results/checkpoints/<job>
 
 
 rule language_model:
     input:
-        train=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/train.parquet",
-        validation=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/validation.parquet",
-        test=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/test.parquet",
-        vocabulary=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/vocabulary.parquet",
-        reference=lambda wildcards: f"results/data/wikitext2/{LANGUAGE_MODELS[wildcards.job]['tokens']}/reference.parquet",
+        train=lambda wildcards: f"results/data/corpus/{LANGUAGE_MODELS[wildcards.job]['tokens']}/train.parquet",
+        validation=lambda wildcards: f"results/data/corpus/{LANGUAGE_MODELS[wildcards.job]['tokens']}/validation.parquet",
+        test=lambda wildcards: f"results/data/corpus/{LANGUAGE_MODELS[wildcards.job]['tokens']}/test.parquet",
+        vocabulary=lambda wildcards: f"results/data/corpus/{LANGUAGE_MODELS[wildcards.job]['tokens']}/vocabulary.parquet",
+        reference=lambda wildcards: f"results/data/corpus/{LANGUAGE_MODELS[wildcards.job]['tokens']}/reference.parquet",
         trained=lambda wildcards: trained_full_model(wildcards.job),
         code=lambda wildcards: language_model_code(wildcards.job),
     output:

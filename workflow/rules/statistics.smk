@@ -30,7 +30,9 @@ rule statistics:
     localrule: True
     params:
         code=content("statistics"),
-        settings=canonical({**config["statistics"], "margins": {"wikitext2": config["wikitext2"]["margins"]}}),
+        settings=canonical(
+            {**config["statistics"], "margins": {"language_models": config["language_models"]["margins"]}}
+        ),
         seed=config["seed"],
     message:
         "Comparing the arms"

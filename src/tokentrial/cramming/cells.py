@@ -21,7 +21,7 @@ from tokentrial.statistics.samples import FloatArray
 STUDY = "cramming"
 MODEL_ARM = "model"  # rows that describe a language model
 TUNED, PAPER = "tuned", "paper"
-NATURAL, SEEN = "wiki-test", "wiki-train"
+NATURAL, SEEN = "text-test", "text-train"
 KINDS = (NATURAL, SEEN, "samples", "random-words", "random-tokens", "shuffled", "repeated")
 RIGHT = 1 - 1e-6  # an accuracy of 1, whatever its precision
 PAPER_UNSOLVED = 0.99  # the paper pools gains over texts of at most this accuracy

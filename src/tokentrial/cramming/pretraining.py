@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from tokentrial import provenance
 from tokentrial.cramming import architectures, folders
-from tokentrial.data.wikitext2 import encode_bpe, train_bpe
+from tokentrial.data.tokenise import encode_bpe, train_bpe
 from tokentrial.errors import InputError
 from tokentrial.models.linear_cross_entropy import linear_cross_entropy
 from tokentrial.training import checkpoint, device
@@ -30,7 +30,7 @@ from tokentrial.training.text import Text, cut
 
 # Modules, below src/tokentrial, whose edit makes a checkpoint worthless.
 MODULES = (
-    *("seeds", "data/wikitext2", "models/linear_cross_entropy", "cramming/architectures", "cramming/scan"),
+    *("seeds", "data/tokenise", "models/linear_cross_entropy", "cramming/architectures", "cramming/scan"),
     "cramming/pretraining",
     *("training/adam", "training/text", "training/language_loop", "training/language_model"),
 )

@@ -2,7 +2,7 @@
 
 Length and entropy are decoupled by the kinds. Text i of a kind is made from the stream (seed, "cramming", kind, i),
 whatever else is asked for; of any length it is the beginning of the same text, except for ``shuffled`` and
-``repeated``, which follow from the beginning of wiki-test. Where the tokenizer puts a token at the start of every text
+``repeated``, which follow from the beginning of text-test. Where the tokenizer puts a token at the start of every text
 (Llama), that token is t_1.
 """
 
@@ -23,6 +23,8 @@ from tokentrial.seeds import stream
 Tokens = npt.NDArray[np.int64]
 NO_CONTEXT = 2048  # tokens that must follow where a wiki text starts, for a model that has no limit of its own
 UNKNOWN = "<unk>"  # what WikiText-2 has in place of a rare word
+# Under which name a kind's random stream is drawn, so that the texts are those of earlier runs.
+STREAMS = {"text-test": "wiki-test", "text-train": "wiki-train"}
 SAMPLED_TOGETHER = 16  # always as many, so that a sample's bits do not depend on how many are asked for
 
 
@@ -61,7 +63,7 @@ class Texts:
         return np.concatenate([np.array(self.start, dtype=np.int64), ids])[: self.longest]
 
     def stream(self, kind: str, index: int) -> np.random.Generator:
-        return stream(self.seed, "cramming", kind, index)
+        return stream(self.seed, "cramming", STREAMS.get(kind, kind), index)
 
 
 def read_lines(path: str | Path) -> list[str]:
@@ -118,7 +120,7 @@ def _wiki(texts: Texts, kind: str, split: str) -> Tokens:
     if len(starts) < texts.count:
         found = f"found {len(starts)} paragraphs with {room} words from there on"
         raise InputError(f"{path}: {found}, expected at least {texts.count}, one for each text")
-    order = stream(texts.seed, "cramming", kind).permutation(len(starts))
+    order = stream(texts.seed, "cramming", STREAMS[kind]).permutation(len(starts))
     made = []
     for index in range(texts.count):
         ids = texts.with_start(encode_lines(texts.model, lines[starts[order[index]] :], texts.longest))
@@ -184,22 +186,22 @@ def _continue(reader: Reader, ids: Tokens, streams: list[np.random.Generator], l
 
 
 def _shuffled(texts: Texts, length: int) -> Tokens:
-    """The tokens of a wiki-test text in random order; a start token stays where it is."""
-    kept, made = len(texts.start), texts.whole("wiki-test")[:, :length].copy()
+    """The tokens of a text-test text in random order; a start token stays where it is."""
+    kept, made = len(texts.start), texts.whole("text-test")[:, :length].copy()
     for index, row in enumerate(made):
         row[kept:] = texts.stream("shuffled", index).permutation(row[kept:])
     return made
 
 
 def _repeated(texts: Texts, length: int) -> Tokens:
-    """The first quarter of a wiki-test text, again and again."""
-    quarter = texts.whole("wiki-test")[:, : max(1, length // 4)]
+    """The first quarter of a text-test text, again and again."""
+    quarter = texts.whole("text-test")[:, : max(1, length // 4)]
     return np.tile(quarter, (1, length // quarter.shape[1] + 1))[:, :length]
 
 
 MADE: dict[str, Callable[[Texts], Tokens]] = {
-    "wiki-test": lambda texts: _wiki(texts, "wiki-test", "test"),
-    "wiki-train": lambda texts: _wiki(texts, "wiki-train", "train"),
+    "text-test": lambda texts: _wiki(texts, "text-test", "test"),
+    "text-train": lambda texts: _wiki(texts, "text-train", "train"),
     "samples": _samples,
     "random-words": _random_words,
     "random-tokens": _random_tokens,
@@ -214,5 +216,7 @@ def start_vectors(model: LanguageModel, seed: int, kind: str, index: int, count:
     The stream is the text's own, so it starts alike in any batch, length and arm, and the first of several vectors is
     the one vector.
     """
-    drawn: Any = stream(seed, "cramming", "vectors", kind, index).standard_normal((count, model.width))
+    drawn: Any = stream(seed, "cramming", "vectors", STREAMS.get(kind, kind), index).standard_normal(
+        (count, model.width)
+    )
     return torch.from_numpy(drawn).to(model.table.device, model.table.dtype) * model.deviation

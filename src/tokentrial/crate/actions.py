@@ -143,7 +143,7 @@ def _add_steps(crate: Any, run: Run) -> list[str]:
 
 
 def _add_job(crate: Any, run: Run, job: Job) -> str:
-    from_text = run.text if any(path.startswith("results/data/wikitext2/") for path in job.outputs) else ()
+    from_text = run.text if any(path.startswith("results/data/corpus/") for path in job.outputs) else ()
     properties = {
         "@type": "CreateAction",
         "name": job.name,

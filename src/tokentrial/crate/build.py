@@ -69,7 +69,7 @@ def write_crate(
     _add_workflow(crate, folder, found)
     ids = _add_files(crate, folder, included)
     ids |= _add_references(crate, folder, finished, withheld, ids)
-    text = _add_text(crate) if found["data"]["wikitext2"] else []
+    text = _add_text(crate) if found["data"]["language_models"] else []
     made = actions.add(crate, actions.Run(finished, final, found, ids, text))
     _describe(crate, found, withheld, made)
     with results.whole_file(output) as file:

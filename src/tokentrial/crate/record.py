@@ -20,7 +20,7 @@ from tokentrial.report.scale import scale_name
 SCHEMA_VERSION = 1
 LOCK = "requirements.lock"
 ARMS = "results/arms.parquet"
-WIKITEXT2 = "results/data/wikitext2/"
+WIKITEXT2 = "results/data/corpus/"
 SYNTHETIC = "results/data/"
 CODE = ("src/tokentrial", "workflow", "Snakefile")
 
@@ -125,7 +125,7 @@ def _data(outputs: Iterable[str]) -> dict[str, Any]:
     }
     used = any(path.startswith(WIKITEXT2) for path in made)
     return {
-        "wikitext2": text if used else None,
+        "language_models": text if used else None,
         "synthetic": [path for path in made if not path.startswith(WIKITEXT2)],
     }
 

@@ -32,7 +32,7 @@ STALL_SECONDS = 20.0  # no byte for this long
 LIMIT_SECONDS = 300.0  # one file in all; 11 MB take this long at 36 kB/s
 LIMIT_BYTES = 64 * 2**20  # a server that never stops is not the data set
 WAYS_OUT = (
-    "set TOKENTRIAL_WIKITEXT2 or the config key 'wikitext2.folder' to a folder with wiki.train.tokens, "
+    "set TOKENTRIAL_WIKITEXT2 or the config key 'language_models.folder' to a folder with wiki.train.tokens, "
     "wiki.valid.tokens and wiki.test.tokens (or train.txt, valid.txt and test.txt), or allow network access"
 )
 

@@ -1,7 +1,7 @@
 """The output head: linear map and cross-entropy in one, a few tokens at a time, without the logits of a whole batch.
 
 The gradients are computed together with the loss, so each logit is made once; backward only scales them. What makes it
-faster on a CPU than ``torch.nn.functional.linear_cross_entropy`` in chunks (``benchmarks/wikitext2.py`` measures
+faster on a CPU than ``torch.nn.functional.linear_cross_entropy`` in chunks (``benchmarks/language_models.py`` measures
 both): a chunk is worked off in blocks of the vocabulary that stay in the core's cache; logits lie vocabulary first,
 (V, tokens), the layout that CPUs multiply fastest; powers of two replace e, a cheaper instruction; no softmax is
 normalised: a token's 1/Z scales its features and its gradient, which are V/d times smaller; and a CPU does not take
@@ -23,7 +23,7 @@ from tokentrial.errors import InputError
 LN_2 = math.log(2)
 LOG2_E = 1 / LN_2
 PRECISIONS = ("float32", "bfloat16")
-# Tokens of a chunk and rows of a block on a CPU, by benchmarks/wikitext2.py --chunks. Both tables are read once a
+# Tokens of a chunk and rows of a block on a CPU, by benchmarks/language_models.py --chunks. Both tables are read once a
 # chunk: where they are wide, that asks for many tokens, and blocks (768 KiB of logits) keep the rest in a core's cache.
 # A narrow table is cheap to read again: then few tokens and one block of all rows (1 MiB) save calls.
 CPU_TOKENS, CPU_ROWS = 96, 2048

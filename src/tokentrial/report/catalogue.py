@@ -5,7 +5,7 @@ from collections.abc import Iterable
 # In the order of the report's chapters.
 STUDIES = {
     "learned_encoding": "Learned encodings of synthetic data",
-    "wikitext2": "Learned encodings of WikiText-2",
+    "language_models": "Learned encodings of WikiText-2",
     "bespoke": "Bespoke token dimensions",
     "cramming": "Cramming texts into one vector",
 }
@@ -72,13 +72,13 @@ TABLES = {
         "power": "What n seeds can find",
         "costs": "Parameters by role, numbers trained, bits deployed",
     },
-    "wikitext2": {
-        "wikitext2-main": "Document 002: learned against autoencoder on real text, published and measured",
-        "wikitext2-mask": "What the missing mask does",
-        "wikitext2-arms": "Every arm on WikiText-2 done right",
-        "wikitext2-comparisons": "The documents' encodings minus every other arm on WikiText-2",
-        "wikitext2-dominance": "Methods at equal bits, and the non-dominated front",
-        "wikitext2-anchor": "Published perplexities beside the scale of this run",
+    "language_models": {
+        "language-models-main": "Document 002: learned against autoencoder on real text, published and measured",
+        "language-models-mask": "What the missing mask does",
+        "language-models-arms": "Every arm on WikiText-2 done right",
+        "language-models-comparisons": "The documents' encodings minus every other arm on WikiText-2",
+        "language-models-dominance": "Methods at equal bits, and the non-dominated front",
+        "language-models-anchor": "Published perplexities beside the scale of this run",
     },
     "bespoke": {
         "bespoke-primary": "Document 003, primary results: published beside measured",
@@ -114,11 +114,11 @@ FIGURES = {
         "power": "Minimal detectable effect against the number of seeds",
         "parameters": "Held-out loss against numbers trained and bits deployed",
     },
-    "wikitext2": {
-        "wikitext2-pareto": "Memory against quality: bits deployed and numbers trained against test loss",
-        "wikitext2-ratio": "Learned minus autoencoder by ratio, with a narrow and with a fixed body",
-        "wikitext2-curves": "Validation loss of the language models during training",
-        "wikitext2-mask": "What the missing mask does, beside models that cannot see the next token",
+    "language_models": {
+        "language-models-pareto": "Memory against quality: bits deployed and numbers trained against test loss",
+        "language-models-ratio": "Learned minus autoencoder by ratio, with a narrow and with a fixed body",
+        "language-models-curves": "Validation loss of the language models during training",
+        "language-models-mask": "What the missing mask does, beside models that cannot see the next token",
     },
     "bespoke": {
         "bespoke-seeds": "The released loss ratio over seeds, and where the published value lies",

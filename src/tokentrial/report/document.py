@@ -9,7 +9,7 @@ import yaml
 
 from tokentrial import results
 from tokentrial.report import catalogue
-from tokentrial.report.chapters import audit, bespoke, cramming, learned_encoding, verdicts, wikitext2
+from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, verdicts
 from tokentrial.report.deviations import assumptions
 from tokentrial.report.scale import scale_values, spread
 from tokentrial.report.tables import rows
@@ -19,7 +19,7 @@ from tokentrial.report.verdicts import read
 Values = dict[str, str]
 CHAPTERS = {
     "learned_encoding": learned_encoding.values,
-    "wikitext2": wikitext2.values,
+    "language_models": language_models.values,
     "bespoke": bespoke.values,
     "cramming": cramming.values,
 }
@@ -54,7 +54,7 @@ def statistics_values(config: Mapping[str, Any]) -> Values:
         "stats.confidence": f"{100 * statistics['confidence']:g}",
         "stats.tost_confidence": f"{100 * (2 * statistics['confidence'] - 1):g}",
         "stats.margin": f"{100 * statistics['equivalence_margin']:g}",
-        "stats.margin_wikitext2": f"{config['wikitext2']['margins']['cross_entropy']:g}",
+        "stats.margin_language_models": f"{config['language_models']['margins']['cross_entropy']:g}",
         "stats.resamples": f"{statistics['resamples']:,}",
     }
 

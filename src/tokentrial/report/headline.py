@@ -11,9 +11,9 @@ ALPHA = 0.05
 # variants compares with those, since its standard one repeats another sub-study's cells.
 BASELINES = {
     "learned_encoding": ("autoencoder",),
-    "wikitext2": ("autoencoder",),
+    "language_models": ("autoencoder",),
     "bespoke": ("standard",),
-    "wikitext2/bespoke": ("full",),
+    "language_models/bespoke": ("full",),
     "learned_encoding/baselines": (
         *("autoencoder_relu", "autoencoder_deep", "autoencoder_variational", "autoencoder_random"),
         *("autoencoder_deep_random", "autoencoder_variational_random", "autoencoder_finetuned"),

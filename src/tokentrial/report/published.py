@@ -38,11 +38,11 @@ COLUMNS: dict[str, dict[str, Columns]] = {
         "doc002-proof-of-concept": ("ratio", ("learned", "autoencoder", "savings"), ()),
         "signal": ("data", (), ()),
     },
-    "wikitext2": {
-        "wikitext2-claims": ("ratio", (), ()),
-        "wikitext2-recorded": ("ratio", ("learned", "autoencoder", *_PERPLEXITIES), ()),
-        "wikitext2-penn-treebank": ("ratio", _PERPLEXITIES, ()),
-        "wikitext2-anchor": ("model", ("perplexity",), ("parameters", "vocabulary", "epochs", "source")),
+    "language_models": {
+        "language-models-claims": ("ratio", (), ()),
+        "language-models-recorded": ("ratio", ("learned", "autoencoder", *_PERPLEXITIES), ()),
+        "language-models-penn-treebank": ("ratio", _PERPLEXITIES, ()),
+        "language-models-anchor": ("model", ("perplexity",), ("parameters", "vocabulary", "epochs", "source")),
     },
     "bespoke": {
         "bespoke-primary": ("test", ("standard", "bespoke", "ratio"), ("corpus", "claim")),

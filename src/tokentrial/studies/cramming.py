@@ -31,7 +31,7 @@ MEASURES_MODULES = (
     *[f"statistics/{name}" for name in ("equivalence", "intervals", "samples")],
 )
 PRETRAINING_MODULES = (
-    *("results", "seeds", "data/wikitext2", "data/entropy"),
+    *("results", "seeds", "data/tokenise", "data/entropy"),
     *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
     *("encoders/base", *(f"cramming/{name}" for name in ("architectures", "folders", "packed", "pretraining", "scan"))),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),

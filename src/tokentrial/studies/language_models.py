@@ -1,7 +1,7 @@
-"""The WikiText-2 study (document 002): from the config to its training jobs, one per arm.
+"""The study of language models (document 002): from the config to its training jobs, one per arm.
 
-A condition is a way of running a sub-study on one tokenisation, for example ``wikitext2/transformer/done-right/bpe``;
-its arms see the same text, batches and initial body. An arm of a ratio is named by both (``learned-8``). A job is an
+A condition is a way of running a sub-study on one tokenisation: ``language_models/transformer/done-right/bpe``. Its
+arms see the same text, batches and initial body. An arm of a ratio is named by both (``learned-8``). A job is an
 arm of a condition, since a language model takes minutes. Imported while the workflow is planned: standard library only.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from tokentrial.errors import InputError
 from tokentrial.studies.small_models import IMPORTED, has_module
 
-STUDY = "wikitext2"
+STUDY = "language_models"
 BYTES = 256  # the types that a byte-level BPE starts from
 FULL = "full"  # the arm whose trained model the two-stage arms start from
 
@@ -24,7 +24,7 @@ JOB_MODULES = (
     *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
     *(f"training/language_{name}" for name in ("job", "loop", "model")),
-    *("data/wikitext2", "data/entropy"),
+    *("data/tokenise", "data/entropy"),
 )
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from tokentrial import provenance, results
-from tokentrial.data.wikitext2 import VOCABULARY, read_tokens, reference_levels
+from tokentrial.data.tokenise import VOCABULARY, read_tokens, reference_levels
 from tokentrial.encoders.base import Context
 from tokentrial.errors import InputError
 from tokentrial.results import Measurement
@@ -49,7 +49,7 @@ MODULES = (
     ),
     *(f"training/{name}" for name in ("adam", "device", "text", "language_model", "language_loop", "language_job")),
 )
-# reference arm -> quantities of data.wikitext2.reference_levels for (cross-entropy, accuracy)
+# reference arm -> quantities of data.tokenise.reference_levels for (cross-entropy, accuracy)
 LEVELS = {
     "reference.chance": ("chance", "accuracy_chance"),
     "reference.unigram": ("unigram", "accuracy_constant"),
@@ -69,7 +69,7 @@ def run_language_model(
 ) -> None:
     """Train the arm of the canonical JSON ``spec`` and write its rows, its costs and, where asked for, its models.
 
-    data: the files of data.wikitext2.prepare by name. trained: the condition's full arm's ``models``. A killed job goes
+    data: the files of data.tokenise.prepare by name. trained: the condition's full arm's ``models``. A killed job goes
     on from its checkpoint and gives the same rows. Raises InputError for a key or file that cannot be used.
     """
     design = json.loads(spec)

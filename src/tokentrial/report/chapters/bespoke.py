@@ -46,7 +46,7 @@ def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
         "bands": lambda: bands(study),
         "trend": lambda: trend(study),
         "convergence": lambda: convergence(study),
-        "wikitext2": lambda: wikitext2(config),
+        "language_models": lambda: language_models(config),
     }
     return {f"finding.{name}": escape(made()) for name, made in sentences.items()} | protocol(study, config, printed)
 
@@ -223,8 +223,8 @@ def convergence(study: Study) -> str:
     )
 
 
-def wikitext2(config: Mapping[str, Any]) -> str:
-    if BESPOKE in config["wikitext2"]["studies"]:
+def language_models(config: Mapping[str, Any]) -> str:
+    if BESPOKE in config["language_models"]["studies"]:
         return (
             "Real text is the third source: the same layouts and controls in a language model on WikiText-2 are the "
             "sub-study bespoke of the chapter on WikiText-2, with the tables of its other language models."

@@ -22,8 +22,8 @@ ABSENT = "This run has no measurement of the cramming study."
 ALL = "all"  # kinds of text together
 CONTROL = "control."
 KINDS = {
-    "wiki-test": Look("natural, unseen", BLUE, "o"),
-    "wiki-train": Look("natural, seen in training", SKY, "s", 3.8),
+    "text-test": Look("natural, unseen", BLUE, "o"),
+    "text-train": Look("natural, seen in training", SKY, "s", 3.8),
     "samples": Look("the model's own samples", GREEN, "^", 4.4),
     "random-words": Look("random words", ORANGE, "D", 3.6),
     "random-tokens": Look("random tokens", VERMILLION, "v", 4.4),

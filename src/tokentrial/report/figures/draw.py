@@ -8,14 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tokentrial.errors import InputError
-from tokentrial.report.figures import bespoke, cramming, learned_encoding, style, wikitext2
+from tokentrial.report.figures import bespoke, cramming, language_models, learned_encoding, style
 from tokentrial.report.figures import verdicts as claims
 from tokentrial.report.figures.sources import Sources
 from tokentrial.report.verdicts import read
 
 FIGURES = {
     "learned_encoding": learned_encoding.FIGURES,
-    "wikitext2": wikitext2.FIGURES,
+    "language_models": language_models.FIGURES,
     "bespoke": bespoke.FIGURES,
     "cramming": cramming.FIGURES,
 }

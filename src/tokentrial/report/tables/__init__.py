@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from tokentrial.report import formats, published
-from tokentrial.report.tables import bespoke, cramming, first_page, learned_encoding, rows, wikitext2
+from tokentrial.report.tables import bespoke, cramming, first_page, language_models, learned_encoding, rows
 from tokentrial.report.tables import verdicts as claims
 from tokentrial.report.verdicts import read
 
 BUILDERS = {
     "learned_encoding": learned_encoding.build,
-    "wikitext2": wikitext2.build,
+    "language_models": language_models.build,
     "bespoke": bespoke.build,
     "cramming": cramming.build,
 }

@@ -13,11 +13,11 @@ from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.rows import Results
 
 Row = dict[str, Any]
-NATURAL, TUNED, PAPER = "wiki-test", "tuned", "paper"
+NATURAL, TUNED, PAPER = "text-test", "tuned", "paper"
 CONTROL = "control."
 KIND_NAMES = {
-    "wiki-test": "natural text, unseen",
-    "wiki-train": "natural text, seen in training",
+    "text-test": "natural text, unseen",
+    "text-train": "natural text, seen in training",
     "samples": "the model's own samples",
     "random-words": "random words",
     "random-tokens": "random tokens",

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.report.formats import GAP, MISSING, count, number, p_value, with_interval, yes_no
+from tokentrial.report.language_model_names import Condition, conditions, split_arm
 from tokentrial.report.tables.rows import LOSS, Results, Row
-from tokentrial.report.wikitext2_names import Condition, conditions, split_arm
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.samples import paired_differences
 from tokentrial.statistics.tables import REFERENCE

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from tokentrial.report.figures import style
 from tokentrial.report.figures.levels import dodge, log2_axis
-from tokentrial.report.wikitext2_names import Condition, conditions, split_arm
+from tokentrial.report.language_model_names import Condition, conditions, split_arm
 
 WAYS = {"as-described": "As described", "done-right": "Done right"}
 # The learned encoding, and the same trained as often as an arm that starts from the trained full model.

@@ -15,22 +15,22 @@ from matplotlib.text import Text
 
 from tokentrial import config, results
 from tokentrial.report import catalogue, document, formats, published
-from tokentrial.report.chapters import wikitext2 as chapter
+from tokentrial.report.chapters import language_models as chapter
 from tokentrial.report.figures import draw
-from tokentrial.report.figures.wikitext2_curves import curves, nearest_ratio
-from tokentrial.report.figures.wikitext2_mask import mask
-from tokentrial.report.figures.wikitext2_pareto import octave_ticks, pareto
-from tokentrial.report.figures.wikitext2_ratio import ratio
+from tokentrial.report.figures.language_models_curves import curves, nearest_ratio
+from tokentrial.report.figures.language_models_mask import mask
+from tokentrial.report.figures.language_models_pareto import octave_ticks, pareto
+from tokentrial.report.figures.language_models_ratio import ratio
 from tokentrial.report.formats import MISSING, Table
-from tokentrial.report.tables import wikitext2
+from tokentrial.report.language_model_names import Condition, arm_name, split_arm
+from tokentrial.report.tables import language_models
 from tokentrial.report.tables.rows import Results
 from tokentrial.report.template import fill
-from tokentrial.report.wikitext2_names import Condition, arm_name, split_arm
 from tokentrial.statistics.tables import compare_arms, summarise
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = ROOT / "config/published/wikitext2.yaml"
-STUDY = "wikitext2"
+PUBLISHED = ROOT / "config/published/language_models.yaml"
+STUDY = "language_models"
 SETTINGS = {
     "confidence": 0.95,
     "resamples": 100,
@@ -121,7 +121,7 @@ def made(everything: Results) -> dict[str, Table]:
 
 
 def build(of: Results) -> dict[str, Table]:
-    return {table.name: table for table in wikitext2.build(of, published.load(PUBLISHED))}
+    return {table.name: table for table in language_models.build(of, published.load(PUBLISHED))}
 
 
 def section(table: Table, heading: str) -> pd.DataFrame:
@@ -158,7 +158,7 @@ def test_the_tables_are_those_of_the_catalogue(made: dict[str, Table]) -> None:
 
 
 def test_recorded_numbers_stand_beside_measured_ones_as_printed(made: dict[str, Table]) -> None:
-    eight = section(made["wikitext2-main"], "8:1").set_index("Way")
+    eight = section(made["language-models-main"], "8:1").set_index("Way")
     assert eight.loc["recorded", ["Learned", "Autoencoder", "Learned,\nppl", "Autoencoder,\nppl"]].tolist() == [
         *("7.4164", "7.3922", "1662.99", "1623.20")
     ]
@@ -170,13 +170,13 @@ def test_recorded_numbers_stand_beside_measured_ones_as_printed(made: dict[str, 
         *("as described, narrow body, Transformer; BPE", "done right, fixed body, Transformer; BPE"),
         "done right, fixed body, LSTM; BPE",
     ]
-    four = section(made["wikitext2-main"], "4:1").set_index("Way")
+    four = section(made["language-models-main"], "4:1").set_index("Way")
     assert four.loc["recorded, Penn Treebank", "Autoencoder,\nppl"] == "428.27"
     assert four.loc["recorded, Penn Treebank", "Learned"] == MISSING
 
 
 def test_the_difference_is_the_statistics_table_s(made: dict[str, Table], everything: Results) -> None:
-    rows = made["wikitext2-main"].data
+    rows = made["language-models-main"].data
     (row,) = rows[(rows["condition"] == f"{STUDY}/{FAIR}") & (rows["ratio"] == 2)].to_dict("records")
     wanted = everything.statistics.query(
         "arm_a == 'learned-2' and arm_b == 'autoencoder-2' and metric == 'cross_entropy'"
@@ -189,16 +189,16 @@ def test_the_difference_is_the_statistics_table_s(made: dict[str, Table], everyt
 
 
 def test_the_mask_table_sets_both_against_the_unigram(made: dict[str, Table]) -> None:
-    rows = section(made["wikitext2-mask"], "As released").set_index("Model")
+    rows = section(made["language-models-mask"], "As released").set_index("Model")
     assert rows.loc["learned 8:1, words, no mask", "No mask minus mask"] == "−4.4000"
     assert rows.loc["learned 8:1, words, no mask", "Below\nunigram"] == "+4.500"
     assert rows.loc["learned 8:1, words, with mask", "Below\nunigram"] == "+0.100"
-    scale = section(made["wikitext2-mask"], "For scale: the full table done right, causal")
+    scale = section(made["language-models-mask"], "For scale: the full table done right, causal")
     assert scale["Model"].tolist() == ["Transformer; BPE", "LSTM; BPE"]
 
 
 def test_the_arms_table(made: dict[str, Table]) -> None:
-    rows: Any = made["wikitext2-arms"].data.set_index(["condition", "arm"])
+    rows: Any = made["language-models-arms"].data.set_index(["condition", "arm"])
     row = rows.loc[(f"{STUDY}/{FAIR}", "learned-8")]
     assert row["smaller"] == 8
     assert row["validation"] == pytest.approx(4.5)
@@ -207,11 +207,14 @@ def test_the_arms_table(made: dict[str, Table]) -> None:
     assert (row["test_low"], row["test_high"]) == pytest.approx((4.4 - half, 4.4 + half))
     assert rows.loc[(f"{STUDY}/{LSTM}", "learned-8"), "flag"] == "unigram"
     assert rows.loc[(f"{STUDY}/{LSTM}", "full"), "flag"] == "ok"
-    assert section(made["wikitext2-arms"], "Transformer; BPE, V = 2,048; unigram 6.000, chance 7.625").shape == (7, 11)
+    assert section(made["language-models-arms"], "Transformer; BPE, V = 2,048; unigram 6.000, chance 7.625").shape == (
+        7,
+        11,
+    )
 
 
 def test_every_comparison_is_listed_once(made: dict[str, Table], everything: Results) -> None:
-    rows = made["wikitext2-comparisons"].data
+    rows = made["language-models-comparisons"].data
     fair = everything.statistics[everything.statistics["condition"].str.contains("/done-right/")]
     wanted = fair[fair["metric"] == "cross_entropy"]
     keys = ["condition", "arm_a", "arm_b"]
@@ -222,29 +225,29 @@ def test_every_comparison_is_listed_once(made: dict[str, Table], everything: Res
 
 
 def test_dominance_and_front(made: dict[str, Table]) -> None:
-    rows = section(made["wikitext2-dominance"], "Transformer; BPE").set_index(["A", "B"])
+    rows = section(made["language-models-dominance"], "Transformer; BPE").set_index(["A", "B"])
     assert rows.loc[("learned", "quantised"), "Verdict"] == "A worse"
     assert rows.loc[("learned", "autoencoder"), "Verdict"] == "not shown"  # equal at 2:1, far apart at 8:1
     assert rows.loc[("autoencoder", "quantised"), "Sizes"] == "2"
-    front = section(made["wikitext2-dominance"], "Non-dominated front of the means").set_index("Run")
+    front = section(made["language-models-dominance"], "Non-dominated front of the means").set_index("Run")
     expected = "quantised (int4), quantised (int8), full table"
     assert front.loc["Transformer; BPE", "Not dominated, from the smallest"] == expected
-    data = made["wikitext2-dominance"].data
+    data = made["language-models-dominance"].data
     pair = data[(data["method_a"] == "learned") & (data["method_b"] == "int")]
     # 128 and 256 bits: learned is 4.4 at 128 and half-way to 4.1 in log2 bits at 256
     assert pair["difference"].tolist() == pytest.approx([0.3, 4.25 - 4.01])
 
 
 def test_the_anchor_says_what_cannot_be_compared(made: dict[str, Table]) -> None:
-    own = section(made["wikitext2-anchor"], "This run, full table").set_index("Model")
+    own = section(made["language-models-anchor"], "This run, full table").set_index("Model")
     assert (
         own["Source, or comparable"].tolist() == ["no: subwords, 10 % of the training text, 25 % of the test text"] * 2
     )
-    assert "cannot be compared" in made["wikitext2-anchor"].notes[0]
-    assert section(made["wikitext2-anchor"], "Published")["Test ppl"].tolist()[:2] == ["142.07", "130.32"]
+    assert "cannot be compared" in made["language-models-anchor"].notes[0]
+    assert section(made["language-models-anchor"], "Published")["Test ppl"].tolist()[:2] == ["142.07", "130.32"]
     whole = found(fraction=1, held_out_fraction=1)
     words = {name: {**cell, "tokenizer": "word"} for name, cell in whole.cells.items()}
-    again = build(replace(whole, cells=words))["wikitext2-anchor"]
+    again = build(replace(whole, cells=words))["language-models-anchor"]
     assert set(section(again, "This run, full table")["Source, or comparable"]) == {"yes"}
     assert "cannot be compared" not in again.notes[0]
 
@@ -281,7 +284,7 @@ def filled(of: Results) -> str:
     """The chapter with every placeholder filled; raises TemplateError for a missing or unused one."""
     settings = config.load(ROOT / "config/config.yaml")
     values = chapter.values(of, settings, str(PUBLISHED)) | document.title_values(STUDY)
-    return fill((ROOT / "workflow/report/wikitext2.typ").read_text(), values)
+    return fill((ROOT / "workflow/report/language_models.typ").read_text(), values)
 
 
 def outside(figure: Figure) -> list[str]:
@@ -385,5 +388,5 @@ def test_the_chapter_counts_what_was_found(everything: Results) -> None:
 
 
 def test_the_chapter_has_no_number_of_its_own() -> None:
-    text = (ROOT / "workflow/report/wikitext2.typ").read_text()
+    text = (ROOT / "workflow/report/language_models.typ").read_text()
     assert "7.4164" not in text and "0.02" not in text

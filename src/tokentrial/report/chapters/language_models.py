@@ -1,4 +1,4 @@
-"""Values of the chapter on the wikitext2 study (workflow/report/wikitext2.typ)."""
+"""Values of the chapter on the language_models study (workflow/report/language_models.typ)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.report.formats import MINUS, count, number, p_value
+from tokentrial.report.language_model_names import TOKENS, arm_name, conditions, method_name, vocabulary
 from tokentrial.report.published import load
+from tokentrial.report.tables.language_models import described_rows, fair_rows, mask_rows, with_full
+from tokentrial.report.tables.language_models_listings import equal_bits, front_arms
+from tokentrial.report.tables.language_models_rows import Lookup, perplexity
 from tokentrial.report.tables.rows import LOSS, Results, Row
-from tokentrial.report.tables.wikitext2 import described_rows, fair_rows, mask_rows, with_full
-from tokentrial.report.tables.wikitext2_listings import equal_bits, front_arms
-from tokentrial.report.tables.wikitext2_rows import Lookup, perplexity
 from tokentrial.report.template import escape
-from tokentrial.report.wikitext2_names import TOKENS, arm_name, conditions, method_name, vocabulary
 from tokentrial.statistics.tables import REFERENCE, method
 
 Values = dict[str, str]
@@ -31,14 +31,14 @@ NOTHING = "- This run has none of it."
 def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
     """Every placeholder of the chapter; found: the study's results alone; published: what its documents print."""
     look = Lookup(found)
-    recorded = load(published)["wikitext2-recorded"]
+    recorded = load(published)["language-models-recorded"]
     (row,) = recorded.rows.values()
     return {
         **{f"recorded.{name}": row[name] for name in ("label", "learned", "autoencoder")},
         "recorded.source": escape(recorded.source),
         "protocol.designs": ",\n    ".join(design_rows(look, config)),
-        "protocol.margin": f"{config['wikitext2']['margins']['cross_entropy']:g}",
-        "protocol.precision": escape(config["wikitext2"]["precision"]),
+        "protocol.margin": f"{config['language_models']['margins']['cross_entropy']:g}",
+        "protocol.precision": escape(config["language_models"]["precision"]),
         "found.ratios": listed(ratio_words(look)),
         "found.twice": listed(twice_words(look)),
         "found.mask": listed(mask_words(look)),
@@ -58,7 +58,7 @@ def listed(sentences: Iterator[str]) -> str:
 
 def design_rows(look: Lookup, config: Mapping[str, Any]) -> Iterator[str]:
     """A Typst table row per condition: text, vocabulary, widths, training and seeds."""
-    study = config["wikitext2"]
+    study = config["language_models"]
     for way in WAYS:
         for condition in look.conditions(way):
             design = study["studies"][condition.sub_study][way]

@@ -9,4 +9,4 @@ from tokentrial.job import logged
 with logged(snakemake.log[0]):
     # the variable is a fact of the machine, so it stays out of the rule's parameters
     folder = snakemake.params.folder or os.environ.get("TOKENTRIAL_WIKITEXT2") or None
-    deliver(folder, cache=Path("results/data/wikitext2/source"), out=dict(snakemake.output.items()))
+    deliver(folder, cache=Path("results/data/corpus/source"), out=dict(snakemake.output.items()))

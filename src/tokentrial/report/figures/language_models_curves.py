@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tokentrial.report.figures import style
 from tokentrial.report.figures.levels import arm_handles
-from tokentrial.report.wikitext2_names import Condition, conditions, split_arm
+from tokentrial.report.language_model_names import Condition, conditions, split_arm
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.tables import method
 

@@ -12,7 +12,7 @@ For each number of threads, vocabulary and width:
 All sides take turns within each repeat, so a busy machine slows all. CPU seconds of this process on one thread,
 wall seconds on more and on a GPU. bfloat16 is measured where its products are faster than float32's.
 
-Run: ``python benchmarks/wikitext2.py [--repeats 5] [--threads 1 2] [--chunks] [--device cuda]``
+Run: ``python benchmarks/language_models.py [--repeats 5] [--threads 1 2] [--chunks] [--device cuda]``
 """
 
 import argparse

@@ -134,12 +134,14 @@ def _encode_all(
         vocabulary = word_vocabulary(paths["train"])
         if vocab_size not in (None, len(vocabulary)):
             expected = f"null or {len(vocabulary)}, the number of word types"
-            raise InputError(f"wikitext2: key 'vocab_size': found {vocab_size}, expected {expected}")
+            raise InputError(f"language_models: key 'vocab_size': found {vocab_size}, expected {expected}")
         return {split: encode_words(paths[split], vocabulary) for split in FILES}, vocabulary
     if tokenizer != "bpe":
-        raise InputError(f"wikitext2: key 'tokenizer': found '{tokenizer}', expected one of word, bpe")
+        raise InputError(f"language_models: key 'tokenizer': found '{tokenizer}', expected one of word, bpe")
     if vocab_size is None:
-        raise InputError(f"wikitext2: key 'vocab_size': found null, expected an integer of at least {BYTES} for bpe")
+        raise InputError(
+            f"language_models: key 'vocab_size': found null, expected an integer of at least {BYTES} for bpe"
+        )
     trained = train_bpe(paths["train"], vocab_size)
     by_id = {index: token for token, index in trained.get_vocab().items()}
     return {split: encode_bpe(paths[split], trained) for split in FILES}, [by_id[i] for i in range(vocab_size)]
@@ -172,7 +174,7 @@ def prepare(
         results.write(out[split], table.replace_schema_metadata(metadata | {"split": split} | sizes))
         for name, value in reference_levels(encoded["train"], tokens, len(vocabulary)).items():
             unit = "share" if name.startswith("accuracy") else "nats"
-            rows.append(("wikitext2", 0, split, name, value, unit))
+            rows.append(("language_models", 0, split, name, value, unit))
     counts = np.bincount(encoded["train"], minlength=len(vocabulary))
     types = pd.DataFrame({"id": range(len(vocabulary)), "token": vocabulary, "count": counts})
     results.write(out["vocabulary"], results.table(types, VOCABULARY, metadata))

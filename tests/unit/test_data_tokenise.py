@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tokentrial import results
-from tokentrial.data import wikitext2
+from tokentrial.data import tokenise
 from tokentrial.data.download import checksum, fetch, text_of_parquet
-from tokentrial.data.wikitext2 import (
+from tokentrial.data.tokenise import (
     FILES,
     VOCABULARY,
     encode_bpe,
@@ -145,7 +145,7 @@ def test_unusable_keys(paths: dict[str, Path], tmp_path: Path) -> None:
 
 def test_ids_outside_the_vocabulary_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "tokens.parquet"
-    table = pa.Table.from_arrays([pa.array([0, 8], pa.int32())], schema=wikitext2.TOKENS)
+    table = pa.Table.from_arrays([pa.array([0, 8], pa.int32())], schema=tokenise.TOKENS)
     results.write(path, table.replace_schema_metadata({"vocab_size": "8"}))
     with pytest.raises(InputError, match="token ids do not fit vocabulary size 8"):
         read_tokens(path)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tokentrial.report.figures import style
-from tokentrial.report.wikitext2_names import TOKENS, Condition, arm_name, conditions
+from tokentrial.report.language_model_names import TOKENS, Condition, arm_name, conditions
 from tokentrial.statistics.tables import method
 
 MASKED, FULL = "_masked", "full"

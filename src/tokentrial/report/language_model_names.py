@@ -33,7 +33,7 @@ METHODS = {
 
 
 class Condition(NamedTuple):
-    """``wikitext2/transformer/done-right/bpe``, taken apart."""
+    """``language_models/transformer/done-right/bpe``, taken apart."""
 
     name: str
     sub_study: str

@@ -7,11 +7,11 @@ import pandas as pd
 from tokentrial.report import formats
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, number
+from tokentrial.report.language_model_names import TOKENS, Condition, arm_name, split_arm, vocabulary
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
-from tokentrial.report.tables import rows, wikitext2_listings
-from tokentrial.report.tables.rows import ACCURACY, Row
-from tokentrial.report.tables.wikitext2_rows import (
+from tokentrial.report.tables import language_models_listings, rows
+from tokentrial.report.tables.language_models_rows import (
     Lookup,
     difference,
     notes_on_tests,
@@ -20,7 +20,7 @@ from tokentrial.report.tables.wikitext2_rows import (
     perplexity,
     shown_pair,
 )
-from tokentrial.report.wikitext2_names import TOKENS, Condition, arm_name, split_arm, vocabulary
+from tokentrial.report.tables.rows import ACCURACY, Row
 from tokentrial.statistics.tables import method
 
 # What the documents compare: the learned encoding and the autoencoder's codes, as the released code builds them or not.
@@ -32,26 +32,28 @@ NOTHING = "This run has no results for this table."
 
 
 def build(found: rows.Results, printed: dict[str, PublishedTable]) -> Iterator[formats.Table]:
-    """Every table of the study; found: its results alone; printed: config/published/wikitext2.yaml."""
+    """Every table of the study; found: its results alone; printed: config/published/language_models.yaml."""
     look = Lookup(found)
     yield main(look, printed)
     yield mask(look)
-    yield wikitext2_listings.arms(look)
-    yield wikitext2_listings.comparisons(look)
-    yield wikitext2_listings.dominance(look)
-    yield anchor(look, printed["wikitext2-anchor"])
+    yield language_models_listings.arms(look)
+    yield language_models_listings.comparisons(look)
+    yield language_models_listings.dominance(look)
+    yield anchor(look, printed["language-models-anchor"])
 
 
 def main(look: Lookup, printed: dict[str, PublishedTable]) -> Table:
     """Learned against autoencoder by ratio: what was recorded, as released, as described, done right."""
-    published = [row for name in ("recorded", "penn-treebank") for row in recorded_rows(printed[f"wikitext2-{name}"])]
+    published = [
+        row for name in ("recorded", "penn-treebank") for row in recorded_rows(printed[f"language-models-{name}"])
+    ]
     measured = [*released_rows(look), *described_rows(look), *fair_rows(look)]
     everything = [*published, *measured]
     sections = []
     for ratio in sorted({row["ratio"] for row in everything}):
         shown = [shown_pair(row) for row in everything if row["ratio"] == ratio]
         sections.append(Section(f"{ratio}:1", pd.DataFrame(shown)))
-    claims, recorded, other = (printed[f"wikitext2-{name}"] for name in ("claims", "recorded", "penn-treebank"))
+    claims, recorded, other = (printed[f"language-models-{name}"] for name in ("claims", "recorded", "penn-treebank"))
     notes = (
         f"Document 002 says {'; '.join(f'“{quote}”' for quote in claims.quotes)}, and prints no number of this study. "
         f"Recorded: {recorded.source}, {recorded.where}. Penn Treebank: {other.source}; its baseline is a fixed random "
@@ -62,7 +64,7 @@ def main(look: Lookup, printed: dict[str, PublishedTable]) -> Table:
         notes_on_tests(look),
     )
     data = pd.DataFrame([{key: value for key, value in row.items() if key != "printed"} for row in everything])
-    return Table("wikitext2-main", table_title("wikitext2-main"), data, tuple(sections), notes, "Ratio")
+    return Table("language-models-main", table_title("language-models-main"), data, tuple(sections), notes, "Ratio")
 
 
 def recorded_rows(table: PublishedTable) -> Iterator[Row]:
@@ -136,7 +138,7 @@ def mask(look: Lookup) -> Table:
         "is asked for, so that loss says how well the model copies, not how well it predicts.",
         notes_on_tests(look) if made else NOTHING,
     )
-    name = "wikitext2-mask"
+    name = "language-models-mask"
     return Table(name, table_title(name), pd.DataFrame(made), tuple(sections), notes, "Run")
 
 
@@ -222,7 +224,7 @@ def anchor(look: Lookup, printed: PublishedTable) -> Table:
         f"Published: {printed.where}, as printed. Comparable: word level, the whole training text and the whole test "
         f"text. {verdict} Perplexities per token, so those of subwords are lower than those of words.",
     )
-    name = "wikitext2-anchor"
+    name = "language-models-anchor"
     return Table(name, table_title(name), pd.DataFrame([*published, *own]), tuple(sections), notes, "Source")
 
 

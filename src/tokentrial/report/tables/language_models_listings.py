@@ -6,9 +6,9 @@ import pandas as pd
 
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import Section, Table, count, number, p_value, with_interval, yes_no
+from tokentrial.report.language_model_names import Condition, arm_name, method_name, vocabulary
+from tokentrial.report.tables.language_models_rows import Lookup, notes_on_tests, one_line, perplexity
 from tokentrial.report.tables.rows import ACCURACY, LOSS, Row
-from tokentrial.report.tables.wikitext2_rows import Lookup, notes_on_tests, one_line, perplexity
-from tokentrial.report.wikitext2_names import Condition, arm_name, method_name, vocabulary
 from tokentrial.statistics.pareto import EqualBits, compare_at_equal_bits, curves, front
 from tokentrial.statistics.tables import SUBJECTS, method
 
@@ -36,7 +36,7 @@ def arms(look: Lookup) -> Table:
         if made
         else NOTHING,
     )
-    name = "wikitext2-arms"
+    name = "language-models-arms"
     return Table(name, table_title(name), pd.DataFrame(made), tuple(sections), notes, "Condition")
 
 
@@ -107,7 +107,7 @@ def comparisons(look: Lookup) -> Table:
         "with a power of 80 %, at the standard deviation observed.",
         notes_on_tests(look) if made else NOTHING,
     )
-    name = "wikitext2-comparisons"
+    name = "language-models-comparisons"
     return Table(name, table_title(name), pd.DataFrame(made), tuple(sections), notes, "Condition")
 
 
@@ -165,7 +165,7 @@ def dominance(look: Lookup) -> Table:
         "Front: arms of which no other is at most as large and at most as bad in the mean; it has no test." if made
         else f"{NOTHING} A statement needs two methods whose sizes meet.",
     )  # fmt: skip
-    name = "wikitext2-dominance"
+    name = "language-models-dominance"
     return Table(name, table_title(name), pd.DataFrame(made), tuple(sections), notes, "Condition")
 
 

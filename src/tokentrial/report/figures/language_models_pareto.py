@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from tokentrial.report.figures import style
 from tokentrial.report.figures.levels import arm_handles
 from tokentrial.report.figures.parameters import ROOM, compact
-from tokentrial.report.wikitext2_names import Condition, conditions
+from tokentrial.report.language_model_names import Condition, conditions
 from tokentrial.statistics.pareto import family
 
 FULL = "full"

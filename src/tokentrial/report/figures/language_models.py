@@ -1,0 +1,18 @@
+"""The figures of the WikiText-2 study."""
+
+from collections.abc import Callable
+
+from matplotlib.figure import Figure
+
+from tokentrial.report.figures.language_models_curves import curves
+from tokentrial.report.figures.language_models_mask import mask
+from tokentrial.report.figures.language_models_pareto import pareto
+from tokentrial.report.figures.language_models_ratio import ratio
+from tokentrial.report.figures.sources import Sources
+
+FIGURES: dict[str, Callable[[Sources], Figure]] = {
+    "language-models-pareto": lambda s: pareto(s.summary, s.arms, s.statistics),
+    "language-models-ratio": lambda s: ratio(s.statistics, s.arms),
+    "language-models-curves": lambda s: curves(s.runs, s.confidence),
+    "language-models-mask": lambda s: mask(s.summary),
+}
