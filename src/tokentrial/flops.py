@@ -307,7 +307,8 @@ def text_steps(path: Path) -> dict[tuple[str, int, int], float]:
 
 def _shape(spec: Spec, folder: Path) -> dict[str, Any]:
     """The config.json of the model of a cramming job: trained by the run, shipped, or of the hub."""
-    places = [folder / parent / spec["model"] for parent in ("results/models/cramming", "models", "results/models/hub")]
+    parents = ("results/models/cramming", "models/wikitext-2", "results/models/hub")
+    places = [folder / parent / spec["model"] for parent in parents]
     path = next(place / "config.json" for place in places if place.is_dir())
     shape: dict[str, Any] = json.loads(path.read_text())
     return shape

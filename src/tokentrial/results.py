@@ -77,6 +77,7 @@ ARMS = pa.schema(
         _field("study", pa.string()),
         _field("condition", pa.string()),
         _field("arm", pa.string()),
+        _field("corpus", pa.string(), nullable=True),  # title of the text, where there is one
         _field("seeds", pa.int32()),
         _field("parameters_embedding", pa.int64(), nullable=True),
         _field("parameters_encoder", pa.int64(), nullable=True),

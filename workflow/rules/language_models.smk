@@ -1,4 +1,4 @@
-# PURPOSE  Train the language models of the WikiText-2 study: one job per arm, all its seeds.
+# PURPOSE  Train the language models: one job per arm, all its seeds.
 # INPUTS   results/data/corpus/<tokens>/*.parquet; for two-stage arms the condition's trained full model
 # OUTPUTS  results/runs/<job>.parquet, results/arms/<job>.parquet; results/models/<job>.safetensors of the full arm
 # STEPS    train, choose the step on validation, measure on test; a killed job goes on from results/checkpoints/<job>

@@ -1,16 +1,16 @@
 """Cram the texts of one design into the vectors of one language model."""
 
-from pathlib import Path
-
+from tokentrial.data.corpora import read_record
 from tokentrial.job import run
+from tokentrial.studies.cramming import folder_for
 
-first = Path(snakemake.input.model[0])
 run(
     snakemake.log[0],
     "tokentrial.cramming.job.run_cramming",
     spec=snakemake.params.spec,
-    model=str(first if first.is_dir() else first.parent),
+    model=folder_for(snakemake.input.model, read_record(snakemake.input.record).name),
     text={split: snakemake.input[split] for split in ("train", "validation", "test")},
+    record=snakemake.input.record,
     checkpoints=snakemake.params.checkpoints,
     runs=snakemake.output.runs,
     arms=snakemake.output.arms,

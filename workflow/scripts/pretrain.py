@@ -1,4 +1,4 @@
-"""Train a small language model on WikiText-2."""
+"""Train a small language model on the run's corpus."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ run(
     "tokentrial.cramming.pretraining.pretrain",
     spec=snakemake.params.spec,
     text={split: snakemake.input[split] for split in ("train", "validation", "test")},
+    record=snakemake.input.record,
     checkpoints=snakemake.params.checkpoints,
     folder=str(Path(snakemake.output.config).parent),
 )

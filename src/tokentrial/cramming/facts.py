@@ -34,12 +34,16 @@ def model_rows(reader: Reader, texts: Texts) -> list[Measurement]:
     }
     rows = [_row(name, value, "1") for name, value in ones.items()]
     for split in ("validation", "test"):
-        rows.append(_row(f"{split}_cross_entropy", loss_of(reader, texts, split), "nats"))
+        loss, per_byte = losses_of(reader, texts, split)
+        rows += [_row(f"{split}_cross_entropy", loss, "nats"), _row(f"{split}_bits_per_byte", per_byte, "bits")]
     return [*rows, _row("bound", bound(model.width, model.vocab_size), "tokens")]
 
 
-def loss_of(reader: Reader, texts: Texts, split: str) -> float:
-    """Mean cross-entropy in nats per token on the first tokens of a split, in windows that know nothing before them."""
+def losses_of(reader: Reader, texts: Texts, split: str) -> tuple[float, float]:
+    """Mean cross-entropy on the first tokens of a split, in windows that know nothing before them.
+
+    In nats per token, and in bits per byte of the text that the predicted tokens decode to.
+    """
     ids = torch.from_numpy(encode_lines(reader.model, texts.lines(split), MEASURED_TOKENS)[:MEASURED_TOKENS])
     length = min(WINDOW, (reader.model.context or WINDOW + 1) - 1, len(ids) - 1)
     if length < 1:
@@ -47,7 +51,10 @@ def loss_of(reader: Reader, texts: Texts, split: str) -> float:
     windows = ids.unfold(0, length + 1, length).to(reader.model.table.device)  # the last token starts the next
     empty = _no_vectors(reader, len(windows))
     nll, _ = scores(reader, empty, windows.contiguous(), predict_first=False)
-    return float(nll.double().mean())
+    predicted = ids[1 : 1 + nll.numel()].tolist()
+    size = len(reader.model.tokenizer.decode(predicted, clean_up_tokenization_spaces=False).encode())
+    total = float(nll.double().sum())
+    return total / nll.numel(), total / math.log(2) / size
 
 
 def _no_vectors(reader: Reader, count: int) -> Tensor:

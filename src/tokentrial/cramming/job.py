@@ -27,6 +27,7 @@ from tokentrial.cramming.design import Cell, cells, check, check_model
 from tokentrial.cramming.engine import Cramming, Settings, measure_together
 from tokentrial.cramming.facts import model_rows
 from tokentrial.cramming.texts import Texts, start_vectors
+from tokentrial.data.corpora import read_record
 from tokentrial.studies.results import write_job
 from tokentrial.training import checkpoint, device
 from tokentrial.training.checkpoint import Saved, prefixed
@@ -66,6 +67,7 @@ def run_cramming(
     spec: str,
     model: str,
     text: Mapping[str, str],
+    record: str,
     checkpoints: str,
     runs: str,
     arms: str,
@@ -73,9 +75,9 @@ def run_cramming(
 ) -> None:
     """Cram the texts of the canonical JSON ``spec`` and write the rows and the costs.
 
-    model: a folder in Hugging Face's format. text: the raw text files of the splits train, validation and test. A
-    killed job goes on from its checkpoint and gives the same rows. Raises InputError for a key, file or model that
-    cannot be used, before anything is optimised.
+    model: a folder in Hugging Face's format. text: the raw text files of the splits train, validation and test; record:
+    the file that says what they are. A killed job goes on from its checkpoint and gives the same rows. Raises
+    InputError for a key, file or model that cannot be used, before anything is optimised.
     """
     design = json.loads(spec)
     check(design)
@@ -87,7 +89,8 @@ def run_cramming(
     job = Job(design, spec, Reader.of(read, design["precision"], design["compile"]), model, text)
     job.run(Keeper(Path(checkpoints) / "state.safetensors", job.identity, checkpoint_seconds))
     rows = pd.DataFrame(job.rows, columns=Row._fields)
-    write_job(design, spec, rows, pd.DataFrame(job.costs), runs, arms)
+    costs = pd.DataFrame(job.costs).assign(corpus=read_record(record).title)
+    write_job(design, spec, rows, costs, runs, arms)
     (Path(checkpoints) / "state.safetensors").unlink(missing_ok=True)
     if Path(checkpoints).is_dir() and not any(Path(checkpoints).iterdir()):
         Path(checkpoints).rmdir()

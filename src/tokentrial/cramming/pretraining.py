@@ -1,6 +1,6 @@
-"""Train a small language model on WikiText-2 and write it as a folder in Hugging Face's format; resumable.
+"""Train a small language model on a run's corpus and write it as a folder in Hugging Face's format; resumable.
 
-The loop is the one of the WikiText-2 study (:mod:`tokentrial.training.language_loop`); this module gives it a
+The loop is the one of the study of language models (:mod:`tokentrial.training.language_loop`); this module gives it a
 transformers model and the text.
 """
 
@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from tokentrial import provenance
 from tokentrial.cramming import architectures, folders
+from tokentrial.data.corpora import read_record
 from tokentrial.data.tokenise import encode_bpe, train_bpe
 from tokentrial.errors import InputError
 from tokentrial.models.linear_cross_entropy import linear_cross_entropy
@@ -75,14 +76,19 @@ class Keeper:
 
 
 def pretrain(
-    spec: str, text: Mapping[str, str | Path], checkpoints: str | Path, folder: str | Path, seconds: float = 60.0
+    spec: str,
+    text: Mapping[str, str | Path],
+    record: str | Path,
+    checkpoints: str | Path,
+    folder: str | Path,
+    seconds: float = 60.0,
 ) -> None:
     """Train the model of the canonical JSON ``spec`` and write its folder.
 
-    text: the files of the splits train, validation and test. The folder's training.json holds the spec, the loss in
-    nats per token on validation and test text (of the weights as written) and what made it. A killed job goes on from
-    its checkpoint with the same result. Raises InputError for a spec or text that cannot be used, or where training
-    diverges.
+    text: the files of the splits train, validation and test; record: the file that says what they are. The folder's
+    training.json holds the spec, the loss in nats per token on validation and test text (of the weights as written) and
+    what made it. A killed job goes on from its checkpoint with the same result. Raises InputError for a spec or text
+    that cannot be used, or where training diverges.
     """
     design = json.loads(spec)
     started = time.perf_counter()
@@ -106,7 +112,8 @@ def pretrain(
             f"config: cramming.models: {design['name']}: training diverged, expected a smaller learning rate"
         )
     trainable.load_state_dict(chosen.weights)
-    _write(folder, design, model, tokenizer, texts, chosen.curve, time.perf_counter() - started)
+    facts = {"corpus": read_record(record).title, "curve": chosen.curve, "wall_seconds": time.perf_counter() - started}
+    _write(folder, design, model, tokenizer, texts, facts)
     path.unlink(missing_ok=True)
 
 
@@ -116,10 +123,9 @@ def _write(
     model: PreTrainedModel,
     tokenizer: Any,
     texts: Mapping[str, Text],
-    curve: list[tuple[int, float]],
-    seconds: float,
+    facts: Mapping[str, Any],
 ) -> None:
-    """The folder, with the losses of the rounded weights."""
+    """The folder, with the losses of the rounded weights and the facts of the training."""
     model.half().float()
     trainable = cast(training_model.LanguageModel, Trainable(model))
     losses = {split: training_model.evaluate(trainable, texts[split])[0] for split in ("validation", "test")}
@@ -128,8 +134,7 @@ def _write(
         "tokens_trained": design["training"]["epochs"] * texts["train"].tokens,
         "parameters": sum(value.numel() for value in model.parameters()),
         "cross_entropy": losses,
-        "curve": curve,
-        "wall_seconds": seconds,
+        **facts,
         "commit": provenance.git_commit(),
         "versions": provenance.versions(),
     }

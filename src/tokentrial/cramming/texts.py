@@ -76,7 +76,7 @@ def read_lines(path: str | Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     if not any(line.strip() for line in lines):
-        raise InputError(f"{path}: found an empty text, expected the text of WikiText-2")
+        raise InputError(f"{path}: found an empty text, expected some")
     return lines
 
 

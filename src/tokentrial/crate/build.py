@@ -18,7 +18,7 @@ from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
 from tokentrial import __version__, results
 from tokentrial.crate import actions, files, jobs
 from tokentrial.crate.jobs import Job
-from tokentrial.data import download
+from tokentrial.data import corpora, download
 
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {
@@ -161,7 +161,7 @@ def _add_text(crate: Any) -> list[str]:
     for split, url in source.urls.items():
         properties = {
             "name": f"WikiText-2, {split}",
-            "sha256": download.CHECKSUMS[split],
+            "sha256": corpora.CHECKSUMS[split],
             "encodingFormat": "text/plain",
             "license": "CC BY-SA",
         }

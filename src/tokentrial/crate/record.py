@@ -13,7 +13,7 @@ from tokentrial import config as settings
 from tokentrial import provenance, results
 from tokentrial.crate import files, jobs, machine
 from tokentrial.crate.jobs import Job
-from tokentrial.data import download
+from tokentrial.data import corpora, download
 from tokentrial.errors import InputError
 from tokentrial.report.scale import scale_name
 
@@ -121,7 +121,7 @@ def _data(outputs: Iterable[str]) -> dict[str, Any]:
         "source": download.SOURCES[0].name,
         "commit": download.COMMIT,
         "license": "CC BY-SA",
-        "sha256": {f"{name}.txt": download.CHECKSUMS[split] for split, name in download.FILES.items()},
+        "sha256": {f"{name}.txt": corpora.CHECKSUMS[split] for split, name in corpora.OFFICIAL.items()},
     }
     used = any(path.startswith(WIKITEXT2) for path in made)
     return {

@@ -3,11 +3,11 @@
 The files are CC BY-SA text and are never part of this project.
 """
 
-import hashlib
 import http.client
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,24 +17,24 @@ import pooch
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tokentrial.data.corpora import CHECKSUMS, VARIABLE, checksum
+from tokentrial.data.corpora import OFFICIAL as FILES
 from tokentrial.errors import InputError
 
-# The project's split names, and the files' own.
-FILES = {"train": "train", "validation": "valid", "test": "test"}
-CHECKSUMS = {
-    "train": "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
-    "validation": "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
-    "test": "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
-}
 COMMIT = "77f55b912142e11fcfdf5b530231fb9c52f181e8"  # pytorch/examples, 25 August 2025
 
+CONNECT_SECONDS = 5.0  # for a source's first answer, names looked up and all
 STALL_SECONDS = 20.0  # no byte for this long
 LIMIT_SECONDS = 300.0  # one file in all; 11 MB take this long at 36 kB/s
 LIMIT_BYTES = 64 * 2**20  # a server that never stops is not the data set
 WAYS_OUT = (
-    "set TOKENTRIAL_WIKITEXT2 or the config key 'language_models.folder' to a folder with wiki.train.tokens, "
-    "wiki.valid.tokens and wiki.test.tokens (or train.txt, valid.txt and test.txt), or allow network access"
+    f"set {VARIABLE} or the config key 'corpus' to a folder with wiki.train.tokens, wiki.valid.tokens and "
+    "wiki.test.tokens (or train.txt, valid.txt and test.txt), or allow network access"
 )
+
+
+class Unreachable(InputError):
+    """No source can be reached, or none has the files: the text cannot be had here and now."""
 
 
 class Source(NamedTuple):
@@ -70,11 +70,6 @@ SOURCES = (
 )
 
 
-def checksum(content: bytes) -> str:
-    """SHA-256 as hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def fetch(
     folder: str | Path | None,
     cache: str | Path,
@@ -85,11 +80,51 @@ def fetch(
 
     A ``folder`` is taken as it is (``wiki.{train,valid,test}.tokens`` or ``{train,valid,test}.txt``); without one the
     files are taken from ``cache``, or downloaded into it from the first source that delivers the right bytes. Raises
-    InputError where a local file is missing or wrong, or no source delivers; nothing half-written is left behind.
+    InputError where a local file is missing or wrong, or a source delivers other bytes, and Unreachable where no source
+    delivers any; nothing half-written is left behind.
     """
     if folder is not None:
         return {split: _local(Path(folder), split, checksums[split]) for split in FILES}
-    return {split: _cached(Path(cache), split, sources, checksums[split]) for split in FILES}
+    missing = [split for split in FILES if not _is_cached(Path(cache), split, checksums[split])]
+    if missing:
+        sources = reachable(sources)
+    for split in missing:
+        _download_into(Path(cache), split, sources, checksums[split])
+    return {split: _target(Path(cache), split) for split in FILES}
+
+
+def reachable(sources: Sequence[Source]) -> list[Source]:
+    """The sources that answer within `CONNECT_SECONDS`, asked all at once; raises Unreachable where none does."""
+    reasons = {source.name: f"no answer within {CONNECT_SECONDS:g} s" for source in sources}
+    answered: set[str] = set()
+
+    def ask(source: Source) -> None:
+        try:
+            with urllib.request.urlopen(source.urls["train"], timeout=CONNECT_SECONDS):
+                answered.add(source.name)
+        except urllib.error.HTTPError:  # an answer, too; what it means is seen when the file is asked for
+            answered.add(source.name)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reasons[source.name] = _printable(error)
+
+    # Threads, since looking a name up has no limit of its own.
+    threads = [threading.Thread(target=ask, args=(source,), daemon=True) for source in sources]
+    deadline = time.monotonic() + CONNECT_SECONDS
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    found = [source for source in sources if source.name in answered]
+    if not found:
+        said = "; ".join(f"{name}: {reason}" for name, reason in dict(reasons).items())
+        raise Unreachable(f"WikiText-2: no source can be reached ({said}); {WAYS_OUT}")
+    return found
+
+
+def _printable(error: Exception) -> str:
+    """An error in one short line; a server's own bytes may be in it."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return (reason if reason.isprintable() else ascii(reason))[:200]
 
 
 def _local(folder: Path, split: str, expected: str) -> Path:
@@ -109,25 +144,34 @@ def _local(folder: Path, split: str, expected: str) -> Path:
     raise InputError(f"{folder}: no WikiText-2 {split} file found, expected {names[0]} or {names[1]}")
 
 
-def _cached(cache: Path, split: str, sources: Sequence[Source], expected: str) -> Path:
-    target = cache / f"wiki.{FILES[split]}.tokens"
+def _target(cache: Path, split: str) -> Path:
+    return cache / f"wiki.{FILES[split]}.tokens"
+
+
+def _is_cached(cache: Path, split: str, expected: str) -> bool:
+    target = _target(cache, split)
     try:
-        if target.is_file() and checksum(target.read_bytes()) == expected:
-            return target
+        return target.is_file() and checksum(target.read_bytes()) == expected
+    except OSError as error:
+        raise InputError(f"{cache}: cannot be read and written: {error.strerror}") from None
+
+
+def _download_into(cache: Path, split: str, sources: Sequence[Source], expected: str) -> None:
+    try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix=".download.") as temporary:
             content = _first_good(Path(temporary), split, sources, expected)
+            target = _target(cache, split)
             whole = Path(temporary) / target.name
             whole.write_bytes(content)
             whole.replace(target)
     except OSError as error:
         raise InputError(f"{cache}: cannot be read and written: {error.strerror}") from None
-    return target
 
 
 def _first_good(folder: Path, split: str, sources: Sequence[Source], expected: str) -> bytes:
     """The text's bytes from the first source that delivers them; what it downloaded on the way lies in ``folder``."""
-    reasons = []
+    reasons, wrong = [], False
     pooch.get_logger().setLevel("WARNING")  # it prints temporary paths and advises to pin a hash that is checked here
     for number, source in enumerate(sources):
         try:
@@ -135,14 +179,14 @@ def _first_good(folder: Path, split: str, sources: Sequence[Source], expected: s
             content = source.convert(Path(path))
         # OSError: network, timeouts, HTTP status; HTTPException: broken protocol; the others: not the format expected.
         except (OSError, http.client.HTTPException, pa.ArrowException, ValueError, KeyError, AttributeError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            # a server's own bytes may be in it
-            reasons.append(f"{source.name}: {reason if reason.isprintable() else ascii(reason)}"[:200])
+            reasons.append(f"{source.name}: {_printable(error)}"[:200])
             continue
         if checksum(content) == expected:
             return content
+        wrong = True
         reasons.append(f"{source.name}: SHA-256 is {checksum(content)[:12]}…, expected {expected[:12]}…")
-    raise InputError(f"WikiText-2 {split}: no source delivered the file ({'; '.join(reasons)}); {WAYS_OUT}")
+    kind = InputError if wrong else Unreachable
+    raise kind(f"WikiText-2 {split}: no source delivered the file ({'; '.join(reasons)}); {WAYS_OUT}")
 
 
 def _download(url: str, output_file: Any, _: object) -> None:

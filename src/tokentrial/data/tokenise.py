@@ -1,9 +1,12 @@
-"""WikiText-2 as token ids: the word-level vocabulary of pytorch/examples, or a byte-level BPE of the train split.
+"""A corpus as token ids: words (of WikiText-2 as in pytorch/examples) or a byte-level BPE of its train split.
 
-Getting the three text files is :func:`tokentrial.data.download.fetch`, offered here as well.
+Every token stands for some bytes of the text, and all bytes belong to a token, so that a loss per token can be turned
+into bits per byte, which is comparable between tokenisations of one text.
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -15,23 +18,24 @@ import pyarrow as pa
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tokentrial import __version__, results
-from tokentrial.data.download import CHECKSUMS, FILES, SOURCES, Source, checksum, fetch
+from tokentrial.data.corpora import SPLITS, read_record
 from tokentrial.data.entropy import entropy
 from tokentrial.errors import InputError
-
-__all__ = [
-    "CHECKSUMS", "FILES", "SOURCES", "TOKENS", "VOCABULARY", "Source", "encode_bpe", "encode_words", "fetch", "prepare",
-    "read_tokens", "reference_levels", "train_bpe", "word_vocabulary",
-]  # fmt: skip
 
 Tokens = npt.NDArray[np.int32]
 TokenizerKind = Literal["word", "bpe"]
 
-END = "<eos>"
+END, UNKNOWN = "<eos>", "<unk>"
+RARE = 3  # a word that the train split has less often is <unk>, as the makers of WikiText-2 did it
 BYTES = 256
 LINES_AT_ONCE = 2_000  # keeps the encoder's records of one call below 100 MB
 
-TOKENS = pa.schema([pa.field("token", pa.int32(), nullable=False)])
+# Words of a text that comes without spaces between them: runs of letters and digits, single signs.
+WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+SPACED = re.compile(r"\S+")
+
+# ``bytes`` is how many bytes of the text a token stands for; they add up to the split's.
+TOKENS = pa.schema([pa.field("token", pa.int32(), nullable=False), pa.field("bytes", pa.int32(), nullable=False)])
 # ``count`` is the number of occurrences in the train split.
 VOCABULARY = pa.schema(
     [
@@ -53,25 +57,57 @@ def _lines(path: str | Path) -> list[str]:
         raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
-def _words(path: str | Path) -> Iterator[str]:
-    """Words of a file in order, with <eos> at the end of every line (blank lines too), as in pytorch/examples."""
+def _words(path: str | Path, pretokenised: bool) -> Iterator[tuple[str, int]]:
+    """(word, bytes) of a file in order, with <eos> at the end of every line (blank lines too), as in pytorch/examples.
+
+    The space before the next word counts with the word before it, an indent with the first word, a line's end with its
+    <eos>.
+    """
+    pattern = SPACED if pretokenised else WORD
     for line in _lines(path):
-        yield from line.split()
-        yield END
+        text = line.removesuffix("\n")
+        spans = [match.span() for match in pattern.finditer(text)]
+        starts = [0, *(start for start, _ in spans[1:]), len(text)]
+        for (start, end), first, after in zip(spans, starts, starts[1:], strict=False):
+            yield text[start:end], len(text[first:after].encode())
+        yield END, len(line) - len(text) + (0 if spans else len(text.encode()))
 
 
-def word_vocabulary(train_path: str | Path) -> list[str]:
-    """All word types of the train file with <eos>, in order of first appearance (33,278 for WikiText-2)."""
-    return list(dict.fromkeys(_words(train_path)))
+def word_vocabulary(train_path: str | Path, pretokenised: bool = True, vocab_size: int | None = None) -> list[str]:
+    """The word types of the train file with <eos>, in order of first appearance (33,278 for WikiText-2).
+
+    Of a text that is not pretokenised, words seen less than `RARE` times are left out and <unk> stands for them; with
+    a ``vocab_size``, so are all but the most frequent, ties by first appearance. Raises InputError where the text has
+    fewer types than ``vocab_size``.
+    """
+    counts = Counter(word for word, _ in _words(train_path, pretokenised))
+    kept = [word for word, count in counts.items() if pretokenised or count >= RARE or word == END]
+    if len(kept) < len(counts) and UNKNOWN not in kept:
+        kept.append(UNKNOWN)
+    if vocab_size is None or vocab_size == len(kept):
+        return kept
+    needed = (END, UNKNOWN)
+    if vocab_size > len(kept) or vocab_size <= len(needed):
+        expected = f"null or at most {len(kept)}, the word types of {train_path}"
+        raise InputError(f"config: language_models.tokens: vocab_size: found {vocab_size}, expected {expected}")
+    others = sorted((word for word in kept if word not in needed), key=lambda word: -counts[word])
+    chosen = {*needed, *others[: vocab_size - len(needed)]}
+    return [word for word in dict.fromkeys([*kept, UNKNOWN]) if word in chosen]
 
 
-def encode_words(path: str | Path, vocabulary: list[str]) -> Tokens:
-    """Token ids (n,) of a file under a word vocabulary; raises InputError for a word that is not in it."""
+def encode_words(path: str | Path, vocabulary: list[str], pretokenised: bool = True) -> tuple[Tokens, Tokens]:
+    """Token ids (n,) of a file under a word vocabulary, and the bytes (n,) that each stands for.
+
+    Raises InputError for a word that is not in the vocabulary where it has no <unk>.
+    """
     ids = {word: index for index, word in enumerate(vocabulary)}
-    try:
-        return np.fromiter((ids[word] for word in _words(path)), dtype=np.int32)
-    except KeyError as error:
-        raise InputError(f"{path}: word {error} is not in the vocabulary of {len(vocabulary)} types") from None
+    unknown = ids.get(UNKNOWN)
+    words = list(_words(path, pretokenised))
+    found = [ids.get(word, unknown) for word, _ in words]
+    if unknown is None and None in found:
+        word = words[found.index(None)][0]
+        raise InputError(f"{path}: word {word!r} is not in the vocabulary of {len(vocabulary)} types")
+    return np.array(found, dtype=np.int32), np.array([size for _, size in words], dtype=np.int32)
 
 
 def train_bpe(train_path: str | Path, vocab_size: int) -> Tokenizer:
@@ -94,6 +130,14 @@ def train_bpe(train_path: str | Path, vocab_size: int) -> Tokenizer:
             f"vocab_size: found {vocab_size}, expected at most {tokenizer.get_vocab_size()} for a BPE of {train_path}"
         )
     return tokenizer
+
+
+def token_bytes(tokenizer: Tokenizer) -> Tokens:
+    """The bytes (V,) that each token of a byte-level BPE stands for: its characters, each of which is a byte."""
+    sizes = np.zeros(tokenizer.get_vocab_size(), dtype=np.int32)
+    for token, index in tokenizer.get_vocab().items():
+        sizes[index] = len(token)
+    return sizes
 
 
 def encode_bpe(path: str | Path, tokenizer: Tokenizer) -> Tokens:
@@ -127,67 +171,80 @@ def reference_levels(train: Tokens, tokens: Tokens, vocab_size: int) -> dict[str
 
 
 def _encode_all(
-    paths: Mapping[str, Path], tokenizer: TokenizerKind, vocab_size: int | None
-) -> tuple[dict[str, Tokens], list[str]]:
-    """Token ids per split and the vocabulary in id order."""
+    paths: Mapping[str, str], tokenizer: TokenizerKind, vocab_size: int | None, pretokenised: bool
+) -> tuple[dict[str, tuple[Tokens, Tokens]], list[str]]:
+    """(token ids, bytes) per split and the vocabulary in id order."""
     if tokenizer == "word":
-        vocabulary = word_vocabulary(paths["train"])
-        if vocab_size not in (None, len(vocabulary)):
-            expected = f"null or {len(vocabulary)}, the number of word types"
-            raise InputError(f"language_models: key 'vocab_size': found {vocab_size}, expected {expected}")
-        return {split: encode_words(paths[split], vocabulary) for split in FILES}, vocabulary
+        vocabulary = word_vocabulary(paths["train"], pretokenised, vocab_size)
+        return {split: encode_words(paths[split], vocabulary, pretokenised) for split in SPLITS}, vocabulary
     if tokenizer != "bpe":
-        raise InputError(f"language_models: key 'tokenizer': found '{tokenizer}', expected one of word, bpe")
+        raise InputError(f"config: language_models.tokens: tokenizer: found '{tokenizer}', expected one of word, bpe")
     if vocab_size is None:
-        raise InputError(
-            f"language_models: key 'vocab_size': found null, expected an integer of at least {BYTES} for bpe"
-        )
+        expected = f"expected an integer of at least {BYTES} for bpe"
+        raise InputError(f"config: language_models.tokens: vocab_size: found null, {expected}")
     trained = train_bpe(paths["train"], vocab_size)
+    sizes = token_bytes(trained)
+    encoded = {split: encode_bpe(paths[split], trained) for split in SPLITS}
     by_id = {index: token for token, index in trained.get_vocab().items()}
-    return {split: encode_bpe(paths[split], trained) for split in FILES}, [by_id[i] for i in range(vocab_size)]
+    return {split: (ids, sizes[ids]) for split, ids in encoded.items()}, [by_id[i] for i in range(vocab_size)]
 
 
 def prepare(
-    paths: Mapping[str, Path], tokenizer: TokenizerKind, vocab_size: int | None, out: Mapping[str, str | Path]
+    paths: Mapping[str, str],
+    record: str,
+    tokenizer: TokenizerKind,
+    vocab_size: int | None,
+    out: Mapping[str, str],
+    needed: Mapping[str, int] | None = None,
 ) -> None:
     """Tokenise the text files ``paths`` (keys train, validation, test) into Parquet.
 
-    ``out`` names five files: train, validation and test (one int32 column ``token``, text order), vocabulary (id,
-    token, count in train) and reference (:data:`tokentrial.results.REFERENCE`, seed 0, since nothing here is random).
-    All carry the tokenizer, the vocabulary size and the checksums of the text files as metadata; a split's file also
-    its ``words`` (with <eos>) and ``bytes``, so that a loss per token can be turned into one per word or byte.
-    ``vocab_size`` counts BPE tokens; for words it is null or the number of types. Raises InputError for an unusable
-    key or file.
+    ``record`` says which corpus they are (:class:`tokentrial.data.corpora.Corpus`). ``out`` names five files: train,
+    validation and test (:data:`TOKENS`, text order), vocabulary (id, token, count in train) and reference
+    (:data:`tokentrial.results.REFERENCE`, seed 0, since nothing here is random). All carry the corpus, the tokenizer,
+    the vocabulary size and the checksums of the text files as metadata. ``vocab_size`` counts BPE tokens; for words it
+    limits the types, null for all. ``needed``: the fewest tokens of a split that the run can work with. Raises
+    InputError for an unusable key or file, or a split with fewer tokens.
     """
-    encoded, vocabulary = _encode_all(paths, tokenizer, vocab_size)
-    contents = {split: Path(paths[split]).read_bytes() for split in FILES}
+    corpus = read_record(record)
+    encoded, vocabulary = _encode_all(paths, tokenizer, vocab_size, corpus.pretokenised)
+    for split, least in (needed or {}).items():
+        found = len(encoded[split][0])
+        if found < least:
+            raise InputError(
+                f"config: corpus: {corpus.title}: the {split} text has {found:,} tokens ({tokenizer}), expected at "
+                f"least {least:,} for one batch of the share that this config uses"
+            )
     metadata = {
-        "sources": json.dumps({split: checksum(content) for split, content in contents.items()}, sort_keys=True),
+        "corpus": corpus.title,
+        "sources": json.dumps({split: corpus.splits[split]["sha256"] for split in SPLITS}, sort_keys=True),
         "tokenizer": tokenizer,
         "vocab_size": str(len(vocabulary)),
         "tokentrial": __version__,
     }
     rows = []
-    for split, tokens in encoded.items():
-        sizes = {"words": str(sum(1 for _ in _words(paths[split]))), "bytes": str(len(contents[split]))}
-        table = pa.Table.from_arrays([pa.array(tokens)], schema=TOKENS)
-        results.write(out[split], table.replace_schema_metadata(metadata | {"split": split} | sizes))
-        for name, value in reference_levels(encoded["train"], tokens, len(vocabulary)).items():
+    for split, (tokens, sizes) in encoded.items():
+        table = pa.Table.from_arrays([pa.array(tokens), pa.array(sizes)], schema=TOKENS)
+        results.write(out[split], table.replace_schema_metadata(metadata | {"split": split}))
+        for name, value in reference_levels(encoded["train"][0], tokens, len(vocabulary)).items():
             unit = "share" if name.startswith("accuracy") else "nats"
-            rows.append(("language_models", 0, split, name, value, unit))
-    counts = np.bincount(encoded["train"], minlength=len(vocabulary))
+            rows.append((corpus.name, 0, split, name, value, unit))
+    counts = np.bincount(encoded["train"][0], minlength=len(vocabulary))
     types = pd.DataFrame({"id": range(len(vocabulary)), "token": vocabulary, "count": counts})
     results.write(out["vocabulary"], results.table(types, VOCABULARY, metadata))
     reference = pd.DataFrame(rows, columns=results.REFERENCE.names)
     results.write(out["reference"], results.table(reference, results.REFERENCE, metadata))
 
 
-def read_tokens(path: str | Path) -> tuple[Tokens, dict[str, str]]:
-    """Token ids (n,) and metadata of a split written by :func:`prepare`; raises InputError naming a damaged file."""
+def read_tokens(path: str | Path) -> tuple[Tokens, Tokens, dict[str, str]]:
+    """Token ids (n,), the bytes (n,) that each stands for, and metadata of a split written by :func:`prepare`.
+
+    Raises InputError naming a damaged file.
+    """
     table = results.read(path, TOKENS)
-    ids = np.array(table.column("token").to_numpy(), dtype=np.int32)
+    ids, sizes = (np.array(table.column(name).to_numpy(), dtype=np.int32) for name in TOKENS.names)
     metadata = results.metadata(table)
     limit = metadata.get("vocab_size", "0")
     if not limit.isdigit() or (ids.size and not 0 <= ids.min() <= ids.max() < int(limit)):
         raise InputError(f"{path}: token ids do not fit vocabulary size {limit}; delete it and run again")
-    return ids, metadata
+    return ids, sizes, metadata

@@ -5,7 +5,7 @@ them a condition of its own in the results: ``cramming/<design>/<model>/<kind>/n
 the workflow is planned: standard library only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from tokentrial.errors import InputError
 
 STUDY = "cramming"
 SOURCES = ("train", "folder", "hub")  # where a model comes from
+SHIPPED = Path("models")
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "training.json")
 
 Spec = dict[str, Any]
 
 JOB_MODULES = (
-    *("results", "seeds", "models/linear_cross_entropy"),
+    *("results", "seeds", "data/corpora", "models/linear_cross_entropy"),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices")),
     *(f"cramming/{name}" for name in ("folders", "packed", "scan", "texts", "head", "engine", "decode")),
     *(f"cramming/{name}" for name in ("controls", "design", "facts", "job")),
@@ -31,7 +32,7 @@ MEASURES_MODULES = (
     *[f"statistics/{name}" for name in ("equivalence", "intervals", "samples")],
 )
 PRETRAINING_MODULES = (
-    *("results", "seeds", "data/tokenise", "data/entropy"),
+    *("results", "seeds", "data/corpora", "data/tokenise", "data/entropy"),
     *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
     *("encoders/base", *(f"cramming/{name}" for name in ("architectures", "folders", "packed", "pretraining", "scan"))),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
@@ -69,12 +70,18 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
     return specs
 
 
-def source(config: Mapping[str, Any], name: str) -> str:
-    """``train``, ``hub`` or ``folder``: what has to happen before a model can be read; shipped ones are a folder."""
+def source(config: Mapping[str, Any], name: str, corpora: Sequence[str]) -> str:
+    """``train``, ``hub``, ``folder`` or ``shipped``: where a model comes from. corpora: see :func:`inputs`."""
     study = config[STUDY]
     model = study["models"][name]
-    shipped = "shipped" in model and not study["retrain"]
-    return "folder" if shipped else next(kind for kind in SOURCES if kind in model)
+    shipped = model.get("shipped", False) and corpora and not study["retrain"]
+    return "shipped" if shipped else next(kind for kind in SOURCES if kind in model)
+
+
+def folder_for(files: Sequence[str], corpus: str) -> str:
+    """The folder that a model is read from; shipped models have one for each corpus that they were trained on."""
+    folders = list(dict.fromkeys(path if path.is_dir() else path.parent for path in map(Path, files)))
+    return str(folders[0] if len(folders) == 1 else next(path for path in folders if path.parent.name == corpus))
 
 
 def recipes(config: Mapping[str, Any]) -> dict[str, Spec]:
@@ -98,18 +105,24 @@ def recipes(config: Mapping[str, Any]) -> dict[str, Spec]:
     }
 
 
-def inputs(config: Mapping[str, Any], name: str) -> list[str]:
+def inputs(config: Mapping[str, Any], name: str, corpora: Sequence[str]) -> list[str]:
     """The files that a model is read from, all in one folder; the folder itself for a model of the hub.
 
-    Raises InputError for a folder of the user's that is not there.
+    corpora: those whose models are shipped, in models/<corpus>/<name>; none where the run has a text of its own. Which
+    of them a run has is known once its text is there, so all are its inputs. Raises InputError for a folder that is not
+    there.
     """
     model = config[STUDY]["models"][name]
-    kind = source(config, name)
+    kind = source(config, name, corpora)
     if kind == "hub":
         return [f"results/models/hub/{name}"]
     if kind == "train":
         return [f"results/models/{STUDY}/{name}/{file}" for file in FILES]
-    folder, where = Path(model.get("folder") or model["shipped"]), f"config: {STUDY}.models.{name}"
+    folders = [SHIPPED / corpus / name for corpus in corpora] if kind == "shipped" else [Path(model["folder"])]
+    return [file for folder in folders for file in _files_of(folder, f"config: {STUDY}.models.{name}")]
+
+
+def _files_of(folder: Path, where: str) -> list[str]:
     try:
         if not folder.is_dir():
             raise InputError(f"{where}: {folder}: no such folder, expected a language model")

@@ -5,6 +5,7 @@ arms see the same text, batches and initial body. An arm of a ratio is named by 
 arm of a condition, since a language model takes minutes. Imported while the workflow is planned: standard library only.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ JOB_MODULES = (
     *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
     *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
     *(f"training/language_{name}" for name in ("job", "loop", "model")),
-    *("data/tokenise", "data/entropy"),
+    *("data/corpora", "data/tokenise", "data/entropy"),
 )
 
 
@@ -98,6 +99,20 @@ def _arm(config: Mapping[str, Any], design: Mapping[str, Any], way: str, entry: 
 def _body(config: Mapping[str, Any], design: Mapping[str, Any], entry: str) -> Spec:
     study = config[STUDY]
     return {**study["bodies"][design["body"]], **study["arms"][entry].get("body", {})}
+
+
+def tokens_needed(specs: Mapping[str, Spec], tokens: str) -> dict[str, int]:
+    """Split -> the fewest tokens of a tokenisation that every job's share of the split has a batch of."""
+    needed: dict[str, int] = {}
+    for spec in specs.values():
+        training = spec["training"]
+        batch = training["batch_size"] * training["length"]
+        batch += training["batch_size"] if training["order"] == "streams" else 1
+        for split in ("train", "validation", "test"):
+            share = training["fraction" if split == "train" else "held_out_fraction"]
+            if spec["tokens"] == tokens:
+                needed[split] = max(needed.get(split, 0), math.ceil((batch + 1) / share))
+    return needed
 
 
 def needs_full(spec: Spec) -> bool:

@@ -73,26 +73,40 @@ def run_language_model(
     on from its checkpoint and gives the same rows. Raises InputError for a key or file that cannot be used.
     """
     design = json.loads(spec)
-    job = Job(design, spec, read_data(data), data, trained, Path(checkpoints) / "state.safetensors", checkpoint_seconds)
+    corpus = read_data(data)
+    job = Job(design, spec, corpus, data, trained, Path(checkpoints) / "state.safetensors", checkpoint_seconds)
     counts = job.train()
     rows = job.rows + (reference_rows(job) if design["reference"] else [])
-    cost = {"arm": design["arm"], "seeds": design["seeds"], **counts, **job.speed()}
+    cost = {"arm": design["arm"], "seeds": design["seeds"], "corpus": corpus.title, **counts, **job.speed()}
     if models is not None:
         checkpoint.write(models, Saved(job.models, {"body": design["body"]}), job.family)
     write_job(design, spec, pd.DataFrame(rows, columns=Measurement._fields), pd.DataFrame([cost]), runs, arms)
     job.clear()
 
 
-def read_data(data: Mapping[str, str]) -> tuple[dict[str, Tokens], int]:
-    """Token ids (n,) per split and the vocabulary size; raises InputError where the files do not belong together."""
+@dataclass(frozen=True)
+class Corpus:
+    """A tokenised corpus: token ids (n,) per split, the bytes (n,) that each stands for, its title."""
+
+    tokens: dict[str, Tokens]
+    sizes: dict[str, Tokens]
+    vocab_size: int
+    title: str
+
+
+def read_data(data: Mapping[str, str]) -> Corpus:
+    """The corpus of the files of data.tokenise.prepare; raises InputError where they do not belong together."""
     vocab_size = results.read(data["vocabulary"], VOCABULARY).num_rows
-    tokens = {}
+    tokens, sizes, titles = {}, {}, set()
     for split in ("train", "validation", "test"):
-        tokens[split], metadata = read_tokens(data[split])
+        tokens[split], sizes[split], metadata = read_tokens(data[split])
+        titles.add(metadata["corpus"])
         if metadata["vocab_size"] != str(vocab_size):
             found = f"found a vocabulary of {metadata['vocab_size']}, expected {vocab_size} as in {data['vocabulary']}"
             raise InputError(f"{data[split]}: {found}")
-    return tokens, vocab_size
+    if len(titles) > 1:
+        raise InputError(f"{data['train']}: found splits of {' and '.join(sorted(titles))}, expected one corpus")
+    return Corpus(tokens, sizes, vocab_size, titles.pop())
 
 
 @dataclass
@@ -112,7 +126,7 @@ class Job:
         self,
         spec: Mapping[str, Any],
         text: str,
-        data: tuple[dict[str, Tokens], int],
+        data: Corpus,
         files: Mapping[str, str],
         trained: str | None,
         path: Path,
@@ -122,7 +136,7 @@ class Job:
         self.spec, self.path, self.checkpoint_seconds = spec, path, checkpoint_seconds
         self.settings = Settings.of(spec["training"])
         self.device = device.prepare(spec)
-        tokens, self.vocab_size = data
+        tokens, self.vocab_size = data.tokens, data.vocab_size
         fingerprint = hashlib.sha256(b"".join(tokens[split].tobytes() for split in sorted(tokens))).hexdigest()
         family = {key: value for key, value in spec.items() if key not in OWN_KEYS}
         self.family = provenance.digest(json.dumps([family, fingerprint], sort_keys=True))
@@ -131,6 +145,11 @@ class Job:
         )
         self.train_tokens = share(tokens["train"], self.settings.fraction)
         self.texts = texts(self.settings, tokens, self.train_tokens, files, self.device)
+        sizes = share(data.sizes["train"], self.settings.fraction)
+        self.bits_per_nat = {
+            name: text.targets.numel() / (math.log(2) * int(text.targets.sum()))
+            for name, text in texts(self.settings, data.sizes, sizes, files, torch.device("cpu")).items()
+        }
         self.trained = None if trained is None else self._read_trained(trained)
         self.rows: list[Measurement] = []
         self.models: dict[str, Tensor] = {}
@@ -239,6 +258,7 @@ class Job:
         for split in ("train", "validation", "test"):
             loss, accuracy = self._scores(model, chosen, split) if learned else (None, None)
             add(split, None, "cross_entropy", loss, "nats")
+            add(split, None, "bits_per_byte", self.bits_per_byte(split, loss), "bits")
             add(split, None, "accuracy", accuracy, "fraction")
         for step, held_out in chosen.curve:
             add("validation", step, "cross_entropy", held_out if math.isfinite(held_out) else None, "nats")
@@ -248,6 +268,10 @@ class Job:
         error = getattr(model.encoder, "reconstruction_error", None)
         if error is not None:
             add("train", None, "reconstruction_error", float(error), "share of variance")
+
+    def bits_per_byte(self, split: str, loss: float | None) -> float | None:
+        """A cross-entropy in nats per token as bits per byte of the text that the measured tokens stand for."""
+        return None if loss is None else loss * self.bits_per_nat["train_measured" if split == "train" else split]
 
     def _scores(self, model: LanguageModel, chosen: Chosen, split: str) -> tuple[float, float]:
         """(cross-entropy in nats, accuracy) of the chosen model, whose validation text was looked at in training."""
@@ -334,6 +358,8 @@ def reference_rows(job: Job) -> list[Measurement]:
         for arm, (loss, accuracy) in LEVELS.items():
             for replicate in range(job.spec["seeds"]):
                 rows.append(Measurement(arm, replicate, split, None, "cross_entropy", levels[loss], "nats"))
+                per_byte = job.bits_per_byte(split, levels[loss])
+                rows.append(Measurement(arm, replicate, split, None, "bits_per_byte", per_byte, "bits"))
                 rows.append(Measurement(arm, replicate, split, None, "accuracy", levels[accuracy], "fraction"))
     return rows
 
