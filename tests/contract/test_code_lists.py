@@ -303,7 +303,8 @@ def profile(frame, event, argument):
     if event == "call" and frame.f_code.co_name != "<module>":
         called.add(frame.f_code.co_filename)
 jobs, waiting, data, folder = json.loads(sys.argv[1])
-tokenise.prepare({name: f"{folder}/{name}.txt" for name in ("train", "validation", "test")}, "bpe", 300, data)
+texts = {name: f"{folder}/{name}.txt" for name in ("train", "validation", "test")}
+tokenise.prepare(texts, f"{folder}/corpus.json", "bpe", 300, data)
 sys.setprofile(profile)
 for number, spec in enumerate(jobs):
     run_language_model(

@@ -12,6 +12,7 @@ import cramming_models as models
 import numpy as np
 import pandas as pd
 import pytest
+from corpus_record import recorded
 
 from tokentrial import results
 from tokentrial.cramming import engine
@@ -72,7 +73,7 @@ def folder(files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> s
 
 
 def arguments(spec: Spec, model: str, files: dict[str, str], out: Path, **changes: Any) -> dict[str, Any]:
-    made = {"spec": json.dumps(spec, sort_keys=True), "model": model, "text": files}
+    made = {"spec": json.dumps(spec, sort_keys=True), "model": model, "text": files, "record": recorded(files)}
     return (
         made
         | {name: str(out / f"{name}.parquet") for name in ("runs", "arms")}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from corpus_record import recorded
 from safetensors.torch import load_file
 
 from tokentrial.cramming import folders, pretraining
@@ -56,7 +57,7 @@ def spec(architecture: str = "llama", **training: Any) -> Spec:
 
 
 def train(design: Spec, text: dict[str, Path], folder: Path, seconds: float = 60.0) -> Path:
-    pretraining.pretrain(json.dumps(design), text, folder / "checkpoints", folder / "model", seconds)
+    pretraining.pretrain(json.dumps(design), text, recorded(text), folder / "checkpoints", folder / "model", seconds)
     return folder / "model"
 
 

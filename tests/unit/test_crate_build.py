@@ -13,7 +13,7 @@ from crate_project import FINAL, SOURCES, SPEC, finished_project, put, record, s
 from tokentrial import provenance
 from tokentrial.crate import record as crate_record
 from tokentrial.crate.build import write_crate
-from tokentrial.data.download import CHECKSUMS
+from tokentrial.data.corpora import CHECKSUMS
 
 MADE = "results/provenance.json"
 TIME = re.compile(r"2027-01-15T08:00:\d\d\.\d{3}\+00:00")

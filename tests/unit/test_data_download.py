@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tokentrial.data import download
-from tokentrial.data.download import CHECKSUMS, FILES, SOURCES, Source, checksum, fetch, text_of_parquet
+from tokentrial.data.corpora import CHECKSUMS, checksum
+from tokentrial.data.corpora import OFFICIAL as FILES
+from tokentrial.data.download import SOURCES, Source, fetch, text_of_parquet
 from tokentrial.errors import InputError
 
 TEXT = {split: f" \n = {split} = \n \n some <unk> words – of the {split} text \n".encode() for split in FILES}
@@ -128,7 +130,7 @@ def test_with_both_sources_failing_the_message_names_both_ways_out(server: Threa
     message = str(caught.value)
     assert "\n" not in message
     reasons = ("closed port: ", "refused", "changed: SHA-256")
-    for part in (*reasons, "TOKENTRIAL_WIKITEXT2", "'language_models.folder'", "network access"):
+    for part in (*reasons, "TOKENTRIAL_WIKITEXT2", "'corpus'", "network access"):
         assert part in message
     assert list((tmp_path / "cache").iterdir()) == []
 

@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tokentrial.data import download
-from tokentrial.data.download import FILES, Source, checksum, fetch, text_of_parquet
+from tokentrial.data.corpora import OFFICIAL as FILES
+from tokentrial.data.corpora import checksum
+from tokentrial.data.download import Source, fetch, text_of_parquet
 from tokentrial.errors import InputError
 
 TEXT = {split: f" \n = {split} = \n \n some <unk> words – of the {split} text \n".encode() for split in FILES}

@@ -15,6 +15,7 @@ import pytest
 import test_cramming_job as cramming
 import test_training_language_resume as language
 import torch
+from corpus_record import recorded
 from test_training_language_resume import data  # noqa: F401 (a fixture)
 
 from tokentrial import provenance
@@ -277,7 +278,7 @@ def test_pretraining(architecture: str, files: dict[str, str], tmp_path: Path) -
     records = {}
     for name, place in {"cpu": "cpu", "gpu": "cuda", "again": "cuda"}.items():
         text = json.dumps(spec | {"device": place}, sort_keys=True)
-        pretrain(text, files, tmp_path / "checkpoints", tmp_path / name)
+        pretrain(text, files, recorded(files), tmp_path / "checkpoints", tmp_path / name)
         records[name] = json.loads((tmp_path / name / "training.json").read_text())
     for split, loss in records["cpu"]["cross_entropy"].items():
         assert math.isclose(records["gpu"]["cross_entropy"][split], loss, abs_tol=5e-3)

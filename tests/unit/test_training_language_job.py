@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from corpus_record import recorded
 from safetensors.torch import load_file
 
 from tokentrial.data.tokenise import prepare, read_tokens
@@ -67,7 +68,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         (folder / f"{split}.txt").write_text(text(seed, lines))
     out = {name: str(folder / f"{name}.parquet") for name in FILES}
     paths = {split: folder / f"{split}.txt" for split in ("train", "validation", "test")}
-    prepare(paths, "word", None, out)
+    prepare(paths, recorded(paths), "word", None, out)
     return out
 
 
@@ -95,7 +96,7 @@ def test_it_learns_and_says_all_it_should(run: Run) -> None:
     unigram = rows[(rows.arm == "reference.unigram") & (rows.split == "test") & (rows.metric == "cross_entropy")]
     assert list(unigram.seed) == [0, 1]
     assert all(loss < unigram.value.iloc[0] - 1 for loss in final(rows))
-    assert set(rows.metric) == {"cross_entropy", "accuracy", "chosen_step", "learning_rate"}
+    assert set(rows.metric) == {"cross_entropy", "bits_per_byte", "accuracy", "chosen_step", "learning_rate"}
     assert set(rows.split) == {"train", "validation", "test"}
     curve = rows[rows.step.notna()]
     steps = 999 // 10 // 4 * 2
@@ -159,7 +160,7 @@ def test_a_rate_that_diverges_counts_as_infinitely_bad(run: Run) -> None:
 def test_where_all_rates_diverge_the_values_are_null(run: Run, tmp_path: Path) -> None:
     models = str(tmp_path / "full.safetensors")
     rows, _ = run(spec_of(training={"learning_rates": [1e30]}), models=models)
-    assert len(rows) == 2 * (3 * 2 + 2)
+    assert len(rows) == 2 * (3 * 3 + 2)
     assert rows.value.isna().all()
     # an arm that starts from it has nothing to start from
     rows, _ = run(spec_of(training={"learning_rates": [1e30]}, **INT8), "int8", trained=models)
@@ -298,12 +299,38 @@ def test_bad_keys_are_one_line_and_leave_nothing(run: Run, tmp_path: Path, chang
     assert not (tmp_path / "a").exists()
 
 
+def test_bits_per_byte_are_those_of_the_bytes_behind_the_predictions(run: Run, data: dict[str, str]) -> None:
+    """The loss in bits over all measured predictions, by the bytes of text that the predicted tokens stand for."""
+    rows, arms = run(spec_of(reference=True, training={"fraction": 0.6, "held_out_fraction": 0.5}))
+    assert arms["corpus"] == "A text"
+    rows = rows[rows["step"].isna()].set_index(["arm", "seed", "split", "metric"])["value"]
+    losses = rows.xs("cross_entropy", level="metric")
+    assert len(losses) == len(rows.xs("bits_per_byte", level="metric"))
+    for split, count in (("test", 200), ("validation", 150), ("train", 200)):
+        predicted = slice(1, (count - 1) // 10 * 10 + 1)
+        size = read_tokens(data[split])[1][predicted].sum()
+        for (arm, seed, _), loss in losses.xs(split, level="split", drop_level=False).items():
+            bits = loss * ((count - 1) // 10 * 10) / math.log(2)
+            assert rows[arm, seed, split, "bits_per_byte"] == pytest.approx(bits / size, rel=1e-12)
+
+
+def test_files_of_two_corpora_are_refused(run: Run, data: dict[str, str], tmp_path: Path) -> None:
+    paths = {split: tmp_path / f"{split}.txt" for split in ("train", "validation", "test")}
+    for split, path in paths.items():
+        path.write_bytes(Path(data[split]).with_suffix(".txt").read_bytes())
+    other = {name: str(tmp_path / f"{name}.parquet") for name in FILES}
+    prepare(paths, recorded(paths, title="Another text"), "word", None, other)
+    with pytest.raises(InputError, match=r"train\.parquet: found splits of A text and Another text, expected one"):
+        run(spec_of(), data=data | {"test": other["test"]})
+
+
 def test_files_of_two_vocabularies_are_refused(run: Run, data: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
     for split in ("train", "validation", "test"):
         (folder / f"{split}.txt").write_text("a b c\n" * 100)
     other = {name: str(folder / f"{name}.parquet") for name in FILES}
-    prepare({split: folder / f"{split}.txt" for split in ("train", "validation", "test")}, "word", None, other)
+    paths = {split: folder / f"{split}.txt" for split in ("train", "validation", "test")}
+    prepare(paths, recorded(paths), "word", None, other)
     with pytest.raises(InputError, match=r"test\.parquet: found a vocabulary of 24, expected 4 as in"):
         run(spec_of(), data=other | {"test": data["test"]})

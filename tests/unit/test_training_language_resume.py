@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from corpus_record import recorded
 from safetensors.torch import load_file
 
 from tokentrial.data.tokenise import prepare
@@ -74,7 +75,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         words = stream(1, split).integers(0, 20, (lines, 9))
         (folder / f"{split}.txt").write_text("".join(" ".join(f"w{w}" for w in row) + "\n" for row in words))
     out = {name: str(folder / f"{name}.parquet") for name in ("train", "validation", "test", "vocabulary", "reference")}
-    prepare({split: folder / f"{split}.txt" for split in ("train", "validation", "test")}, "word", None, out)
+    paths = {split: folder / f"{split}.txt" for split in ("train", "validation", "test")}
+    prepare(paths, recorded(paths), "word", None, out)
     return out
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from corpus_record import recorded
 
 from tokentrial import results
 from tokentrial.cramming import folders
@@ -88,7 +89,11 @@ def test_the_shipped_results_are_not_this_runs(run: Path) -> None:
 def test_the_text_is_checked_against_what_is_known_of_it(run: Path) -> None:
     path = run / "data/corpus/text/test.txt"
     path.parent.mkdir(parents=True)
-    path.write_text(" not the corpus \n")
+    path.write_text(" a text \n")
+    recorded({"test": path})
+    Path(path.with_name("corpus.json")).replace(run / "data/corpus/corpus.json")
+    assert verify() == "6 files are whole"
+    path.write_text(" another \n")
     with pytest.raises(
         InputError, match=r"1 of 6 files .*text/test\.txt: its SHA-256 .*set aside as test\.txt\.damaged"
     ):

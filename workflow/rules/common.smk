@@ -33,7 +33,8 @@ try:
     LANGUAGE_MODELS = language_models.jobs(config)
     CRAMMED = cramming.jobs(config)
     CRAMMING_MODELS = {
-        name: cramming.inputs(config, name, corpora.candidates(CORPUS)) for name in sorted({spec["model"] for spec in CRAMMED.values()})
+        name: cramming.inputs(config, name, corpora.candidates(CORPUS))
+        for name in sorted({spec["model"] for spec in CRAMMED.values()})
     }
 except InputError as error:
     sys.exit(f"error: {error}")

@@ -3,6 +3,7 @@
 # OUTPUTS  results/runs/cramming/<design>/<model>.parquet and results/arms/...; results/models/cramming/<model>/
 # STEPS    get the text, train or download the models that are not there, optimise vectors text by text; all resumable
 
+
 rule pretrain:
     input:
         **rules.corpus.output,

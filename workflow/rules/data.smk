@@ -36,8 +36,8 @@ rule corpus:
         record="results/data/corpus/corpus.json",
     log:
         "logs/data/corpus.log",
-    localrule: True
     priority: 100
+    localrule: True
     params:
         code=content("corpus"),
         setting=CORPUS.canonical(),

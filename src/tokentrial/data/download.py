@@ -87,20 +87,25 @@ def fetch(
         return {split: _local(Path(folder), split, checksums[split]) for split in FILES}
     missing = [split for split in FILES if not _is_cached(Path(cache), split, checksums[split])]
     if missing:
-        sources = reachable(sources)
+        _made(Path(cache))
+        sources, silent = reachable(sources)
     for split in missing:
-        _download_into(Path(cache), split, sources, checksums[split])
+        _download_into(Path(cache), split, sources, silent, checksums[split])
     return {split: _target(Path(cache), split) for split in FILES}
 
 
-def reachable(sources: Sequence[Source]) -> list[Source]:
-    """The sources that answer within `CONNECT_SECONDS`, asked all at once; raises Unreachable where none does."""
+def reachable(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
+    """The sources that answer within `CONNECT_SECONDS`, asked all at once, and what is wrong with the others.
+
+    Raises Unreachable where none answers.
+    """
     reasons = {source.name: f"no answer within {CONNECT_SECONDS:g} s" for source in sources}
     answered: set[str] = set()
 
     def ask(source: Source) -> None:
         try:
-            with urllib.request.urlopen(source.urls["train"], timeout=CONNECT_SECONDS):
+            request = urllib.request.Request(source.urls["train"], method="HEAD")
+            with urllib.request.urlopen(request, timeout=CONNECT_SECONDS):
                 answered.add(source.name)
         except urllib.error.HTTPError:  # an answer, too; what it means is seen when the file is asked for
             answered.add(source.name)
@@ -115,10 +120,10 @@ def reachable(sources: Sequence[Source]) -> list[Source]:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     found = [source for source in sources if source.name in answered]
+    silent = [f"{source.name}: {reasons[source.name]}" for source in sources if source not in found]
     if not found:
-        said = "; ".join(f"{name}: {reason}" for name, reason in dict(reasons).items())
-        raise Unreachable(f"WikiText-2: no source can be reached ({said}); {WAYS_OUT}")
-    return found
+        raise Unreachable(f"WikiText-2: no source can be reached ({'; '.join(silent)}); {WAYS_OUT}")
+    return found, silent
 
 
 def _printable(error: Exception) -> str:
@@ -156,11 +161,17 @@ def _is_cached(cache: Path, split: str, expected: str) -> bool:
         raise InputError(f"{cache}: cannot be read and written: {error.strerror}") from None
 
 
-def _download_into(cache: Path, split: str, sources: Sequence[Source], expected: str) -> None:
+def _made(cache: Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{cache}: cannot be read and written: {error.strerror}") from None
+
+
+def _download_into(cache: Path, split: str, sources: Sequence[Source], silent: Sequence[str], expected: str) -> None:
+    try:
         with tempfile.TemporaryDirectory(dir=cache, prefix=".download.") as temporary:
-            content = _first_good(Path(temporary), split, sources, expected)
+            content = _first_good(Path(temporary), split, sources, silent, expected)
             target = _target(cache, split)
             whole = Path(temporary) / target.name
             whole.write_bytes(content)
@@ -169,9 +180,12 @@ def _download_into(cache: Path, split: str, sources: Sequence[Source], expected:
         raise InputError(f"{cache}: cannot be read and written: {error.strerror}") from None
 
 
-def _first_good(folder: Path, split: str, sources: Sequence[Source], expected: str) -> bytes:
-    """The text's bytes from the first source that delivers them; what it downloaded on the way lies in ``folder``."""
-    reasons, wrong = [], False
+def _first_good(folder: Path, split: str, sources: Sequence[Source], silent: Sequence[str], expected: str) -> bytes:
+    """The text's bytes from the first source that delivers them; what it downloaded on the way lies in ``folder``.
+
+    silent: what is wrong with the sources that are not asked.
+    """
+    reasons, wrong = list(silent), False
     pooch.get_logger().setLevel("WARNING")  # it prints temporary paths and advises to pin a hash that is checked here
     for number, source in enumerate(sources):
         try:
