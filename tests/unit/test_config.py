@@ -137,11 +137,8 @@ MISTAKES = [
     ("statistics/confidence", 0.5, r"config: statistics\.confidence: found 0\.5, expected more than 0\.5$"),
     ("statistics/confidnce", 0.9, r"config: statistics: unknown key 'confidnce': did you mean 'confidence'\? expected"),
     ("statistics/resamples", ..., r"config: statistics: key 'resamples' is missing$"),
-    (
-        "language_models/folder",
-        3,
-        r"config: language_models\.folder: found 3, expected a value of type \['string', 'null'\]$",
-    ),
+    ("corpus", 3, r"config: corpus: found 3, expected a value of type \['string', 'null'\]$"),
+    ("corpus", "", r"config: corpus: found '', expected at least 1 characters$"),
     (f"{DONE_RIGHT}/ratios", [], r"config: learned_encoding\..*\.ratios: found \[\], expected at least 1 items$"),
     (f"{DONE_RIGHT}/ratios", [2, 2], r"\.ratios: found \[2, 2\], expected no repeated items$"),
     (f"{DONE_RIGHT}/heads", ["mlp"], r"\.heads\.0: found 'mlp', expected one of \['mean_pool', "),
@@ -198,7 +195,7 @@ MISTAKES += [
     (
         "language_models/sedes",
         3,
-        r"config: language_models: unknown key 'sedes': did you mean 'seeds'\? expected one of folder, tok",
+        r"config: language_models: unknown key 'sedes': did you mean 'seeds'\? expected one of tokens",
     ),
     ("language_models/margins", ..., r"config: language_models: key 'margins' is missing$"),
     ("language_models/margins/accuracy", ..., r"config: language_models\.margins: key 'accuracy' is missing$"),

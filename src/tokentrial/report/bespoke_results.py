@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from tokentrial.statistics.attribution import attribution
-from tokentrial.statistics.tables import METRICS, method
+from tokentrial.statistics.tables import method
 
 Row = dict[str, Any]
 STUDY = "bespoke"
-LOSS, ACCURACY, _ = METRICS
+LOSS, ACCURACY = "cross_entropy", "accuracy"
 RELEASED = f"{STUDY}/as-released"
 FRESH = "-fresh"  # ends the condition that measures a released cell's models on fresh text
 STANDARD, BESPOKE = "standard", "bespoke"

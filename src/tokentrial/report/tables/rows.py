@@ -19,7 +19,7 @@ from tokentrial.statistics.tables import METRICS, final_values
 Row = dict[str, Any]
 OPTIONAL = {"measures": MEASURES, "decisions": DECISIONS}
 STUDY = "learned_encoding"
-LOSS, ACCURACY, SIMULATED = METRICS
+LOSS, ACCURACY, SIMULATED = "cross_entropy", "accuracy", "simulated_loss"
 BOUNDS = {LOSS: ("Chance", "Unigram", "Floor"), ACCURACY: ("Chance", "Constant", "Bayes")}
 HEADS = {"mean_pool": "mean pooling", "window_mlp": "window MLP", "token_mlp": "token MLP"}
 SOURCES = {"patterns": "patterns", "zipf_markov": "Zipf chain", "markov": "Markov chain"}
