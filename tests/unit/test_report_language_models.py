@@ -88,7 +88,9 @@ def frames(run: dict[str, dict[str, tuple[float, int]]]) -> dict[str, pd.DataFra
     runs = pd.DataFrame(rows, columns=names).assign(study=STUDY, unit="nats").astype({"step": "Int32"})
     runs = runs[results.RUNS.names]
     made = {"runs": runs, "summary": summarise(runs, 0.95), "statistics": compare_arms(runs, SETTINGS, 1)}
-    return made | {"arms": pd.DataFrame(arms, columns=results.ARMS.names)}
+    counted = [name for name in results.ARMS.names if name not in ("corpus", "trained_as")]
+    costs = pd.DataFrame(arms, columns=counted).reindex(columns=results.ARMS.names).assign(corpus="WikiText-2")
+    return made | {"arms": costs}
 
 
 SPLITS = (("train", -0.2), ("validation", 0.1), ("test", 0.0))

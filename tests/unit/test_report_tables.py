@@ -64,7 +64,8 @@ def costs() -> pd.DataFrame:
         other = "autoencoder_000" if study == "markov" and way == "as-described" else OTHER[way]
         for arm, counts, trained in (("learned", (10, 0, 0, None, 30), 40), (other, (100, 20, 20, None, 30), 70)):
             rows.append((STUDY, f"{STUDY}/{condition}", arm, 5, *counts, trained, 1280, 9, None, 1.0, 2.0, *"dvgc"))
-    return pd.DataFrame(rows, columns=results.ARMS.names)
+    counted = [name for name in results.ARMS.names if name not in ("corpus", "trained_as")]
+    return pd.DataFrame(rows, columns=counted).reindex(columns=results.ARMS.names)
 
 
 def frames() -> dict[str, pd.DataFrame]:
