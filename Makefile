@@ -35,10 +35,17 @@ lint: .venv/installed
 bench: .venv/installed
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit; done
 
-.venv/installed: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed")'
+# In the folder of PIP_FIND_LINKS there may be a build of torch for processors. Its checksum counts, too, but beside one
+# that the index states pip would never choose it, so it is looked for alone; it needs no CUDA.
+.venv/installed: requirements.lock requirements-cuda.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 14) or sys.exit("error: $(PYTHON) is Python %d.%d,\
+	 expected 3.11 to 3.14: name another, like make PYTHON=python3.12" % sys.version_info[:2])'
+	[ -e .venv/lib/$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])') ] || rm -rf .venv
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements.lock
+	sed -n '/^torch==/,/[^\\]$$/p' requirements.lock | \
+	  $(BIN)/pip install --quiet --no-index --no-deps --requirement /dev/stdin >/dev/null 2>&1 && \
+	  grep -v '^--requirement' requirements.lock | $(BIN)/pip install --quiet --requirement /dev/stdin || \
+	  $(BIN)/pip install --quiet --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
