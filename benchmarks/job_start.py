@@ -46,7 +46,7 @@ def job(folder: Path, arguments: dict[str, Any], mode: str) -> float:
     switched = {fork_server.ADDRESS: ""} if mode == "plain" else {}
     command = [sys.executable, "-c", SCRIPT, "logs/job.log", FUNCTION, json.dumps(arguments)]
     subprocess.run(command, cwd=folder, env={**os.environ, **switched}, check=True)
-    used = json.loads((folder / "logs/usage/job.json").read_text())
+    used = json.loads((folder / "logs/usage/job.json").read_text(encoding="utf-8"))
     assert used["mode"] == mode, used
     return float(used["cpu_seconds"])
 

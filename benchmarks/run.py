@@ -41,6 +41,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tokentrial.rusage import peak_mib
+
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config", "models", "profiles", "src", "workflow")
 RESULT = "measured.json"
@@ -108,14 +110,14 @@ class Measured:
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Measured":
         """From the file that :meth:`write` wrote, or from a folder that has it or is a finished run."""
         if path.is_dir() and not (path / RESULT).is_file():
             return cls(by_rule(usages(path)))
-        values = json.loads((path / RESULT if path.is_dir() else path).read_text())
+        values = json.loads((path / RESULT if path.is_dir() else path).read_text(encoding="utf-8"))
         values["rules"] = {name: Total(**total) for name, total in values["rules"].items()}
         values["studies"] = {name: Share(**share) for name, share in values["studies"].items()}
         return cls(**values)
@@ -139,13 +141,13 @@ def usages(folder: Path) -> list[Usage]:
     found = {}
     for path in sorted((folder / "logs/benchmarks").rglob("*.jsonl")):
         job = str(path.relative_to(folder / "logs/benchmarks").with_suffix(""))
-        record = json.loads(path.read_text().splitlines()[-1])
+        record = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
         seen, memory = (0.0 if record[key] == "NA" else float(record[key]) for key in ("cpu_time", "max_rss"))
         wall = float(record["s"])
         found[job] = Usage(job, record["rule_name"], estimated_cpu(wall, seen), wall, memory, exact=False)
     for path in sorted((folder / "logs/usage").rglob("*.json")):
         job = str(path.relative_to(folder / "logs/usage").with_suffix(""))
-        record = json.loads(path.read_text().splitlines()[-1])
+        record = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
         rule = record.get("rule") or (found[job].rule if job in found else job.partition("/")[0])
         values = [float(record[key]) for key in ("cpu_seconds", "wall_seconds", "peak_rss_mib")]
         found[job] = Usage(job, rule, *values, exact=True)
@@ -235,11 +237,11 @@ def run(folder: Path, arguments: list[str]) -> tuple[float, float, float]:
     wall = time.perf_counter() - start
     child.returncode = code
     if code:
-        said_last = (folder / "said.txt").read_text(errors="replace")[-3000:]
+        said_last = (folder / "said.txt").read_text(errors="replace", encoding="utf-8")[-3000:]
         sys.exit(f"error: snakemake {' '.join(arguments)} failed in {folder}:\n{said_last}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return cpu, wall, after.ru_maxrss / 1024
+    return cpu, wall, peak_mib(after)
 
 
 def wait_for_all(main: int) -> int:
@@ -282,7 +284,7 @@ def studies(folder: Path, jobs: Iterable[Usage], lookup: bool) -> dict[str, Shar
         benchmark = folder / "logs/benchmarks" / f"{usage.job}.jsonl"
         if usage.rule not in flops.RULES or not benchmark.is_file():
             continue
-        spec = json.loads(json.loads(benchmark.read_text().splitlines()[-1])["params"]["spec"])
+        spec = json.loads(json.loads(benchmark.read_text(encoding="utf-8").splitlines()[-1])["params"]["spec"])
         share = shares.setdefault(spec["study"], Share())
         share.jobs += 1
         share.cpu += usage.cpu

@@ -43,6 +43,9 @@ from typing import Any
 
 import yaml
 
+from tokentrial import config as settings
+from tokentrial.rusage import peak_mib
+
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config", "models", "profiles", "src", "workflow")
 OVERLAY = "config/scale.yaml"
@@ -86,7 +89,7 @@ def copy_project(folder: Path, conditions: int) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         else:
             shutil.copy2(source, target)
-    (folder / OVERLAY).write_text(yaml.safe_dump(overlay(conditions), sort_keys=False))
+    (folder / OVERLAY).write_text(yaml.safe_dump(overlay(conditions), sort_keys=False), encoding="utf-8")
 
 
 def overlay(conditions: int) -> dict[str, Any]:
@@ -94,7 +97,7 @@ def overlay(conditions: int) -> dict[str, Any]:
     count, rest = divmod(conditions, len(DESIGNS) * len(RATIOS))
     if rest or not count:
         sys.exit(f"error: --conditions: found {conditions}, expected a multiple of {len(DESIGNS) * len(RATIOS)}")
-    designs = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())[STUDY]["studies"]
+    designs = settings.load(ROOT / "config" / "config.yaml")[STUDY]["studies"]
     changed: dict[str, Any] = {}
     for name in DESIGNS:
         part, way = name.split("/")
@@ -123,10 +126,10 @@ def measured(command: list[str], folder: Path, watch: Callable[[int], None] = la
         _, status, usage = os.wait4(child.pid, 0)  # of this child and what it waited for
     child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - start
-    text = log.read_text(errors="replace")
+    text = log.read_text(errors="replace", encoding="utf-8")
     if child.returncode:
         sys.exit(f"error: {' '.join(command)} failed in {folder}:\n{text[-3000:]}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.getloadavg()[0]), text
+    return Cost(wall, usage.ru_utime + usage.ru_stime, peak_mib(usage), os.getloadavg()[0]), text
 
 
 def snakemake(*arguments: str) -> list[str]:
@@ -176,8 +179,8 @@ class Watched:
         """Look at the process until it has ended."""
         ticks = os.sysconf("SC_CLK_TCK")
         while True:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # from the third on: proc(5)
-            if fields[0] == "Z":
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()  # from the third on: proc(5)
+            if fields[0] == b"Z":
                 return
             self.threads = max(self.threads, int(fields[17]))
             self.cpu = (int(fields[11]) + int(fields[12])) / ticks
@@ -187,7 +190,7 @@ class Watched:
 def run_trivial(folder: Path, jobs: int) -> None:
     """Run trivial jobs in a new folder, without Snakemake's limit of job starts and with it: prints a line for each."""
     copy_project(folder, len(DESIGNS) * len(RATIOS))
-    (folder / TRIVIAL).write_text(TRIVIAL_RULES % jobs)
+    (folder / TRIVIAL).write_text(TRIVIAL_RULES % jobs, encoding="utf-8")
     for limit, options in (("none", []), ("100/1s", ["--no-hooks"])):
         shutil.rmtree(folder / "trivial", ignore_errors=True)
         seen = Watched()
@@ -235,7 +238,7 @@ def writer(rows: int) -> Callable[[Path], None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         kind, _, condition = str(path.with_suffix("")).removeprefix("results/").partition("/")
         if kind not in tables or not condition.startswith(designs):
-            path.write_text("made by benchmarks/scale.py\n")
+            path.write_text("made by benchmarks/scale.py\n", encoding="utf-8")
             return
         table = tables[kind]
         place = table.schema.get_field_index("condition")

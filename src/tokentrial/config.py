@@ -7,7 +7,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from referencing import Registry, Resource
 from tokentrial.errors import InputError
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, eight times as fast; absent from some builds
+MERGE = "tag:yaml.org,2002:merge"  # of the key <<
 
 # Names of the config become parts of paths: no separator, nothing hidden, no option, and short enough for a file name.
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -35,19 +36,53 @@ def load(*paths: str | Path) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for path in paths:
         try:
-            overlay = _parsed(Path(path).read_text(encoding="utf-8"))
+            text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-        except Exception as error:  # PyYAML's constructors let out any error of Python's for a value like !!int x
-            raise InputError(f"{path}: not YAML: {shown(' '.join(str(error).split()), 300, str)}") from None
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not YAML: {error}") from None
+        overlay = _read(text, path)
         if not isinstance(overlay, dict):
             raise InputError(f"{path}: expected keys and values, found {type(overlay).__name__}")
         merged = merge(merged, overlay)
     return merged
 
 
+def check_keys(path: str | Path) -> None:
+    """Raises InputError if a file that another reader has accepted gives a key twice."""
+    try:
+        node = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=LOADER)
+    except yaml.YAMLError:  # JSON with tabs, which the other reader takes
+        return
+    try:
+        _refuse_repeated_keys(node, set())
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def of_command_line(entries: Iterable[str]) -> dict[str, Any]:
+    """The mappings and lists among ``--config`` entries like ``statistics={confidence: 0.9}``.
+
+    They are read as a config file would be; Snakemake reads every value in them as text.
+    """
+    named = (entry.partition("=") for entry in entries)
+    return {key: _read(text, f"--config {key}") for key, _, text in named if text.lstrip().startswith(("{", "["))}
+
+
+def _read(text: str, where: str | Path) -> Any:
+    """The content of a YAML text; raises InputError with the place and what is wrong."""
+    try:
+        return _parsed(text)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    except Exception as error:  # PyYAML's constructors let out any error of Python's for a value like !!int x
+        raise InputError(f"{where}: not YAML: {shown(' '.join(str(error).split()), 300, str)}") from None
+
+
 def _parsed(text: str) -> Any:
-    """The content of a YAML text; raises ValueError for one that is nested or unfolds beyond any use.
+    """The content of a YAML text.
+
+    Raises InputError for a key that is given twice, ValueError for a text that is nested or unfolds beyond any use.
 
     Composing is recursive, in C without a limit of its own, so that the levels are counted beforehand.
     """
@@ -64,6 +99,7 @@ def _parsed(text: str) -> Any:
         unfolded = _unfolded(node, {})
         if unfolded > 20 * MOST_VALUES:  # claims and published tables are longer than a config
             raise ValueError(f"its aliases unfold to more than {20 * MOST_VALUES:,} values")
+        _refuse_repeated_keys(node, set())
         return loader.construct_document(node)
     finally:
         loader.dispose()
@@ -78,6 +114,26 @@ def _unfolded(node: yaml.Node, known: dict[int, float]) -> float:
         inner = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
         known[id(node)] = 1 + sum(_unfolded(part, known) for part in inner)
     return known[id(node)]
+
+
+def _refuse_repeated_keys(node: yaml.Node | None, known: set[int]) -> None:
+    """Raises InputError for a mapping with the same key twice, of which YAML's readers silently take the last."""
+    if node is None or isinstance(node, yaml.ScalarNode) or id(node) in known:
+        return
+    known.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
+                continue
+            name, line = (key.tag, key.value), key.start_mark.line + 1
+            if name in lines:
+                found = f"line {line}: found the key {shown(key.value)} a second time"
+                raise InputError(f"{found}, expected each key once (the first is in line {lines[name]})")
+            lines[name] = line
+    for part in node.value:
+        for inner in part if isinstance(part, tuple) else (part,):
+            _refuse_repeated_keys(inner, known)
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +178,7 @@ def check(config: Mapping[str, Any], schema_path: str | Path) -> None:
 @lru_cache(maxsize=16)
 def _schema(path: Path, _: int) -> Resource[Any]:
     """A schema file as it was at a time of change: it is read again once it is edited."""
-    return Resource.from_contents(_parsed(path.read_text(encoding="utf-8")))
+    return Resource.from_contents(load(path))
 
 
 def check_values(config: Mapping[str, Any], start: str = "config", key: re.Pattern[str] | None = KEY) -> None:

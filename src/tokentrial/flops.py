@@ -310,7 +310,7 @@ def _shape(spec: Spec, folder: Path) -> dict[str, Any]:
     parents = ("results/models/cramming", "models/wikitext-2", "results/models/hub")
     places = [folder / parent / spec["model"] for parent in parents]
     path = next(place / "config.json" for place in places if place.is_dir())
-    shape: dict[str, Any] = json.loads(path.read_text())
+    shape: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return shape
 
 

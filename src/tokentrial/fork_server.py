@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import tokentrial
+from tokentrial.rusage import peak_mib
 
 SWITCH = "TOKENTRIAL_FORK"  # 0: no server
 ADDRESS = "TOKENTRIAL_FORK_SERVER"  # set for the jobs of a run that has one
@@ -253,7 +254,7 @@ def _set_environment(environment: Mapping[str, str]) -> None:
 def _report(fork: Fork) -> None:
     """Tell a script how its fork ended."""
     _, status, used = os.wait4(fork.process, 0)
-    end = End(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    end = End(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, peak_mib(used))
     with suppress(OSError), fork.script:
         fork.script.send(json.dumps(end).encode())
 
@@ -268,11 +269,11 @@ def _run(script: socket.socket, log: int, request: Mapping[str, Any]) -> int:
     sys.argv = request["argv"]
     os.chdir(request["folder"])
     with suppress(OSError):
-        Path("/proc/self/comm").write_text(request["function"].rpartition(".")[2])  # its name in a list of processes
+        Path("/proc/self/comm").write_bytes(request["function"].rpartition(".")[2].encode())  # its name in a list
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with, args=(script, os.getppid()), daemon=True).start()
     try:
-        with open(log, "w", buffering=1) as file, told(file, sys.stderr):
+        with open(log, "w", encoding="utf-8", buffering=1) as file, told(file, sys.stderr):
             call(request["function"], request["arguments"])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1

@@ -79,11 +79,11 @@ def _write_usage(path: Path, end: fork_server.End | None, wall_seconds: float) -
     }
     with suppress(OSError):  # a full disk does not undo a finished job
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(used) + "\n")
+        path.write_text(json.dumps(used) + "\n", encoding="utf-8")
 
 
 @contextmanager
-def logged(log: str) -> Iterator[tuple[IO[str], IO[str]]]:
+def logged(log: str) -> Iterator[tuple[IO[str], IO[bytes]]]:
     """Run a script's body with stdout and stderr in its log; gives the log and the file of the job's lock.
 
     What :func:`told` says of exceptions holds here.
@@ -129,7 +129,7 @@ def told(file: IO[str], terminal: IO[str]) -> Iterator[None]:
 @contextmanager
 def _opened(log: str) -> Iterator[IO[str]]:
     """A log that is written line by line; on a full disk its end is lost, and nothing more."""
-    file = Path(log).open("w", buffering=1)  # noqa: SIM115 (closing it may fail)
+    file = Path(log).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 (closing it may fail)
     try:
         yield file
     finally:
@@ -162,13 +162,13 @@ def _line(error: Exception) -> str | None:
 
 
 @contextmanager
-def _alone(log: Path, terminal: IO[str]) -> Iterator[IO[str]]:
+def _alone(log: Path, terminal: IO[str]) -> Iterator[IO[bytes]]:
     """Wait until no process of an earlier run works on this job, and let no later one begin.
 
     The lock is on a file beside the log, since Snakemake deletes a log before the job runs again; it ends with the
     process that has it, or the last of those that share it. A file system without locks is left alone.
     """
-    with log.with_name(f".{log.name}.lock").open("w") as file:
+    with log.with_name(f".{log.name}.lock").open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,13 +7,15 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+from tokentrial.rusage import peak_mib
+
 
 def git_commit() -> str:
     """The commit of the checkout that runs, ``-dirty`` where tracked files differ from it; 'unknown' outside git."""
     folder = Path(__file__).parent
     try:
         command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
@@ -32,7 +34,7 @@ def device_name(device: str) -> str:
 
         return str(torch.cuda.get_device_name())
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return platform.processor() or platform.machine()
     named = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
@@ -51,10 +53,10 @@ def peak_rss_mib() -> float:
     As Linux states it for the process alone: ``ru_maxrss`` begins with what the process had that started it.
     """
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return peak_mib(resource.getrusage(resource.RUSAGE_SELF))
 
 
 def digest(text: str) -> str:

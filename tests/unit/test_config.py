@@ -1,6 +1,7 @@
 """The config: overlays, and for every mistake one line that names the key."""
 
 import math
+import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,40 @@ def test_unreadable_files_are_named_in_one_line(content: bytes | None, message: 
         config.load(path)
     assert str(caught.value).startswith(f"{path}{message}")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("seeds: 5\na: {b: 1}\nseeds: 6\n", "line 3: found the key 'seeds' a second time, .* in line 1"),
+        ("a:\n  - b: 1\n    'b': 2\n", "line 3: found the key 'b' a second time, .* in line 2"),
+        ("a: &x {b: 1, b: 2}\nc: *x\n", "line 1: found the key 'b' a second time, .* in line 1"),
+        ("? [1]\n: {b: 1, b: 2}\n", "line 2: found the key 'b' a second time"),
+    ],
+)
+def test_a_key_is_given_once(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(content)
+    for read in (config.load, config.check_keys):
+        with pytest.raises(InputError, match=f"^{re.escape(str(path))}: {message}"):
+            read(path)
+    with pytest.raises(InputError, match=r"^--config a: line 1: found the key 'b' a second time"):
+        config.of_command_line(["a={b: 1, b: 2}"])
+
+
+def test_merged_keys_may_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("a: &a {b: 1, c: 2}\nd: &d {e: 1}\nf: {<<: *a, b: 3}\ng: {<<: [*a, *d], c: 4}\n")
+    assert config.load(path)["f"] == {"b": 3, "c": 2}
+    assert config.load(path)["g"] == {"b": 1, "c": 4, "e": 1}
+    config.check_keys(path)
+
+
+def test_nested_values_of_the_command_line_have_their_types() -> None:
+    entries = ["a={b: 0.9, c: {d: null, e: true}, f: '1'}", "g=[1, x]", "h=2", "i=", "j=text"]
+    assert config.of_command_line(entries) == {"a": {"b": 0.9, "c": {"d": None, "e": True}, "f": "1"}, "g": [1, "x"]}
+    with pytest.raises(InputError, match=r"^--config a: not YAML: "):
+        config.of_command_line(["a={b: 1"])
 
 
 # The canonical text

@@ -1,6 +1,7 @@
 """What fuzzing found, through Snakemake itself: one line of error, no traceback, nothing made outside the project."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,20 @@ def test_a_file_that_is_no_config_is_refused_by_snakemake(content: str, hard: Pr
     said = done.stdout + done.stderr
     assert done.returncode != 0 and "Traceback" not in said
     assert "Config file" in said and not (hard.folder / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["own.yaml", "config/config.yaml"])
+def test_a_key_that_is_given_twice(name: str, hard: Project) -> None:
+    hard.write_config(small_config())
+    (hard.folder / "own.yaml").write_text("device: cpu\n")
+    with (hard.folder / name).open("a") as file:
+        file.write("seeds: 2\nseeds: 3\n")
+    line = hard.refused("--dry-run", "all", "--configfile", "own.yaml")
+    assert re.fullmatch(rf"error: (\S+/)?{name}: line \d+: found the key 'seeds' a second time, .*", line)
+
+
+def test_nested_values_on_the_command_line_are_read_as_in_a_file(hard: Project) -> None:
+    hard.write_config(small_config())
+    hard.planned("statistics", "--config", "statistics={confidence: 0.9, resamples: 150}")
+    line = hard.refused("--dry-run", "all", "--config", "statistics={confidence: '0.9'}")
+    assert line == "error: config: statistics.confidence: found '0.9', expected a value of type number"

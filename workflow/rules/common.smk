@@ -23,6 +23,10 @@ from tokentrial.studies import cramming, language_models, small_models
 gc.set_threshold(200_000, 50, 100)
 
 try:
+    if workflow.is_main_process:  # its jobs read the same files
+        for file in [*workflow.configfiles, *workflow.overwrite_configfiles]:
+            settings.check_keys(file)
+    config.update(settings.merge(config, settings.of_command_line(workflow.config_settings.config_args or [])))
     settings.check(config, "workflow/schemas/config.schema.yaml")
     CORPUS = corpora.setting(config["corpus"])
     DATASETS = small_models.datasets(config)

@@ -5,6 +5,7 @@ import sys
 from tokentrial.job import logged
 
 terminal = sys.stdout
+terminal.reconfigure(errors="backslashreplace")
 with logged(snakemake.log[0]):
     from tokentrial.reference import comparison
     from tokentrial.reference.text import as_text

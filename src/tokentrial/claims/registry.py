@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator
 
 from tokentrial import config
@@ -57,7 +56,7 @@ class Claim:
 def load(folder: str | Path, schema_path: str | Path) -> list[Claim]:
     """All claims of a registry folder, in the order of its documents. Raises InputError with file and id."""
     folder = Path(folder)
-    schema = yaml.safe_load(Path(schema_path).read_text())
+    schema = config.load(schema_path)
     documents = read_documents(folder, schema)
     names = {
         **{f"{name}.yaml": entry for name, entry in documents["documents"].items()},
@@ -193,7 +192,7 @@ def check_documents(folder: str | Path, registry: str | Path, schema_path: str |
 
     Raises InputError for a text that is missing or that no longer is the one the claims were taken from.
     """
-    schema = yaml.safe_load(Path(schema_path).read_text())
+    schema = config.load(schema_path)
     documents = read_documents(Path(registry), schema)["documents"]
     for name, entry in documents.items():
         path = Path(folder) / entry["file"]

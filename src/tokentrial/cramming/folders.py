@@ -176,7 +176,7 @@ def check_digests(folder: str | Path) -> None:
     path = Path(folder)
     record = path / "training.json"
     try:
-        expected = dict(json.loads(record.read_text())["sha256"])
+        expected = dict(json.loads(record.read_text(encoding="utf-8"))["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         raise DamagedFile(record, "holds no SHA-256 of the files beside it") from None
     for name, digest in expected.items():
@@ -230,7 +230,9 @@ def write(folder: str | Path, model: PreTrainedModel, tokenizer: Tokenizer, reco
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False).save_pretrained(path)
     digests = {file.name: _digest(file) for file in path.iterdir() if file.suffix in (".json", ".safetensors")}
     digests.pop("training.json", None)
-    (path / "training.json").write_text(json.dumps({**record, "sha256": digests}, indent=1, sort_keys=True) + "\n")
+    (path / "training.json").write_text(
+        json.dumps({**record, "sha256": digests}, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
 
 
 @torch.no_grad()

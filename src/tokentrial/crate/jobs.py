@@ -45,7 +45,7 @@ def records(folder: Path) -> dict[str, Record]:
         encoded = "".join(part.removeprefix("@") for part in path.relative_to(top).parts)
         try:
             output = base64.urlsafe_b64decode(encoded).decode()
-            record = json.loads(path.read_text())
+            record = json.loads(path.read_text(encoding="utf-8"))
         except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError):
             continue  # none of Snakemake's, or cut off while it was written
         if not record.get("incomplete") and record.get("starttime") and record.get("endtime"):
@@ -124,7 +124,7 @@ def _used(folder: Path, stem: str) -> dict[str, float]:
 def _numbers(path: Path) -> dict[str, float]:
     """The numbers of a file that holds one JSON object; empty without one."""
     try:
-        found = json.loads(path.read_text().splitlines()[-1])
+        found = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
         return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, IndexError, AttributeError):
         return {}

@@ -40,7 +40,7 @@ def system() -> dict[str, str]:
 
 def locked(path: Path) -> dict[str, str]:
     """Package -> the version that a lock file pins; empty where there is no lock file."""
-    return dict(LOCKED.findall(path.read_text())) if path.is_file() else {}
+    return dict(LOCKED.findall(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def installed(names: dict[str, str]) -> dict[str, str | None]:

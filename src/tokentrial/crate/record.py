@@ -198,7 +198,7 @@ def write(path: str | Path, found: Provenance) -> None:
 def read(path: str | Path) -> Provenance:
     """Read what :func:`write` wrote; raises InputError where it is missing, damaged or of another version."""
     try:
-        found = json.loads(Path(path).read_text())
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -1,6 +1,7 @@
 """Every guess of the code, collected from its ASSUME comments: what a document leaves open and how it was decided."""
 
 import re
+import sys
 from pathlib import Path
 
 MARK = "ASSUME:"
@@ -10,10 +11,13 @@ def assumptions(config: Path) -> list[tuple[str, str]]:
     """(file, guess) for each paragraph that the mark starts, in the config first and then in the library's modules."""
     library = Path(__file__).parents[1]
     modules = [path for path in sorted(library.rglob("*.py")) if path.name != Path(__file__).name]
-    found = [(f"{config.parent.name}/{config.name}", text) for text in paragraphs(config.read_text().splitlines())]
+    found = [
+        (f"{config.parent.name}/{config.name}", text)
+        for text in paragraphs(config.read_text(encoding="utf-8").splitlines())
+    ]
     for path in modules:
         name = path.relative_to(library).with_suffix("").as_posix()
-        found += [(name, text) for text in paragraphs(path.read_text().splitlines())]
+        found += [(name, text) for text in paragraphs(path.read_text(encoding="utf-8").splitlines())]
     return found
 
 
@@ -52,4 +56,5 @@ def as_markdown(found: list[tuple[str, str]]) -> str:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     print(as_markdown(assumptions(Path("config/config.yaml"))), end="")

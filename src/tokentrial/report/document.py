@@ -80,14 +80,16 @@ def chapters(found: rows.Results, config: Mapping[str, Any], published: Mapping[
     filled = []
     for study, file in published.items():
         values = CHAPTERS[study](found.only(study), config, file) | title_values(study)
-        filled.append(fill((folder / f"{study}.typ").read_text(), values))
+        filled.append(fill((folder / f"{study}.typ").read_text(encoding="utf-8"), values))
     return "\n".join(filled)
 
 
 def verdict_chapters(path: str, folder: Path) -> Values:
     """Name -> the filled chapter on the verdicts of all claims (see report.verdicts.read)."""
     found = read(path)
-    return {name: fill((folder / f"{name}.typ").read_text(), made(found)) for name, made in VERDICTS.items()}
+    return {
+        name: fill((folder / f"{name}.typ").read_text(encoding="utf-8"), made(found)) for name, made in VERDICTS.items()
+    }
 
 
 def write_report(
@@ -117,8 +119,8 @@ def write_report(
     }
     folder = Path(output).parent
     source = folder / "report.typ"
-    source.write_text(fill(frame.read_text(), values))
-    (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140))
+    source.write_text(fill(frame.read_text(encoding="utf-8"), values), encoding="utf-8")
+    (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140), encoding="utf-8")
     # tags for the long tables would make up five sixths of the file; they are there as CSV and Markdown too
     compiled = typst.compile(str(source), root=str(folder), pdf_tags=False)
     with results.whole_file(output) as file:
