@@ -60,13 +60,19 @@ def check_keys(path: str | Path) -> None:
         raise InputError(f"{path}: {error}") from None
 
 
-def of_command_line(entries: Iterable[str]) -> dict[str, Any]:
-    """The mappings and lists among ``--config`` entries like ``statistics={confidence: 0.9}``.
+def of_command_line(entries: Iterable[str], read: Mapping[str, Any]) -> dict[str, Any]:
+    """The mappings and lists among the ``--config`` entries, as a file would have them.
 
-    They are read as a config file would be; Snakemake reads every value in them as text.
+    entries: like ``statistics={confidence: 0.9}``
+    read: what Snakemake made of the entries, all of it text; values that a program passed keep their type
     """
-    named = (entry.partition("=") for entry in entries)
-    return {key: _read(text, f"--config {key}") for key, _, text in named if text.lstrip().startswith(("{", "["))}
+    typed: dict[str, Any] = {}
+    for entry in entries:
+        key, _, text = entry.partition("=")
+        inner = [value for place, value in _values(read.get(key), ()) if not isinstance(value, Mapping | list)]
+        if text.lstrip().startswith(("{", "[")) and all(isinstance(value, str) for value in inner):
+            typed = merge(typed, {key: _read(text, f"--config {key}")})
+    return typed
 
 
 def _read(text: str, where: str | Path) -> Any:

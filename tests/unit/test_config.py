@@ -10,6 +10,8 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snakemake.cli import parse_config
+from snakemake.settings.types import ConfigSettings
 
 from tokentrial import config
 from tokentrial.errors import InputError
@@ -95,7 +97,7 @@ def test_a_key_is_given_once(content: str, message: str, tmp_path: Path) -> None
         with pytest.raises(InputError, match=f"^{re.escape(str(path))}: {message}"):
             read(path)
     with pytest.raises(InputError, match=r"^--config a: line 1: found the key 'b' a second time"):
-        config.of_command_line(["a={b: 1, b: 2}"])
+        config.of_command_line(["a={b: 1, b: 2}"], {"a": {"b": "2"}})
 
 
 def test_merged_keys_may_be_replaced(tmp_path: Path) -> None:
@@ -107,10 +109,18 @@ def test_merged_keys_may_be_replaced(tmp_path: Path) -> None:
 
 
 def test_nested_values_of_the_command_line_have_their_types() -> None:
-    entries = ["a={b: 0.9, c: {d: null, e: true}, f: '1'}", "g=[1, x]", "h=2", "i=", "j=text"]
-    assert config.of_command_line(entries) == {"a": {"b": 0.9, "c": {"d": None, "e": True}, "f": "1"}, "g": [1, "x"]}
-    with pytest.raises(InputError, match=r"^--config a: not YAML: "):
-        config.of_command_line(["a={b: 1"])
+    """Read here with Snakemake's own reader, as Snakemake does it first."""
+    entries = ["aa={b: 0.9, c: {d: null, e: true}, f: '1'}", "bb=[1, x]", "cc=2", "dd=", "ee=text", "aa={b: 0.8}"]
+    typed = config.of_command_line(entries, parse_config(entries))
+    assert typed == {"aa": {"b": 0.8, "c": {"d": None, "e": True}, "f": "1"}, "bb": [1, "x"]}
+    with pytest.raises(InputError, match=r"^--config aa: not YAML: "):
+        config.of_command_line(["aa={b: 1"], parse_config(["aa={b: 1"]))
+
+
+def test_values_that_a_program_passed_keep_their_types() -> None:
+    passed = {"a": {"b": None, "c": 0.9, "d": "1"}, "e": [None]}
+    settings = ConfigSettings(config=passed)
+    assert config.of_command_line(settings.config_args, settings.config) == {}
 
 
 # The canonical text

@@ -26,7 +26,8 @@ try:
     if workflow.is_main_process:  # its jobs read the same files
         for file in [*workflow.configfiles, *workflow.overwrite_configfiles]:
             settings.check_keys(file)
-    config.update(settings.merge(config, settings.of_command_line(workflow.config_settings.config_args or [])))
+    given = workflow.config_settings
+    config.update(settings.merge(config, settings.of_command_line(given.config_args, given.config)))
     settings.check(config, "workflow/schemas/config.schema.yaml")
     CORPUS = corpora.setting(config["corpus"])
     DATASETS = small_models.datasets(config)
