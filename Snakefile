@@ -9,7 +9,8 @@ the science is in src/tokentrial. Run `snakemake --cores all all`; config/README
 configfile: "config/config.yaml"
 
 
-container: "docker://python:3.11-slim"
+# Built from workflow/envs/tokentrial.def; used with --software-deployment-method apptainer only.
+container: "workflow/envs/tokentrial.sif"
 
 
 include: "workflow/rules/common.smk"

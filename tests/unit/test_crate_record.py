@@ -134,6 +134,20 @@ def test_packages_other_than_the_locked_ones_are_told(folder: Path) -> None:
     assert any(text.startswith("Installed packages differ from requirements.lock:") for text in found["remarks"])
 
 
+def test_pins_for_another_python_are_not_missed(tmp_path: Path) -> None:
+    head = "    --hash=sha256:0"
+    lines = [
+        "a==1 \\",
+        head,
+        "b==2 ; python_full_version < '3.11' \\",
+        head,
+        "c==3 ; python_version >= '3.11' \\",
+        head,
+    ]
+    (tmp_path / "lock").write_text("\n".join(lines) + "\n")
+    assert machine.locked(tmp_path / "lock") == {"a": "1", "c": "3"}
+
+
 @pytest.mark.parametrize(
     ("found", "pinned", "same"),
     [("2.13.0+cpu", "2.13.0", True), ("2.13.0", "2.13.0", True), ("2.13.1", "2.13.0", False), (None, "1", False)],

@@ -7,7 +7,8 @@ from typing import Any
 
 WORKFLOW = "Snakefile"
 SOURCES = (
-    *("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "Makefile", "pyproject.toml", "requirements.lock"),
+    *("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "Makefile", "pyproject.toml"),
+    *("requirements.lock", "requirements-cuda.lock"),
     *(WORKFLOW, "config", "workflow", "profiles", "src/tokentrial"),
 )
 SKIPPED = {"__pycache__", ".ipynb_checkpoints"}

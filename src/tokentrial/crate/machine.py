@@ -7,9 +7,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import Marker
+
 from tokentrial import provenance
 
-LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", re.MULTILINE)
+LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;#]+)(?: *; *([^\\\n]+))?", re.MULTILINE)
 
 
 def hardware() -> dict[str, Any]:
@@ -39,8 +41,9 @@ def system() -> dict[str, str]:
 
 
 def locked(path: Path) -> dict[str, str]:
-    """Package -> the version that a lock file pins; empty where there is no lock file."""
-    return dict(LOCKED.findall(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    """Package -> the version that a lock file pins for this Python and system; empty where there is no lock file."""
+    pins = LOCKED.findall(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return {name: pinned for name, pinned, marker in pins if not marker or Marker(marker.strip()).evaluate()}
 
 
 def installed(names: dict[str, str]) -> dict[str, str | None]:
