@@ -3,21 +3,23 @@
 
 PYTHON ?= python3
 CORES ?= all
+# Called as modules: the first line of a program in .venv/bin names this folder, and not every name may stand there.
 BIN := .venv/bin
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+RUN := $(BIN)/python -m
+SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 # A worker for every core. Each takes whole files, long ones first, since a file's tests share what they build.
-PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
-# A progress display on a terminal, plain lines elsewhere.
-LOGGER := $(shell [ -t 1 ] && echo "--logger rich")
+PYTEST := $(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+# A progress display on a terminal, plain lines elsewhere. Snakemake writes both to stderr; stdout is a pipe in here.
+LOGGER := $(shell [ -t 2 ] && echo "--logger rich")
 
 report: .venv/installed
-	$(SNAKEMAKE) $(LOGGER) all
+	$(SNAKEMAKE) $(LOGGER) -- all
 
 smoke: .venv/installed
 	$(SNAKEMAKE) $(LOGGER) --configfile config/smoke.yaml -- all
 
 crate: .venv/installed
-	$(SNAKEMAKE) $(LOGGER) crate
+	$(SNAKEMAKE) $(LOGGER) -- crate
 
 test: .venv/installed
 	$(PYTEST) -m "not slow"
@@ -26,27 +28,29 @@ test-slow: .venv/installed
 	$(PYTEST) -m slow
 
 lint: .venv/installed
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
-	$(BIN)/mypy
-	$(BIN)/snakemake --lint
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) snakefmt --check Snakefile workflow/rules
+	$(RUN) mypy
+	$(RUN) snakemake --lint
 
 bench: .venv/installed
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit; done
 
 # In the folder of PIP_FIND_LINKS there may be a build of torch for processors. Its checksum counts, too, but beside one
-# that the index states pip would never choose it, so it is looked for alone; it needs no CUDA.
+# that the index states pip would never choose it, so it is looked for alone; it needs no CUDA. The library is linked and
+# not installed: setuptools takes a dollar sign or a brace in the folder's name for a variable.
 .venv/installed: requirements.lock requirements-cuda.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 14) or sys.exit("error: $(PYTHON) is Python %d.%d,\
 	 expected 3.11 to 3.14: name another, like make PYTHON=python3.12" % sys.version_info[:2])'
 	[ -e .venv/lib/$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])') ] || rm -rf .venv
 	$(PYTHON) -m venv .venv
 	sed -n '/^torch==/,/[^\\]$$/p' requirements.lock | \
-	  $(BIN)/pip install --quiet --no-index --no-deps --requirement /dev/stdin >/dev/null 2>&1 && \
-	  grep -v '^--requirement' requirements.lock | $(BIN)/pip install --quiet --requirement /dev/stdin || \
-	  $(BIN)/pip install --quiet --requirement requirements.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	  $(RUN) pip install --quiet --no-index --no-deps --requirement /dev/stdin >/dev/null 2>&1 && \
+	  grep -v '^--requirement' requirements.lock | $(RUN) pip install --quiet --requirement /dev/stdin || \
+	  $(RUN) pip install --quiet --requirement requirements.lock
+	$(BIN)/python -c 'import os, sysconfig; packages = sysconfig.get_path("purelib"); \
+	  open(packages + "/tokentrial.pth", "w").write(os.path.relpath("src", packages))'
 	touch $@
 
 clean:

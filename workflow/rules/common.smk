@@ -10,13 +10,15 @@ import os
 import sys
 from pathlib import Path
 
-from tokentrial import clock, fork_server, scheduling
+from tokentrial import clock, folder_names, fork_server, scheduling
 from tokentrial import config as settings
 from tokentrial.data import corpora
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
 from tokentrial.studies import cramming, language_models, small_models
+
+folder_names.mend()
 
 # A plan of 10,000 conditions makes millions of objects that live to its end: looking through them for garbage again and
 # again took a fifth of its time.
