@@ -1,9 +1,15 @@
 """Checksums of files and folders, and which files may be published."""
 
 import hashlib
+import json
+import math
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+import yaml
 
 WORKFLOW = "Snakefile"
 SOURCES = (
@@ -73,9 +79,19 @@ def local_paths(value: Any) -> list[str]:
 
 
 def markers(folder: Path, config: Mapping[str, Any]) -> list[bytes]:
-    """Texts that give the machine or its user away: the home, the project's folder, the folders that a config names."""
+    """Texts that give the machine or its user away: the home, the project's folder, the folders that a config names.
+
+    As they are, and as JSON, YAML, Python, URIs and a shell's command write them.
+    """
     places = {str(Path.home()), str(folder.resolve()), *local_paths(config)}
-    return sorted(place.encode() for place in places if len(place) > 1)
+    return sorted(form.encode() for place in places if len(place) > 1 for form in _written(place))
+
+
+def _written(path: str) -> set[str]:
+    """The forms in which a file may hold a path."""
+    texts = {path, json.dumps(path)[1:-1], json.dumps(path, ensure_ascii=False)[1:-1], repr(path)[1:-1]}
+    in_yaml = yaml.safe_dump(path, width=math.inf).splitlines()[0].strip("\"'")
+    return texts | {in_yaml, quote(path), shlex.quote(path).strip("'")}
 
 
 def gives_away(path: Path, private: Iterable[bytes]) -> bool:
