@@ -6,7 +6,7 @@ the science is in src/tokentrial. Run `snakemake --cores all all`; config/README
 """
 
 
-configfile: "config/config.yaml"
+configfile: str(workflow.current_basedir.join("config/config.yaml"))
 
 
 # Built from workflow/envs/tokentrial.def; used with --software-deployment-method apptainer only.

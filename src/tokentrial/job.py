@@ -15,16 +15,17 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
-from tokentrial import fork_server
+from tokentrial import checkout, fork_server
 from tokentrial.errors import DamagedFile, InputError
 
 RESULTS = Path("results")
 REFERENCE = RESULTS / "reference"  # shipped with the code, so no run makes it again
 LOGS = Path("logs")
-USAGE = LOGS / "usage"
+USAGE = "usage"
 WATCH_SECONDS = 0.5
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -60,11 +61,17 @@ def call(function: str, arguments: Mapping[str, Any]) -> None:
     module, _, name = function.rpartition(".")
     if module.partition(".")[0] != "tokentrial":
         raise ValueError(f"{function}: expected a function of tokentrial")
+    from tokentrial.provenance import git_commit
+
+    git_commit()  # before the code is loaded that it tells of
     getattr(importlib.import_module(module), name)(**arguments)
 
 
 def _usage_file(log: Path) -> Path:
-    return (USAGE / (log.relative_to(LOGS) if log.is_relative_to(LOGS) else log.name)).with_suffix(".json")
+    """logs/usage/a/b.json for logs/a/b.log, also below the prefix of a module."""
+    parts = log.parts
+    at = parts.index(LOGS.name) + 1 if LOGS.name in parts else len(parts) - 1
+    return Path(*parts[:at], USAGE, *parts[at:]).with_suffix(".json")
 
 
 def _write_usage(path: Path, end: fork_server.End | None, wall_seconds: float) -> None:
@@ -95,6 +102,7 @@ def logged(log: str) -> Iterator[tuple[IO[str], IO[bytes]]]:
         _ending_with_the_run(parent),
         told(file, terminal),
     ):
+        checkout.check_script()
         yield file, lock
 
 
@@ -139,8 +147,8 @@ def _opened(log: str) -> Iterator[IO[str]]:
 
 def set_aside(path: Path) -> Path | None:
     """Rename one of the run's own results, so that Snakemake makes it again; gives its new name, or None for others."""
-    place = Path(os.path.relpath(path))
-    if not place.is_relative_to(RESULTS) or place.is_relative_to(REFERENCE):
+    parts = Path(os.path.relpath(path)).parts  # below the working directory, or the prefix of a module in it
+    if os.pardir in parts or RESULTS.name not in parts or (RESULTS.name, REFERENCE.name) in pairwise(parts):
         return None
     aside = path.with_name(f"{path.name}.damaged")
     with suppress(FileNotFoundError):  # another job that reads it was faster

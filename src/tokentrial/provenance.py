@@ -1,30 +1,32 @@
 """Where a number comes from: code version, library versions, device."""
 
+import functools
 import hashlib
 import platform
 import resource
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+import tokentrial
+from tokentrial import checkout
 from tokentrial.rusage import peak_mib
 
 
+@functools.cache
 def git_commit() -> str:
-    """The commit of the checkout that runs, ``-dirty`` where tracked files differ from it; 'unknown' outside git."""
-    folder = Path(__file__).parent
-    try:
-        command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-        return subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+    """The commit of the checkout that runs, see checkout.commit: as it was when this process first asked.
+
+    A job asks before it imports the code that it runs, so a checkout that moves on meanwhile changes nothing.
+    """
+    return checkout.commit()
 
 
 def versions() -> str:
     """Versions of what the numbers depend on, as one line."""
-    names = ("tokentrial", "torch", "numpy", "scipy", "statsmodels", "pandas", "pyarrow", "snakemake")
+    names = ("torch", "numpy", "scipy", "statsmodels", "pandas", "pyarrow", "snakemake")
     found = [f"{name} {version(name)}" for name in names]
-    return ", ".join([f"python {platform.python_version()}", *found])
+    # tokentrial's own is that of the code, which need not be the installed one
+    return ", ".join([f"python {platform.python_version()}", f"tokentrial {tokentrial.__version__}", *found])
 
 
 def device_name(device: str) -> str:

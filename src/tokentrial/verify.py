@@ -1,6 +1,7 @@
 """Whether the files of a finished or partial run are still what was written."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,19 +19,19 @@ SCHEMAS: dict[str, pa.Schema] = {
     "summary.parquet": results.SUMMARY,
     "statistics.parquet": results.STATISTICS,
 }
-TEXT, RECORD = RESULTS / "data/corpus/text", RESULTS / "data/corpus/corpus.json"
-LANGUAGE_MODELS = RESULTS / "models/language_models"
-CRAMMING_MODELS = RESULTS / "models/cramming"
+TEXT, RECORD = "data/corpus/text", "corpus.json"
+LANGUAGE_MODELS = "models/language_models"
+CRAMMING_MODELS = "models/cramming"
 
 
-def verify() -> str:
-    """Read every file with a checksum below results/ of the working directory: data, rows, tables and trained models.
+def verify(top: str | Path = RESULTS) -> str:
+    """Read every file with a checksum below a run's results: data, rows, tables and trained models.
 
     Gives a line that says how many are whole. What is damaged is set aside, so that the next run makes again what it
     needs of it, and InputError names every one. Temporary files of processes that were killed are removed.
     """
     whole, damaged = 0, []
-    for path, check in found():
+    for path, check in found(Path(top)):
         try:
             check(path)
             whole += 1
@@ -40,7 +41,7 @@ def verify() -> str:
         except InputError as error:
             if path.exists():  # not one that a run in the same folder has just replaced
                 damaged.append(str(error))
-    left = sum(len(results.sweep(folder)) for folder in folders())
+    left = sum(len(results.sweep(folder)) for folder in folders(Path(top)))
     if damaged:
         told = "; ".join(damaged)
         count = f"{len(damaged)} of {len(damaged) + whole} files are damaged"
@@ -49,28 +50,28 @@ def verify() -> str:
     return f"{whole} files are whole{swept}"
 
 
-def found() -> Iterator[tuple[Path, Callable[[Path], object]]]:
+def found(top: Path) -> Iterator[tuple[Path, Callable[[Path], object]]]:
     """Every file, or folder of a model, that has a checksum, with the function that reads it."""
-    for path in sorted(RESULTS.rglob("*.parquet")):
-        if not path.is_relative_to(REFERENCE):
-            yield path, _parquet
-    for path in sorted(LANGUAGE_MODELS.rglob("*.safetensors")):
+    for path in sorted(top.rglob("*.parquet")):
+        if not path.is_relative_to(top / REFERENCE.name):
+            yield path, partial(_parquet, SCHEMAS.get(path.relative_to(top).parts[0]))
+    for path in sorted((top / LANGUAGE_MODELS).rglob("*.safetensors")):
         yield path, checkpoint.read
-    for path in sorted(CRAMMING_MODELS.glob("*/training.json")):
+    for path in sorted((top / CRAMMING_MODELS).glob("*/training.json")):
         yield path, _model
     for split in SPLITS:
-        if (path := TEXT / f"{split}.txt").is_file():
+        if (path := top / TEXT / f"{split}.txt").is_file():
             yield path, _text
 
 
-def folders() -> list[Path]:
+def folders(top: Path) -> list[Path]:
     """The folders in which files are written by results.whole_file alone, which says whether one is in work."""
-    parts = [RESULTS / part for part in ("data", "runs", "arms", "models", "checkpoints")]
-    return [path for path in (RESULTS, *parts, *(path for part in parts for path in part.rglob("*"))) if path.is_dir()]
+    parts = [top / part for part in ("data", "runs", "arms", "models", "checkpoints")]
+    return [path for path in (top, *parts, *(path for part in parts for path in part.rglob("*"))) if path.is_dir()]
 
 
-def _parquet(path: Path) -> None:
-    results.read(path, SCHEMAS.get(path.relative_to(RESULTS).parts[0]))
+def _parquet(schema: pa.Schema | None, path: Path) -> None:
+    results.read(path, schema)
 
 
 def _model(path: Path) -> None:
@@ -80,5 +81,5 @@ def _model(path: Path) -> None:
 
 
 def _text(path: Path) -> None:
-    if checksum(path.read_bytes()) != read_record(RECORD).splits[path.stem]["sha256"]:
-        raise DamagedFile(path, f"its SHA-256 is not the one in {RECORD.name}")
+    if checksum(path.read_bytes()) != read_record(path.parents[1] / RECORD).splits[path.stem]["sha256"]:
+        raise DamagedFile(path, f"its SHA-256 is not the one in {RECORD}")

@@ -17,6 +17,7 @@ from tokentrial.training import condition
 
 # Imported by jobs but in no list: they change no number, and an edit of one of them must not retrain everything.
 NO_NUMBERS = {
+    "checkout": "finds the code and its commit; the digests of the files are what a rerun depends on",
     "errors": "the exception class alone",
     "fork_server": "starts the processes of jobs",
     "job": "sends output to the log",

@@ -13,6 +13,7 @@ from crate_project import FINAL, SOURCES, SPEC, finished_project, put, record, s
 from tokentrial import provenance
 from tokentrial.crate import record as crate_record
 from tokentrial.crate.build import write_crate
+from tokentrial.crate.files import Project
 from tokentrial.data.corpora import CHECKSUMS
 
 MADE = "results/provenance.json"
@@ -25,9 +26,9 @@ class Packed:
     """A crate's files and its entities by @id."""
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
-        found = crate_record.describe(folder, config, [provenance.digest(SPEC)], FINAL)
+        found = crate_record.describe(Project.of(folder), config, [provenance.digest(SPEC)], FINAL)
         crate_record.write(folder / MADE, found)
-        write_crate(folder, config, found, [*FINAL, MADE], folder / "results/crate.zip")
+        write_crate(Project.of(folder), config, found, [*FINAL, MADE], folder / "results/crate.zip")
         with zipfile.ZipFile(folder / "results/crate.zip") as archive:
             assert archive.testzip() is None
             self.files = {name: archive.read(name) for name in archive.namelist()}

@@ -7,6 +7,7 @@ import pytest
 from crate_project import FINAL, START, finished_project, put, record
 
 from tokentrial.crate import jobs
+from tokentrial.crate.files import Project
 
 
 @pytest.fixture
@@ -15,11 +16,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def names(folder: Path, *targets: str) -> list[str]:
-    return [job.name for job in jobs.finished(folder, targets or FINAL)]
+    return [job.name for job in jobs.finished(Project.of(folder), targets or FINAL)]
 
 
 def test_the_jobs_behind_the_final_files_in_the_order_they_started(folder: Path) -> None:
-    found = jobs.finished(folder, FINAL)
+    found = jobs.finished(Project.of(folder), FINAL)
     assert [job.name for job in found] == ["data/bespoke/a", "train/bespoke/a", "collect", "report"]
     train = found[1]
     assert (train.rule, train.script) == ("train", "workflow/scripts/train.py")
@@ -43,7 +44,7 @@ def test_files_of_another_config_are_not_of_this_run(folder: Path) -> None:
 def test_an_output_that_the_rule_no_longer_has_is_not_of_its_last_run(folder: Path) -> None:
     put(folder, "results/old.csv", b"old")
     record(folder, "report", "report", ["results/arms.parquet"], ["results/old.csv"], (-9, -5))
-    [report] = [job for job in jobs.finished(folder, FINAL) if job.rule == "report"]
+    [report] = [job for job in jobs.finished(Project.of(folder), FINAL) if job.rule == "report"]
     assert "results/old.csv" not in report.outputs
     assert report.started == START + 21
 
@@ -52,10 +53,10 @@ def test_a_job_of_a_cluster_began_as_long_before_its_end_as_its_benchmark_says(f
     """Snakemake takes the moment that it saw the job's end for its start: after the end."""
     record(folder, "train", "train/bespoke/a", ["results/data/bespoke/a.parquet"], ["results/runs/bespoke/a.parquet"],
            (12.002, 12))  # fmt: skip
-    [train] = [job for job in jobs.finished(folder, FINAL) if job.rule == "train"]
+    [train] = [job for job in jobs.finished(Project.of(folder), FINAL) if job.rule == "train"]
     assert (train.started, train.ended) == (START + 12, START + 12)
     put(folder, "logs/benchmarks/train/bespoke/a.jsonl", '{"s": 7.5, "cpu_time": 7, "max_rss": 300}')
-    [train] = [job for job in jobs.finished(folder, FINAL) if job.rule == "train"]
+    [train] = [job for job in jobs.finished(Project.of(folder), FINAL) if job.rule == "train"]
     assert (train.started, train.ended, train.cpu_seconds) == (START + 4.5, START + 12, 7)
 
 
@@ -78,13 +79,13 @@ def test_a_long_name_is_found(folder: Path) -> None:
 
 
 def test_without_records_there_are_no_jobs(tmp_path: Path) -> None:
-    assert jobs.finished(tmp_path, FINAL) == []
+    assert jobs.finished(Project.of(tmp_path), FINAL) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"cpu_time": "-", "max_rss": 1}', '{"cpu_time": 1}'])
 def test_a_benchmark_that_cannot_be_read_is_none(folder: Path, text: str) -> None:
     put(folder, "logs/benchmarks/train/bespoke/a.jsonl", text)
-    assert jobs.finished(folder, FINAL)[1].cpu_seconds is None
+    assert jobs.finished(Project.of(folder), FINAL)[1].cpu_seconds is None
 
 
 def test_what_a_job_says_of_itself_goes_before_its_benchmark(folder: Path) -> None:
@@ -93,16 +94,16 @@ def test_what_a_job_says_of_itself_goes_before_its_benchmark(folder: Path) -> No
     usage = '{"cpu_seconds": 7.25, "peak_rss_mib": 321.5, "wall_seconds": 7.0, "mode": "fork"}\n'
     put(folder, "logs/usage/train/bespoke/a.json", usage)
     put(folder, "logs/usage/data/bespoke/a.json", usage.replace("7.25", "1.5"))  # a rule without a benchmark
-    data, train, *_ = jobs.finished(folder, FINAL)
+    data, train, *_ = jobs.finished(Project.of(folder), FINAL)
     assert (train.cpu_seconds, train.peak_memory_mib) == (7.25, 321.5)
     assert (data.cpu_seconds, data.peak_memory_mib) == (1.5, 321.5)
-    assert jobs._used(folder, "train/bespoke/a")["s"] == 7.5
+    assert jobs._used(Project.of(folder), "train/bespoke/a")["s"] == 7.5
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"cpu_seconds": 1, "mode": "fork"}', '{"peak_rss_mib": "-"}'])
 def test_a_usage_file_that_cannot_be_read_is_none(folder: Path, text: str) -> None:
     put(folder, "logs/usage/train/bespoke/a.json", text)
-    assert jobs.finished(folder, FINAL)[1].cpu_seconds == 9.5  # the benchmark's
+    assert jobs.finished(Project.of(folder), FINAL)[1].cpu_seconds == 9.5  # the benchmark's
 
 
 def job(**changes: Any) -> jobs.Job:

@@ -13,6 +13,7 @@ from ro_crates import issues
 from tokentrial import provenance
 from tokentrial.crate import record
 from tokentrial.crate.build import write_crate
+from tokentrial.crate.files import Project
 
 Change = Callable[[dict[str, dict[str, Any]]], object]
 
@@ -21,8 +22,8 @@ Change = Callable[[dict[str, dict[str, Any]]], object]
 def crate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A crate of a small project, unpacked."""
     folder = finished_project(tmp_path_factory.mktemp("project"))
-    found = record.describe(folder, {"seed": 42}, [provenance.digest(SPEC)], FINAL)
-    write_crate(folder, {"seed": 42}, found, FINAL, folder / "results/crate.zip")
+    found = record.describe(Project.of(folder), {"seed": 42}, [provenance.digest(SPEC)], FINAL)
+    write_crate(Project.of(folder), {"seed": 42}, found, FINAL, folder / "results/crate.zip")
     unpacked = tmp_path_factory.mktemp("crate")
     with zipfile.ZipFile(folder / "results/crate.zip") as archive:
         archive.extractall(unpacked)

@@ -14,6 +14,7 @@ from tokentrial import config as settings
 from tokentrial import provenance
 from tokentrial.crate import files, machine
 from tokentrial.crate import record as crate_record
+from tokentrial.crate.files import Project
 from tokentrial.errors import InputError
 
 CONFIG: dict[str, Any] = {"seed": 42}
@@ -26,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    return crate_record.describe(folder, CONFIG, [provenance.digest(SPEC)], FINAL)
+    return crate_record.describe(Project.of(folder), CONFIG, [provenance.digest(SPEC)], FINAL)
 
 
 def test_a_run_of_one_code_and_one_config_needs_no_remark(folder: Path) -> None:
@@ -121,8 +122,8 @@ def test_a_file_that_is_gone_is_told(folder: Path) -> None:
 def test_a_checkout_that_differs_from_its_commit_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "git_commit", lambda: "0123abc-dirty")
     assert remark(folder, git_commit="0123abc-dirty") == "The checkout differed from its commit when this was written."
-    monkeypatch.setattr(provenance, "git_commit", lambda: "unknown")
-    assert remark(folder, git_commit="unknown").startswith("The code is no git checkout")
+    monkeypatch.setattr(provenance, "git_commit", lambda: "no commit")
+    assert remark(folder, git_commit="no commit").startswith("The code is no git checkout")
 
 
 def test_packages_other_than_the_locked_ones_are_told(folder: Path) -> None:
@@ -229,4 +230,4 @@ def test_places_that_a_config_names_are_found_at_any_depth() -> None:
 def test_sources_are_what_the_workflow_consists_of(folder: Path) -> None:
     put(folder, "notes.txt", "private")
     put(folder, "workflow/scripts/__pycache__/train.pyc", b"\0")
-    assert files.sources(folder) == sorted(SOURCES)
+    assert files.sources(Project.of(folder)) == sorted(SOURCES)

@@ -227,33 +227,6 @@ def test_warnings_are_in_the_log(log: Path) -> None:
 # Provenance
 
 
-def test_the_commit_is_that_of_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def git(*arguments: str) -> str:
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-        command = ["git", *identity, *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
-
-    git("init")
-    (tmp_path / "code.py").write_text("x = 1")
-    git("add", "code.py")
-    git("commit", "--message=one")
-    git("tag", "v1")  # a tag does not stand in for the commit
-    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
-    assert provenance.git_commit() == git("rev-parse", "HEAD")
-    (tmp_path / "new.py").write_text("not tracked")
-    assert provenance.git_commit() == git("rev-parse", "HEAD")
-    (tmp_path / "code.py").write_text("x = 2")
-    assert provenance.git_commit() == git("rev-parse", "HEAD") + "-dirty"
-
-
-def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert provenance.git_commit() == "unknown"
-    monkeypatch.setenv("PATH", str(tmp_path))  # not even a git
-    assert provenance.git_commit() == "unknown"
-
-
 def test_versions_are_one_line() -> None:
     found = dict(entry.split(" ") for entry in provenance.versions().split(", "))
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))

@@ -3,7 +3,7 @@
 # OUTPUTS  results/verdicts.parquet and .json, a claim a row with the numbers that decide it
 # STEPS    check the registry, run each claim's check or decision rule, write all verdicts or none
 
-CLAIM_FILES = [f"config/claims/{name}.yaml" for name in ("documents", *catalogue.DOCUMENTS)]
+CLAIM_FILES = [source(f"config/claims/{name}.yaml") for name in ("documents", *catalogue.DOCUMENTS)]
 CLAIM_MODULES = [
     *["config", "results", "seeds", "cramming/columns"],
     *[f"claims/{name}" for name in ("parameters", "printed", "registry", "verdict", "verdicts")],
@@ -26,7 +26,7 @@ rule verdicts:
         statistics="results/statistics.parquet",
         decisions="results/cramming_decisions.parquet",
         claims=CLAIM_FILES,
-        schema="workflow/schemas/claims.schema.yaml",
+        schema=source("workflow/schemas/claims.schema.yaml"),
         code=modules(*CLAIM_MODULES),
     output:
         parquet="results/verdicts.parquet",

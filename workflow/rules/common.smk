@@ -6,9 +6,39 @@
 import functools
 import gc
 import hashlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
+
+# The checkout. Its files are named relative to it where it is the working directory, so that a moved one reruns nothing;
+# elsewhere, and in a module, whose prefix is for results alone, by absolute paths.
+ROOT = Path(str(workflow.current_basedir)).resolve().parents[1]
+IS_MAIN = Path(workflow.main_snakefile).resolve() == ROOT / "Snakefile"
+IS_HERE = IS_MAIN and ROOT == Path.cwd().resolve()
+PLACE = "" if IS_HERE else f"{ROOT}/"
+RESULTS, LOGS = (str(workflow.modifier.path_modifier.replace_prefix(folder)) for folder in ("results", "logs"))
+PREFIX = RESULTS.removesuffix("results")
+if LOGS != f"{PREFIX}logs" or "logs" in Path(PREFIX).parts:
+    sys.exit(f"error: module: results would be {RESULTS} and logs {LOGS}, expected one prefix without a folder 'logs'")
+
+# The library that runs must be the one beside the Snakefile: nothing of it is imported before that is known.
+LIBRARY = ROOT / "src/tokentrial"
+installed = importlib.util.find_spec("tokentrial")
+places = list(installed.submodule_search_locations or [installed.origin]) if installed else []
+if not (LIBRARY / "__init__.py").is_file():
+    sys.exit(f"error: {LIBRARY}: not found, expected the library beside the Snakefile, as in a checkout")
+if len(places) != 1 or not os.path.isdir(places[0]) or not LIBRARY.samefile(places[0]):
+    sys.exit(
+        f"error: tokentrial: {sys.executable} finds {' and '.join(places) or 'none'}, expected {LIBRARY}, which is beside the "
+        f"Snakefile; put PYTHONPATH={LIBRARY.parent} before the command, or pip install --no-deps -e {ROOT}"
+    )
+
+from tokentrial import checkout
+
+checkout.lead_children()
+if workflow.is_main_process:
+    checkout.drop_stale_bytecode()
 
 from tokentrial import clock, folder_names, fork_server, scheduling
 from tokentrial import config as settings
@@ -28,9 +58,10 @@ try:
     if workflow.is_main_process:  # its jobs read the same files
         for file in [*workflow.configfiles, *workflow.overwrite_configfiles]:
             settings.check_keys(file)
-    given = workflow.config_settings
-    config.update(settings.merge(config, settings.of_command_line(given.config_args, given.config)))
-    settings.check(config, "workflow/schemas/config.schema.yaml")
+    if IS_MAIN:  # what a workflow that uses this one as a module was called with is its own
+        given = workflow.config_settings
+        config.update(settings.merge(config, settings.of_command_line(given.config_args, given.config)))
+    settings.check(config, ROOT / "workflow/schemas/config.schema.yaml")
     CORPUS = corpora.setting(config["corpus"])
     DATASETS = small_models.datasets(config)
     for name, dataset in DATASETS.items():
@@ -40,7 +71,7 @@ try:
     LANGUAGE_MODELS = language_models.jobs(config)
     CRAMMED = cramming.jobs(config)
     CRAMMING_MODELS = {
-        name: cramming.inputs(config, name, corpora.candidates(CORPUS))
+        name: cramming.inputs(config, name, corpora.candidates(CORPUS), place=PLACE, absolute=not IS_HERE)
         for name in sorted({spec["model"] for spec in CRAMMED.values()})
     }
 except InputError as error:
@@ -91,13 +122,13 @@ wildcard_constraints:
     model="[a-z0-9_-]+",
 
 
-if workflow.is_main_process and clock.settle(["config", "models", "src", "workflow", "results"]):
+if workflow.is_main_process and clock.settle([*(ROOT / part for part in checkout.READ), RESULTS]):
     print("note: files from the future (was the clock set back?) were given times that have passed", file=sys.stderr)
 
 
 onstart:
-    if os.path.isdir("results") and not os.access("results", os.W_OK):
-        sys.exit("error: results: this folder cannot be written, expected a writable one")
+    if os.path.isdir(RESULTS) and not os.access(RESULTS, os.W_OK):
+        sys.exit(f"error: {RESULTS}: this folder cannot be written, expected a writable one")
     if workflow.is_main_process:
         scheduling.drop_default_limit(getattr(workflow, "scheduler", None))
     if workflow.is_main_process and workflow.local_exec and config["device"] == "cpu":
@@ -115,31 +146,40 @@ CELLS = canonical(CELLS)
 CELL_PARAMS = {"cells": lambda wildcards, input: CELLS, "cells_digest": hashlib.sha256(CELLS.encode()).hexdigest()}
 
 
+def source(path):
+    """A file of the checkout as Snakemake has to call it, from a path relative to the checkout."""
+    return f"{PLACE}{path}"
+
+
 def modules(*names):
     """Library files of these names below src/tokentrial: the code that a rule's result depends on."""
-    return [f"src/tokentrial/{name}.py" for name in names]
+    return [source(f"src/tokentrial/{name}.py") for name in names]
 
 
 @functools.cache
 def digest(*files):
-    """Short digest of the content of files; an absent one has none."""
+    """Short digest of the content of files of the checkout, named relative to it; an absent one has none."""
     if len(files) != 1:
         parts = "\n".join(f"{file} {digest(file)}" for file in files)
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
-    path = Path(files[0])
+    path = ROOT / files[0]
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+CHECKED = tuple(source(folder) for folder in ("src/", "config/", "workflow/"))
 
 
 def content(name):
     """A param that says what the inputs in the checkout hold, so that an edit of them is seen whatever the clock says.
 
     A function of the wildcards alone, since Snakemake leaves params that are made from its ``input`` out of account.
+    The same wherever the checkout lies, and whatever a workflow that uses this one as a module calls the rule.
     """
 
     def of_job(wildcards):
-        found = [item(wildcards) if callable(item) else item for item in workflow.get_rule(name).input]
+        found = [item(wildcards) if callable(item) else item for item in getattr(rules, name).rule.input]
         files = [file for item in found for file in ([item] if isinstance(item, str) else item)]
-        return digest(*[str(file) for file in files if str(file).startswith(("src/", "config/", "workflow/"))])
+        return digest(*[str(file).removeprefix(PLACE) for file in files if str(file).startswith(CHECKED)])
 
     return of_job
 

@@ -23,7 +23,7 @@ rule pretrain:
     params:
         code=content("pretrain"),
         spec=lambda wildcards: canonical(cramming.recipes(config)[wildcards.model]),
-        checkpoints=lambda wildcards: f"results/checkpoints/pretrain/{wildcards.model}",
+        checkpoints=lambda wildcards: f"{RESULTS}/checkpoints/pretrain/{wildcards.model}",
     message:
         "Training the language model {wildcards.model}"
     script:
@@ -73,7 +73,7 @@ rule cram:
     params:
         code=content("cram"),
         spec=lambda wildcards: canonical(CRAMMED[wildcards.crammed]),
-        checkpoints=lambda wildcards: f"results/checkpoints/{wildcards.crammed}",
+        checkpoints=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.crammed}",
     message:
         "Cramming {wildcards.crammed}"
     script:

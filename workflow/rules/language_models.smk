@@ -31,7 +31,7 @@ rule language_model:
         code=content("language_model"),
         spec=lambda wildcards: canonical(LANGUAGE_MODELS[wildcards.job]),
         # not an output, since Snakemake deletes those before it runs a job again
-        checkpoints=lambda wildcards: f"results/checkpoints/{wildcards.job}",
+        checkpoints=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.job}",
     message:
         "Training {wildcards.job}"
     script:

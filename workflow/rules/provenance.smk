@@ -15,7 +15,7 @@ PROVENANCE_MODULES = [
 # The record of a run ends with the last job before this one: a rule does not see its own end.
 rule provenance:
     input:
-        final=lambda wildcards: [path for path in rules.all.input if path != "results/provenance.json"],
+        final=lambda wildcards: [path for path in rules.all.input if path != f"{RESULTS}/provenance.json"],
         code=modules(*PROVENANCE_MODULES),
     output:
         json="results/provenance.json",
@@ -42,7 +42,7 @@ rule provenance:
 
 rule crate:
     input:
-        final=lambda wildcards: [path for path in rules.all.input if path != "results/provenance.json"],
+        final=lambda wildcards: [path for path in rules.all.input if path != f"{RESULTS}/provenance.json"],
         provenance="results/provenance.json",
         code=modules(*PROVENANCE_MODULES, "crate/actions", "crate/build"),
     output:
@@ -53,7 +53,7 @@ rule crate:
     params:
         code=content("crate"),
         config=canonical(config),
-        sources=lambda wildcards: digest(*packed.sources(Path())),
+        sources=lambda wildcards: digest(*packed.sources(packed.Project(Path()))),
     message:
         "Packing the run"
     script:

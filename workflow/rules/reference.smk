@@ -19,10 +19,10 @@ rule compare_reference:
     localrule: True
     params:
         code=content("compare_reference"),
-        run="results",
-        reference="results/reference",
-        json="results/compare_reference.json",
-        text="results/compare_reference.md",
+        run=RESULTS,
+        reference=source("results/reference"),
+        json=f"{RESULTS}/compare_reference.json",
+        text=f"{RESULTS}/compare_reference.md",
     message:
         "Comparing the run with the shipped one"
     script:

@@ -15,8 +15,8 @@ rule report:
         verdicts="results/verdicts.parquet",
         tables=TABLES,
         figures=rules.figures.output.pdf,
-        template="workflow/report/report.typ",
-        chapters=[f"workflow/report/{chapter}.typ" for chapter in ("verdicts", "audit", *STUDIES)],
+        template=source("workflow/report/report.typ"),
+        chapters=[source(f"workflow/report/{chapter}.typ") for chapter in ("verdicts", "audit", *STUDIES)],
         published=PUBLISHED,
         code=[
             *modules(*TABLE_MODULES),
@@ -54,9 +54,9 @@ rule claims_page:
     input:
         verdicts="results/verdicts.parquet",
         arms="results/arms.parquet",
-        documents="config/claims/documents.yaml",
+        documents=source("config/claims/documents.yaml"),
         figures=FIGURES,
-        templates=[f"workflow/report/claims.{suffix}" for suffix in ("html", "css", "js")],
+        templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
         code=modules(
             *["claims/verdict", "config", "results"],
             *[f"report/{name}" for name in ("catalogue", "claims_page", "scale", "template")],

@@ -44,7 +44,7 @@ rule statistics:
 rule cramming_measures:
     input:
         runs="results/runs.parquet",
-        published="config/published/cramming.yaml",
+        published=source("config/published/cramming.yaml"),
         code=modules(*cramming.MEASURES_MODULES),
     output:
         measures="results/cramming.parquet",

@@ -3,7 +3,7 @@
 # OUTPUTS  results/tables/<name>.{csv,md,tex,typ}: raw values, Markdown, LaTeX (booktabs), Typst
 # STEPS    look each row up by the condition's specification, format every number once, write every format
 
-PUBLISHED = [f"config/published/{study}.yaml" for study in STUDIES]
+PUBLISHED = [source(f"config/published/{study}.yaml") for study in STUDIES]
 TABLE_NAMES = [*catalogue.VERDICT_TABLES, *catalogue.tables_of(STUDIES)]
 TABLES = [f"results/tables/{name}.{suffix}" for name in TABLE_NAMES for suffix in ("csv", "md", "tex", "typ")]
 TABLE_MODULES = [
@@ -71,13 +71,13 @@ rule tables:
 # The same tables from the results that are shipped with the code: nothing is trained.
 use rule tables as reference_tables with:
     input:
-        runs="results/reference/runs.parquet",
-        arms="results/reference/arms.parquet",
-        summary="results/reference/summary.parquet",
-        statistics="results/reference/statistics.parquet",
-        measures="results/reference/cramming.parquet",
-        decisions="results/reference/cramming_decisions.parquet",
-        verdicts="results/reference/verdicts.parquet",
+        runs=source("results/reference/runs.parquet"),
+        arms=source("results/reference/arms.parquet"),
+        summary=source("results/reference/summary.parquet"),
+        statistics=source("results/reference/statistics.parquet"),
+        measures=source("results/reference/cramming.parquet"),
+        decisions=source("results/reference/cramming_decisions.parquet"),
+        verdicts=source("results/reference/verdicts.parquet"),
         published=PUBLISHED,
         code=modules(*TABLE_MODULES),
     output:

@@ -25,7 +25,7 @@ rule train:
         code=content("train"),
         spec=lambda wildcards: canonical(CONDITIONS[wildcards.condition]),
         # not an output, since Snakemake deletes those before it runs a job again
-        checkpoints=lambda wildcards: f"results/checkpoints/{wildcards.condition}",
+        checkpoints=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.condition}",
     message:
         "Training {wildcards.condition}"
     script:

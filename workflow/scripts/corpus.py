@@ -1,5 +1,7 @@
 """Get the text that the real-text studies run on."""
 
+from pathlib import Path
+
 from tokentrial.data.corpora import deliver
 from tokentrial.job import logged
 
@@ -7,7 +9,7 @@ with logged(snakemake.log[0]):
     deliver(
         snakemake.params.setting,
         snakemake.params.path,
-        cache="results/data/corpus/source",
+        cache=str(Path(snakemake.output.record).with_name("source")),
         out={split: snakemake.output[split] for split in ("train", "validation", "test")},
         record=snakemake.output.record,
     )

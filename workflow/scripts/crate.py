@@ -1,18 +1,19 @@
 """Pack a finished run as a Workflow Run RO-Crate."""
 
 import json
-from pathlib import Path
 
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
     from tokentrial.crate import record
     from tokentrial.crate.build import write_crate
+    from tokentrial.crate.files import Project
 
+    project = Project.that_made(snakemake.output.zip, "results/crate.zip")
     write_crate(
-        Path(),
+        project,
         config=json.loads(snakemake.params.config),
         found=record.read(snakemake.input.provenance),
-        final=[*snakemake.input.final, snakemake.input.provenance],
+        final=[project.name(path) for path in (*snakemake.input.final, snakemake.input.provenance)],
         output=snakemake.output.zip,
     )

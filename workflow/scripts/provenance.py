@@ -1,17 +1,18 @@
 """Record where the files of a finished run come from."""
 
 import json
-from pathlib import Path
 
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
     from tokentrial.crate import record
+    from tokentrial.crate.files import Project
 
+    project = Project.that_made(snakemake.output.json, "results/provenance.json")
     found = record.describe(
-        Path(),
+        project,
         config=json.loads(snakemake.params.config),
         specs=json.loads(snakemake.params.specs),
-        final=snakemake.input.final,
+        final=[project.name(path) for path in snakemake.input.final],
     )
     record.write(snakemake.output.json, found)

@@ -7,4 +7,4 @@ from tokentrial.job import logged
 with logged(snakemake.log[0]):
     from tokentrial.verify import verify
 
-    print(verify(), file=sys.__stderr__)
+    print(verify(f"{snakemake.log[0].removesuffix('logs/verify.log')}results"), file=sys.__stderr__)

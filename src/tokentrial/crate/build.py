@@ -17,6 +17,7 @@ from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
 
 from tokentrial import __version__, results
 from tokentrial.crate import actions, files, jobs
+from tokentrial.crate.files import Project
 from tokentrial.crate.jobs import Job
 from tokentrial.data import corpora, download
 
@@ -53,22 +54,22 @@ FORMATS = {
 
 
 def write_crate(
-    folder: Path, config: Mapping[str, Any], found: Mapping[str, Any], final: Sequence[str], output: str | Path
+    project: Project, config: Mapping[str, Any], found: Mapping[str, Any], final: Sequence[str], output: str | Path
 ) -> None:
     """Write the crate of a finished run as a zip, whole or not at all.
 
-    config: the merged config; found: the run's provenance (see record.describe); final: its final files and
-    ``results/provenance.json``, relative to ``folder``.
+    config: the merged config; found: the run's provenance (see record.describe); final: the names of its final files
+    and of ``results/provenance.json``.
     """
-    finished = jobs.finished(folder, final)
-    everything = _candidates(folder, finished, final)
-    withheld = _withheld(folder, config, everything)
+    finished = jobs.finished(project, final)
+    everything = _candidates(project, finished, final)
+    withheld = _withheld(project, config, everything)
     included = sorted(set(everything) - set(withheld))
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
-    _add_workflow(crate, folder, found)
-    ids = _add_files(crate, folder, included)
-    ids |= _add_references(crate, folder, finished, withheld, ids)
+    _add_workflow(crate, project, found)
+    ids = _add_files(crate, project, included)
+    ids |= _add_references(crate, project, finished, withheld, ids)
     text = _add_text(crate) if found["data"]["language_models"] else []
     made = actions.add(crate, actions.Run(finished, final, found, ids, text))
     _describe(crate, found, withheld, made)
@@ -77,43 +78,43 @@ def write_crate(
             file.write(chunk)
 
 
-def _candidates(folder: Path, finished: Sequence[Job], final: Sequence[str]) -> list[str]:
+def _candidates(project: Project, finished: Sequence[Job], final: Sequence[str]) -> list[str]:
     """The files that belong in the crate: sources, other inputs that no job made, final and collected results."""
     made = {path for job in finished for path in job.outputs} | set(final)
     read = {path for job in finished for path in job.inputs} - made
     inside = [path for path in read if files.public(path) == path and not path.startswith("results/")]
     shown = [path for path in made if str(PurePosixPath(path).parent) in INCLUDED]
-    return sorted({name for path in (*files.SOURCES, *inside, *shown) for name in files.below(folder, path)})
+    return sorted({name for path in (*files.SOURCES, *inside, *shown) for name in files.below(project, path)})
 
 
-def _withheld(folder: Path, config: Mapping[str, Any], paths: Iterable[str]) -> list[str]:
+def _withheld(project: Project, config: Mapping[str, Any], paths: Iterable[str]) -> list[str]:
     """Files that give the machine or its user away; the report goes with the config that it prints."""
-    private = files.markers(folder, config)
+    private = files.markers(project, config)
     said = [path for path in paths if path.startswith(("config/", "results/"))]
-    found = [path for path in said if files.gives_away(folder / path, private)]
+    found = [path for path in said if files.gives_away(project.file(path), private)]
     return [*found, REPORT] if CONFIG in found and REPORT in said and REPORT not in found else found
 
 
-def _facts(folder: Path, path: str) -> dict[str, Any]:
+def _facts(project: Project, path: str) -> dict[str, Any]:
     suffix = PurePosixPath(path).suffix
     return {
         "name": path,
-        "sha256": files.sha256(folder / path),
-        "contentSize": str((folder / path).stat().st_size),
+        "sha256": files.sha256(project.file(path)),
+        "contentSize": str(project.file(path).stat().st_size),
         "encodingFormat": FORMATS.get(suffix, TEXT),
     }
 
 
-def _add_workflow(crate: Any, folder: Path, found: Mapping[str, Any]) -> None:
+def _add_workflow(crate: Any, project: Project, found: Mapping[str, Any]) -> None:
     """The Snakefile as main workflow; rules, steps and parameters are added with the actions."""
     crate.add_workflow(
-        folder / files.WORKFLOW,
+        project.file(files.WORKFLOW),
         files.WORKFLOW,
         main=True,
         lang="snakemake",
         lang_version=actions.engine_version(),
         properties={
-            **_facts(folder, files.WORKFLOW),
+            **_facts(project, files.WORKFLOW),
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
             "name": "tokentrial",
             "version": f"{__version__}, commit {found['code']['git_commit']}",
@@ -122,23 +123,23 @@ def _add_workflow(crate: Any, folder: Path, found: Mapping[str, Any]) -> None:
     )
 
 
-def _add_files(crate: Any, folder: Path, included: Iterable[str]) -> dict[str, str]:
+def _add_files(crate: Any, project: Project, included: Iterable[str]) -> dict[str, str]:
     """Path -> @id of the files in the crate."""
     ids = {files.WORKFLOW: files.WORKFLOW}
     for path in included:
         if path != files.WORKFLOW:
             kind = ["File", "SoftwareSourceCode"] if path.startswith("workflow/scripts/") else "File"
-            properties = {"@type": kind, **_facts(folder, path)}
+            properties = {"@type": kind, **_facts(project, path)}
             if kind != "File":
                 properties["version"] = __version__
             if path == "README.md":
                 properties["about"] = {"@id": "./"}
-            ids[path] = crate.add_file(folder / path, path, properties=properties).id
+            ids[path] = crate.add_file(project.file(path), path, properties=properties).id
     return ids
 
 
 def _add_references(
-    crate: Any, folder: Path, finished: Iterable[Job], withheld: Sequence[str], ids: Mapping[str, str]
+    crate: Any, project: Project, finished: Iterable[Job], withheld: Sequence[str], ids: Mapping[str, str]
 ) -> dict[str, str]:
     """Path -> @id of the files that jobs read or made and that are not in the crate."""
     touched = {path for job in finished for path in (*job.inputs, *job.outputs)} | set(withheld)
@@ -147,7 +148,7 @@ def _add_references(
         if path.startswith("src/"):
             continue  # a module that is gone; remarks tell that the job's code was another one
         name = files.public(path)
-        facts = _facts(folder, path) if (folder / path).is_file() else {"name": name}
+        facts = _facts(project, path) if project.file(path).is_file() else {"name": name}
         text = WITHHELD if path in withheld else ABSENT
         properties = {"@type": "CreativeWork", **facts, "name": name, "description": text}
         added[path] = crate.add(ContextEntity(crate, f"#file/{quote(name)}", properties=properties)).id

@@ -5,11 +5,15 @@ import json
 import math
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import yaml
+
+from tokentrial import checkout
 
 WORKFLOW = "Snakefile"
 SOURCES = (
@@ -18,6 +22,46 @@ SOURCES = (
     *(WORKFLOW, "config", "workflow", "profiles", "src/tokentrial"),
 )
 SKIPPED = {"__pycache__", ".ipynb_checkpoints"}
+MADE = ("results/", "logs/")
+SHIPPED = "results/reference/"
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where the files of a run lie. They are named as in a run whose working directory is the checkout."""
+
+    work: Path  # Snakemake's working directory
+    prefix: str = ""  # of a module: what stands before results/ and logs/
+    code: Path = checkout.ROOT
+
+    @classmethod
+    def of(cls, folder: Path) -> "Project":
+        """Everything in one folder."""
+        return cls(folder, code=folder)
+
+    @classmethod
+    def that_made(cls, path: str, name: str) -> "Project":
+        """The run of this process, which makes ``path``, without a prefix called ``name``."""
+        return cls(Path(), path.removesuffix(name))
+
+    @cached_property
+    def is_one(self) -> bool:
+        """Whether the working directory is the checkout."""
+        return self.work.samefile(self.code)
+
+    def name(self, path: str) -> str:
+        """What a path of Snakemake is called: a file neither of the run nor of the code by its absolute path."""
+        made = path.removeprefix(self.prefix)
+        if path.startswith(self.prefix) and made.startswith(MADE):
+            return made
+        if path.startswith(f"{self.code}/"):
+            return path.removeprefix(f"{self.code}/")
+        return path if self.is_one else str(self.work.absolute() / path)
+
+    def file(self, name: str) -> Path:
+        """Where the file of this name lies."""
+        made = name.startswith(MADE) and (self.is_one or not name.startswith(SHIPPED))
+        return self.work / f"{self.prefix}{name}" if made else self.code / name
 
 
 def sha256(path: Path) -> str:
@@ -26,41 +70,41 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def facts(folder: Path, paths: Iterable[str]) -> dict[str, dict[str, Any]]:
+def facts(project: Project, paths: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Path -> SHA-256 and size in bytes of every file that is there, sorted; a folder stands for its files."""
     found = {}
-    for name in sorted(file for path in set(paths) for file in below(folder, path)):
-        file = folder / name
+    for name in sorted(file for path in set(paths) for file in below(project, path)):
+        file = project.file(name)
         found[name] = {"sha256": sha256(file), "bytes": file.stat().st_size}
     return found
 
 
-def below(folder: Path, path: str) -> list[str]:
-    """The files of ``path`` relative to ``folder``: itself, or all in it, sorted; none where nothing is there."""
-    start = folder / path
+def below(project: Project, path: str) -> list[str]:
+    """The names of the files of ``path``: itself, or all in it, sorted; none where nothing is there."""
+    start = project.file(path)
     if start.is_file():
         return [path]
     files = (file for file in start.rglob("*") if file.is_file())
     return sorted(
-        file.relative_to(folder).as_posix()
+        f"{path}/{file.relative_to(start).as_posix()}"
         for file in files
         if not any(part in SKIPPED or part.endswith(".egg-info") for part in file.relative_to(start).parts)
     )
 
 
-def sources(folder: Path) -> list[str]:
+def sources(project: Project) -> list[str]:
     """The files that the workflow consists of, sorted."""
-    return sorted(file for path in SOURCES for file in below(folder, path))
+    return sorted(file for path in SOURCES for file in below(project, path))
 
 
-def tree_digest(folder: Path, path: str) -> str:
+def tree_digest(project: Project, path: str) -> str:
     """SHA-256 over ``<SHA-256>  <path>`` lines of a folder's files, as ``sha256sum`` prints them, sorted by path.
 
     Of a single file its own SHA-256.
     """
-    if (folder / path).is_file():
-        return sha256(folder / path)
-    lines = (f"{sha256(folder / name)}  {name}\n" for name in below(folder, path))
+    if project.file(path).is_file():
+        return sha256(project.file(path))
+    lines = (f"{sha256(project.file(name))}  {name}\n" for name in below(project, path))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -78,12 +122,13 @@ def local_paths(value: Any) -> list[str]:
     return [value] if isinstance(value, str) and value.startswith(("/", "~")) else []
 
 
-def markers(folder: Path, config: Mapping[str, Any]) -> list[bytes]:
-    """Texts that give the machine or its user away: the home, the project's folder, the folders that a config names.
+def markers(project: Project, config: Mapping[str, Any]) -> list[bytes]:
+    """Texts that give the machine or its user away: the home, the project's folders, those that a config names.
 
     As they are, and as JSON, YAML, Python, URIs and a shell's command write them.
     """
-    places = {str(Path.home()), str(folder.resolve()), *local_paths(config)}
+    own = {str(place.resolve()) for place in (project.work, project.code)}
+    places = {str(Path.home()), *own, *local_paths(config)}
     return sorted(form.encode() for place in places if len(place) > 1 for form in _written(place))
 
 

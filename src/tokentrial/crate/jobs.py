@@ -15,6 +15,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tokentrial.crate.files import Project
+
 RECORDS = ".snakemake/metadata"
 SCRIPT = re.compile(r"scripts/\w+\.py")
 
@@ -22,7 +24,7 @@ Record = Mapping[str, Any]
 
 
 class Job(NamedTuple):
-    """One finished job. Paths are relative to the project's folder, or absolute outside it."""
+    """One finished job. Files have their names in the project, see files.Project, or absolute paths outside it."""
 
     name: str  # rule and what it was for, as the job's log is called
     rule: str
@@ -36,9 +38,9 @@ class Job(NamedTuple):
     peak_memory_mib: float | None
 
 
-def records(folder: Path) -> dict[str, Record]:
+def records(project: Project) -> dict[str, Record]:
     """Output -> its record, of all complete ones; empty where Snakemake kept none as files."""
-    top = folder / RECORDS
+    top = project.work / RECORDS
     found: dict[str, Record] = {}
     for path in sorted(path for path in top.rglob("*") if path.is_file()):
         # a name too long for a file is spread over folders that start with @
@@ -50,13 +52,13 @@ def records(folder: Path) -> dict[str, Record]:
             continue  # none of Snakemake's, or cut off while it was written
         if not record.get("incomplete") and record.get("starttime") and record.get("endtime"):
             # of a cluster's job Snakemake knows the end alone, and takes for its start when it saw that, a moment later
-            found[output] = {**record, "starttime": min(record["starttime"], record["endtime"])}
+            found[project.name(output)] = {**record, "starttime": min(record["starttime"], record["endtime"])}
     return found
 
 
-def finished(folder: Path, targets: Iterable[str]) -> list[Job]:
+def finished(project: Project, targets: Iterable[str]) -> list[Job]:
     """The jobs that made ``targets`` and all that they were made from, in the order they started."""
-    known = records(folder)
+    known = records(project)
     siblings: dict[tuple[str, ...], list[str]] = {}
     for output, record in known.items():
         siblings.setdefault(_key(record), []).append(output)
@@ -70,7 +72,7 @@ def finished(folder: Path, targets: Iterable[str]) -> list[Job]:
         record = known[output]
         together = [path for path in siblings[_key(record)] if _overlap(known[path], record)]
         made.update(together)
-        job = _job(folder, record, sorted(together), known)
+        job = _job(project, record, sorted(together), known)
         jobs[job.outputs[0]] = job
         waiting += job.inputs
     return sorted(jobs.values(), key=lambda job: (job.started, job.name))
@@ -86,35 +88,35 @@ def _overlap(one: Record, other: Record) -> bool:
     return bool(one["starttime"] <= other["endtime"] and other["starttime"] <= one["endtime"])
 
 
-def _job(folder: Path, record: Record, outputs: list[str], known: Mapping[str, Record]) -> Job:
+def _job(project: Project, record: Record, outputs: list[str], known: Mapping[str, Record]) -> Job:
     logs = record.get("log") or ()
-    stem = str(logs[0]).removeprefix("logs/").removesuffix(".log") if logs else str(record["rule"])
+    stem = project.name(str(logs[0])).removeprefix("logs/").removesuffix(".log") if logs else str(record["rule"])
     script = SCRIPT.search(str(record.get("code") or ""))
-    used = _used(folder, stem)
+    used = _used(project, stem)
     checksums = dict(record.get("input_checksums") or {})
     ended = max(float(known[path]["endtime"]) for path in outputs)
     return Job(
         name=stem,
         rule=str(record["rule"]),
         script=f"workflow/{script.group()}" if script else None,
-        inputs=tuple(map(str, record.get("input") or ())),
+        inputs=tuple(project.name(str(path)) for path in record.get("input") or ()),
         outputs=tuple(outputs),
         started=min([ended - used.get("s", 0.0), *(float(known[path]["starttime"]) for path in outputs)]),
         ended=ended,
-        checksums={path: str(text).removeprefix("sha256:") for path, text in checksums.items()},
+        checksums={project.name(path): str(text).removeprefix("sha256:") for path, text in checksums.items()},
         cpu_seconds=used.get("cpu_time"),
         peak_memory_mib=used.get("max_rss"),
     )
 
 
-def _used(folder: Path, stem: str) -> dict[str, float]:
+def _used(project: Project, stem: str) -> dict[str, float]:
     """What a job used of time ``s``, ``cpu_time`` and memory ``max_rss``; empty if nobody measured it.
 
     Snakemake's benchmark watches a job's script and sees nothing of a fork that works for it, so the job's own account
     goes first; of the time the benchmark knows more, since it includes the start of the script.
     """
-    measured = _numbers(folder / f"logs/benchmarks/{stem}.jsonl")
-    own = _numbers(folder / f"logs/usage/{stem}.json")
+    measured = _numbers(project.file(f"logs/benchmarks/{stem}.jsonl"))
+    own = _numbers(project.file(f"logs/usage/{stem}.json"))
     if "cpu_seconds" in own and "peak_rss_mib" in own:
         measured |= {"cpu_time": own["cpu_seconds"], "max_rss": own["peak_rss_mib"]}
         measured.setdefault("s", own.get("wall_seconds", 0.0))

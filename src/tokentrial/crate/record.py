@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from tokentrial import checkout, provenance, results
 from tokentrial import config as settings
-from tokentrial import provenance, results
 from tokentrial.crate import files, jobs, machine
+from tokentrial.crate.files import Project
 from tokentrial.crate.jobs import Job
 from tokentrial.data import corpora, download
 from tokentrial.errors import InputError
@@ -27,18 +28,18 @@ CODE = ("src/tokentrial", "workflow", "Snakefile")
 Provenance = dict[str, Any]
 
 
-def describe(folder: Path, config: Mapping[str, Any], specs: Iterable[str], final: Sequence[str]) -> Provenance:
-    """Describe a finished run in ``folder`` as plain values for JSON.
+def describe(project: Project, config: Mapping[str, Any], specs: Iterable[str], final: Sequence[str]) -> Provenance:
+    """Describe a finished run as plain values for JSON.
 
     config: the merged config; specs: digests of the specifications of its jobs, as results.ARMS has them in
-    ``config_hash``; final: the run's final files, relative to ``folder``. Raises InputError where
+    ``config_hash``; final: the names of the run's final files, see files.Project. Raises InputError where
     ``results/arms.parquet`` is missing or damaged.
     """
-    finished = jobs.finished(folder, final)
-    arms = results.read(folder / ARMS, results.ARMS)
+    finished = jobs.finished(project, final)
+    arms = results.read(project.file(ARMS), results.ARMS)
     expected = {*final, *(path for job in finished for path in job.outputs)}
-    outputs = files.facts(folder, expected)
-    missing = sorted(path for path in expected if not files.below(folder, path))
+    outputs = files.facts(project, expected)
+    missing = sorted(path for path in expected if not files.below(project, path))
     text = settings.canonical(config)
     found = {
         "schema_version": SCHEMA_VERSION,
@@ -52,16 +53,16 @@ def describe(folder: Path, config: Mapping[str, Any], specs: Iterable[str], fina
         "code": {
             "git_commit": provenance.git_commit(),
             "commits_of_arms": _counted(arms, "git_commit"),
-            "sha256": {path: files.tree_digest(folder, path) for path in CODE},
+            "sha256": {path: files.tree_digest(project, path) for path in CODE},
         },
-        "environment": _environment(folder, arms),
+        "environment": _environment(project, arms),
         "hardware": {"here": machine.hardware(), "devices_of_arms": _counted(arms, "device")},
         "data": _data(outputs),
         "outputs": outputs,
     }
     others = _other_settings(arms, set(specs))
     unknown = sorted(set(final) - {path for job in finished for path in job.outputs})
-    return {**found, "remarks": _remarks(found, others, changed_inputs(folder, finished), missing, unknown)}
+    return {**found, "remarks": _remarks(found, others, changed_inputs(project, finished), missing, unknown)}
 
 
 def _run(finished: Sequence[Job], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,14 +100,14 @@ def _seeds(config: Mapping[str, Any], arms: pa.Table) -> dict[str, Any]:
     return {"master": config["seed"], "replicates": replicates}
 
 
-def _environment(folder: Path, arms: pa.Table) -> dict[str, Any]:
-    lock = machine.locked(folder / LOCK)
+def _environment(project: Project, arms: pa.Table) -> dict[str, Any]:
+    lock = machine.locked(project.file(LOCK))
     packages = machine.installed(lock)
     return {
         "system": machine.system(),
         "versions": provenance.versions(),
         "versions_of_arms": _counted(arms, "versions"),
-        "lock": {"file": LOCK, "sha256": files.sha256(folder / LOCK)} if lock else None,
+        "lock": {"file": LOCK, "sha256": files.sha256(project.file(LOCK))} if lock else None,
         "packages": packages,
         "other_than_locked": {
             name: found for name, found in packages.items() if not machine.is_locked(found, lock[name])
@@ -136,13 +137,13 @@ def _other_settings(arms: pa.Table, specs: set[str]) -> list[str]:
     return sorted({condition for condition, made in rows if made not in specs})
 
 
-def changed_inputs(folder: Path, finished: Iterable[Job]) -> dict[str, list[str]]:
+def changed_inputs(project: Project, finished: Iterable[Job]) -> dict[str, list[str]]:
     """Input -> the jobs that ran with other content of it than the project has now."""
     now: dict[str, str | None] = {}
     found: dict[str, list[str]] = {}
     for job, path, checksum in jobs.recorded(finished):
         if path not in now:
-            now[path] = files.sha256(folder / path) if (folder / path).is_file() else None
+            now[path] = files.sha256(project.file(path)) if project.file(path).is_file() else None
         if now[path] != checksum:
             found.setdefault(files.public(path), []).append(job.name)
     return dict(sorted(found.items()))
@@ -160,8 +161,9 @@ def _remarks(
     elsewhere = {name: arms for name, arms in commits.items() if name != commit}
     mixed = {name for run in inputs.values() for name in run}
     lock = found["environment"]["other_than_locked"]
+    unversioned = commit == checkout.NO_COMMIT
     said = {
-        "The code is no git checkout: the digests in 'code' are all that tells its version.": commit == "unknown",
+        "The code is no git checkout: the digests in 'code' are all that tells its version.": unversioned,
         "The checkout differed from its commit when this was written.": commit.endswith("-dirty"),
         f"{_sum(elsewhere)} of {_sum(commits)} arms were measured at another commit than the one that wrote this: "
         f"{_listed(elsewhere)}.": bool(elsewhere),

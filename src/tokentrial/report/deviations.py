@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from tokentrial import checkout
+
 MARK = "ASSUME:"
 
 
@@ -57,4 +59,4 @@ def as_markdown(found: list[tuple[str, str]]) -> str:
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    print(as_markdown(assumptions(Path("config/config.yaml"))), end="")
+    print(as_markdown(assumptions(checkout.ROOT / "config/config.yaml")), end="")

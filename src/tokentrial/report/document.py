@@ -7,7 +7,7 @@ from typing import Any
 import typst
 import yaml
 
-from tokentrial import results
+from tokentrial import checkout, results
 from tokentrial.report import catalogue
 from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, verdicts
 from tokentrial.report.deviations import assumptions
@@ -115,7 +115,7 @@ def write_report(
         **statistics_values(config),
         **verdict_chapters(claims, frame.parent),
         "chapters": chapters(found, config, published, frame.parent),
-        "deviations": deviations_list(Path("config/config.yaml")),
+        "deviations": deviations_list(checkout.ROOT / "config/config.yaml"),
     }
     folder = Path(output).parent
     source = folder / "report.typ"

@@ -105,11 +105,14 @@ def recipes(config: Mapping[str, Any]) -> dict[str, Spec]:
     }
 
 
-def inputs(config: Mapping[str, Any], name: str, corpora: Sequence[str]) -> list[str]:
+def inputs(
+    config: Mapping[str, Any], name: str, corpora: Sequence[str], place: str = "", absolute: bool = False
+) -> list[str]:
     """The files that a model is read from, all in one folder; the folder itself for a model of the hub.
 
     corpora: those whose models are shipped, in models/<corpus>/<name>; none where the run has a text of its own. Which
-    of them a run has is known once its text is there, so all are its inputs. Raises InputError for a folder that is not
+    of them a run has is known once its text is there, so all are its inputs. place: what to put before the paths
+    of shipped ones; absolute: whether a user's folder gets an absolute path. Raises InputError for a folder that is not
     there.
     """
     model = config[STUDY]["models"][name]
@@ -118,7 +121,10 @@ def inputs(config: Mapping[str, Any], name: str, corpora: Sequence[str]) -> list
         return [f"results/models/hub/{name}"]
     if kind == "train":
         return [f"results/models/{STUDY}/{name}/{file}" for file in FILES]
-    folders = [SHIPPED / corpus / name for corpus in corpora] if kind == "shipped" else [Path(model["folder"])]
+    if kind == "shipped":
+        folders = [Path(place) / SHIPPED / corpus / name for corpus in corpora]
+    else:
+        folders = [(Path.cwd() if absolute else Path()) / model["folder"]]
     return [file for folder in folders for file in _files_of(folder, f"config: {STUDY}.models.{name}")]
 
 

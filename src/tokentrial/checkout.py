@@ -1,0 +1,127 @@
+"""The checkout whose code runs: is it the one beside the Snakefile, and which commit is it?"""
+
+import importlib.machinery
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tokentrial.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = Path("src/tokentrial")
+NO_COMMIT = "no commit"
+READ = (
+    "Snakefile",
+    "config",
+    "models",
+    "src",
+    "workflow",
+)  # what a run reads
+RUNNING = ("src", "workflow")  # where Python and Snakemake look for code, so that an untracked file may run
+IMPORTABLE = tuple(importlib.machinery.all_suffixes())
+
+
+def commit(root: Path = ROOT) -> str:
+    """Returns the commit that the files of a checkout are, with ``-dirty`` if a file that a run reads differs from it.
+
+    A file differs if its content does, whatever git's index says of it, or if it is missing. A file that git does not
+    have counts if Python could import it. Modes and line endings that git itself converts do not count. Without a
+    commit of ``root`` itself, as in an unpacked archive, the answer is ``no commit``, also inside another repository.
+    """
+    head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    listed = _git(root, "ls-tree", "-r", "-z", "--full-tree", head.strip(), "--", *READ) if head else None
+    if head is None or listed is None:
+        return NO_COMMIT
+    tree = {}
+    for entry in listed.split("\0")[:-1]:
+        facts, _, path = entry.partition("\t")
+        tree[path] = facts.split()
+    if f"{LIBRARY.as_posix()}/__init__.py" not in tree:  # the repository of something else
+        return NO_COMMIT
+    return head.strip() + ("" if _is_same(root, tree) else "-dirty")
+
+
+def _is_same(root: Path, tree: dict[str, list[str]]) -> bool:
+    """Whether the files have the content of a commit. tree: path -> mode, type and blob, as git ls-tree shows them."""
+    if any(not mode.startswith("100") for mode, _, _ in tree.values()):  # a link or a submodule: not looked into
+        return False
+    if any(not (root / path).is_file() for path in tree) or any(path not in tree for path in _importable(root)):
+        return False
+    # git reads the files as it would for a commit, so that its filters apply.
+    blobs = _git(root, "hash-object", "--stdin-paths", text="".join(f"{path}\n" for path in tree))
+    return blobs is not None and blobs.split() == [blob for _, _, blob in tree.values()]
+
+
+def _importable(root: Path) -> Iterator[str]:
+    """The files that Python could import, relative to ``root``; a linked folder counts as one."""
+    for top in RUNNING:
+        for folder, folders, files in os.walk(root / top):
+            linked = [name for name in folders if Path(folder, name).is_symlink()]
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            for name in (*linked, *(file for file in files if file.endswith(IMPORTABLE))):
+                yield Path(folder, name).relative_to(root).as_posix()
+
+
+def _git(root: Path, *arguments: str, text: str = "") -> str | None:
+    """What git says of the repository in ``root``; None if it fails, or is missing.
+
+    The repository is named, so that git neither searches the folders above nor refuses a checkout of another owner,
+    whose code runs anyway. Of the environment, nothing that would name another repository, index or setting is left.
+    """
+    command = ["git", f"--git-dir={root / '.git'}", f"--work-tree={root}", "--no-replace-objects", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment["GIT_NO_LAZY_FETCH"] = "1"  # a partial clone asks no network
+    try:
+        done = subprocess.run(command, cwd=root, env=environment, input=os.fsencode(text), capture_output=True)
+    except OSError:
+        return None
+    return os.fsdecode(done.stdout) if done.returncode == 0 else None
+
+
+def lead_children(root: Path = ROOT) -> None:
+    """Have every process that this one starts, with whatever Python and in whatever folder, use this library first."""
+    source, given = str(root / LIBRARY.parent), os.environ.get("PYTHONPATH", "")
+    if given.split(os.pathsep)[0] != source:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [source, given]))
+
+
+def check_script() -> None:
+    """Raises InputError if this process runs a script of the workflow with the library of another checkout.
+
+    Snakemake's own process has checked its library; a container or another interpreter may find another one.
+    """
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    if script.parent.parts[-2:] != ("workflow", "scripts"):
+        return
+    expected = script.parents[2] / LIBRARY
+    if not (expected.is_dir() and expected.samefile(ROOT / LIBRARY)):
+        found = f"{sys.executable} has the library {ROOT / LIBRARY}"
+        raise InputError(f"{script.name}: {found}, expected {expected}; set PYTHONPATH={expected.parent}")
+
+
+def drop_stale_bytecode(root: Path = ROOT) -> int:
+    """Remove compiled modules that may be of other code than the source beside them; returns how many.
+
+    Python trusts a compiled module whose source has the recorded size and second of change, or that asks not to be
+    checked. The code that a run's digests speak of is the source, so everything older than its source is compiled anew.
+    """
+    dropped = 0
+    for folder in [root / LIBRARY, *(path for path in (root / LIBRARY).rglob("*") if path.is_dir())]:
+        cache = Path(importlib.util.cache_from_source(str(folder / "any.py"))).parent
+        for compiled in cache.glob("*.pyc"):
+            with suppress(OSError):  # no such source, or a folder that only another user may change
+                changed = (folder / f"{compiled.name.partition('.')[0]}.py").stat().st_ctime_ns
+                if compiled.stat().st_mtime_ns <= changed or _is_unchecked(compiled):
+                    compiled.unlink()
+                    dropped += 1
+    return dropped
+
+
+def _is_unchecked(compiled: Path) -> bool:
+    """Whether Python loads a compiled module without a look at its source (PEP 552: flags 0b01)."""
+    with compiled.open("rb") as file:
+        return int.from_bytes(file.read(8)[4:], "little") & 0b11 == 0b01
