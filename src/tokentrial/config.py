@@ -30,6 +30,9 @@ LONGEST_LIST = 1_000
 LARGEST = 1e15  # whole numbers up to it are exact as floats
 LONGEST_TEXT = 1_000
 
+# Keys that act on finished rows; all others act on the training that makes the rows.
+JUDGING = (("statistics",), ("language_models", "margins"))
+
 
 def load(*paths: str | Path) -> dict[str, Any]:
     """The first file with the later ones laid over it, key by key (as ``snakemake --configfile`` does)."""
@@ -154,6 +157,25 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
 def canonical(value: Any) -> str:
     """A specification as one JSON string: keys in order and 1.0 written as 1, so that equal settings are equal text."""
     return json.dumps(whole(value), sort_keys=True)
+
+
+def judging(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of :data:`JUDGING`, as the statistics and everything made from them take them.
+
+    The keys of ``statistics``, and ``margins``: study -> metric -> equivalence margin in the metric's unit.
+    """
+    return {**config["statistics"], "margins": {"language_models": config["language_models"]["margins"]}}
+
+
+def training(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without the settings of :data:`JUDGING`: two configs with an equal rest have the same rows."""
+    made = deepcopy(dict(config))
+    for *sections, name in JUDGING:
+        section = made
+        for key in sections:
+            section = section[key]
+        del section[name]
+    return made
 
 
 def whole(value: Any) -> Any:

@@ -43,7 +43,18 @@ BY_JOB = ("train", "language_model")
 SCRIPTS = (
     *("data", "prepare_corpus", "corpus", "released", "released_bespoke", "collect"),
     *("pretrain", "download_model", "cram", "cramming_measures", "verdicts", "claims_page"),
-    *("statistics", "tables", "figures", "report", "compare_reference", "verify", "provenance", "crate", *BY_JOB),
+    *(
+        "statistics",
+        "tables",
+        "figures",
+        "report",
+        "reference_rows",
+        "compare_reference",
+        "verify",
+        "provenance",
+        "crate",
+        *BY_JOB,
+    ),
 )
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tokentrial import config as settings
 from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.reference import comparison, rows
 from tokentrial.reference.text import as_text
-from tokentrial.report import headline
 
 Frames = dict[str, pd.DataFrame]
 
@@ -240,8 +240,9 @@ def test_a_p_value_on_the_same_side_changes_no_decision(run: Frames, reference: 
     assert found["decisions"] == [] and found["tables"]["statistics"]["columns"]["p_holm"]["differing"] == 1
 
 
-def test_significance_is_as_in_the_report() -> None:
-    assert comparison.ALPHA == headline.ALPHA
+def test_significance_is_as_in_the_shipped_run() -> None:
+    config = settings.load(Path(__file__).parents[2] / "config/config.yaml")
+    assert pytest.approx(1 - config["statistics"]["confidence"]) == comparison.ALPHA
 
 
 def changed_verdict(run: Frames) -> None:

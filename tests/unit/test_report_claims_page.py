@@ -37,7 +37,8 @@ FACTS = {
     "seeds": "3 to 10",
     "device": "a device",
     "commit": "abc",
-    "config": "def",
+    "judged": "def",
+    "config": "ghi",
     "versions": "python 3",
 }
 FIGURE = (

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from tokentrial import config as settings
-from tokentrial.report import catalogue, deviations, document, scale
+from tokentrial import shipped
+from tokentrial.report import catalogue, deviations, document
 from tokentrial.report.chapters import learned_encoding
 from tokentrial.report.headline import COLUMNS, central, headline
 from tokentrial.report.tables.rows import Results
@@ -40,12 +41,12 @@ def test_fill_refuses_unresolved_and_unused_names(values: dict[str, str], named:
 )
 def test_the_scale_is_named_by_the_config(overlays: list[str], name: str) -> None:
     config = settings.load(CONFIG / "config.yaml", *(CONFIG / overlay for overlay in overlays))
-    assert scale.scale_name(config)[0] == name
+    assert shipped.scale_name(config)[0] == name
 
 
 def test_a_changed_config_is_not_presented_as_a_shipped_one() -> None:
     config = settings.merge(settings.load(CONFIG / "config.yaml"), {"seeds": 11})
-    assert scale.scale_name(config)[0] == "a run with its own config"
+    assert shipped.scale_name(config)[0] == "a run with its own config"
 
 
 def test_escape_leaves_nothing_for_typst_to_interpret() -> None:
@@ -98,7 +99,7 @@ def test_headline_counts_outcomes_and_cells_where_nothing_was_learned() -> None:
         *[(f"{cell}/{name}", "learned", flag) for name, flag, _ in found],
         *[(f"{cell}/{name}", "autoencoder", flag) for name, _, flag in found],
     )
-    [row] = headline(statistics, summary).to_dict("records")
+    [row] = headline(statistics, summary, 0.05).to_dict("records")
     assert row == {
         "Sub-study": "Compression ratios (001)", "Comparisons": 3, "Seeds": 10, "Better": 1, "Worse": 1,
         "Equivalent": 1, "Smallest difference": -0.2, "Largest difference": 0.1, "Nothing learned": 1,
@@ -134,7 +135,7 @@ def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
     helpless = [
         ("language_models/transformer/done-right/cell", arm, "unigram") for arm in ("learned-2", "autoencoder-2")
     ]
-    made = headline(statistics, flags(*helpless)).set_index("Sub-study")
+    made = headline(statistics, flags(*helpless), 0.05).set_index("Sub-study")
     assert list(made.index) == [
         "Markov chains (000)",
         "WikiText-2, Transformer (002)",
@@ -163,7 +164,7 @@ def test_one_name_in_two_studies_is_two_rows() -> None:
             of("language_models", "own", "learned-2", "autoencoder-2"),
         ]
     )
-    assert list(headline(rows, flags())["Sub-study"]) == ["own", "own"]
+    assert list(headline(rows, flags(), 0.05)["Sub-study"]) == ["own", "own"]
 
 
 @pytest.mark.parametrize(
@@ -174,10 +175,10 @@ def test_one_name_in_two_studies_is_two_rows() -> None:
     ],
 )
 def test_a_run_without_such_comparisons_has_an_empty_headline(rows: list[dict[str, Any]]) -> None:
-    found = headline(pd.DataFrame(rows), flags())
+    found = headline(pd.DataFrame(rows), flags(), 0.05)
     assert found.empty
     assert list(found) == COLUMNS
-    assert list(headline(pd.DataFrame([comparison("a", -0.1, 0.01, False)]), flags())) == COLUMNS
+    assert list(headline(pd.DataFrame([comparison("a", -0.1, 0.01, False)]), flags(), 0.05)) == COLUMNS
 
 
 # The chapters

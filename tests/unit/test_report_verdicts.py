@@ -227,7 +227,7 @@ def test_reading_takes_verdicts_alone(tmp_path: Path, rows: pd.DataFrame) -> Non
 
 
 def test_the_tables_are_those_of_the_catalogue(rows: pd.DataFrame) -> None:
-    made = list(tables.build(rows))
+    made = list(tables.build(rows, 0.95))
     assert {table.name: table.title for table in made} == catalogue.VERDICT_TABLES
     assert [table.name for table in made] == list(catalogue.VERDICT_TABLES)
     assert all(table.notes for table in made)
@@ -236,7 +236,7 @@ def test_the_tables_are_those_of_the_catalogue(rows: pd.DataFrame) -> None:
 
 
 def test_every_claim_is_in_one_table_with_all_that_decides_it(rows: pd.DataFrame) -> None:
-    made = {table.name: table for table in tables.build(rows)}
+    made = {table.name: table for table in tables.build(rows, 0.95)}
     listed = [str(name) for table in tables.LISTINGS for name in made[table].data["id"]]
     assert sorted(listed) == sorted(rows["id"])
     assert list(made["verdicts-cross"].data["id"]) == ["XD-G"]
@@ -294,7 +294,7 @@ def test_without_verdicts_their_tables_are_not_made(tmp_path: Path) -> None:
 
 def test_columns_of_running_text_have_their_share_of_the_page(rows: pd.DataFrame) -> None:
     """Their lines break in LaTeX and in Typst, and the shares do not exceed the page."""
-    table = next(table for table in tables.build(rows) if table.name == "verdict-rules")
+    table = next(table for table in tables.build(rows, 0.95) if table.name == "verdict-rules")
     parts = [float(part) for part in re.findall(r"p\{([0-9.]+)\\linewidth\}", to_latex(table))]
     assert len(parts) == len(table.sections[0].shown.columns) == len(table.widths)
     assert sum(parts) == pytest.approx(0.9, abs=0.01)
@@ -433,7 +433,7 @@ def test_the_shipped_claims_are_all_shown(judged: pd.DataFrame, tmp_path: Path) 
         if verdict in report.HOLDS + report.FAILS
     }
     assert sides == there
-    for table in tables.build(judged):
+    for table in tables.build(judged, 0.95):
         tables.write(table, str(tmp_path / f"{table.name}.typ"))
     (tmp_path / "main.typ").write_text("".join(f'#include "{name}.typ"\n' for name in catalogue.VERDICT_TABLES))
     assert typst.compile(str(tmp_path / "main.typ"), root=str(tmp_path)).startswith(b"%PDF")

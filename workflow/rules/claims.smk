@@ -36,8 +36,8 @@ rule verdicts:
     localrule: True
     params:
         **CELL_PARAMS,
+        **JUDGING_PARAMS,
         code=content("verdicts"),
-        confidence=config["statistics"]["confidence"],
     message:
         "Judging the claims"
     script:

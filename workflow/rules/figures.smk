@@ -61,7 +61,9 @@ rule figures:
     params:
         **CELL_PARAMS,
         code=content("figures"),
-        confidence=config["statistics"]["confidence"],
+        confidence=JUDGING["confidence"],
+        margin_share=JUDGING["equivalence_margin"],
+        margin_nats=JUDGING["margins"]["language_models"]["cross_entropy"],
         predict_first=config["cramming"]["predict_first"],
     message:
         "Drawing the figures"

@@ -1,7 +1,142 @@
-# PURPOSE  Say whether a finished run agrees with the one that is shipped with the code.
-# INPUTS   results/*.parquet as they are, at whatever scale, and results/reference/*.parquet; nothing is made again
-# OUTPUTS  results/compare_reference.json and .md, and the latter on the terminal; fails where a verdict differs
-# STEPS    join the rows of both runs, find the largest differences, compare decisions and verdicts
+# PURPOSE  Judge the shipped run again without training; say whether a finished run agrees with it.
+# INPUTS   results/reference/*.parquet, the shipped run; results/*.parquet as they are, at whatever scale
+# OUTPUTS  results/reference_report/ (as results/ after collect), results/reference_tables/, results/compare_reference.*
+# STEPS    take the shipped rows if the config trains what they come from, run every rule after collect on them;
+#          or compare the rows, decisions and verdicts of two runs
+
+from tokentrial import shipped
+
+SHIPPED = source("results/reference")
+JUDGED_AGAIN = "results/reference_report"
+
+
+def moved(named, folder, start="results"):
+    """The inputs or outputs of a rule by name, those in the folder ``start`` in another one."""
+
+    def place(path):
+        inner = str(path).removeprefix(f"{start}/")
+        return f"{folder}/{inner}" if inner != path else inner
+
+    return {
+        name: place(files) if isinstance(files, str) else [place(path) for path in files]
+        for name, files in named.items()
+    }
+
+
+# The only step that differs from a run's: rows are taken, not collected.
+rule reference_rows:
+    input:
+        runs=f"{SHIPPED}/runs.parquet",
+        arms=f"{SHIPPED}/arms.parquet",
+        default=source("config/config.yaml"),
+        code=modules("collect", "config", "results", "shipped"),
+    output:
+        runs=f"{JUDGED_AGAIN}/runs.parquet",
+        arms=f"{JUDGED_AGAIN}/arms.parquet",
+    log:
+        "logs/reference_rows.log",
+    localrule: True
+    params:
+        code=content("reference_rows"),
+        config=canonical(config),
+    message:
+        "Taking the rows of the shipped run"
+    script:
+        "../scripts/reference_rows.py"
+
+
+use rule statistics as reference_statistics with:
+    input:
+        **moved(rules.statistics.input, JUDGED_AGAIN),
+    output:
+        **moved(rules.statistics.output, JUDGED_AGAIN),
+    log:
+        "logs/reference_statistics.log",
+    message:
+        "Comparing the arms of the shipped run"
+
+
+use rule cramming_measures as reference_cramming_measures with:
+    input:
+        **moved(rules.cramming_measures.input, JUDGED_AGAIN),
+    output:
+        **moved(rules.cramming_measures.output, JUDGED_AGAIN),
+    log:
+        "logs/reference_cramming_measures.log",
+    message:
+        "Measuring what the shipped run crammed"
+
+
+use rule verdicts as reference_verdicts with:
+    input:
+        **moved(rules.verdicts.input, JUDGED_AGAIN),
+    output:
+        **moved(rules.verdicts.output, JUDGED_AGAIN),
+    log:
+        "logs/reference_verdicts.log",
+    message:
+        "Judging the claims by the shipped rows"
+
+
+use rule tables as reference_report_tables with:
+    input:
+        **moved(rules.tables.input, JUDGED_AGAIN),
+    output:
+        **moved(rules.tables.output, JUDGED_AGAIN),
+    log:
+        "logs/reference_report_tables.log",
+    message:
+        "Writing the tables of the shipped rows"
+
+
+use rule figures as reference_figures with:
+    input:
+        **moved(rules.figures.input, JUDGED_AGAIN),
+    output:
+        **moved(rules.figures.output, JUDGED_AGAIN),
+    log:
+        "logs/reference_figures.log",
+    message:
+        "Drawing the figures of the shipped rows"
+
+
+use rule claims_page as reference_claims_page with:
+    input:
+        **moved(rules.claims_page.input, JUDGED_AGAIN),
+    output:
+        **moved(rules.claims_page.output, JUDGED_AGAIN),
+    log:
+        "logs/reference_claims_page.log",
+    message:
+        "Writing the page of verdicts of the shipped rows"
+
+
+# The last of them, which is asked for by its name and so waits for the page, too.
+use rule report as reference_report with:
+    input:
+        **moved(rules.report.input, JUDGED_AGAIN),
+        page=rules.reference_claims_page.output.page,
+    output:
+        **moved(rules.report.output, JUDGED_AGAIN),
+    log:
+        "logs/reference_report.log",
+    params:
+        command="snakemake --cores 1 reference_report",
+    message:
+        "Writing the report of the shipped rows"
+
+
+# The tables alone, in seconds: as the shipped run was judged if the config is its own, else from the rows judged again.
+use rule tables as reference_tables with:
+    input:
+        **moved(rules.tables.input, SHIPPED if shipped.is_default(config) else JUDGED_AGAIN),
+    output:
+        **moved(rules.tables.output, "results/reference_tables", "results/tables"),
+    log:
+        "logs/reference_tables.log",
+    message:
+        "Writing the tables of the shipped run"
+
 
 REFERENCE_MODULES = [
     *["results", "cramming/columns", "claims/verdict", "report/catalogue"],
@@ -20,7 +155,7 @@ rule compare_reference:
     params:
         code=content("compare_reference"),
         run=RESULTS,
-        reference=source("results/reference"),
+        reference=SHIPPED,
         json=f"{RESULTS}/compare_reference.json",
         text=f"{RESULTS}/compare_reference.md",
     message:

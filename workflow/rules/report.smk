@@ -27,6 +27,7 @@ rule report:
                 "report/deviations",
                 "provenance",
                 "report/bespoke_bands",
+                "shipped",
             ),
             *modules(*[f"report/chapters/{chapter}" for chapter in ("verdicts", "audit", *catalogue.STUDIES)]),
             *modules("report/chapters/cramming_found", "statistics/cramming_entropy"),
@@ -43,6 +44,7 @@ rule report:
         **CELL_PARAMS,
         code=content("report"),
         config=canonical(config),
+        command="snakemake --cores all all",
     message:
         "Writing the report"
     script:
@@ -58,7 +60,7 @@ rule claims_page:
         figures=FIGURES,
         templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
         code=modules(
-            *["claims/verdict", "config", "results"],
+            *["claims/verdict", "config", "results", "shipped"],
             *[f"report/{name}" for name in ("catalogue", "claims_page", "scale", "template")],
         ),
     output:

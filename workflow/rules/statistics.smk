@@ -29,10 +29,8 @@ rule statistics:
         "logs/statistics.log",
     localrule: True
     params:
+        **JUDGING_PARAMS,
         code=content("statistics"),
-        settings=canonical(
-            {**config["statistics"], "margins": {"language_models": config["language_models"]["margins"]}}
-        ),
         seed=config["seed"],
     message:
         "Comparing the arms"
@@ -56,7 +54,7 @@ rule cramming_measures:
         code=content("cramming_measures"),
         settings=canonical(
             {
-                **{key: config["statistics"][key] for key in ("confidence", "resamples")},
+                **{key: JUDGING[key] for key in ("confidence", "resamples")},
                 "predict_first": config["cramming"]["predict_first"],
                 "models": cramming.shapes(config),
             }

@@ -60,29 +60,9 @@ rule tables:
     localrule: True
     params:
         **CELL_PARAMS,
+        **JUDGING_PARAMS,
         code=content("tables"),
-        settings=canonical(config["statistics"]),
     message:
         "Writing the tables"
     script:
         "../scripts/tables.py"
-
-
-# The same tables from the results that are shipped with the code: nothing is trained.
-use rule tables as reference_tables with:
-    input:
-        runs=source("results/reference/runs.parquet"),
-        arms=source("results/reference/arms.parquet"),
-        summary=source("results/reference/summary.parquet"),
-        statistics=source("results/reference/statistics.parquet"),
-        measures=source("results/reference/cramming.parquet"),
-        decisions=source("results/reference/cramming_decisions.parquet"),
-        verdicts=source("results/reference/verdicts.parquet"),
-        published=PUBLISHED,
-        code=modules(*TABLE_MODULES),
-    output:
-        shown=[path.replace("results/tables", "results/reference_tables") for path in TABLES],
-    log:
-        "logs/reference_tables.log",
-    message:
-        "Writing the tables of the shipped results"

@@ -15,5 +15,6 @@ with logged(snakemake.log[0]):
         template=snakemake.input.template,
         published={Path(file).stem: file for file in snakemake.input.published},
         config=json.loads(snakemake.params.config),
+        command=snakemake.params.command,
         output=snakemake.output.pdf,
     )

@@ -16,7 +16,7 @@ with logged(snakemake.log[0]):
     found = Results.read(
         **{name: snakemake.input[name] for name in ("runs", "arms", "summary", "statistics", "decisions")},
         cells=dict(json.loads(snakemake.params.cells)),
-        confidence=snakemake.params.confidence,
+        confidence=json.loads(snakemake.params.settings)["confidence"],
     )
     judged = verdicts.judge(registry.load(folder, schema), found)
     verdicts.write(Path(snakemake.output.parquet).parent, judged)

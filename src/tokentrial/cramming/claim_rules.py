@@ -28,6 +28,7 @@ from tokentrial.statistics import cramming_scaling
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 from tokentrial.statistics.equivalence import tost_paired
 from tokentrial.statistics.intervals import t_interval
+from tokentrial.statistics.samples import level
 
 ENCODER = "encoder"
 TEN = 10.0
@@ -223,18 +224,18 @@ def _equivalent(evidence: Evidence, block: Block, natural: Block) -> Criterion:
     apart = apart[both.any(axis=1)]
     words = f"gain on {block.key.kind} minus {natural.key.kind}, nats"
     where = Where(natural.key.model, designs([block, natural]))
-    name = f"difference_{block.key.kind}"
+    name, inner = f"difference_{block.key.kind}", f"{100 * (2 * evidence.confidence - 1):g} %"
     largest = max((float(each.gain[both].mean()) for each in (block, natural)), default=0.0) if both.any() else 0.0
     if len(apart) < PAIRS or largest <= 0:
         found = nothing(f"{len(apart)} pairs of unsolved texts, {PAIRS} needed")
-        return Criterion(name, words, found, "90 % interval within 20 % of the gain", None, where)
+        return Criterion(name, words, found, f"{inner} interval within 20 % of the gain", None, where)
     margin = MARGIN * largest
-    tested = tost_paired(apart, margin)
+    tested = tost_paired(apart, margin, level(evidence.confidence))
     low, high = t_interval(apart, evidence.confidence)
     outside = low > margin or high < -margin
     met = True if tested.equivalent else False if outside else None
     found = Estimate(float(apart.mean()), tested.low, tested.high, len(apart), f"p = {tested.p_value:.3g}")
-    return Criterion(name, words, found, f"90 % interval within ±{margin:.3g}", met, where)
+    return Criterion(name, words, found, f"{inner} interval within ±{margin:.3g}", met, where)
 
 
 def _learned(evidence: Evidence, block: Block) -> Criterion:

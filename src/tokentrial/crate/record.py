@@ -16,7 +16,7 @@ from tokentrial.crate.files import Project
 from tokentrial.crate.jobs import Job
 from tokentrial.data import corpora, download
 from tokentrial.errors import InputError
-from tokentrial.report.scale import scale_name
+from tokentrial.shipped import scale_name
 
 SCHEMA_VERSION = 1
 LOCK = "requirements.lock"

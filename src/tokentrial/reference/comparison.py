@@ -20,7 +20,7 @@ from tokentrial.reference.rows import TABLES, Joined, Mask, Record
 Frames = Mapping[str, pd.DataFrame]
 
 ALPHA = 0.05
-"""The level of significance, as the report has it (report.headline), which imports all of the statistics."""
+"""The level of significance of the shipped run, 1 minus the default config's confidence."""
 OF_CRAMMING = ("cramming", "cramming_decisions")
 ENTRY = ("kind", "reported", "check", "parameters", "decision")
 """Columns of a verdict that its entry in the registry sets: where they differ, another question was asked."""

@@ -37,6 +37,7 @@ FACTS = {
     "seeds": "Seeds",
     "device": "Device",
     "commit": "Code",
+    "judged": "Judged by",
     "config": "Config",
     "versions": "Versions",
 }

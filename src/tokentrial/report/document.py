@@ -15,8 +15,10 @@ from tokentrial.report.scale import scale_values, spread
 from tokentrial.report.tables import rows
 from tokentrial.report.template import escape, fill
 from tokentrial.report.verdicts import read
+from tokentrial.shipped import is_shipped
 
 Values = dict[str, str]
+FIXED = "The margin and these rules were fixed in the config before the run."
 CHAPTERS = {
     "learned_encoding": learned_encoding.values,
     "language_models": language_models.values,
@@ -49,8 +51,11 @@ def study_rows(found: rows.Results) -> Iterator[str]:
 
 
 def statistics_values(config: Mapping[str, Any]) -> Values:
-    statistics = config["statistics"]
+    """The level, the margins and when they were set; the run of a config of one's own may be older than its margins."""
+    statistics, before = config["statistics"], is_shipped(config)
     return {
+        "stats.alpha": f"{1 - statistics['confidence']:g}",
+        "stats.fixed": FIXED if before else "The margin and these rules are those of the config below.",
         "stats.confidence": f"{100 * statistics['confidence']:g}",
         "stats.tost_confidence": f"{100 * (2 * statistics['confidence'] - 1):g}",
         "stats.margin": f"{100 * statistics['equivalence_margin']:g}",
@@ -100,12 +105,14 @@ def write_report(
     published: Mapping[str, str],
     config: Mapping[str, Any],
     output: str,
+    command: str,
 ) -> None:
     """Fill the templates and compile the PDF beside the run's tables and figures.
 
     tables, cells: see report.tables.rows.load; claims: their verdicts, see report.verdicts.read; template: the frame,
     with the chapters beside it; published: study -> what its documents print; output: the PDF, in the folder that holds
-    ``tables`` and ``figures``. Raises TemplateError on an unresolved or unused placeholder.
+    ``tables`` and ``figures``; command: makes all of it again. Raises TemplateError on an unresolved or unused
+    placeholder.
     """
     found = rows.load(tables, cells, config["statistics"])
     frame = Path(template)
@@ -116,6 +123,9 @@ def write_report(
         **verdict_chapters(claims, frame.parent),
         "chapters": chapters(found, config, published, frame.parent),
         "deviations": deviations_list(checkout.ROOT / "config/config.yaml"),
+        "repro.command": command,
+        "repro.runs": tables["runs"],
+        "repro.statistics": tables["statistics"],
     }
     folder = Path(output).parent
     source = folder / "report.typ"

@@ -5,7 +5,6 @@ import pandas as pd
 from tokentrial.report.catalogue import STUDY_TITLES
 from tokentrial.statistics.tables import method
 
-ALPHA = 0.05
 # The comparison that the documents are about, by study, or by sub-study where it differs: the learned encoding against
 # the codes of a trained autoencoder; bespoke widths against the uniform table. The sub-study of the autoencoder's
 # variants compares with those, since its standard one repeats another sub-study's cells.
@@ -26,17 +25,18 @@ COLUMNS = [
 ]
 
 
-def headline(statistics: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+def headline(statistics: pd.DataFrame, summary: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """One row per sub-study, over its cells done right: outcomes on held-out loss, and the differences' range.
 
     A cell can be both significant and equivalent (a difference that is there, and too small to matter). Differences are
-    in nats, the documents' own encoding minus its baseline: below zero their encoding is better.
+    in nats, the documents' own encoding minus its baseline: below zero their encoding is better. alpha: the level of
+    significance of Holm's p.
     """
     pairs = central(statistics)
     helpless = no_better_than_unigram(summary)
     rows = []
     for (_, name), group in pairs.groupby(["study", "sub_study"], sort=False):
-        significant = group["p_holm"] < ALPHA
+        significant = group["p_holm"] < alpha
         nothing = [
             (condition, a) in helpless and (condition, b) in helpless
             for condition, a, b in zip(group["condition"], group["arm_a"], group["arm_b"], strict=True)

@@ -7,27 +7,12 @@ import pandas as pd
 
 from tokentrial import config as settings
 from tokentrial import results
-from tokentrial.provenance import digest
+from tokentrial.provenance import digest, git_commit
 from tokentrial.report import catalogue
 from tokentrial.report.template import escape
+from tokentrial.shipped import scale_name
 
 Values = dict[str, str]
-
-# Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
-SHIPPED = {
-    "95ab47960815": ("the default run", "Every experiment at the scale that two cores finish in minutes."),
-    "244763f4a110": (
-        "a smoke run",
-        "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
-    ),
-    "ce65d825fd91": ("the full run", "All seeds, data and steps of the paper config."),
-}
-OWN = ("a run with its own config", "It is none of the shipped configs; its settings are printed at the end.")
-
-
-def scale_name(config: Mapping[str, Any]) -> tuple[str, str]:
-    """Which shipped config this is, and what a reader must know about it."""
-    return SHIPPED.get(digest(settings.canonical(config)), OWN)
 
 
 def scale_values(arms: pd.DataFrame, comparisons: int, config: Mapping[str, Any]) -> Values:
@@ -43,6 +28,7 @@ def scale_values(arms: pd.DataFrame, comparisons: int, config: Mapping[str, Any]
         "scale.minutes": f"{arms['wall_seconds'].sum() / 60:.0f}",
         "scale.memory": f"{arms['peak_memory_mib'].max():,.0f}",
         "scale.commit": ", ".join(sorted(arms["git_commit"].unique())),
+        "scale.judged": git_commit(),
         "scale.versions": escape("; ".join(sorted(arms["versions"].unique()))),
         "scale.config_hash": digest(settings.canonical(config)),
     }
@@ -52,6 +38,7 @@ def page_facts(arms: str, config: Mapping[str, Any]) -> Values:
     """The same for the page of verdicts (see report.claims_page.FACTS), as plain text. arms: results/arms.parquet."""
     found = results.read(arms, results.ARMS).to_pandas()
     name, note = scale_name(config)
+    judging = config["statistics"]
     missing = [title for study, title in catalogue.STUDIES.items() if study not in set(found["study"])]
     return {
         "run": name,
@@ -60,6 +47,8 @@ def page_facts(arms: str, config: Mapping[str, Any]) -> Values:
         "seeds": spread(found["seeds"]),
         "device": "; ".join(sorted(found["device"].unique())),
         "commit": ", ".join(sorted(found["git_commit"].unique())),
+        "judged": f"{git_commit()}, at {100 * judging['confidence']:g} % confidence, margin "
+        f"{100 * judging['equivalence_margin']:g} %",
         "config": digest(settings.canonical(config)),
         "versions": "; ".join(sorted(found["versions"].unique())),
     }

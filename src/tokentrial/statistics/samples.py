@@ -68,6 +68,11 @@ def check_open_unit(name: str, value: float) -> float:
     return value
 
 
+def level(confidence: float) -> float:
+    """The level of significance of a confidence: 0.05 of 0.95, where subtraction alone leaves 0.050000000000000044."""
+    return round(1 - confidence, 12)
+
+
 def check_margin(margin: float) -> float:
     """`margin` if it is positive and finite, else InputError: an equivalence margin of 0 can never be met."""
     if not 0 < margin < float("inf"):

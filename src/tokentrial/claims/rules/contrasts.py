@@ -22,7 +22,7 @@ from tokentrial.statistics.hypothesis_tests import paired_t_test
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.multiplicity import holm
 from tokentrial.statistics.power import minimal_detectable_effect
-from tokentrial.statistics.samples import paired_differences
+from tokentrial.statistics.samples import level, paired_differences
 
 LOSS = "cross_entropy"
 MARGINS = ("absolute", "relative", "least", "perplexity")
@@ -45,10 +45,10 @@ class Contrast:
     sd: float | None
     low: float | None
     high: float | None
-    """The 95 % t interval."""
+    """The t interval at ``confidence``."""
     inner_low: float | None
     inner_high: float | None
-    """The interval that TOST uses, 90 %."""
+    """The interval that TOST uses: 90 % at a confidence of 95 %."""
     p: float | None
     p_holm: float | None
     margin: float
@@ -58,6 +58,7 @@ class Contrast:
     constant: float | None = None
     """The best prediction that ignores the input."""
     rows: int = 1
+    confidence: float = 0.95
 
     @property
     def unlearned(self) -> tuple[bool, bool]:
@@ -106,16 +107,16 @@ class Contrast:
         """The difference that so many seeds find with a power of 80 %; None without a scale."""
         if not self.sd or self.n < 2:
             return None
-        return self.sd * minimal_detectable_effect(self.n, paired=True)
+        return self.sd * minimal_detectable_effect(self.n, paired=True, alpha=level(self.confidence))
 
     def ends(self, sign: float) -> tuple[float, float] | None:
-        """The 95 % interval of sign x difference; None where it is undefined."""
+        """The t interval of sign x difference; None where it is undefined."""
         if self.low is None or self.high is None:
             return None
         return (self.low, self.high) if sign > 0 else (-self.high, -self.low)
 
     def inner_ends(self, sign: float) -> tuple[float, float] | None:
-        """The 90 % interval of sign x difference; None where it is undefined."""
+        """TOST's interval of sign x difference; None where it is undefined."""
         if self.inner_low is None or self.inner_high is None:
             return None
         return (self.inner_low, self.inner_high) if sign > 0 else (-self.inner_high, -self.inner_low)
@@ -184,7 +185,7 @@ def paired(label: str, a: pd.Series, b: pd.Series, margin: float, confidence: fl
         difference=float(differences.mean()),
         sd=float(differences.std(ddof=1)) if len(differences) > 1 else None,
         low=_defined(low), high=_defined(high), inner_low=_defined(tost.low), inner_high=_defined(tost.high),
-        p=_defined(p), p_holm=None, margin=margin,
+        p=_defined(p), p_holm=None, margin=margin, confidence=confidence,
     )  # fmt: skip
 
 

@@ -104,12 +104,12 @@ def _gains(
 
 
 def _equivalence(words: str, found: Contrast, seeds: int, recomputed: dict[str, Any], name: str) -> tuple[str, str]:
-    """Equivalent: CONFIRMED; the whole 95 % interval outside the margin: REFUTED."""
+    """Equivalent: CONFIRMED; the whole t interval outside the margin: REFUTED."""
     recomputed |= {
         f"{name}_difference": found.difference, f"{name}_low": found.low, f"{name}_high": found.high,
         f"{name}_margin": found.margin, f"{name}_p_tost": found.p_tost,
     }  # fmt: skip
-    inner = f"90 % [{number(found.inner_low)}, {number(found.inner_high)}]"
+    inner = f"{100 * (2 * found.confidence - 1):g} % [{number(found.inner_low)}, {number(found.inner_high)}]"
     text = f"{words} {number(found.difference, True)} nats ({inner}, margin {number(found.margin)})"
     if found.n < seeds or found.low is None or found.high is None:
         return INCONCLUSIVE, text

@@ -11,7 +11,6 @@ from tokentrial.report.bespoke_results import BESPOKE, FRESH, LOSS, RATIO, SIZE,
 from tokentrial.report.bespoke_trends import fair_trends
 from tokentrial.report.chapters.learned_encoding import convergence_values
 from tokentrial.report.formats import number as text_of
-from tokentrial.report.headline import ALPHA
 from tokentrial.report.published import PublishedTable, load, number
 from tokentrial.report.tables.bespoke import study_of
 from tokentrial.report.tables.bespoke_parameters import SCORED, agrees
@@ -132,7 +131,7 @@ def fair(study: Study) -> Iterator[str]:
     for control, words in CONTROLS.items():
         rows = contrasts(study, lambda arm, control=control: method(arm) == control)  # type: ignore[misc]
         if len(rows):
-            significant = rows["p_holm"].astype(float) < ALPHA
+            significant = rows["p_holm"].astype(float) < 1 - study.confidence
             better = int((significant & (rows["difference"] < 0)).sum())
             worse = int((significant & (rows["difference"] > 0)).sum())
             yield (

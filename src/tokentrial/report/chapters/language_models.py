@@ -16,7 +16,6 @@ from tokentrial.report.template import escape
 from tokentrial.statistics.tables import REFERENCE, method
 
 Values = dict[str, str]
-ALPHA = 0.05
 WAYS = ("as-released", "as-described", "done-right")
 NOT_LEARNED = ("unigram", "untrained")
 SAID = {
@@ -37,6 +36,7 @@ def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
         **{f"recorded.{name}": row[name] for name in ("label", "learned", "autoencoder")},
         "recorded.source": escape(recorded.source),
         "protocol.designs": ",\n    ".join(design_rows(look, config)),
+        "protocol.alpha": f"{found.alpha:g}",
         "protocol.margin": f"{config['language_models']['margins']['cross_entropy']:g}",
         "protocol.precision": escape(config["language_models"]["precision"]),
         "found.ratios": listed(ratio_words(look)),
@@ -98,9 +98,10 @@ def ratio_words(look: Lookup) -> Iterator[str]:
             continue
         apart = [row["difference"] for row in own]
         ends = [number(value, signed=True) for value in (min(apart), max(apart))]
+        better, worse = (_significant(own, sign, look.found.alpha) for sign in (-1, 1))
         yield (
             f"{way[0].upper()}{way[1:]}: of {plural(len(own), 'ratio')}, learned is significantly better in "
-            f"{_significant(own, -1)}, significantly worse in {_significant(own, 1)}, and shown to be equivalent in "
+            f"{better}, significantly worse in {worse}, and shown to be equivalent in "
             f"{sum(row['equivalent'] is True for row in own)}; "
             + (f"the differences lie between {ends[0]} and {ends[1]} nats." if len(own) > 1 else f"{ends[0]} nats.")
         )
@@ -118,8 +119,8 @@ def twice_words(look: Lookup) -> Iterator[str]:
                 yield f"{words} {number(found['difference'], signed=True)} nats ({ends})."
 
 
-def _significant(rows: list[Row], sign: int) -> int:
-    return sum(row["p_holm"] is not None and row["p_holm"] < ALPHA and sign * row["difference"] > 0 for row in rows)
+def _significant(rows: list[Row], sign: int, alpha: float) -> int:
+    return sum(row["p_holm"] is not None and row["p_holm"] < alpha and sign * row["difference"] > 0 for row in rows)
 
 
 def plural(amount: int, noun: str) -> str:

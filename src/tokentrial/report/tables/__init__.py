@@ -40,6 +40,10 @@ def write_tables(
     for a file that cannot be used, KeyError for an output that is no table of the catalogue.
     """
     made = {table.name: table for table in build(rows.load(frames, cells, settings), published_files)}
-    made |= {} if verdicts is None else {table.name: table for table in claims.build(read(verdicts))}
+    made |= (
+        {}
+        if verdicts is None
+        else {table.name: table for table in claims.build(read(verdicts), settings["confidence"])}
+    )
     for output in outputs:
         claims.write(made[Path(output).stem], output)

@@ -61,7 +61,7 @@ def criteria(look: Lookup) -> Table:
         sections.append(Section(_claim(claim), pd.DataFrame(shown)))
     notes = (
         f"Intervals: {100 * look.confidence:g} % percentile bootstrap over texts; differences of CR4-FAMILIAR: the "
-        "90 % t "
+        f"{100 * (2 * look.confidence - 1):g} % t "
         "interval of two one-sided tests. Beside: reported with a rule, deciding nothing. n: texts. Gains are strict: "
         "N − 1 predicted tokens, over texts not solved with an exact greedy decode; ratios over the texts and lengths "
         f"that both sides left unsolved. {MISSING}: not defined, or beyond the lengths that were run.",

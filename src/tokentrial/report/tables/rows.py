@@ -89,6 +89,11 @@ class Results:
     measures: pd.DataFrame | None = None
     decisions: pd.DataFrame | None = None
 
+    @property
+    def alpha(self) -> float:
+        """The level of significance of the tests."""
+        return 1 - self.confidence
+
     def only(self, study: str) -> "Results":
         """The results of one study alone."""
         frames = {name: getattr(self, name) for name in ("runs", "arms", "summary", "statistics")}

@@ -62,11 +62,11 @@ PAGE = """#set par(justify: false, leading: 0.42em)
 """
 
 
-def build(verdicts: pd.DataFrame) -> Iterator[Table]:
-    """Every table of the verdicts, in the catalogue's order; verdicts: see report.verdicts.read."""
+def build(verdicts: pd.DataFrame, confidence: float) -> Iterator[Table]:
+    """Every table of the verdicts, in the catalogue's order; verdicts: see report.verdicts.read; confidence: theirs."""
     yield matrix(verdicts)
     yield claims(FINDINGS, consequential(verdicts))
-    yield rules(verdicts)
+    yield rules(verdicts, confidence)
     yield replication_table(verdicts)
     for name, document in LISTINGS.items():
         yield claims(name, of(verdicts, document))
@@ -198,7 +198,7 @@ def breakable(text: str) -> str:
     return " ".join(parts)
 
 
-def rules(verdicts: pd.DataFrame) -> Table:
+def rules(verdicts: pd.DataFrame, confidence: float) -> Table:
     """Each rule in words, when it was fixed, and the claims that it decided."""
     data = decisions(verdicts)
     columns = {"Rule in words": "decision", "Claims": "claims", "Verdicts": "verdicts"}
@@ -207,7 +207,10 @@ def rules(verdicts: pd.DataFrame) -> Table:
         for when, mine in data.groupby("fixed", sort=False)
     ]
     sections = sections or [Section("", pd.DataFrame([dict.fromkeys(columns, MISSING)]))]
-    notes = ("The margin of a rule is in its claims' entries (equivalence); without one it is the study's.",)
+    notes = (
+        "The margin of a rule is in its claims' entries (equivalence); without one it is the study's. Whatever level a "
+        f"rule's words have, this run applied p < {1 - confidence:g} and {100 * confidence:g} % intervals.",
+    )
     title = table_title("verdict-rules")
     return Table("verdict-rules", title, data, tuple(sections), notes, by="Fixed", widths=RULE_WIDTHS)
 

@@ -1,0 +1,13 @@
+"""Take the rows of the shipped run, to judge them again."""
+
+import json
+
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    from tokentrial import results, shipped
+    from tokentrial.collect import collect
+
+    shipped.check_training(json.loads(snakemake.params.config), snakemake.input.default)
+    collect([snakemake.input.runs], snakemake.output.runs, results.RUNS)
+    collect([snakemake.input.arms], snakemake.output.arms, results.ARMS)
