@@ -43,7 +43,7 @@ class Finding:
 
     ``reason`` is one sentence that the check or rule made from its numbers. ``comparisons`` are ids of
     statistics.parquet (none for a check), ``source`` the table or figure of the report that decides, ``rows`` how many
-    rows of a result table a rule used.
+    rows of a result table a rule used. ``of_text``: decided by rows about real text, whatever the comparisons say.
     """
 
     verdict: str
@@ -52,6 +52,7 @@ class Finding:
     comparisons: tuple[str, ...] = field(default=())
     source: str = "check"
     rows: int = 0
+    of_text: bool = False
 
     def __post_init__(self) -> None:
         if self.verdict not in OF_CHECKS + OF_RULES:

@@ -1,14 +1,23 @@
-"""The tables and figures of the report: study -> name -> title. Standard library only."""
+"""The tables and figures of the report: study -> name -> title. Standard library only.
+
+A title has ``{corpus}`` where it names the run's real text; the functions below fill that in. While the workflow is
+planned the text is not known, so without a name titles say "real text".
+"""
 
 from collections.abc import Iterable
+
+from tokentrial.real_text import UNNAMED
 
 # In the order of the report's chapters.
 STUDIES = {
     "learned_encoding": "Learned encodings of synthetic data",
-    "language_models": "Learned encodings of WikiText-2",
+    "language_models": "Learned encodings of {corpus}",
     "bespoke": "Bespoke token dimensions",
     "cramming": "Cramming texts into one vector",
 }
+
+OF_REAL_TEXT = ("language_models", "cramming")
+"""Studies whose numbers depend on the run's real text."""
 
 STUDY_TITLES = {
     "markov": "Markov chains (000)",
@@ -17,14 +26,14 @@ STUDY_TITLES = {
     "complexity": "Types of data (001)",
     "baselines": "Autoencoder variants (001)",
     "signal": "Signal (001, 002)",
-    "transformer": "WikiText-2, Transformer (002)",
-    "transformer-narrow": "WikiText-2, Transformer, narrow body (002)",
-    "transformer-tied": "WikiText-2, Transformer, tied (002)",
-    "lstm": "WikiText-2, LSTM (002)",
-    "lstm-tied": "WikiText-2, LSTM, tied (002)",
-    "mask": "WikiText-2, missing mask (002)",
-    "released": "WikiText-2 as released (002)",
-    "bespoke": "Bespoke on WikiText-2 (003)",
+    "transformer": "{corpus}, Transformer (002)",
+    "transformer-narrow": "{corpus}, Transformer, narrow body (002)",
+    "transformer-tied": "{corpus}, Transformer, tied (002)",
+    "lstm": "{corpus}, LSTM (002)",
+    "lstm-tied": "{corpus}, LSTM, tied (002)",
+    "mask": "{corpus}, missing mask (002)",
+    "released": "{corpus} as released (002)",
+    "bespoke": "Bespoke on {corpus} (003)",
     "initial": "Initial test (003)",
     "scaling": "Corpus sizes (003)",
     "efficiency": "Efficient layouts (003)",
@@ -73,12 +82,12 @@ TABLES = {
         "costs": "Parameters by role, numbers trained, bits deployed",
     },
     "language_models": {
-        "language-models-main": "Document 002: learned against autoencoder on real text, published and measured",
-        "language-models-mask": "What the missing mask does",
-        "language-models-arms": "Every arm on WikiText-2 done right",
-        "language-models-comparisons": "The documents' encodings minus every other arm on WikiText-2",
-        "language-models-dominance": "Methods at equal bits, and the non-dominated front",
-        "language-models-anchor": "Published perplexities beside the scale of this run",
+        "language-models-main": "Document 002: learned against autoencoder on {corpus}",
+        "language-models-mask": "What the missing mask does on {corpus}",
+        "language-models-arms": "Every arm on {corpus} done right",
+        "language-models-comparisons": "The documents' encodings minus every other arm on {corpus}",
+        "language-models-dominance": "Methods at equal bits on {corpus}, and the non-dominated front",
+        "language-models-anchor": "Published perplexities beside the scale of this run on {corpus}",
     },
     "bespoke": {
         "bespoke-primary": "Document 003, primary results: published beside measured",
@@ -115,10 +124,10 @@ FIGURES = {
         "parameters": "Held-out loss against numbers trained and bits deployed",
     },
     "language_models": {
-        "language-models-pareto": "Memory against quality: bits deployed and numbers trained against test loss",
-        "language-models-ratio": "Learned minus autoencoder by ratio, with a narrow and with a fixed body",
-        "language-models-curves": "Validation loss of the language models during training",
-        "language-models-mask": "What the missing mask does, beside models that cannot see the next token",
+        "language-models-pareto": "Memory against quality on {corpus}: bits deployed, numbers trained and test loss",
+        "language-models-ratio": "Learned minus autoencoder on {corpus} by ratio, with a narrow and with a fixed body",
+        "language-models-curves": "Validation loss of the language models of {corpus} during training",
+        "language-models-mask": "What the missing mask does on {corpus}, beside models that cannot see the next token",
     },
     "bespoke": {
         "bespoke-seeds": "The released loss ratio over seeds, and where the published value lies",
@@ -140,16 +149,32 @@ FIGURES = {
 }
 
 
-def tables_of(studies: Iterable[str]) -> dict[str, str]:
+def titled(template: str, corpus: str = UNNAMED) -> str:
+    """A title with the name of the run's real text."""
+    return template.replace("{corpus}", corpus)
+
+
+def tables_of(studies: Iterable[str], corpus: str = UNNAMED) -> dict[str, str]:
     """Name -> title of the first page's table and those of the studies that the config has."""
-    return HEADLINE | {name: title for study in studies for name, title in TABLES[study].items()}
+    titles = HEADLINE | {name: title for study in studies for name, title in TABLES[study].items()}
+    return {name: titled(title, corpus) for name, title in titles.items()}
 
 
-def figures_of(studies: Iterable[str]) -> dict[str, str]:
+def figures_of(studies: Iterable[str], corpus: str = UNNAMED) -> dict[str, str]:
     """Name -> title of the figures of the studies that the config has."""
-    return {name: title for study in studies for name, title in FIGURES[study].items()}
+    return {name: titled(title, corpus) for study in studies for name, title in FIGURES[study].items()}
 
 
-def table_title(name: str) -> str:
+def table_title(name: str, corpus: str = UNNAMED) -> str:
     """The title of a table of any study, or of the verdicts."""
-    return (VERDICT_TABLES | tables_of(STUDIES))[name]
+    return (VERDICT_TABLES | tables_of(STUDIES, corpus))[name]
+
+
+def study_title(study: str, corpus: str = UNNAMED) -> str:
+    """The title of a study's chapter; the name of a study that is in no catalogue."""
+    return titled(STUDIES.get(study, study), corpus)
+
+
+def sub_study_title(name: str, corpus: str = UNNAMED) -> str:
+    """The title of a sub-study; the name of one that is in no catalogue."""
+    return titled(STUDY_TITLES.get(name, name), corpus)

@@ -23,17 +23,21 @@ from tokentrial import results
 from tokentrial.claims import verdict as words
 from tokentrial.claims.verdict import CROSS, VERDICTS
 from tokentrial.errors import InputError
+from tokentrial.real_text import UNNAMED
 from tokentrial.report import catalogue
 from tokentrial.report.template import TemplateError
 
 TEMPLATES = ("claims.html", "claims.css", "claims.js")
 ACROSS = "Across documents"
 # What the box on top shows: name of a fact -> label. ``run``, ``note`` and ``missing`` have their own places; missing
-# names the studies that this run left out and is empty where there are none.
+# names the studies that this run left out and is empty where there are none; ``corpus``, the title of the run's real
+# text, is in the titles of tables and figures.
 FACTS = {
     "run": "",
     "note": "",
     "missing": "",
+    "corpus": "",
+    "text": "Real text",
     "seeds": "Seeds",
     "device": "Device",
     "commit": "Code",
@@ -108,7 +112,7 @@ def page(
     parts = sections(documents)
     _check(verdicts, parts)
     style, script = (_inlined(templates[name]) for name in ("claims.css", "claims.js"))
-    entries = [entry(dict(row), figures) for row in verdicts.to_dict("records")]  # type: ignore[arg-type]
+    entries = [entry(dict(row), figures, facts["corpus"]) for row in verdicts.to_dict("records")]  # type: ignore[arg-type]
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(dict(templates)),
         autoescape=True,
@@ -131,7 +135,7 @@ def page(
         total=_counted(entries, None),
         absent=[name for part in parts for name in part["ids"] if name not in set(verdicts["id"])],
         known=sum(len(part["ids"]) for part in parts),
-        figures=list(drawn(figures, entries)),
+        figures=list(drawn(figures, entries, facts["corpus"])),
     )
 
 
@@ -194,7 +198,7 @@ def policy(style: str, script: str) -> str:
 # One claim
 
 
-def entry(row: Mapping[str, Any], figures: Mapping[str, bytes]) -> dict[str, Any]:
+def entry(row: Mapping[str, Any], figures: Mapping[str, bytes], corpus: str = UNNAMED) -> dict[str, Any]:
     """One claim for the template: what it reports and what was recomputed as pairs of name and text, where it rests."""
     empirical = row["kind"] == words.KINDS[-1]
     one, many = ("row", "rows") if empirical else ("number", "numbers")
@@ -206,7 +210,7 @@ def entry(row: Mapping[str, Any], figures: Mapping[str, bytes]) -> dict[str, Any
         "recomputed": pairs(json.loads(row["recomputed"])),
         "parameters": written(json.loads(row["parameters"])),
         "comparison": json.loads(row["comparison"]),
-        "sources": list(sources(row["decided_by"], figures)),
+        "sources": list(sources(row["decided_by"], figures, corpus)),
         "check_name": "Rule" if empirical else "Check",
         "rests": f"{row['rows']:,} {one if row['rows'] == 1 else many} "
         + ("of the result tables" if empirical else "as printed"),
@@ -218,13 +222,14 @@ def written(parameters: Mapping[str, Any]) -> str:
     return yaml.safe_dump(parameters, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100).rstrip()
 
 
-def sources(decided_by: str, figures: Mapping[str, bytes]) -> Iterator[dict[str, str]]:
+def sources(decided_by: str, figures: Mapping[str, bytes], corpus: str = UNNAMED) -> Iterator[dict[str, str]]:
     """The table and figures that decide: kind, name, title, and the anchor of a figure that is in the page.
 
     A name that is both a table's and a figure's gives both. What is in no catalogue is shown as it is; ``check`` and
     ``none`` give nothing.
     """
-    titles = (("Table", catalogue.tables_of(catalogue.TABLES)), ("Figure", catalogue.figures_of(catalogue.FIGURES)))
+    tables, figures_known = (of(catalogue.STUDIES, corpus) for of in (catalogue.tables_of, catalogue.figures_of))
+    titles = (("Table", tables), ("Figure", figures_known))
     names = re.split(r"\s*[,;]\s*", decided_by)
     if not all(any(name in known for _, known in titles) for name in names):
         names = [decided_by]
@@ -313,12 +318,14 @@ def bar(numbers: Mapping[str, int]) -> list[tuple[str, float, float]]:
     return made
 
 
-def drawn(figures: Mapping[str, bytes], entries: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def drawn(
+    figures: Mapping[str, bytes], entries: Sequence[Mapping[str, Any]], corpus: str = UNNAMED
+) -> Iterator[dict[str, Any]]:
     """The figures for the template: name, title, data URI, size in px, and the claims that they decide.
 
     As images, so that ids inside of two figures cannot meet and nothing in them runs.
     """
-    titles = catalogue.figures_of(catalogue.FIGURES)
+    titles = catalogue.figures_of(catalogue.FIGURES, corpus)
     for name, drawing in figures.items():
         size = SIZE.search(drawing)
         if size is None:

@@ -7,7 +7,8 @@ from typing import Any
 import typst
 import yaml
 
-from tokentrial import checkout, results
+from tokentrial import checkout, real_text, results
+from tokentrial.data import corpora
 from tokentrial.report import catalogue
 from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, verdicts
 from tokentrial.report.deviations import assumptions
@@ -40,7 +41,7 @@ def study_rows(found: rows.Results) -> Iterator[str]:
             fair = mine.arms[mine.arms["params_trained"] > 0]
             seeds = fair["seeds"]
         cells = (
-            catalogue.STUDIES[study],
+            escape(catalogue.study_title(study, found.corpus)),
             f"{mine.arms.loc[~released, 'condition'].nunique()} + {mine.arms.loc[released, 'condition'].nunique()}",
             spread(seeds),
             spread(fair["steps"].dropna()),
@@ -64,14 +65,23 @@ def statistics_values(config: Mapping[str, Any]) -> Values:
     }
 
 
-def title_values(study: str) -> Values:
+def text_row(corpus: corpora.Corpus | None, title: str) -> str:
+    """A Typst table row: which real text the run used, where it is from, and why it is not another one.
+
+    corpus: the text's record; without one the row has the title alone. Empty for a run without real text.
+    """
+    said = real_text.said(corpus, title)
+    return f"[Text], [{escape(said)}],\n    " if said else ""
+
+
+def title_values(study: str, corpus: str) -> Values:
     """Captions of a chapter are the catalogue's titles; a table and a figure of one name are told apart by a suffix."""
     tables, figures = catalogue.TABLES[study], catalogue.FIGURES[study]
     values = {}
     for kind, titles in (("table", tables), ("figure", figures)):
         for name, title in titles.items():
             suffix = f"_{kind}" if name in tables and name in figures else ""
-            values[f"title.{name.replace('-', '_')}{suffix}"] = escape(title)
+            values[f"title.{name.replace('-', '_')}{suffix}"] = escape(catalogue.titled(title, corpus))
     return values
 
 
@@ -84,7 +94,7 @@ def chapters(found: rows.Results, config: Mapping[str, Any], published: Mapping[
     """The filled chapters of the studies that were run, in the catalogue's order."""
     filled = []
     for study, file in published.items():
-        values = CHAPTERS[study](found.only(study), config, file) | title_values(study)
+        values = CHAPTERS[study](found.only(study), config, file) | title_values(study, found.corpus)
         filled.append(fill((folder / f"{study}.typ").read_text(encoding="utf-8"), values))
     return "\n".join(filled)
 
@@ -106,18 +116,21 @@ def write_report(
     config: Mapping[str, Any],
     output: str,
     command: str,
+    corpus: str | None = None,
 ) -> None:
     """Fill the templates and compile the PDF beside the run's tables and figures.
 
     tables, cells: see report.tables.rows.load; claims: their verdicts, see report.verdicts.read; template: the frame,
     with the chapters beside it; published: study -> what its documents print; output: the PDF, in the folder that holds
-    ``tables`` and ``figures``; command: makes all of it again. Raises TemplateError on an unresolved or unused
-    placeholder.
+    ``tables`` and ``figures``; command: makes all of it again; corpus: the record of the run's text (see data.corpora),
+    where there is one. Raises TemplateError on an unresolved or unused placeholder.
     """
     found = rows.load(tables, cells, config["statistics"])
     frame = Path(template)
     values = {
         **scale_values(found.arms, len(found.statistics), config),
+        "corpus.title": escape(found.corpus),
+        "corpus.row": text_row(None if corpus is None else corpora.read_record(corpus), found.corpus),
         "scale.studies": ",\n    ".join(study_rows(found)),
         **statistics_values(config),
         **verdict_chapters(claims, frame.parent),

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from tokentrial.report.catalogue import STUDY_TITLES
+from tokentrial.real_text import UNNAMED
+from tokentrial.report.catalogue import sub_study_title
 from tokentrial.statistics.tables import method
 
 # The comparison that the documents are about, by study, or by sub-study where it differs: the learned encoding against
@@ -25,12 +26,12 @@ COLUMNS = [
 ]
 
 
-def headline(statistics: pd.DataFrame, summary: pd.DataFrame, alpha: float) -> pd.DataFrame:
+def headline(statistics: pd.DataFrame, summary: pd.DataFrame, alpha: float, corpus: str = UNNAMED) -> pd.DataFrame:
     """One row per sub-study, over its cells done right: outcomes on held-out loss, and the differences' range.
 
     A cell can be both significant and equivalent (a difference that is there, and too small to matter). Differences are
     in nats, the documents' own encoding minus its baseline: below zero their encoding is better. alpha: the level of
-    significance of Holm's p.
+    significance of Holm's p; corpus: the title of the run's real text.
     """
     pairs = central(statistics)
     helpless = no_better_than_unigram(summary)
@@ -43,7 +44,7 @@ def headline(statistics: pd.DataFrame, summary: pd.DataFrame, alpha: float) -> p
         ]
         rows.append(
             {
-                "Sub-study": STUDY_TITLES.get(str(name), str(name)),
+                "Sub-study": sub_study_title(str(name), corpus),
                 "Comparisons": len(group),
                 "Seeds": int(group["n"].min()),
                 "Better": int((significant & (group["difference"] < 0)).sum()),

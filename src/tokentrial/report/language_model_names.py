@@ -1,4 +1,4 @@
-"""Conditions and arms of the WikiText-2 study, taken apart and named for readers."""
+"""Conditions and arms of the study of language models, taken apart and named for readers."""
 
 import math
 import re
@@ -42,9 +42,9 @@ class Condition(NamedTuple):
 
     @property
     def body(self) -> str:
-        """``Transformer, tied``: the sub-study's title without the study's and the document's names."""
+        """``Transformer, tied``: the sub-study's title without the text's and the document's names."""
         title = STUDY_TITLES.get(self.sub_study, self.sub_study.replace("-", " "))
-        return re.sub(r"^WikiText-2,? |( on WikiText-2)? \(\d+(, \d+)*\)$", "", title)
+        return re.sub(r"^\{corpus\},? |( on \{corpus\})? \(\d+(, \d+)*\)$", "", title)
 
     @property
     def title(self) -> str:
@@ -76,6 +76,23 @@ def arm_name(arm: str) -> str:
         return f"{method_name(name)} {ratio}:1"
     shown = method_name(family(arm)) if family(arm) in METHODS else name.replace("_", " ")
     return f"{shown} ({arm})" if family(arm) in METHODS and family(arm) != arm else shown
+
+
+def bits_of_a_nat(rows: pd.DataFrame, condition: str) -> float | None:
+    """Bits per byte of the raw text that one nat per token is, a constant of a condition and split.
+
+    rows: of that split, with the columns condition, arm, metric, and mean or value; None where they have no bits.
+    """
+    level = "mean" if "mean" in rows else "value"
+    own = rows[(rows["condition"] == condition) & rows["metric"].isin(["cross_entropy", "bits_per_byte"])]
+    means = (
+        own.groupby(["arm", "metric"])[level]
+        .mean()
+        .unstack("metric")
+        .reindex(columns=["bits_per_byte", "cross_entropy"])
+    )
+    both = means.dropna()
+    return None if both.empty else float(both["bits_per_byte"].sum() / both["cross_entropy"].sum())
 
 
 def vocabulary(row: Mapping[str, Any]) -> int | None:

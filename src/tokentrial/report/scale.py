@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from tokentrial import config as settings
-from tokentrial import results
+from tokentrial import real_text, results
+from tokentrial.data import corpora
 from tokentrial.provenance import digest, git_commit
 from tokentrial.report import catalogue
 from tokentrial.report.template import escape
@@ -34,16 +35,23 @@ def scale_values(arms: pd.DataFrame, comparisons: int, config: Mapping[str, Any]
     }
 
 
-def page_facts(arms: str, config: Mapping[str, Any]) -> Values:
-    """The same for the page of verdicts (see report.claims_page.FACTS), as plain text. arms: results/arms.parquet."""
+def page_facts(arms: str, config: Mapping[str, Any], corpus: str | None = None) -> Values:
+    """The same for the page of verdicts (see report.claims_page.FACTS), as plain text.
+
+    arms: results/arms.parquet; corpus: the record of the run's text, where there is one.
+    """
     found = results.read(arms, results.ARMS).to_pandas()
     name, note = scale_name(config)
     judging = config["statistics"]
-    missing = [title for study, title in catalogue.STUDIES.items() if study not in set(found["study"])]
+    title = real_text.title(found)
+    missing = [catalogue.study_title(study) for study in catalogue.STUDIES if study not in set(found["study"])]
+    record = None if corpus is None else corpora.read_record(corpus)
     return {
         "run": name,
         "note": note.strip("*"),
         "missing": "; ".join(missing),
+        "corpus": title,
+        "text": real_text.said(record, title),
         "seeds": spread(found["seeds"]),
         "device": "; ".join(sorted(found["device"].unique())),
         "commit": ", ".join(sorted(found["git_commit"].unique())),

@@ -44,7 +44,9 @@ def as_decided(results: Results, reported: Mapping[str, Any], *, claim: str, dif
     for _, found in measured.iterrows():
         recomputed |= _numbers(found)
     design = f"; design: {differs}." if differs else "."
-    return Finding(verdict, recomputed, str(row["reason"]).rstrip(".") + design, rows=len(mine))
+    return Finding(
+        verdict, recomputed, str(row["reason"]).rstrip(".") + design, rows=len(mine), of_text=verdict != UNTESTABLE
+    )
 
 
 def _numbers(found: pd.Series) -> dict[str, Value]:

@@ -1,15 +1,17 @@
 """The results of a run as the rules look them up: levels, comparisons, costs, values by seed, learning curves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from tokentrial import results
+from tokentrial import real_text, results
+from tokentrial.claims.verdict import Finding
 from tokentrial.cramming.columns import DECISIONS
 from tokentrial.errors import InputError
+from tokentrial.real_text import UNNAMED, WIKITEXT2
 from tokentrial.statistics.tables import METRICS, final_values
 
 Row = Mapping[str, Any]
@@ -32,6 +34,8 @@ class Results:
     confidence: float = 0.95
     decisions: pd.DataFrame | None = None
     """Of the cramming study, see `tokentrial.cramming.columns`; None for a run without."""
+    corpus: str = UNNAMED
+    """The title of the run's real text."""
 
     @classmethod
     def read(
@@ -39,14 +43,16 @@ class Results:
         confidence: float = 0.95, decisions: str | None = None,
     ) -> "Results":  # fmt: skip
         """Read the tables; raises InputError naming a file that is missing or has other columns."""
+        costs = results.read(arms, results.ARMS).to_pandas()
         return cls(
             runs=results.read(runs, results.RUNS).to_pandas(),
-            arms=results.read(arms, results.ARMS).to_pandas(),
+            arms=costs,
             summary=results.read(summary, results.SUMMARY).to_pandas(),
             statistics=results.read(statistics, results.STATISTICS).to_pandas(),
             cells=cells,
             confidence=confidence,
             decisions=None if decisions is None else results.read(decisions, DECISIONS).to_pandas(),
+            corpus=real_text.title(costs),
         )
 
     @property
@@ -56,6 +62,14 @@ class Results:
     def has_study(self, name: str) -> bool:
         """Whether a study or sub-study (``bespoke``, ``learned_encoding/markov``) has rows in this run."""
         return any(condition == name or condition.startswith(f"{name}/") for condition in self._conditions)
+
+    def with_text(self, found: Finding) -> Finding:
+        """A finding whose reason names the run's real text where rows about that text decided it."""
+        conditions = {name.split(":")[0] for name in found.comparisons}
+        if self.corpus == UNNAMED or not (conditions & self._of_text or found.of_text):
+            return found
+        other = "" if self.corpus == WIKITEXT2 else ", not the documents' own"
+        return replace(found, reason=f"{found.reason.rstrip('.')}. Real text: {self.corpus}{other}.")
 
     def select(self, study: str, wanted: Mapping[str, Sequence[Any]]) -> tuple[list[str], list[str]]:
         """Conditions done right of a sub-study whose keys have one of the wanted values, and the values without any.
@@ -133,6 +147,11 @@ class Results:
     @cached_property
     def _conditions(self) -> frozenset[str]:
         return frozenset(self.arms["condition"].unique())
+
+    @cached_property
+    def _of_text(self) -> frozenset[str]:
+        """The conditions of real text."""
+        return frozenset(self.arms.loc[self.arms["corpus"].notna(), "condition"])
 
     @cached_property
     def _levels(self) -> dict[tuple[str, ...], Row]:

@@ -45,9 +45,10 @@ def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
         "bands": lambda: bands(study),
         "trend": lambda: trend(study),
         "convergence": lambda: convergence(study),
-        "language_models": lambda: language_models(config),
+        "language_models": lambda: language_models(config, found.corpus),
     }
-    return {f"finding.{name}": escape(made()) for name, made in sentences.items()} | protocol(study, config, printed)
+    findings = {f"finding.{name}": escape(made()) for name, made in sentences.items()}
+    return findings | protocol(study, config, printed) | {"corpus.title": escape(found.corpus)}
 
 
 def placement(study: Study, printed: Printed) -> str:
@@ -222,13 +223,13 @@ def convergence(study: Study) -> str:
     )
 
 
-def language_models(config: Mapping[str, Any]) -> str:
+def language_models(config: Mapping[str, Any], corpus: str) -> str:
     if BESPOKE in config["language_models"]["studies"]:
         return (
-            "Real text is the third source: the same layouts and controls in a language model on WikiText-2 are the "
-            "sub-study bespoke of the chapter on WikiText-2, with the tables of its other language models."
+            f"Real text is the third source: the same layouts and controls in a language model on {corpus} are the "
+            f"sub-study bespoke of the chapter on {corpus}, with the tables of its other language models."
         )
-    return "This run has no language models with bespoke widths on WikiText-2."
+    return "This run has no language models with bespoke widths on real text."
 
 
 def protocol(study: Study, config: Mapping[str, Any], printed: Printed) -> Values:

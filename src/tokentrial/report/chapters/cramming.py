@@ -61,6 +61,7 @@ def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
         "found.published": listed(published_words(look, cells, printed)),
         "limits.scale": escape(scale_words(look, cells, printed)),
         "limits.grid": escape(grid_words(look)),
+        "corpus.title": escape(found.corpus),
         "limits.device": escape("; ".join(sorted(found.arms["device"].unique())) or "not known"),
     }
 
@@ -83,7 +84,8 @@ def model_rows(look: Lookup, study: Mapping[str, Any]) -> Iterator[str]:
             (k for k in ("folder", "hub") if k in entry), MISSING
         )
         facts = {name: look.fact(cell, name) for name in ("width", "layers", "parameters", "vocab_size", "context")}
-        losses = [look.fact(cell, f"{split}_cross_entropy") for split in ("validation", "test")]
+        metrics = ("cross_entropy", "bits_per_byte")
+        losses = [look.fact(cell, f"{split}_{metric}") for split in ("validation", "test") for metric in metrics]
         yield cells_of([model, source, *map(count, facts.values()), *(number(loss, 3) for loss in losses)])
 
 

@@ -5,8 +5,16 @@ from typing import Any
 
 import pandas as pd
 
+from tokentrial.real_text import WIKITEXT2
 from tokentrial.report.formats import MINUS, count, number, p_value
-from tokentrial.report.language_model_names import TOKENS, arm_name, conditions, method_name, vocabulary
+from tokentrial.report.language_model_names import (
+    TOKENS,
+    arm_name,
+    bits_of_a_nat,
+    conditions,
+    method_name,
+    vocabulary,
+)
 from tokentrial.report.published import load
 from tokentrial.report.tables.language_models import described_rows, fair_rows, mask_rows, with_full
 from tokentrial.report.tables.language_models_listings import equal_bits, front_arms
@@ -35,6 +43,8 @@ def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
     return {
         **{f"recorded.{name}": row[name] for name in ("label", "learned", "autoencoder")},
         "recorded.source": escape(recorded.source),
+        "corpus.title": escape(look.corpus),
+        "corpus.beside": escape(beside_words(look)),
         "protocol.designs": ",\n    ".join(design_rows(look, config)),
         "protocol.alpha": f"{found.alpha:g}",
         "protocol.margin": f"{config['language_models']['margins']['cross_entropy']:g}",
@@ -48,6 +58,7 @@ def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
         **learned_values(found),
         **limit_values(found, config["device"]),
         "anchor.words": anchor_words(look),
+        "bits.words": escape(bits_words(look)),
     }
 
 
@@ -211,6 +222,24 @@ def limit_values(found: Results, device: str) -> Values:
         "limits.last_step": str(int((both["value"] >= both["step"]).sum())),
         "limits.trained": str(len(both)),
     }
+
+
+def beside_words(look: Lookup) -> str:
+    """Where this run stands beside published numbers."""
+    if look.corpus == WIKITEXT2:
+        return "The anchor's table sets them beside published ones, with which they compare only where it says so."
+    return f"Published numbers are left out, since they are of another text than {look.corpus}."
+
+
+def bits_words(look: Lookup) -> str:
+    """What one nat per token is in bits per byte, for the tokens of each kind done right."""
+    found: dict[str, str] = {}
+    for condition in look.conditions("done-right"):
+        bits = bits_of_a_nat(look.found.summary, condition.name)
+        if bits is not None:
+            found.setdefault(TOKENS.get(condition.tokens, condition.tokens), f"{bits:.3f}")
+    factors = "; ".join(f"{words} {bits}" for words, bits in found.items())
+    return f" On the test text one nat per token is, in bits per byte: {factors}." if found else ""
 
 
 def anchor_words(look: Lookup) -> str:

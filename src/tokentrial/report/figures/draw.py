@@ -8,6 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tokentrial.errors import InputError
+from tokentrial.real_text import UNNAMED
+from tokentrial.report.catalogue import OF_REAL_TEXT
 from tokentrial.report.figures import bespoke, cramming, language_models, learned_encoding, style
 from tokentrial.report.figures import verdicts as claims
 from tokentrial.report.figures.sources import Sources
@@ -44,7 +46,7 @@ def write_figures(
     """
     tables = (runs, arms, summary, statistics)
     known: dict[str, Callable[[], Figure]] = {
-        name: partial(draw, Sources(study, *tables, file, confidence, cells, measures, predict_first))
+        name: partial(_of_study, draw, Sources(study, *tables, file, confidence, cells, measures, predict_first))
         for study, file in published.items()
         for name, draw in FIGURES[study].items()
     }
@@ -58,6 +60,14 @@ def write_figures(
             raise InputError(f"figure '{name}' is unknown; expected one of {', '.join(known)}")
         print(f"drawing {name}", flush=True)
         style.save(known[name](), targets)
+
+
+def _of_study(draw: Callable[[Sources], Figure], sources: Sources) -> Figure:
+    """A study's figure; one of real text says below it which."""
+    figure = draw(sources)
+    if sources.study in OF_REAL_TEXT and sources.corpus != UNNAMED:
+        style.note(figure, f"Text: {sources.corpus}")
+    return figure
 
 
 def _of_verdicts(draw: Callable[[pd.DataFrame], Figure], path: str) -> Figure:

@@ -1,4 +1,4 @@
-"""The figures of the WikiText-2 study."""
+"""The figures of the language models."""
 
 from collections.abc import Callable
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tokentrial.report.figures import style
 from tokentrial.report.figures.levels import arm_handles
-from tokentrial.report.language_model_names import Condition, conditions, split_arm
+from tokentrial.report.language_model_names import Condition, bits_of_a_nat, conditions, split_arm
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.tables import method
 
@@ -31,6 +31,7 @@ def curves(runs: pd.DataFrame, confidence: float = 0.95) -> Figure:
     boxes = style.grid(len(shown), 2, height=3.9, top=0.6, gap=(2.2, 1.6), sides=(1.75, 1.35))
     bottom = boxes[-1].top + boxes[-1].height + 1.2
     figure, axes = style.canvas(bottom + style.legend_height(handles), boxes)
+    final = runs[(runs["split"] == "validation") & runs["step"].isna()]
     levels = validation[(validation["arm"] == "reference.unigram") & validation["step"].isna()]
     for index, (panel, condition) in enumerate(zip(axes, shown, strict=True)):
         own = steps[steps["condition"] == condition.name]
@@ -38,10 +39,16 @@ def curves(runs: pd.DataFrame, confidence: float = 0.95) -> Figure:
         kept = own[[split_arm(arm)[1] in (None, ratio) for arm in own["arm"]]]
         _panel(panel, kept, levels.loc[levels["condition"] == condition.name, "value"].mean(), confidence)
         panel.set_title(_title(condition, ratio))
+        style.corner(panel, bits_words(bits_of_a_nat(final, condition.name)))
         panel.set_ylabel("validation loss\n(nats per token)" if index % 2 == 0 else "")
         panel.set_xlabel("optimiser step" if index >= len(shown) - 2 else "")
     style.legend(figure, handles, top=bottom)
     return figure
+
+
+def bits_words(bits: float | None) -> str:
+    """What turns a panel's losses into bits per byte; nothing where that is not known."""
+    return "" if bits is None else f"1 nat per token = {bits:.3f} bits per byte"
 
 
 def nearest_ratio(arms: pd.Series) -> int | None:

@@ -1,5 +1,6 @@
 """What the missing mask does: losses against the unigram of their own text, as released with and without a mask."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tokentrial.report.figures import style
-from tokentrial.report.language_model_names import TOKENS, Condition, arm_name, conditions
+from tokentrial.report.language_model_names import TOKENS, Condition, arm_name, bits_of_a_nat, conditions
 from tokentrial.statistics.tables import method
 
 MASKED, FULL = "_masked", "full"
 ROW, HEAD, FOOT = 0.55, 0.6, 1.2  # cm
 LEFT, RIGHT = 5.0, 3.4  # cm: names and numbers
+Bits = Mapping[str, float | None]  # condition -> bits per byte that one nat per token is
 NOTHING = "This run trained no model as released both with and without a mask."
 HANDLES = {"open": "as released: no mask, the next token is visible", "closed": "causal: the next token is hidden"}
 
@@ -34,10 +36,11 @@ class Line(NamedTuple):
 def mask(summary: pd.DataFrame) -> Figure:
     """Rows of the released models, then the full table done right; summary: results.SUMMARY."""
     loss = summary[(summary["metric"] == "cross_entropy") & summary["unigram"].notna()]
-    released = [line for each in conditions(loss, "as-released") for line in released_lines(loss, each)]
+    bits = {str(name): bits_of_a_nat(summary, str(name)) for name in loss["condition"].unique()}
+    released = [line for each in conditions(loss, "as-released") for line in released_lines(loss, each, bits)]
     if not released:
         return style.nothing(NOTHING)
-    fair = [line for each in conditions(loss, "done-right") for line in full_line(loss, each)]
+    fair = [line for each in conditions(loss, "done-right") for line in full_line(loss, each, bits)]
     lines: list[Line | str] = ["As released", *released]
     lines += ["Full table, done right", *fair] if fair else []
     box = style.Box(LEFT, HEAD, style.WIDTH - LEFT - RIGHT, ROW * len(lines))
@@ -50,12 +53,12 @@ def mask(summary: pd.DataFrame) -> Figure:
             axes.text(-0.01, y, line, transform=axes.get_yaxis_transform(), ha="right", va="center", weight="bold")
         else:
             _row(axes, y, line)
-    _frame(axes)
+    _frame(axes, any(value is not None for value in bits.values()))
     style.legend(figure, handles, top=bottom, columns=2)
     return figure
 
 
-def released_lines(loss: pd.DataFrame, condition: Condition) -> list[Line]:
+def released_lines(loss: pd.DataFrame, condition: Condition, bits: Bits) -> list[Line]:
     """A line for each arm that has a twin with a mask."""
     own = loss[loss["condition"] == condition.name].set_index("arm")
     mean = {str(arm): float(level) for arm, level in own["mean"].items()}
@@ -66,12 +69,18 @@ def released_lines(loss: pd.DataFrame, condition: Condition) -> list[Line]:
         if MASKED in arm or twin not in mean:
             continue
         name = f"{arm_name(arm)}; {TOKENS.get(condition.tokens, condition.tokens)}"
-        color, losses = style.look(method(arm)).color, f"{mean[arm]:.3f} → {mean[twin]:.3f}"
+        color, losses = style.look(method(arm)).color, in_both_units((mean[arm], mean[twin]), bits[condition.name])
         lines.append(Line(name, color, apart[arm], apart[twin], losses))
     return lines
 
 
-def full_line(loss: pd.DataFrame, condition: Condition) -> list[Line]:
+def in_both_units(losses: Sequence[float], bits: float | None) -> str:
+    """``1.500 → 5.900 (0.42 → 1.64)``: nats per token, and bits per byte where they are known."""
+    nats = " → ".join(f"{loss:.3f}" for loss in losses)
+    return nats if bits is None else f"{nats} ({' → '.join(f'{bits * loss:.2f}' for loss in losses)})"
+
+
+def full_line(loss: pd.DataFrame, condition: Condition, bits: Bits) -> list[Line]:
     """What the full table of a condition reaches without seeing the next token."""
     own = loss[loss["condition"] == condition.name]
     if "learned" not in set(own["arm"].map(method)):
@@ -82,7 +91,7 @@ def full_line(loss: pd.DataFrame, condition: Condition) -> list[Line]:
             style.look(FULL).color,
             None,
             float(row["mean"] - row["unigram"]),
-            f"{row['mean']:.3f}",
+            in_both_units((row["mean"],), bits[condition.name]),
             float(np.nan_to_num(row["high"] - row["mean"])),
         )
         for _, row in own[own["arm"] == FULL].iterrows()
@@ -106,7 +115,7 @@ def _row(axes: Axes, y: int, line: Line) -> None:
         )  # fmt: skip
 
 
-def _frame(axes: Axes) -> None:
+def _frame(axes: Axes, bits: bool) -> None:
     axes.axvline(0, color=style.GREY, linestyle=style.LEVELS["unigram"].dashes, linewidth=0.8, zorder=1, gid="unigram")
     low, high = axes.get_xlim()
     room = 0.05 * (high - low)
@@ -116,7 +125,8 @@ def _frame(axes: Axes) -> None:
     axes.set_xlabel("test loss minus the unigram's of the same text (nats per token)")
     top: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "fontsize": style.SMALL, "va": "bottom"}
     axes.text(0, 1.005, "unigram", ha="center", color=style.GREY, **top)
-    axes.text(1.02, 1.005, "test loss (nats)", transform=axes.transAxes, fontsize=style.SMALL, va="bottom")
+    units = "test loss in nats per token\n(bits per byte)" if bits else "test loss (nats)"
+    axes.text(1.02, 1.005, units, transform=axes.transAxes, fontsize=style.SMALL, va="bottom")
 
 
 def _handle(kind: str) -> Line2D:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from tokentrial.report.figures import style
 from tokentrial.report.figures.levels import arm_handles
 from tokentrial.report.figures.parameters import ROOM, compact
-from tokentrial.report.language_model_names import Condition, conditions
+from tokentrial.report.language_model_names import Condition, bits_of_a_nat, conditions
 from tokentrial.statistics.pareto import family
 
 FULL = "full"
@@ -25,6 +25,7 @@ HEIGHTS = {1: 5.0, 2: 5.0, 3: 4.4, 4: 3.5}  # cm of a panel, by the rows
 UNIGRAM_REACH = 0.5  # the unigram is drawn as a line where it adds less than this share to the axis
 FULL_LINE = (0.0, (4.0, 1.5))
 BAND = "#EDEDED"
+SECOND_AXIS = 1.6  # cm between two panels, for the second one's labels
 STEPS = ((1.0,), (1.0, 1.5), (1.0, 1.25, 1.5, 1.75))  # ticks within an octave, as few as show three
 
 
@@ -41,7 +42,9 @@ def pareto(summary: pd.DataFrame, arms: pd.DataFrame, statistics: pd.DataFrame) 
     margins = statistics.loc[statistics["metric"] == "cross_entropy", "margin"].dropna()
     margin = float(margins.iloc[0]) if len(margins) else None
     height = HEIGHTS[len(shown)]
-    boxes = style.grid(2 * len(shown), 2, height=height, top=0.6, gap=(0.6, 1.75), sides=(1.35, 1.9))
+    bits = {each.name: bits_of_a_nat(summary, each.name) for each in shown}
+    gap = 0.6 if all(value is None for value in bits.values()) else SECOND_AXIS
+    boxes = style.grid(2 * len(shown), 2, height=height, top=0.6, gap=(gap, 1.75), sides=(1.35, 1.9))
     own = points[points["condition"].isin([each.name for each in shown])]
     handles = arm_handles(own["family"])
     bottom = boxes[-1].top + boxes[-1].height + 1.2
@@ -56,11 +59,23 @@ def pareto(summary: pd.DataFrame, arms: pd.DataFrame, statistics: pd.DataFrame) 
             panel.set_xlabel(words)
         _unigram(pair, float(group["unigram"].mean()))
         pair[1].tick_params(axis="y", labelleft=False)
+        bits_axis(pair[1], bits[condition.name])
         style.label_right(pair[1], _levels(group, margin))
         pair[0].set_ylabel("test loss (nats per token)")
         pair[0].set_title(condition.title)
     style.legend(figure, handles, top=bottom)
     return figure
+
+
+def bits_axis(axes: Axes, bits: float | None) -> None:
+    """The same heights in bits per byte at the panel's left edge; bits: those of one nat per token, None if unknown."""
+    if bits is None:
+        return
+    axes.tick_params(axis="y", left=False)
+    second = axes.secondary_yaxis(
+        "left", functions=(lambda nats: np.multiply(nats, bits), lambda found: np.divide(found, bits))
+    )
+    second.set_ylabel("test loss (bits per byte)")
 
 
 def with_costs(summary: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:

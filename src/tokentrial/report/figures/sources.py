@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from tokentrial import results
+from tokentrial import real_text, results
 from tokentrial.cramming.columns import MEASURES
 from tokentrial.report import published
 
@@ -40,6 +40,11 @@ class Sources:
             return empty
         made: pd.DataFrame = results.read(self.measures_path, MEASURES).to_pandas()
         return made
+
+    @cached_property
+    def corpus(self) -> str:
+        """The title of the run's real text."""
+        return real_text.title(results.read(self.arms_path, results.ARMS).to_pandas())
 
     @cached_property
     def runs(self) -> pd.DataFrame:

@@ -5,6 +5,7 @@ of the same figure are the same bytes: no dates, no random ids, and text stays t
 """
 
 import tempfile
+import textwrap
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from tokentrial.errors import InputError
 WIDTH = 16.0  # cm
 INCH = 2.54
 SMALL = 6.5  # points; nothing is set smaller
+NOTE = 0.4  # cm of a line below the figure
+LONGEST_NOTE = 130  # letters
 INK, GREY, PALE = "#222222", "#6E6E6E", "#C9C9C9"
 
 RC: dict[Any, Any] = {
@@ -185,6 +188,26 @@ def nothing(note: str) -> Figure:
     return figure
 
 
+def note(figure: Figure, text: str) -> None:
+    """A line below everything, for which the figure grows; a long text is cut."""
+    old = figure.get_figheight() * INCH
+    new = old + NOTE
+    for axes in figure.axes:
+        box = axes.get_position()
+        axes.set_position((box.x0, (box.y0 * old + NOTE) / new, box.width, box.height * old / new))
+    anchors = [legend.get_bbox_to_anchor() for legend in figure.legends]
+    places = [(box.x0 / figure.bbox.width, 1 - box.y1 / figure.bbox.height) for box in anchors]
+    for legend, (x, below) in zip(figure.legends, places, strict=True):
+        legend.set_bbox_to_anchor((x, 1 - below * old / new), transform=figure.transFigure)
+    for other in figure.texts:
+        x, y = other.get_position()
+        other.set_position((x, (y * old + NOTE) / new))
+    figure.set_figheight(new / INCH)
+    shown = textwrap.shorten(text, LONGEST_NOTE, placeholder=" …") if " " in text else text[:LONGEST_NOTE]
+    # a name may hold what is mathematics elsewhere
+    figure.text(0.3 / WIDTH, 0.12 / new, shown, fontsize=SMALL, color=GREY, va="bottom", parse_math=False)
+
+
 def handle(arm: str, **options: Any) -> Line2D:
     """The legend's sample of an arm."""
     name, color, marker, size = look(arm)
@@ -248,6 +271,11 @@ def label_right(axes: Axes, names: Mapping[str, float]) -> None:
     for (name, y), height in zip(shown.items(), heights, strict=True):
         axes.plot([1, 1.03], [y, height], transform=axes.transAxes, color=GREY, linewidth=0.5, clip_on=False)
         axes.text(1.04, height, name, transform=axes.transAxes, fontsize=SMALL, color=INK, va="center")
+
+
+def corner(axes: Axes, text: str) -> None:
+    """A small note in the panel's upper right corner."""
+    axes.text(0.99, 0.98, text, transform=axes.transAxes, fontsize=SMALL, color=GREY, ha="right", va="top")
 
 
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:

@@ -20,7 +20,7 @@ from tokentrial.report.bespoke_results import (
     subjects,
 )
 from tokentrial.report.bespoke_trends import TREND_COLUMNS, trends
-from tokentrial.report.catalogue import STUDY_TITLES, table_title
+from tokentrial.report.catalogue import sub_study_title, table_title
 from tokentrial.report.formats import GAP, MISSING, Section, Table, count, number, p_value, with_interval, yes_no
 from tokentrial.statistics.attribution import COLUMNS as ATTRIBUTION
 from tokentrial.statistics.tables import pairs
@@ -117,7 +117,7 @@ def _shown_trend(row: Row) -> dict[str, str]:
 
 
 def _heading(study: str, cell: Cell) -> str:
-    return f"{STUDY_TITLES.get(study, study)}: {cell_name(cell)}"
+    return f"{sub_study_title(study)}: {cell_name(cell)}"
 
 
 def levels(study: Study) -> Table:

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.report import formats
-from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, number
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
@@ -26,6 +25,7 @@ from tokentrial.report.tables.cramming_rows import (
     printed_cell,
     shown,
     source_of,
+    table,
 )
 from tokentrial.statistics.cramming_scaling import power_exponent
 
@@ -58,14 +58,6 @@ def build(found: rows.Results, printed: dict[str, PublishedTable]) -> Iterator[f
     yield cramming_decided.consistency(printed)
 
 
-def table(name: str, made: list[Row], sections: list[Section], notes: tuple[str, ...], by: str) -> Table:
-    """A table of the catalogue; one row of dashes where the run has nothing for it."""
-    data = pd.DataFrame(made)
-    if not sections:
-        sections = [Section("", pd.DataFrame([{"Model": MISSING}]))]
-    return Table(name, table_title(name), data, tuple(sections), notes, by)
-
-
 def models(look: Lookup, printed: Mapping[str, PublishedTable]) -> Table:
     """Table 1's layout: one vector by model, ours by kind of text, then the paper's by text."""
     made: list[Row] = []
@@ -90,7 +82,7 @@ def models(look: Lookup, printed: Mapping[str, PublishedTable]) -> Table:
         "not compare between tokenizers.",
         f"{source_of(published)} Its bits/dim are derived.",
     )
-    return table("cramming-models", made, sections, notes, "Source")
+    return table(look, "cramming-models", pd.DataFrame(made), sections, notes, "Source")
 
 
 def _model_raw(look: Lookup, cell: Cell) -> Row:
@@ -179,7 +171,7 @@ def kinds(look: Lookup) -> Table:
         "is made of "
         "the unseen natural text.",
     )
-    return table("cramming-kinds", made, sections, notes, "Model")
+    return table(look, "cramming-kinds", pd.DataFrame(made), sections, notes, "Model")
 
 
 def _place(cell: Cell) -> Row:
@@ -212,7 +204,7 @@ def vectors(look: Lookup, printed: Mapping[str, PublishedTable]) -> Table:
         "tokens per vector that every number of vectors left unsolved, strict gain, texts within 0.9 of the context.",
         f"{source_of(printed['cramming-vectors'])} Its capacities lie on a coarse grid; its exponents are made here.",
     )
-    return table("cramming-vectors", made, sections, notes, "Source")
+    return table(look, "cramming-vectors", pd.DataFrame(made), sections, notes, "Source")
 
 
 def _vector_shown(look: Lookup, cell: Cell) -> dict[str, str]:

@@ -11,7 +11,7 @@ from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, number, yes_no
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
-from tokentrial.report.tables.cramming_rows import Lookup, Row, source_of
+from tokentrial.report.tables.cramming_rows import Lookup, Row, source_of, table
 from tokentrial.statistics.cramming import bits_per_dimension, theoretical_capacity
 from tokentrial.statistics.cramming_scaling import power_exponent
 
@@ -49,7 +49,7 @@ def decisions(look: Lookup) -> Table:
         "Claims are decided on the tuned settings. Numbers in brackets: see the criteria.",
     )
     name, data = "cramming-decisions", pd.DataFrame(own, columns=DECISIONS.names)
-    return Table(name, table_title(name), data, (Section("", shown),), notes, "Claim", (3, 2, 9))
+    return table(look, name, data, (Section("", shown),), notes, "Claim", (3, 2, 9))
 
 
 def criteria(look: Lookup) -> Table:
@@ -66,10 +66,7 @@ def criteria(look: Lookup) -> Table:
         "N − 1 predicted tokens, over texts not solved with an exact greedy decode; ratios over the texts and lengths "
         f"that both sides left unsolved. {MISSING}: not defined, or beyond the lengths that were run.",
     )
-    if not sections:
-        sections = [Section("", pd.DataFrame([{"Criterion": MISSING}]))]
-    name, data = "cramming-criteria", pd.DataFrame(own, columns=DECISIONS.names)
-    return Table(name, table_title(name), data, tuple(sections), notes, "Claim")
+    return table(look, "cramming-criteria", pd.DataFrame(own, columns=DECISIONS.names), sections, notes, "Claim")
 
 
 def _claim(claim: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, yes_no
 from tokentrial.report.tables.cramming_rows import (
     CONTROL,
@@ -19,6 +18,7 @@ from tokentrial.report.tables.cramming_rows import (
     kind_name,
     notes_on_lengths,
     shown,
+    table,
 )
 
 LINE = ("entropy_slope", "entropy_intercept", "fixed_offset")
@@ -50,7 +50,7 @@ def entropy(look: Lookup) -> Table:
         "solved for one standard deviation of H and of N, both in one model, Firth's penalised likelihood. Separated: "
         f"H and N part solved from unsolved texts without an error. {MISSING}: not defined.",
     )
-    return _table("cramming-entropy", made, [*lines, *limits], notes, "Model")
+    return table(look, "cramming-entropy", pd.DataFrame(made), [*lines, *limits], notes, "Model")
 
 
 def _line_shown(look: Lookup, cell: Cell) -> dict[str, str]:
@@ -92,7 +92,7 @@ def settings(look: Lookup) -> Table:
         "and decoded exactly. Gain: all texts, N − 1 predicted tokens, nats. Solved at: mean step of solved texts.",
         notes_on_lengths(look),
     )
-    return _table("cramming-settings", made, sections, notes, "Model")
+    return table(look, "cramming-settings", pd.DataFrame(made), sections, notes, "Model")
 
 
 def _setting_shown(look: Lookup, cell: Cell, length: int) -> dict[str, str]:
@@ -123,7 +123,7 @@ def controls(look: Lookup) -> Table:
         "has "
         "an optimised vector of its own. Exact: share of texts that greedy decoding gives back.",
     )
-    return _table("cramming-controls", made, sections, notes, "Control")
+    return table(look, "cramming-controls", pd.DataFrame(made), sections, notes, "Control")
 
 
 def _control_section(look: Lookup, cells: Sequence[Cell], heading: str, made: list[Row]) -> list[Section]:
@@ -185,14 +185,8 @@ def lengths(look: Lookup) -> Table:
         "texts that "
         f"greedy decoding gives back. H and gain in nats, N − 1 predicted tokens. {MISSING}: not measured.",
     )
-    return _table("cramming-lengths", made, sections, notes, "Cell")
+    return table(look, "cramming-lengths", pd.DataFrame(made), sections, notes, "Cell")
 
 
 def _place(cell: Cell) -> Row:
     return cell._asdict()
-
-
-def _table(name: str, made: list[Row], sections: list[Section], notes: tuple[str, ...], by: str) -> Table:
-    if not sections:
-        sections = [Section("", pd.DataFrame([{"Model": MISSING}]))]
-    return Table(name, table_title(name), pd.DataFrame(made), tuple(sections), notes, by)

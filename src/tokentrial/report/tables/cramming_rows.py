@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from tokentrial.cramming.columns import DECISIONS, MEASURES
-from tokentrial.report.formats import GAP, MINUS, MISSING, number
+from tokentrial.real_text import UNNAMED
+from tokentrial.report.catalogue import table_title
+from tokentrial.report.formats import GAP, MINUS, MISSING, Section, Table, number
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.rows import Results
@@ -51,6 +53,7 @@ class Lookup:
 
     def __init__(self, found: Results) -> None:
         self.confidence = found.confidence
+        self.corpus = found.corpus
         self.measures = _records(found.measures, MEASURES.names)
         self.decisions = _records(found.decisions, DECISIONS.names)
 
@@ -109,6 +112,24 @@ def _records(frame: pd.DataFrame | None, names: list[str]) -> list[Row]:
 
 def _cell(row: Mapping[str, Any]) -> Cell:
     return Cell(row["design"], row["model"], row["kind"], row["vectors"], row["arm"])
+
+
+def table(
+    look: Lookup, name: str, data: pd.DataFrame, sections: Iterable[Section], notes: tuple[str, ...], by: str,
+    widths: tuple[float, ...] = (),
+) -> Table:  # fmt: skip
+    """A table of the catalogue about the run's own texts; one row of dashes where the run has nothing for it.
+
+    The first note names the text that the natural ones are from, the column corpus of the CSV too: of every row but
+    the published ones.
+    """
+    if len(data.columns):
+        source = data["source"].astype(str) if "source" in data else pd.Series("", index=data.index)
+        data = data.assign(corpus=source.map(lambda name: None if name.startswith("published") else look.corpus))
+    if look.corpus != UNNAMED:
+        notes = (f"Natural text: {look.corpus}. {notes[0]}", *notes[1:])
+    shown = tuple(sections) or (Section("", pd.DataFrame([{by: MISSING}])),)
+    return Table(name, table_title(name), data, shown, notes, by, widths)
 
 
 def shown(row: Row, decimals: int = 1, signed: bool = False) -> str:

@@ -10,7 +10,7 @@ from tokentrial.report.tables.rows import Results
 
 def headline_table(found: Results) -> Table:
     """report.headline as it is, with whole numbers plain and differences signed."""
-    data = headline(found.statistics, found.summary, found.alpha)
+    data = headline(found.statistics, found.summary, found.alpha, found.corpus)
     shown = data.copy().astype(object)
     for name in data.columns:
         if pd.api.types.is_float_dtype(data[name]):

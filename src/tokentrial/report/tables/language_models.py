@@ -1,9 +1,10 @@
-"""The tables of the WikiText-2 study: document 002's comparison, what the mask does, and a scale to set it by."""
+"""The tables of the language models: document 002's comparison, what the mask does, and a scale to set it by."""
 
 from collections.abc import Iterator
 
 import pandas as pd
 
+from tokentrial.real_text import WIKITEXT2
 from tokentrial.report import formats
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, number
@@ -20,7 +21,7 @@ from tokentrial.report.tables.language_models_rows import (
     perplexity,
     shown_pair,
 )
-from tokentrial.report.tables.rows import ACCURACY, Row
+from tokentrial.report.tables.rows import ACCURACY, BITS, Row
 from tokentrial.statistics.tables import method
 
 # What the documents compare: the learned encoding and the autoencoder's codes, as the released code builds them or not.
@@ -29,6 +30,11 @@ MASKED = "_masked"
 MASKED_PAIR = (f"learned{MASKED}", f"autoencoder_released{MASKED}")
 FULL = "full"
 NOTHING = "This run has no results for this table."
+# Of the anchor's CSV, with or without rows.
+ANCHOR_COLUMNS = (
+    *("corpus", "model", "label", "bits_per_byte", "perplexity", "parameters", "vocabulary", "epochs", "source"),
+    *("comparable", "perplexity_value", "condition"),
+)
 
 
 def build(found: rows.Results, printed: dict[str, PublishedTable]) -> Iterator[formats.Table]:
@@ -44,9 +50,8 @@ def build(found: rows.Results, printed: dict[str, PublishedTable]) -> Iterator[f
 
 def main(look: Lookup, printed: dict[str, PublishedTable]) -> Table:
     """Learned against autoencoder by ratio: what was recorded, as released, as described, done right."""
-    published = [
-        row for name in ("recorded", "penn-treebank") for row in recorded_rows(printed[f"language-models-{name}"])
-    ]
+    names = ("recorded", "penn-treebank") if look.corpus == WIKITEXT2 else ()
+    published = [row for name in names for row in recorded_rows(printed[f"language-models-{name}"])]
     measured = [*released_rows(look), *described_rows(look), *fair_rows(look)]
     everything = [*published, *measured]
     sections = []
@@ -54,17 +59,23 @@ def main(look: Lookup, printed: dict[str, PublishedTable]) -> Table:
         shown = [shown_pair(row) for row in everything if row["ratio"] == ratio]
         sections.append(Section(f"{ratio}:1", pd.DataFrame(shown)))
     claims, recorded, other = (printed[f"language-models-{name}"] for name in ("claims", "recorded", "penn-treebank"))
+    beside = (
+        f"Recorded: {recorded.source}, {recorded.where}. Penn Treebank: {other.source}; its baseline is a fixed random "
+        "projection that nothing trains, its text and tokens are others, so it bears on no row below it."
+        if published
+        else f"What its repository recorded is left out: those runs had another text than {look.corpus}."
+    )
     notes = (
         f"Document 002 says {'; '.join(f'“{quote}”' for quote in claims.quotes)}, and prints no number of this study. "
-        f"Recorded: {recorded.source}, {recorded.where}. Penn Treebank: {other.source}; its baseline is a fixed random "
-        "projection that nothing trains, its text and tokens are others, so it bears on no row below it.",
+        f"{beside}",
         "Narrow body: the whole model has the width of the encoding, as in the document, so that a ratio changes the "
         "model too. Fixed body: the encoding is lifted to one width. Losses without a mask are not those of a language "
-        "model: the next token is visible. Losses of different tokens cannot be compared.",
+        "model: the next token is visible. Losses of different tokens cannot be compared, their bits per byte can.",
         notes_on_tests(look),
     )
     data = pd.DataFrame([{key: value for key, value in row.items() if key != "printed"} for row in everything])
-    return Table("language-models-main", table_title("language-models-main"), data, tuple(sections), notes, "Ratio")
+    name = "language-models-main"
+    return Table(name, table_title(name, look.corpus), data, tuple(sections), notes, "Ratio")
 
 
 def recorded_rows(table: PublishedTable) -> Iterator[Row]:
@@ -139,7 +150,7 @@ def mask(look: Lookup) -> Table:
         notes_on_tests(look) if made else NOTHING,
     )
     name = "language-models-mask"
-    return Table(name, table_title(name), pd.DataFrame(made), tuple(sections), notes, "Run")
+    return Table(name, table_title(name, look.corpus), pd.DataFrame(made), tuple(sections), notes, "Run")
 
 
 def mask_rows(look: Lookup) -> Iterator[tuple[Row, Row]]:
@@ -170,6 +181,7 @@ def _mask_row(look: Lookup, condition: Condition, arm: str, masked: str | None) 
         words = TOKENS.get(condition.tokens, condition.tokens)
         name = f"{arm_name(arm.replace(MASKED, '', 1))}, {words}, {'no mask' if masked else 'with mask'}"
     return {
+        "corpus": look.corpus,
         "condition": condition.name,
         "arm": arm,
         "name": name,
@@ -177,6 +189,7 @@ def _mask_row(look: Lookup, condition: Condition, arm: str, masked: str | None) 
         "loss": mean,
         "loss_low": level.get("low"),
         "loss_high": level.get("high"),
+        "bits_per_byte": look.level(condition.name, arm, metric=BITS).get("mean"),
         "perplexity": perplexity(mean),
         "accuracy": right.get("mean"),
         "unigram": unigram,
@@ -192,6 +205,7 @@ def _shown_mask(own: list[Row]) -> pd.DataFrame:
                 "Model": row["name"],
                 "n": count(row["n"]),
                 "Test loss": one_line(row, "loss"),
+                "Bits/byte": number(row["bits_per_byte"], 4),
                 "ppl": number(row["perplexity"], 2),
                 "Accuracy": number(row["accuracy"], 4),
                 "Unigram": number(row["unigram"], 3),
@@ -204,9 +218,17 @@ def _shown_mask(own: list[Row]) -> pd.DataFrame:
 
 
 def anchor(look: Lookup, printed: PublishedTable) -> Table:
-    """Published perplexities, and the full table of this run with what keeps it from being compared with them."""
+    """Published perplexities, and the full table of this run with what keeps it from being compared with them.
+
+    Beside another text than the published one there is nothing to print.
+    """
+    name = "language-models-anchor"
+    if look.corpus != WIKITEXT2:
+        note = f"Nothing to print: the published perplexities are those of another text than {look.corpus}."
+        return Table(name, table_title(name, look.corpus), pd.DataFrame(columns=ANCHOR_COLUMNS), (), (note,), "Source")
     published: list[Row] = [
-        {**row, "comparable": row["source"], "perplexity_value": value_of(row["perplexity"])}
+        {**row, "corpus": look.corpus, "bits_per_byte": MISSING, "comparable": row["source"]}
+        | {"perplexity_value": value_of(row["perplexity"])}
         for row in printed.rows.values()
     ]
     own = [_scale_row(look, condition) for condition in with_full(look) if look.scale(condition.name)]
@@ -224,8 +246,8 @@ def anchor(look: Lookup, printed: PublishedTable) -> Table:
         f"Published: {printed.where}, as printed. Comparable: word level, the whole training text and the whole test "
         f"text. {verdict} Perplexities per token, so those of subwords are lower than those of words.",
     )
-    name = "language-models-anchor"
-    return Table(name, table_title(name), pd.DataFrame([*published, *own]), tuple(sections), notes, "Source")
+    data = pd.DataFrame([*published, *own], columns=ANCHOR_COLUMNS)
+    return Table(name, table_title(name, look.corpus), data, tuple(sections), notes, "Source")
 
 
 def _scale_row(look: Lookup, condition: Condition) -> Row:
@@ -242,11 +264,13 @@ def _scale_row(look: Lookup, condition: Condition) -> Row:
     known = None if any(value is None for value in parameters) else sum(value or 0 for value in parameters)
     tied = ", tied" if scale["tied"] else ""
     return {
+        "corpus": look.corpus,
         "label": f"{condition.body.removesuffix(', tied')}, {body['layers']} layers of {scale['full_width']}{tied}",
         "condition": condition.name,
         "parameters": count(known),
         "vocabulary": count(vocabulary(look.summary_row(condition.name, FULL))),
         "epochs": f"{training['epochs']:g}",
+        "bits_per_byte": number(look.level(condition.name, FULL, metric=BITS).get("mean"), 4),
         "perplexity": number(perplexity(loss), 2),
         "perplexity_value": perplexity(loss),
         "comparable": "no: " + ", ".join(reasons) if reasons else "yes",
@@ -259,6 +283,7 @@ def _shown_anchor(own: list[Row]) -> pd.DataFrame:
         "Parameters": "parameters",
         "Vocabulary": "vocabulary",
         "Epochs": "epochs",
+        "Bits/byte": "bits_per_byte",
         "Test ppl": "perplexity",
         "Source, or comparable": "comparable",
     }

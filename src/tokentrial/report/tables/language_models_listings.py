@@ -1,4 +1,4 @@
-"""Every arm and comparison of the WikiText-2 study done right, and who dominates whom at equal bits."""
+"""Every arm and comparison of the language models done right, and who dominates whom at equal bits."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import Section, Table, count, number, p_value, with_interval, yes_no
 from tokentrial.report.language_model_names import Condition, arm_name, method_name, vocabulary
 from tokentrial.report.tables.language_models_rows import Lookup, notes_on_tests, one_line, perplexity
-from tokentrial.report.tables.rows import ACCURACY, LOSS, Row
+from tokentrial.report.tables.rows import ACCURACY, BITS, LOSS, Row
 from tokentrial.statistics.pareto import EqualBits, compare_at_equal_bits, curves, front
 from tokentrial.statistics.tables import SUBJECTS, method
 
@@ -27,7 +27,8 @@ def arms(look: Lookup) -> Table:
         sections.append(Section(_heading(look, condition), pd.DataFrame([_shown_arm(row) for row in own])))
     notes = (
         f"Means over seeds with {100 * look.found.confidence:g} % t intervals; losses in nats per token (of words or "
-        "subwords, which cannot be compared with each other); ppl: exp of the mean test loss, per token. Trained: "
+        "subwords, which cannot be compared with each other); bits/byte: the test loss in bits per byte of the raw "
+        "text, which can; ppl: exp of the mean test loss, per token. Trained: "
         "numbers that an optimiser changes at any stage. Mbit: 2^20 bits that must be stored at the input and, untied, "
         "at the output. Smaller: the full table's bits over the arm's; untied, the output layer is never compressed "
         "unless the body is narrow, which bounds this. Tokens/s: training text by one job, as it ran beside others.",
@@ -37,7 +38,7 @@ def arms(look: Lookup) -> Table:
         else NOTHING,
     )
     name = "language-models-arms"
-    return Table(name, table_title(name), pd.DataFrame(made), tuple(sections), notes, "Condition")
+    return Table(name, table_title(name, look.corpus), pd.DataFrame(made), tuple(sections), notes, "Condition")
 
 
 def _heading(look: Lookup, condition: Condition) -> str:
@@ -54,11 +55,14 @@ def _arm_row(look: Lookup, condition: Condition, arm: str) -> Row:
     bits, all_bits = cost.get("bits_deployed"), full.get("bits_deployed")
     levels = {split: look.level(condition.name, arm, split) for split in ("test", "validation")}
     right = look.level(condition.name, arm, metric=ACCURACY)
+    bits_per_byte = {split: look.level(condition.name, arm, split, BITS) for split in levels}
     return {
+        "corpus": look.corpus,
         "condition": condition.name,
         "arm": arm,
         "n": levels["test"].get("n"),
         **{f"{split}{part}": row.get(key) for split, row in levels.items() for part, key in _ENDS},
+        **{f"{split}_{BITS}{part}": row.get(key) for split, row in bits_per_byte.items() for part, key in _ENDS},
         "perplexity": perplexity(levels["test"].get("mean")),
         **{f"accuracy{part}": right.get(key) for part, key in _ENDS},
         **{key: cost.get(key) for key in ("params_trained", "bits_deployed", "tokens_per_second", "wall_seconds")},
@@ -78,6 +82,7 @@ def _shown_arm(row: Row) -> dict[str, str]:
         "n": count(row["n"]),
         "Test loss": with_interval(row["test"], row["test_low"], row["test_high"]),
         "Validation loss": with_interval(row["validation"], row["validation_low"], row["validation_high"]),
+        "Bits/\nbyte": number(row[f"test_{BITS}"], 4),
         "ppl": number(row["perplexity"], 2),
         "Accuracy": number(row["accuracy"], 4),
         "Trained": count(row["params_trained"]),
@@ -108,7 +113,7 @@ def comparisons(look: Lookup) -> Table:
         notes_on_tests(look) if made else NOTHING,
     )
     name = "language-models-comparisons"
-    return Table(name, table_title(name), pd.DataFrame(made), tuple(sections), notes, "Condition")
+    return Table(name, table_title(name, look.corpus), pd.DataFrame(made), tuple(sections), notes, "Condition")
 
 
 def _comparison_row(look: Lookup, condition: Condition, arm: str, other: str) -> Row:
@@ -116,6 +121,7 @@ def _comparison_row(look: Lookup, condition: Condition, arm: str, other: str) ->
     found = {"loss": look.contrast(condition.name, arm, other, LOSS)}
     found["accuracy"] = look.contrast(condition.name, arm, other, ACCURACY)
     return {
+        "corpus": look.corpus,
         "condition": condition.name,
         "arm_a": arm,
         "arm_b": other,
@@ -147,7 +153,7 @@ def dominance(look: Lookup) -> Table:
     for condition in look.conditions("done-right"):
         shown = []
         for first, second, found in equal_bits(look, condition):
-            made += list(_size_rows(condition, first, second, found))
+            made += list(_size_rows(look.corpus, condition, first, second, found))
             shown.append(_shown_dominance(first, second, found))
         if shown:
             sections.append(Section(condition.title, pd.DataFrame(shown)))
@@ -166,7 +172,7 @@ def dominance(look: Lookup) -> Table:
         else f"{NOTHING} A statement needs two methods whose sizes meet.",
     )  # fmt: skip
     name = "language-models-dominance"
-    return Table(name, table_title(name), pd.DataFrame(made), tuple(sections), notes, "Condition")
+    return Table(name, table_title(name, look.corpus), pd.DataFrame(made), tuple(sections), notes, "Condition")
 
 
 def equal_bits(look: Lookup, condition: Condition) -> Iterator[tuple[str, str, EqualBits]]:
@@ -198,9 +204,15 @@ def front_arms(look: Lookup, condition: Condition) -> list[str]:
     return [arm for (_, _, arm), on in zip(known, kept, strict=True) if on]
 
 
-def _size_rows(condition: Condition, first: str, second: str, found: EqualBits) -> Iterator[Row]:
+def _size_rows(corpus: str, condition: Condition, first: str, second: str, found: EqualBits) -> Iterator[Row]:
     """A row per size for the CSV; one without a size where nothing can be compared."""
-    identity = {"condition": condition.name, "method_a": first, "method_b": second, "seeds": found.seeds}
+    identity = {
+        "corpus": corpus,
+        "condition": condition.name,
+        "method_a": first,
+        "method_b": second,
+        "seeds": found.seeds,
+    }
     identity["verdict"] = found.verdict
     columns = (found.log2_bits, found.difference, found.low, found.high)
     sizes = list(zip(*(column.tolist() for column in columns), strict=True))

@@ -1,4 +1,4 @@
-"""Looking up the WikiText-2 results, and the row that its tables share: one arm against another on one split."""
+"""Looking up the language models' results, and the row that their tables share: one arm against another on a split."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ import pandas as pd
 
 from tokentrial.report.formats import GAP, MISSING, count, number, p_value, with_interval, yes_no
 from tokentrial.report.language_model_names import Condition, conditions, split_arm
-from tokentrial.report.tables.rows import LOSS, Results, Row
+from tokentrial.report.tables.rows import BITS, LOSS, Results, Row
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.samples import paired_differences
 from tokentrial.statistics.tables import REFERENCE
@@ -21,6 +21,7 @@ class Lookup:
         keys = ["condition", "arm", "split", "metric"]
         groups = final.groupby(keys, sort=False).groups
         self.found = found
+        self.corpus = found.corpus
         self._values = {key: final.loc[rows].set_index("seed")["value"].sort_index() for key, rows in groups.items()}
         self._contrasts = _by(found.statistics, "condition", "arm_a", "arm_b", "metric")
         self._levels = _by(found.summary, "condition", "arm", "metric")
@@ -88,11 +89,13 @@ def pair_row(look: Lookup, way: str, condition: str, arm: str, other: str, split
     """Two arms of a condition: levels, perplexities, and the paired difference with its test where there is one."""
     levels = {name: look.level(condition, each, split) for name, each in (("learned", arm), ("autoencoder", other))}
     tested = look.contrast(condition, arm, other) if split == "test" else {}
-    row: Row = {"way": way, "condition": condition, "split": split, "arm_a": arm, "arm_b": other}
+    row: Row = {"way": way, "corpus": look.corpus, "condition": condition, "split": split, "arm_a": arm, "arm_b": other}
     row["n"] = min((level["n"] for level in levels.values() if level), default=None)
     for name, level in levels.items():
         row |= {name: level.get("mean"), f"{name}_low": level.get("low"), f"{name}_high": level.get("high")}
         row[f"{name}_perplexity"] = perplexity(level.get("mean"))
+    for name, each in (("learned", arm), ("autoencoder", other)):
+        row[f"{name}_bits_per_byte"] = look.level(condition, each, split, BITS).get("mean")
     row |= difference(look, condition, arm, other, split)
     row |= {key: tested.get(key) for key in ("p_holm", "equivalent", "margin")}
     return row | {"unigram": look.bound(condition, "unigram", split)}
@@ -113,6 +116,7 @@ def shown_pair(row: Row) -> dict[str, str]:
     made = {"Way": row["way"], "n": count(row.get("n"))}
     names = (("Learned", "learned"), ("Autoencoder", "autoencoder"))
     made |= {title: with_interval(row.get(key), row.get(f"{key}_low"), row.get(f"{key}_high")) for title, key in names}
+    made |= {f"{title},\nbits/byte": number(row.get(f"{key}_bits_per_byte"), 4) for title, key in names}
     made |= {f"{title},\nppl": number(row.get(f"{key}_perplexity"), 2) for title, key in names}
     made["Difference"] = with_interval(
         row.get("difference"), row.get("difference_low"), row.get("difference_high"), signed=True
@@ -134,6 +138,7 @@ def notes_on_tests(look: Lookup) -> str:
     return (
         f"Losses in nats per token. Brackets: {level} t interval over seeds (the difference's is paired). p: paired t "
         "test, Holm-corrected over the comparisons of its sub-study, way and pair of methods. Equiv.: two one-sided "
-        f"tests show the difference to be within {within}. ppl: perplexity, exp of the mean loss. {MISSING}: not "
+        f"tests show the difference to be within {within}. Bits/byte: the same loss in bits per byte of the raw text, "
+        f"which compares words with subwords. ppl: perplexity, exp of the mean loss per token. {MISSING}: not "
         "stated, not measured, or not defined for so few seeds."
     )

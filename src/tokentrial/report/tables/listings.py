@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tokentrial.report.catalogue import STUDY_TITLES, table_title
+from tokentrial.report.catalogue import sub_study_title, table_title
 from tokentrial.report.formats import GAP, Section, Table, count, number, p_value, with_interval, yes_no
 from tokentrial.report.tables.document_002 import arms_of, bounds_row
 from tokentrial.report.tables.rows import ACCURACY, LOSS, PARAMETERS, Cell, Results, Row, arm_name, notes_on_tests
@@ -23,7 +23,7 @@ def fair_cells(found: Results) -> Iterator[tuple[str, Cell]]:
 
 def cell_title(found: Results, study: str, cell: Cell) -> str:
     """``Compression ratios (001): 8:1, Zipf chain, V = 100``."""
-    return f"{STUDY_TITLES.get(study, study)}: {cell_name(found, study, cell)}"
+    return f"{sub_study_title(study)}: {cell_name(found, study, cell)}"
 
 
 def cell_name(found: Results, study: str, cell: Cell) -> str:
@@ -149,7 +149,7 @@ def costs(found: Results) -> Table:
         shared.setdefault(key, []).append(cell_name(found, study, cell))
         shown[key] = texts
     sections = tuple(
-        Section(f"{STUDY_TITLES.get(key[0], key[0])}: {'; '.join(names)}", shown[key]) for key, names in shared.items()
+        Section(f"{sub_study_title(key[0])}: {'; '.join(names)}", shown[key]) for key, names in shared.items()
     )
     notes = (
         "Token table, encoder, decoder, head: every parameter that is built, frozen ones included. Trained: those "

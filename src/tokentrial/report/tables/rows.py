@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from tokentrial import results
+from tokentrial import real_text, results
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.report.formats import MISSING, count, number, p_value, printed, with_deviation, with_interval, yes_no
 from tokentrial.report.published import PublishedTable
@@ -20,6 +20,7 @@ Row = dict[str, Any]
 OPTIONAL = {"measures": MEASURES, "decisions": DECISIONS}
 STUDY = "learned_encoding"
 LOSS, ACCURACY, SIMULATED = "cross_entropy", "accuracy", "simulated_loss"
+BITS = "bits_per_byte"  # of the raw text: the loss times a constant of the condition and split
 BOUNDS = {LOSS: ("Chance", "Unigram", "Floor"), ACCURACY: ("Chance", "Constant", "Bayes")}
 HEADS = {"mean_pool": "mean pooling", "window_mlp": "window MLP", "token_mlp": "token MLP"}
 SOURCES = {"patterns": "patterns", "zipf_markov": "Zipf chain", "markov": "Markov chain"}
@@ -88,6 +89,8 @@ class Results:
     margin_share: float = 0.05
     measures: pd.DataFrame | None = None
     decisions: pd.DataFrame | None = None
+    corpus: str = real_text.UNNAMED
+    """The title of the run's real text, whatever study the rows are of."""
 
     @property
     def alpha(self) -> float:
@@ -159,6 +162,7 @@ def load(paths: Mapping[str, str], cells: str, settings: Mapping[str, Any]) -> R
     frames = {name: results.read(paths[name], schema).to_pandas() for name, schema in schemas.items()}
     return Results(
         **frames,
+        corpus=real_text.title(frames["arms"]),
         cells=dict(json.loads(cells)),
         confidence=settings["confidence"],
         margin_share=settings["equivalence_margin"],

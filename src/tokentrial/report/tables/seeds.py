@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tokentrial.report.catalogue import STUDY_TITLES, table_title
+from tokentrial.report.catalogue import sub_study_title, table_title
 from tokentrial.report.formats import Section, Table, count, number
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.tables.rows import ACCURACY, LOSS, Results, Row
@@ -102,7 +102,7 @@ def _shown_measured(measured: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
             "Way": str(row["way"]).replace("-", " "),
-            "Sub-study or script": STUDY_TITLES.get(str(row["study"]), str(row["study"])),
+            "Sub-study or script": sub_study_title(str(row["study"])),
             "Metric": "loss" if row["metric"] == LOSS else "accuracy",
             "Comparisons": count(row["comparisons"]),
             "n": count(row["n"]),
