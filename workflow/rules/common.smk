@@ -8,6 +8,7 @@ import gc
 import hashlib
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -138,6 +139,22 @@ onstart:
 def canonical(spec):
     """A specification as one string, so that a reordered config reruns nothing and a changed value does."""
     return settings.canonical(spec)
+
+
+# The record of the run's text; a run without real text has none.
+CORPUS_RECORD = "results/data/corpus/corpus.json" if LANGUAGE_MODELS or CRAMMED else []
+
+
+def corpus_caption(wildcards, input):
+    """The title of the run's text for captions, every sign that reStructuredText could read as markup behind a backslash.
+
+    Empty until the text is there. Made with ``input``, so that Snakemake keeps no record of it.
+    """
+    try:
+        title = corpora.read_record(CORPUS_RECORD or "none").title
+    except InputError:  # nothing to say yet, or a damaged file, which the rule that makes it reports
+        return ""
+    return re.sub(r"([^\w\s]|_)", r"\\\1", title)
 
 
 # Of a param that is made with ``input`` Snakemake keeps no record. The cells of 10,000 conditions are 3 MB, and several

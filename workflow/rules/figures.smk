@@ -15,7 +15,9 @@ FIGURE_NAMES = [*catalogue.VERDICT_FIGURES, *catalogue.figures_of(STUDIES)]
 FIGURES = [f"results/figures/{figure}.svg" for figure in FIGURE_NAMES]
 # Figure -> what it belongs to, and its title.
 FIGURE_TITLES = {figure: ("Verdicts", title) for figure, title in catalogue.VERDICT_FIGURES.items()} | {
-    figure: (catalogue.STUDIES[study], title) for study in STUDIES for figure, title in catalogue.FIGURES[study].items()
+    figure: (catalogue.study_title(study), title)
+    for study in STUDIES
+    for figure, title in catalogue.figures_of([study]).items()
 }
 
 
@@ -61,6 +63,7 @@ rule figures:
     params:
         **CELL_PARAMS,
         code=content("figures"),
+        corpus=corpus_caption,
         confidence=JUDGING["confidence"],
         margin_share=JUDGING["equivalence_margin"],
         margin_nats=JUDGING["margins"]["language_models"]["cross_entropy"],

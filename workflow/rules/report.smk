@@ -15,6 +15,7 @@ rule report:
         verdicts="results/verdicts.parquet",
         tables=TABLES,
         figures=rules.figures.output.pdf,
+        corpus=CORPUS_RECORD,
         template=source("workflow/report/report.typ"),
         chapters=[source(f"workflow/report/{chapter}.typ") for chapter in ("verdicts", "audit", *STUDIES)],
         published=PUBLISHED,
@@ -43,6 +44,7 @@ rule report:
     params:
         **CELL_PARAMS,
         code=content("report"),
+        corpus=corpus_caption,
         config=canonical(config),
         command="snakemake --cores all all",
     message:
@@ -56,6 +58,7 @@ rule claims_page:
     input:
         verdicts="results/verdicts.parquet",
         arms="results/arms.parquet",
+        corpus=CORPUS_RECORD,
         documents=source("config/claims/documents.yaml"),
         figures=FIGURES,
         templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
@@ -70,6 +73,7 @@ rule claims_page:
     localrule: True
     params:
         code=content("claims_page"),
+        corpus=corpus_caption,
         config=canonical(config),
     message:
         "Writing the page of verdicts"

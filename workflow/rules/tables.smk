@@ -62,6 +62,7 @@ rule tables:
         **CELL_PARAMS,
         **JUDGING_PARAMS,
         code=content("tables"),
+        corpus=corpus_caption,
     message:
         "Writing the tables"
     script:

@@ -13,7 +13,9 @@ with logged(snakemake.log[0]):
         verdicts=snakemake.input.verdicts,
         figures={Path(path).stem: path for path in snakemake.input.figures},
         documents=snakemake.input.documents,
-        facts=page_facts(snakemake.input.arms, json.loads(snakemake.params.config)),
+        facts=page_facts(
+            snakemake.input.arms, json.loads(snakemake.params.config), snakemake.input.get("corpus") or None
+        ),
         output=snakemake.output.page,
         template_folder=str(Path(snakemake.input.templates[0]).parent),
     )

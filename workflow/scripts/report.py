@@ -17,4 +17,5 @@ with logged(snakemake.log[0]):
         config=json.loads(snakemake.params.config),
         command=snakemake.params.command,
         output=snakemake.output.pdf,
+        corpus=snakemake.input.get("corpus") or None,
     )

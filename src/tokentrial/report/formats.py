@@ -187,8 +187,11 @@ def latex(text: str) -> str:
 
 
 def to_typst(table: Table) -> str:
-    """A ``#table`` per grid with a repeated header, notes below. All text is in string literals, so none is markup."""
-    parts = ["#set par(justify: false)"]
+    """A ``#table`` per grid with a repeated header, notes below. All text is in string literals, so none is markup.
+
+    The title is a comment: whoever includes the file gives it a caption.
+    """
+    parts = [f"// {table.title}", "#set par(justify: false)"]
     for grid in table.grids():
         columns = list(grid[0].shown.columns)
         small = len(columns) > 8 or bool(table.widths)

@@ -1,5 +1,7 @@
 """Validation loss of the language models during training, with the unigram that a model has to beat."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -39,16 +41,18 @@ def curves(runs: pd.DataFrame, confidence: float = 0.95) -> Figure:
         kept = own[[split_arm(arm)[1] in (None, ratio) for arm in own["arm"]]]
         _panel(panel, kept, levels.loc[levels["condition"] == condition.name, "value"].mean(), confidence)
         panel.set_title(_title(condition, ratio))
-        style.corner(panel, bits_words(bits_of_a_nat(final, condition.name)))
+        bits_axis(panel, bits_of_a_nat(final, condition.name), named=index % 2 == 1)
         panel.set_ylabel("validation loss\n(nats per token)" if index % 2 == 0 else "")
         panel.set_xlabel("optimiser step" if index >= len(shown) - 2 else "")
     style.legend(figure, handles, top=bottom)
     return figure
 
 
-def bits_words(bits: float | None) -> str:
-    """What turns a panel's losses into bits per byte; nothing where that is not known."""
-    return "" if bits is None else f"1 nat per token = {bits:.3f} bits per byte"
+def bits_axis(axes: Axes, bits: float | None, named: bool) -> None:
+    """The same heights in bits per byte at the right edge; bits: those of one nat per token, None where not known."""
+    if bits is not None:
+        second = style.second_axis(axes, "right", bits)
+        second.set_ylabel("bits per byte" if named else "")
 
 
 def nearest_ratio(arms: pd.Series) -> int | None:
@@ -82,4 +86,5 @@ def _panel(axes: Axes, rows: pd.DataFrame, unigram: float, confidence: float) ->
     if np.isfinite(unigram):
         color, dashes = style.LEVELS["unigram"]
         axes.axhline(unigram, color=color, linestyle=dashes, linewidth=0.8, zorder=1, gid="unigram")
-        style.label_right(axes, {"unigram": unigram})
+        place: dict[str, Any] = {"ha": "right", "va": "bottom", "transform": axes.get_yaxis_transform()}
+        axes.text(0.99, unigram, "unigram", color=color, fontsize=style.SMALL, **place)

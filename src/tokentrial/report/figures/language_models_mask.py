@@ -14,8 +14,8 @@ from tokentrial.report.language_model_names import TOKENS, Condition, arm_name, 
 from tokentrial.statistics.tables import method
 
 MASKED, FULL = "_masked", "full"
-ROW, HEAD, FOOT = 0.55, 0.6, 1.2  # cm
-LEFT, RIGHT = 5.0, 3.4  # cm: names and numbers
+ROW, HEAD, FOOT = 0.55, 0.9, 1.2  # cm
+LEFT, RIGHT = 5.0, 4.3  # cm: names and numbers
 Bits = Mapping[str, float | None]  # condition -> bits per byte that one nat per token is
 NOTHING = "This run trained no model as released both with and without a mask."
 HANDLES = {"open": "as released: no mask, the next token is visible", "closed": "causal: the next token is hidden"}

@@ -72,10 +72,7 @@ def bits_axis(axes: Axes, bits: float | None) -> None:
     if bits is None:
         return
     axes.tick_params(axis="y", left=False)
-    second = axes.secondary_yaxis(
-        "left", functions=(lambda nats: np.multiply(nats, bits), lambda found: np.divide(found, bits))
-    )
-    second.set_ylabel("test loss (bits per byte)")
+    style.second_axis(axes, "left", bits).set_ylabel("test loss (bits per byte)")
 
 
 def with_costs(summary: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:

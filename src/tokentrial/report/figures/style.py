@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axes._secondary_axes import SecondaryAxis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -273,9 +275,10 @@ def label_right(axes: Axes, names: Mapping[str, float]) -> None:
         axes.text(1.04, height, name, transform=axes.transAxes, fontsize=SMALL, color=INK, va="center")
 
 
-def corner(axes: Axes, text: str) -> None:
-    """A small note in the panel's upper right corner."""
-    axes.text(0.99, 0.98, text, transform=axes.transAxes, fontsize=SMALL, color=GREY, ha="right", va="top")
+def second_axis(axes: Axes, side: Literal["left", "right"], factor: float) -> SecondaryAxis:
+    """The same heights in another unit; factor: of that unit for one of the panel's."""
+    functions = (lambda heights: np.multiply(heights, factor), lambda others: np.divide(others, factor))
+    return axes.secondary_yaxis(side, functions=functions)
 
 
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
