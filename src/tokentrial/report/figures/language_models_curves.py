@@ -16,6 +16,7 @@ from tokentrial.statistics.tables import method
 MAIN = ("learned", "autoencoder", "full")
 WAYS = {"as-described": "as described", "done-right": "done right"}
 RATIO = 8  # the documents' own; a condition without it shows its nearest
+LONG = 40  # letters of a title that fit at the usual size
 NOTHING = "No language model of this run has a validation curve."
 
 
@@ -40,7 +41,8 @@ def curves(runs: pd.DataFrame, confidence: float = 0.95) -> Figure:
         ratio = nearest_ratio(own["arm"])
         kept = own[[split_arm(arm)[1] in (None, ratio) for arm in own["arm"]]]
         _panel(panel, kept, levels.loc[levels["condition"] == condition.name, "value"].mean(), confidence)
-        panel.set_title(_title(condition, ratio))
+        title = _title(condition, ratio)
+        panel.set_title(title, fontsize=8 if len(title) <= LONG else 7)
         bits_axis(panel, bits_of_a_nat(final, condition.name), named=index % 2 == 1)
         panel.set_ylabel("validation loss\n(nats per token)" if index % 2 == 0 else "")
         panel.set_xlabel("optimiser step" if index >= len(shown) - 2 else "")

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from tokentrial.report.figures import style
 from tokentrial.report.language_model_names import TOKENS, Condition, arm_name, bits_of_a_nat, conditions
@@ -121,6 +122,7 @@ def _frame(axes: Axes, bits: bool) -> None:
     room = 0.05 * (high - low)
     axes.set_xlim(low - room, max(high, 0.0) + room)
     axes.set_yticks([])
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("test loss minus the unigram's of the same text (nats per token)")
     top: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "fontsize": style.SMALL, "va": "bottom"}
