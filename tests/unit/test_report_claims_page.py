@@ -34,6 +34,8 @@ FACTS = {
     "run": "a test run",
     "note": "Its note.",
     "missing": "",
+    "corpus": "My letters",
+    "text": "My letters, a text of its own.",
     "seeds": "3 to 10",
     "device": "a device",
     "commit": "abc",

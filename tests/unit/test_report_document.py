@@ -135,12 +135,12 @@ def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
     helpless = [
         ("language_models/transformer/done-right/cell", arm, "unigram") for arm in ("learned-2", "autoencoder-2")
     ]
-    made = headline(statistics, flags(*helpless), 0.05).set_index("Sub-study")
+    made = headline(statistics, flags(*helpless), 0.05, "My letters").set_index("Sub-study")
     assert list(made.index) == [
         "Markov chains (000)",
-        "WikiText-2, Transformer (002)",
+        "My letters, Transformer (002)",
         "Corpus sizes (003)",
-        "Bespoke on WikiText-2 (003)",
+        "Bespoke on My letters (003)",
     ]
     assert list(made["Comparisons"]) == [1, 2, 1, 1]
     assert list(made["Better"]) == [0, 1, 0, 1]
@@ -203,11 +203,10 @@ def test_the_first_page_counts_each_study_by_itself() -> None:
     summary = arms[["study", "condition", "arm"]].assign(metric="cross_entropy", n=3)
     summary.loc[summary["study"] == "language_models", "n"] = 2
     empty = pd.DataFrame(columns=["study"])
-    rows = list(document.study_rows(Results(empty, arms, summary, empty, {})))
-    titles = catalogue.STUDIES
+    rows = list(document.study_rows(Results(empty, arms, summary, empty, {}, corpus="R&D #1")))
     assert rows == [
-        f"[{titles['learned_encoding']}], [2 + 1], [3], [40], [11], [3]",
-        f"[{titles['language_models']}], [1 + 0], [2], [7], [3], [10]",
+        "[Learned encodings of synthetic data], [2 + 1], [3], [40], [11], [3]",
+        "[Learned encodings of R&D \\#1], [1 + 0], [2], [7], [3], [10]",
     ]
 
 

@@ -5,7 +5,7 @@
 
 CLAIM_FILES = [source(f"config/claims/{name}.yaml") for name in ("documents", *catalogue.DOCUMENTS)]
 CLAIM_MODULES = [
-    *["config", "results", "seeds", "cramming/columns"],
+    *["config", "results", "seeds", "cramming/columns", "real_text"],
     *[f"claims/{name}" for name in ("parameters", "printed", "registry", "verdict", "verdicts")],
     *[f"claims/checks/{name}" for name in ("__init__", "agreement", "arithmetic", "counts", "effects", "granularity")],
     *[f"claims/checks/{name}" for name in ("levels", "performance", "ranges", "row_means", "scope")],

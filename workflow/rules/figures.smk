@@ -33,7 +33,7 @@ rule figures:
         published=PUBLISHED,
         code=modules(
             *[f"report/figures/{module}" for module in FIGURE_MODULES],
-            *["report/published", "report/catalogue", "config", "results", "seeds", "statistics/tables"],
+            *["report/published", "report/catalogue", "config", "results", "seeds", "statistics/tables", "real_text"],
             *["report/verdicts", "claims/verdict"],
             *["cramming/cells", "cramming/columns", "statistics/cramming"],
             *["report/language_model_names", "statistics/pareto"],

@@ -139,7 +139,7 @@ use rule tables as reference_tables with:
 
 
 REFERENCE_MODULES = [
-    *["results", "cramming/columns", "claims/verdict", "report/catalogue"],
+    *["results", "cramming/columns", "claims/verdict", "report/catalogue", "real_text"],
     *[f"reference/{name}" for name in ("comparison", "rows", "text")],
 ]
 

@@ -27,6 +27,8 @@ rule report:
                 "report/template",
                 "report/deviations",
                 "provenance",
+                "data/corpora",
+                "data/download",
                 "report/bespoke_bands",
                 "shipped",
             ),
@@ -64,6 +66,7 @@ rule claims_page:
         templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
         code=modules(
             *["claims/verdict", "config", "results", "shipped"],
+            *["seeds", "real_text", "data/corpora", "data/download"],
             *[f"report/{name}" for name in ("catalogue", "claims_page", "scale", "template")],
         ),
     output:

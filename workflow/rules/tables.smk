@@ -7,7 +7,7 @@ PUBLISHED = [source(f"config/published/{study}.yaml") for study in STUDIES]
 TABLE_NAMES = [*catalogue.VERDICT_TABLES, *catalogue.tables_of(STUDIES)]
 TABLES = [f"results/tables/{name}.{suffix}" for name in TABLE_NAMES for suffix in ("csv", "md", "tex", "typ")]
 TABLE_MODULES = [
-    *["config", "results", "seeds"],
+    *["config", "results", "seeds", "real_text"],
     *[f"report/{name}" for name in ("catalogue", "formats", "headline", "published")],
     *["report/verdicts", "report/tables/verdicts", "claims/verdict"],
     *["report/language_model_names", "statistics/pareto"],

