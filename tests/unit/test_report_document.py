@@ -243,7 +243,7 @@ def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, mo
         return {"rows": str(len(part.runs)), "cells": ",".join(part.cells), "file": file}
 
     monkeypatch.setattr(document, "CHAPTERS", dict.fromkeys(catalogue.STUDIES, values))
-    monkeypatch.setattr(document, "title_values", lambda study: {})
+    monkeypatch.setattr(document, "title_values", lambda study, corpus: {})
     published = {"bespoke": "b.yaml", "language_models": "w.yaml"}
     made = document.chapters(found, {}, published, tmp_path)
     assert made == "bespoke: 2 of bespoke/x from b.yaml\nlanguage_models: 1 of language_models/y from w.yaml"
