@@ -28,11 +28,13 @@ rule reference_rows:
     input:
         runs=f"{SHIPPED}/runs.parquet",
         arms=f"{SHIPPED}/arms.parquet",
+        record=f"{SHIPPED}/corpus.json",
         default=source("config/config.yaml"),
         code=modules("collect", "config", "results", "shipped"),
     output:
         runs=f"{JUDGED_AGAIN}/runs.parquet",
         arms=f"{JUDGED_AGAIN}/arms.parquet",
+        record=f"{JUDGED_AGAIN}/data/corpus/corpus.json",
     log:
         "logs/reference_rows.log",
     localrule: True

@@ -1,6 +1,7 @@
 """Take the rows of the shipped run, to judge them again."""
 
 import json
+import shutil
 
 from tokentrial.job import logged
 
@@ -10,4 +11,5 @@ with logged(snakemake.log[0]):
 
     shipped.check_training(json.loads(snakemake.params.config), snakemake.input.default)
     collect([snakemake.input.runs], snakemake.output.runs, results.RUNS)
+    shutil.copyfile(snakemake.input.record, snakemake.output.record)
     collect([snakemake.input.arms], snakemake.output.arms, results.ARMS)
