@@ -28,6 +28,7 @@ def mend() -> None:
         ("snakemake_executor_plugin_slurm_jobstep", "Executor"),
     ):
         _replace(module, executor, "get_python_executable", _python)
+    _replace("snakemake_interface_executor_plugins.executors.remote", "RemoteExecutor", "tmpdir", _temporary_folder)
     _replace("snakemake_executor_plugin_slurm", "Executor", "format_job_exec", _command_in_double_quotes)
     _replace("snakemake_executor_plugin_slurm", "", "_select_logdir", _log_folder)
     _replace("snakemake_executor_plugin_slurm", "", "get_submit_command", _submit_command)
@@ -38,7 +39,8 @@ def _replace(module: str, owner: str, name: str, function: Callable[..., Any]) -
     place: ModuleType | type | None = sys.modules.get(module)
     if owner:
         place = getattr(place, owner, None)
-    original = getattr(place, name, None)
+    found = getattr(place, name, None)
+    original = found.fget if isinstance(found, property) else found
     if original is None or hasattr(original, "of_tokentrial"):
         return
 
@@ -46,7 +48,7 @@ def _replace(module: str, owner: str, name: str, function: Callable[..., Any]) -
         return function(original, *args, **kwargs)
 
     replacement.of_tokentrial = True  # type: ignore[attr-defined]
-    setattr(place, name, replacement)
+    setattr(place, name, property(replacement) if isinstance(found, property) else replacement)
 
 
 def _execute_script(original: Callable[..., Any], script: Any, command: str, **kwargs: Any) -> Any:
@@ -67,6 +69,12 @@ def _format_argument(original: Callable[..., str], value: Any, quote: bool = Fal
 
 def _python(original: Callable[[Any], str], executor: Any) -> str:
     return shlex.quote(original(executor))
+
+
+def _temporary_folder(original: Callable[[Any], str], executor: Any) -> str:
+    """The folder that a job waits for: it may be a line of a file, in which no name can have a line break."""
+    folder = original(executor)
+    return os.path.relpath(folder) if "\n" in folder else folder
 
 
 def _command_in_double_quotes(original: Callable[..., str], executor: Any, job: Any) -> str:

@@ -96,6 +96,17 @@ def test_jobs_run_below_folders_of_all_names(template: Path, tmp_path: Path) -> 
     assert "Nothing to be done" in run(folder, *SNAKEMAKE, TRAINING)
 
 
+def test_a_brace_in_the_path_is_refused_from_another_folder(template: Path, tmp_path: Path) -> None:
+    """Files of the checkout would have an absolute path there, in which Snakemake sees a wildcard."""
+    project = Project(clone(template, tmp_path / "{x}"))
+    (tmp_path / "elsewhere").mkdir()
+    said = project.refused("--directory", str(tmp_path / "elsewhere"), DATA)
+    assert said == (
+        f"error: {project.folder}: Snakemake takes a brace in a path for a wildcard, expected the run to be started in this "
+        "folder"
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_a_job_runs_in_a_folder_of_this_name(template: Path, tmp_path: Path, name: str) -> None:

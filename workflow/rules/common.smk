@@ -18,6 +18,8 @@ ROOT = Path(str(workflow.current_basedir)).resolve().parents[1]
 IS_MAIN = Path(workflow.main_snakefile).resolve() == ROOT / "Snakefile"
 IS_HERE = IS_MAIN and ROOT == Path.cwd().resolve()
 PLACE = "" if IS_HERE else f"{ROOT}/"
+if "{" in PLACE:  # and nothing can escape it
+    sys.exit(f"error: {ROOT}: Snakemake takes a brace in a path for a wildcard, expected the run to be started in this folder")
 RESULTS, LOGS = (str(workflow.modifier.path_modifier.replace_prefix(folder)) for folder in ("results", "logs"))
 PREFIX = RESULTS.removesuffix("results")
 if LOGS != f"{PREFIX}logs" or "logs" in Path(PREFIX).parts:
