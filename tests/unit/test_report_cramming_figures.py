@@ -6,6 +6,8 @@ from typing import Any
 
 import cramming_runs as synthetic
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -219,9 +221,13 @@ def test_the_files_are_written_from_the_tables(study: Crammed, tmp_path: Path) -
     results.write(tmp_path / "m.parquet", results.table(study.measures.astype(integers), MEASURES))
     where = {name: str(tmp_path / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")}
     where |= {"measures": str(tmp_path / "m.parquet")}
+    blank = {entry.name: "a" if entry.type == pa.string() else 1 for entry in results.ARMS}
+    arms = pd.DataFrame([blank | {"study": "cramming", "corpus": "My $letters$"}])
+    results.write(where["arms"], results.table(arms, results.ARMS))
     target = tmp_path / "cramming-accuracy.svg"
     drawing.write_figures([str(target)], **where, published={"cramming": str(PUBLISHED)}, confidence=0.95)  # type: ignore[arg-type]
     assert target.stat().st_size > 5000
+    assert "Text: My $letters$" in target.read_text(encoding="utf-8")
 
 
 def test_names_and_numbers() -> None:

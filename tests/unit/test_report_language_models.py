@@ -1,4 +1,4 @@
-"""The WikiText-2 report: numbers in the right cells and places, dominance by its rule, and parts of a run alone."""
+"""The language models' report: numbers in the right cells and places, dominance by its rule, parts of a run alone."""
 
 import math
 from dataclasses import replace
@@ -39,6 +39,7 @@ SETTINGS = {
 }
 NOISE = np.array([0.0, 0.003, -0.003])
 CHANCE, UNIGRAM = math.log(2048), 6.0
+BITS_OF_A_NAT = 0.4  # bits per byte that one nat per token is
 RELEASED, DESCRIBED = "released/as-released/word", "transformer/as-described/bpe"
 FAIR, LSTM = "transformer/done-right/bpe", "lstm/done-right/bpe"
 # condition -> arm -> (mean test loss, bits deployed)
@@ -86,7 +87,9 @@ def frames(run: dict[str, dict[str, tuple[float, int]]]) -> dict[str, pd.DataFra
             ]  # fmt: skip
     names = ["condition", "arm", "seed", "split", "step", "metric", "value"]
     runs = pd.DataFrame(rows, columns=names).assign(study=STUDY, unit="nats").astype({"step": "Int32"})
-    runs = runs[results.RUNS.names]
+    final = runs[(runs["metric"] == "cross_entropy") & runs["step"].isna()]
+    bits = final.assign(metric="bits_per_byte", unit="bits", value=final["value"] * BITS_OF_A_NAT)
+    runs = pd.concat([runs, bits], ignore_index=True)[results.RUNS.names]
     made = {"runs": runs, "summary": summarise(runs, 0.95), "statistics": compare_arms(runs, SETTINGS, 1)}
     counted = [name for name in results.ARMS.names if name not in ("corpus", "trained_as")]
     costs = pd.DataFrame(arms, columns=counted).reindex(columns=results.ARMS.names).assign(corpus="WikiText-2")
@@ -109,7 +112,7 @@ def found(run: dict[str, dict[str, tuple[float, int]]] = RUN, **training: Any) -
         f"{STUDY}/{name}": {**scale, "way": name.split("/")[1], "narrow": name == DESCRIBED, "training": shares}
         for name in run
     }
-    return Results(**frames(run), cells=cells)
+    return Results(**frames(run), cells=cells, corpus="WikiText-2")
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +158,9 @@ def test_conditions_are_named() -> None:
 
 
 def test_the_tables_are_those_of_the_catalogue(made: dict[str, Table]) -> None:
-    assert {name: table.title for name, table in made.items()} == catalogue.TABLES[STUDY]
+    titles = {name: catalogue.titled(title, "WikiText-2") for name, title in catalogue.TABLES[STUDY].items()}
+    assert {name: table.title for name, table in made.items()} == titles
+    assert all("WikiText-2" in title for title in titles.values())
     assert all(table.notes for table in made.values())
 
 
@@ -188,6 +193,7 @@ def test_the_difference_is_the_statistics_table_s(made: dict[str, Table], everyt
     assert (row["difference_low"], row["difference_high"]) == pytest.approx((contrast["t_low"], contrast["t_high"]))
     assert row["p_holm"] == contrast["p_holm"]
     assert row["learned_perplexity"] == pytest.approx(math.exp(4.1))
+    assert row["learned_bits_per_byte"] == pytest.approx(0.4 * 4.1)
 
 
 def test_the_mask_table_sets_both_against_the_unigram(made: dict[str, Table]) -> None:
@@ -195,6 +201,7 @@ def test_the_mask_table_sets_both_against_the_unigram(made: dict[str, Table]) ->
     assert rows.loc["learned 8:1, words, no mask", "No mask minus mask"] == "−4.4000"
     assert rows.loc["learned 8:1, words, no mask", "Below\nunigram"] == "+4.500"
     assert rows.loc["learned 8:1, words, with mask", "Below\nunigram"] == "+0.100"
+    assert rows.loc["learned 8:1, words, with mask", "Bits/byte"] == "2.3600"  # of 5.9 nats
     scale = section(made["language-models-mask"], "For scale: the full table done right, causal")
     assert scale["Model"].tolist() == ["Transformer; BPE", "LSTM; BPE"]
 
@@ -205,13 +212,14 @@ def test_the_arms_table(made: dict[str, Table]) -> None:
     assert row["smaller"] == 8
     assert row["validation"] == pytest.approx(4.5)
     assert row["perplexity"] == pytest.approx(math.exp(4.4))
+    assert (row["test_bits_per_byte"], row["validation_bits_per_byte"]) == pytest.approx((0.4 * 4.4, 0.4 * 4.5))
     half = 4.302652729911275 * 0.003 / math.sqrt(3)  # t(0.975, 2)
     assert (row["test_low"], row["test_high"]) == pytest.approx((4.4 - half, 4.4 + half))
     assert rows.loc[(f"{STUDY}/{LSTM}", "learned-8"), "flag"] == "unigram"
     assert rows.loc[(f"{STUDY}/{LSTM}", "full"), "flag"] == "ok"
     assert section(made["language-models-arms"], "Transformer; BPE, V = 2,048; unigram 6.000, chance 7.625").shape == (
         7,
-        11,
+        12,
     )
 
 
@@ -247,6 +255,7 @@ def test_the_anchor_says_what_cannot_be_compared(made: dict[str, Table]) -> None
     )
     assert "cannot be compared" in made["language-models-anchor"].notes[0]
     assert section(made["language-models-anchor"], "Published")["Test ppl"].tolist()[:2] == ["142.07", "130.32"]
+    assert own["Bits/byte"].tolist() == ["1.6000", "2.0000"]
     whole = found(fraction=1, held_out_fraction=1)
     words = {name: {**cell, "tokenizer": "word"} for name, cell in whole.cells.items()}
     again = build(replace(whole, cells=words))["language-models-anchor"]
@@ -285,7 +294,7 @@ def figures(of: Results) -> list[Figure]:
 def filled(of: Results) -> str:
     """The chapter with every placeholder filled; raises TemplateError for a missing or unused one."""
     settings = config.load(ROOT / "config/config.yaml")
-    values = chapter.values(of, settings, str(PUBLISHED)) | document.title_values(STUDY)
+    values = chapter.values(of, settings, str(PUBLISHED)) | document.title_values(STUDY, of.corpus)
     return fill((ROOT / "workflow/report/language_models.typ").read_text(), values)
 
 
@@ -293,7 +302,8 @@ def outside(figure: Figure) -> list[str]:
     """Texts that leave the page on any side; ticks beyond an axis are not drawn."""
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
-    ticks = {id(label) for axes in figure.axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels())}
+    panels = [each for axes in figure.axes for each in (axes, *axes.child_axes)]
+    ticks = {id(label) for axes in panels for label in (*axes.get_xticklabels(), *axes.get_yticklabels())}
     shown = [text for text in figure.findobj(Text) if isinstance(text, Text) and id(text) not in ticks]
     boxes = [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in shown if text.get_text()]
     low, high = np.array(figure.bbox.min) - 1, np.array(figure.bbox.max) + 1
@@ -317,6 +327,10 @@ def test_pareto_shows_a_line_per_method_and_the_full_table_with_its_margin(every
     assert (band.get_y(), band.get_height()) == pytest.approx((3.98, 0.04))
     assert [line.get_ydata()[0] for line in trained.lines if line.get_gid() == "full"] == pytest.approx([4.0])
     assert any(text.get_text() == "↑ unigram 6.000" for text in trained.texts)
+    (second,) = trained.child_axes
+    figure.draw_without_rendering()
+    assert second.get_ylabel() == "test loss (bits per byte)"
+    assert second.get_ylim() == pytest.approx(0.4 * np.array(bits.get_ylim()))
 
 
 @pytest.mark.parametrize(
@@ -364,6 +378,10 @@ def test_curves_show_the_nearest_ratio_and_the_unigram(everything: Results) -> N
     assert {"learned-8", "autoencoder-8", "full", "unigram"} <= set(drawn)
     assert "learned-2" not in drawn
     assert drawn["learned-8"] == pytest.approx(np.array([[5, 6.5], [10, 6.0]]))
+    figure.draw_without_rendering()
+    for panel in figure.axes:
+        (second,) = panel.child_axes
+        assert second.get_ylim() == pytest.approx(0.4 * np.array(panel.get_ylim()))
 
 
 def test_mask_figure_joins_both_losses(everything: Results) -> None:
@@ -371,7 +389,7 @@ def test_mask_figure_joins_both_losses(everything: Results) -> None:
     (panel,) = figure.axes
     opened = [line.get_xdata()[0] for line in panel.lines if line.get_gid() == "open"]
     assert opened == pytest.approx([-4.5, -4.3])
-    assert {"1.500 → 5.900", "4.000"} <= {text.get_text() for text in panel.texts}
+    assert {"1.500 → 5.900 (0.60 → 2.36)", "4.000 (1.60)"} <= {text.get_text() for text in panel.texts}
 
 
 def test_the_figures_are_those_of_the_catalogue_and_captioned() -> None:
@@ -386,7 +404,18 @@ def test_the_chapter_counts_what_was_found(everything: Results) -> None:
     assert "LSTM; BPE: learned 8:1" in words
     assert "No GPU was used; the models were trained on: test CPU." in words
     assert "Transformer; BPE: learned is dominated by quantised" in words
+    assert "one nat per token is, in bits per byte: BPE 0.400." in words
     assert "8 of 8 trained arms were at their best on validation text at their last" in words
+
+
+def test_rows_without_bits_per_byte_have_dashes_and_no_second_axis(everything: Results) -> None:
+    """Those of versions that did not measure them."""
+    frames = {name: getattr(everything, name) for name in ("runs", "summary")}
+    old = replace(everything, **{name: rows[rows["metric"] != "bits_per_byte"] for name, rows in frames.items()})
+    assert set(section(build(old)["language-models-mask"], "As released")["Bits/byte"]) == {MISSING}
+    assert not any(panel.child_axes for figure in figures(old) for panel in figure.axes)
+    assert [outside(figure) for figure in figures(old)] == [[]] * 4
+    assert "in bits per byte:" not in filled(old)
 
 
 def test_the_chapter_has_no_number_of_its_own() -> None:

