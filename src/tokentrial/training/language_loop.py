@@ -2,12 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tokentrial.errors import InputError
 from tokentrial.models.language import State
@@ -110,8 +110,9 @@ class Run:
         self.model, self.settings, self.learning_rate = model, settings, learning_rate
         self.seed, self.replicate = seed, replicate
         self.weights = [value for value in model.parameters() if value.requires_grad]
+        self.numbers = in_a_row(self.weights)
         kind = torch.optim.Adam if settings.optimiser == "adam" else torch.optim.SGD
-        self.optimiser: torch.optim.Optimizer = kind(self.weights, lr=learning_rate, fused=True)
+        self.optimiser: torch.optim.Optimizer = kind([self.numbers], lr=learning_rate, fused=True)
         self.best = Chosen(self._copy(), learning_rate=learning_rate)
         self.step, self.factor, self.seconds = 0, 1.0, 0.0
         self.diverged = False
@@ -155,11 +156,11 @@ class Run:
         if self.settings.schedule == "linear":
             rate *= linear_decay(self.step, total)
         self.optimiser.param_groups[0]["lr"] = rate
-        self.optimiser.zero_grad(set_to_none=True)
         loss, self.state = self.model.loss(inputs, targets, carried)
-        torch.autograd.backward(loss)
+        gradients = torch.autograd.grad(loss, self.weights, materialize_grads=True)
+        self.numbers.grad = torch.cat([gradient.flatten() for gradient in gradients])
         if self.settings.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.weights, self.settings.clip, foreach=True)
+            torch.nn.utils.clip_grad_norm_(self.numbers, self.settings.clip)
         self.optimiser.step()
         self.losses += loss.detach()
         self.step += 1
@@ -186,8 +187,8 @@ class Run:
     def saved(self) -> Saved:
         """The whole state between two steps."""
         tensors = prefixed("weights", self._copy()) | prefixed("best", self.best.weights)
-        for index, slots in self.optimiser.state_dict()["state"].items():
-            tensors |= prefixed(f"optimiser/{index}", {k: v for k, v in slots.items() if isinstance(v, Tensor)})
+        slots = self.optimiser.state[self.numbers]
+        tensors |= prefixed("optimiser", {k: v for k, v in slots.items() if isinstance(v, Tensor)})
         tensors |= {f"state/{index}": value for index, value in enumerate(self.state or ())}
         tensors |= {"random/cpu": torch.get_rng_state(), "losses": self.losses}
         if self.losses.is_cuda:
@@ -200,10 +201,9 @@ class Run:
         device = self.losses.device
         self.model.load_state_dict(saved.under("weights"))
         self.best = Chosen.of({k: v.to(device) for k, v in saved.under("best").items()}, saved.values["best"])
-        slots = {i: saved.under(f"optimiser/{i}") for i in range(len(self.weights))}
-        state = {index: slot for index, slot in slots.items() if slot}
+        slots = saved.under("optimiser")
         groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        self.optimiser.load_state_dict({"state": {0: slots} if slots else {}, "param_groups": groups})
         carried = saved.under("state")
         self.state = (carried["0"].to(device), carried["1"].to(device)) if carried else None
         self.losses = saved.tensors["losses"].to(device)
@@ -212,3 +212,15 @@ class Run:
         torch.set_rng_state(saved.tensors["random/cpu"])
         if device.type == "cuda":
             torch.cuda.set_rng_state(saved.tensors["random/cuda"])
+
+
+def in_a_row(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
+    """All numbers of some parameters in one, which keep their shapes and are parts of it from now on.
+
+    The norm of the gradient and the optimiser's update are then one call each, not one for each small tensor.
+    """
+    numbers = nn.Parameter(torch.cat([value.detach().flatten() for value in parameters]))
+    parts = torch.split(numbers.detach(), [value.numel() for value in parameters])
+    for value, part in zip(parameters, parts, strict=True):
+        value.data = part.view_as(value)
+    return numbers
