@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from tokentrial.models import softmax_loss
 from tokentrial.models.softmax_loss import mean_loss, share_loss
 
 S, N, H, V = 3, 11, 4, 7
@@ -76,3 +77,32 @@ def test_without_a_gradient_it_is_the_same_number() -> None:
     with torch.no_grad():
         quiet = mean_loss(weights, features, targets)
     assert torch.equal(quiet, mean_loss(weights, features, targets))
+
+
+@pytest.mark.parametrize("kind", ["ids", "shares"])
+def test_seeds_in_blocks_are_seeds_alone(kind: str) -> None:
+    """Of the size at which a core's cache no longer holds all seeds. Tolerance: none, the bits are equal."""
+    seeds, count = 20, 200
+    generator = torch.Generator().manual_seed(5)
+    features = torch.randn(seeds, count, 32, generator=generator).requires_grad_()
+    weights = {"output": torch.randn(seeds, 32, count, generator=generator).requires_grad_()}
+    assert len(softmax_loss.blocks(features, weights["output"])) > 1
+    ids = torch.randint(count, (seeds, count), generator=generator)
+    asked = ids if kind == "ids" else torch.rand(seeds, count, count, generator=generator) / count**2
+    loss_of = mean_loss if kind == "ids" else share_loss
+    together = loss_of(weights, features, asked)
+    expected = torch.autograd.grad(together.sum(), [features, weights["output"]])
+    for seed in (0, 7, 19):
+        own = [value[seed : seed + 1].detach().requires_grad_() for value in (features, weights["output"])]
+        alone = loss_of({"output": own[1]}, own[0], asked[seed : seed + 1])
+        assert torch.equal(alone[0], together[seed])
+        for one, other in zip(torch.autograd.grad(alone, own), expected, strict=True):
+            assert torch.equal(one[0], other[seed])
+
+
+def test_a_gradient_is_taken_once() -> None:
+    features, weights = operands(bias=False)
+    loss = mean_loss(weights, features, torch.zeros(S, N, dtype=torch.int64)).sum()
+    torch.autograd.grad(loss, features, retain_graph=True)
+    with pytest.raises(RuntimeError, match="taken before"):
+        torch.autograd.grad(loss, features)

@@ -1,8 +1,9 @@
 """Linear map and cross-entropy in one, for all seeds of an arm: the head of the small task models.
 
 Equal to torch's own product, bias and cross-entropy (tested). With a large vocabulary, passes over the logits are most
-of a step. Some are saved here: the product adds the bias, the log-probabilities turn into the gradient in place, and no
-buffer of zeros is filled for the targets. Language models have logits beyond a core's cache and another head
+of a step. Here the logits of some seeds at a time stay in a core's cache from their making to their gradient, the
+product adds the bias, the log-probabilities turn into the gradient in place, and no buffer of zeros is filled for the
+targets. Language models have logits beyond a core's cache and another head
 (:mod:`tokentrial.models.linear_cross_entropy`).
 
 Shapes: S seeds, N predictions, h features, V vocabulary.
@@ -15,6 +16,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tokentrial.encoders.base import Parameters
+
+# Logits of some seeds that stay in a core's cache, and of all seeds that are worth a pass for some seeds at a time.
+CACHED_LOGITS, MANY_LOGITS = 1 << 17, 1 << 19
 
 
 def mean_loss(weights: Parameters, features: Tensor, targets: Tensor) -> Tensor:
@@ -39,39 +43,55 @@ def _loss(weights: Parameters, features: Tensor, asked: Tensor) -> Tensor:
 
 
 class _Loss(torch.autograd.Function):
-    """The bias is one more row of the weights, for a feature that is always 1: adding it costs no pass of its own."""
+    """The gradients are computed together with the loss, and backward only scales them: each logit is made once.
+
+    The bias is one more row of the weights, for a feature that is always 1: adding it costs no pass of its own.
+    """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None, asked: Tensor) -> Tensor:
+        rows = weight.shape[1]
         if bias is not None:
             features = torch.cat((features, torch.ones_like(features[..., :1])), 2)
             weight = torch.cat((weight, bias), 1)
-        log_shares = torch.log_softmax(features @ weight, -1)  # (S, N, V)
-        ctx.save_for_backward(features, weight, asked, log_shares)
-        ctx.biased = bias is not None
-        if asked.dtype == torch.int64:
-            losses = -log_shares.gather(2, asked.unsqueeze(2)).mean(dim=(1, 2))
-        else:
-            losses = -torch.linalg.vecdot(asked, log_shares).sum(1)
+        parts = [_of_seeds(features[block], weight[block], asked[block], rows) for block in blocks(features, weight)]
+        losses, by_features, by_weight = map(torch.cat, zip(*parts, strict=True)) if len(parts) > 1 else parts[0]
+        by_bias = None if bias is None else by_weight[:, rows:]
+        ctx.gradients = (by_features, by_weight[:, :rows], by_bias)
         return losses
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradient of the logits is (probability - asked), weighted by each prediction's share of the mean."""
-        features, weight, asked, log_shares = ctx.saved_tensors
-        by_logits = log_shares.exp_()  # in place, so that this graph is good for one gradient
-        scale = grad.view(-1, 1, 1)
-        if asked.dtype == torch.int64:
-            scale = scale / asked.shape[1]
-            by_logits.scatter_add_(2, asked.unsqueeze(2), torch.full_like(asked, -1, dtype=weight.dtype).unsqueeze(2))
-        else:
-            by_logits.mul_(asked.sum(2, keepdim=True)).sub_(asked)
-        by_features = by_weight = by_bias = None
-        rows = weight.shape[1] - 1 if ctx.biased else weight.shape[1]
-        if ctx.needs_input_grad[0]:
-            by_features = by_logits @ (weight[:, :rows] * scale).mT
-        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
-            by_weight = (features * scale).mT @ by_logits
-            by_weight, by_bias = by_weight[:, :rows], by_weight[:, rows:]
-        return by_features, by_weight, by_bias if ctx.needs_input_grad[2] else None, None
+        if ctx.gradients is None:
+            raise RuntimeError("softmax_loss: the gradients of this loss were taken before")
+        gradients, ctx.gradients = ctx.gradients, None
+        unscaled = grad.device.type == "cpu" and bool((grad == 1).all())  # on a GPU looking would wait for it
+        if not unscaled:
+            gradients = tuple(None if value is None else value * grad.view(-1, 1, 1) for value in gradients)
+        return *gradients, None
+
+
+def blocks(features: Tensor, weight: Tensor) -> list[slice]:
+    """Seeds that are worked off together, so that a CPU's core keeps their logits in its cache from pass to pass."""
+    logits, seeds = features.shape[1] * weight.shape[2], len(features)
+    few = features.device.type != "cpu" or seeds * logits < MANY_LOGITS
+    size = seeds if few else max(1, CACHED_LOGITS // logits)
+    return [slice(start, start + size) for start in range(0, seeds, size)]
+
+
+def _of_seeds(features: Tensor, weight: Tensor, asked: Tensor, rows: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The losses (S,) of some seeds and their gradients of the features (S, N, rows) and of all rows of the weights."""
+    log_shares = torch.log_softmax(features @ weight, -1)  # (S, N, V)
+    if asked.dtype == torch.int64:
+        targets = asked.unsqueeze(2)
+        losses = -log_shares.gather(2, targets).mean(dim=(1, 2))
+        share = 1 / asked.shape[1]
+        features, weight = features * share, weight * share
+        by_logits = log_shares.exp_()
+        by_logits.scatter_add_(2, targets, torch.full_like(targets, -1, dtype=weight.dtype))
+    else:
+        losses = -torch.linalg.vecdot(asked, log_shares).sum(1)
+        by_logits = log_shares.exp_().mul_(asked.sum(2, keepdim=True)).sub_(asked)
+    # The gradient of the logits is (probability - asked), weighted by each prediction's share of the mean.
+    return losses, by_logits @ weight[:, :rows].mT, features.mT @ by_logits
