@@ -150,6 +150,7 @@ with SnakemakeApi(OutputSettings()) as api:
     language = {name: known["language_model_code"](name) for name in known["LANGUAGE_MODELS"]}
     trained = {name: known["trained_full_model"](name) for name in known["LANGUAGE_MODELS"]}
     names = {kind: list(known[kind]) for kind in ("DATASETS", "JOBS", "STUDIES", "TOKENS")}
+    names["TWINS"] = known["TWINS"]
     constraints = dict(workflow.wildcard_constraints)
 made = {"rules": found, "training": training, "language_code": language, "trained": trained, **names}
 print(json.dumps({**made, "constraints": constraints}))

@@ -94,6 +94,7 @@ ARMS = pa.schema(
         _field("versions", pa.string()),
         _field("git_commit", pa.string()),
         _field("config_hash", pa.string()),
+        _field("trained_as", pa.string(), nullable=True),  # <condition>/<arm> whose training this is, if another's
     ]
 )
 

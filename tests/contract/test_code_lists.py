@@ -55,6 +55,7 @@ SCRIPTS = (
         "crate",
         *BY_JOB,
     ),
+    "twin_language_model",
 )
 
 

@@ -135,13 +135,15 @@ def test_every_job_is_collected_once(workflow: dict[str, Any]) -> None:
 
 
 def test_an_arm_waits_for_the_full_model_of_its_own_condition(workflow: dict[str, Any]) -> None:
-    """And only the full arm's rule writes models."""
+    """Or for that of the condition in which the same one is trained; only the full arm's rule writes models."""
     waiting = {job: path for job, path in workflow["trained"].items() if path}
     assert waiting
     for job, path in waiting.items():
         condition = job.rpartition("/")[0]
-        assert path == f"results/models/{condition}/full.safetensors", job
-        assert f"{condition}/full" in workflow["language_code"], job  # somebody makes it
+        full = workflow["TWINS"].get(f"{condition}/full", f"{condition}/full")
+        assert path == f"results/models/{full}.safetensors", job
+        assert full in workflow["language_code"], job  # somebody makes it
+        assert full not in workflow["TWINS"], job
     rules = workflow["rules"].items()
     writers = {name for name, rule in rules if any(out.startswith("results/models/{job") for out in rule["outputs"])}
     assert writers == {"full_language_model"}
@@ -156,6 +158,9 @@ def test_each_language_model_has_one_rule(workflow: dict[str, Any]) -> None:
             pattern = re.sub(r"{job,(.+)}", r"(\1)", runs)
             found += [name] if re.fullmatch(pattern, f"results/runs/{job}.parquet") else []
         assert found == ["full_language_model" if job.endswith("/full") else "language_model"], job
+        [runs] = [out for out in workflow["rules"]["twin_language_model"]["outputs"] if "/runs/" in out]
+        pattern = re.sub(r"{job,(.+)}", r"(\1)", runs)  # which goes before the others, by ruleorder
+        assert bool(re.fullmatch(pattern, f"results/runs/{job}.parquet")) == (job in workflow["TWINS"]), job
 
 
 # Scripts

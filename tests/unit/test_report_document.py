@@ -188,7 +188,15 @@ def arms_of(study: str, way: str, count: int, **values: object) -> pd.DataFrame:
     conditions = [
         f"{study}/sub/{way}/cell-{k}" if way != "as-released" else f"{study}/{way}/s{k}" for k in range(count)
     ]
-    row = {"study": study, "arm": "learned", "seeds": 3, "steps": 40.0, "wall_seconds": 60.0, **values}
+    row = {
+        "study": study,
+        "arm": "learned",
+        "seeds": 3,
+        "steps": 40.0,
+        "wall_seconds": 60.0,
+        "trained_as": None,
+        **values,
+    }
     return pd.DataFrame([{**row, "condition": condition} for condition in conditions])
 
 

@@ -8,7 +8,7 @@ import pytest
 from tokentrial import config
 from tokentrial.encoders.base import load
 from tokentrial.errors import InputError
-from tokentrial.studies.language_models import FROM_FULL, encoder_modules, jobs, needs_full
+from tokentrial.studies.language_models import FROM_FULL, encoder_modules, jobs, needs_full, twins
 
 TRAINING: dict[str, Any] = {
     "optimiser": "adam", "learning_rates": [0.1], "epochs": 1, "fraction": 0.5, "held_out_fraction": 0.5,
@@ -299,3 +299,21 @@ def test_other_ways_out_of_a_wrong_design_are_not_hidden_by_a_sound_one() -> Non
         InputError, match=r"^config: language_models\.studies\.two\.as-described: ratios: 3 does not divide"
     ):
         jobs(designs(one={"done-right": DESIGN}, two={"as-described": wrong}))
+
+
+def test_jobs_that_differ_in_names_alone_train_once() -> None:
+    """Whatever the order of the config; not where anything else differs, nor the levels that a job writes beside."""
+    parts = {
+        "b": {"done-right": {**DESIGN, "ratios": [2], "arms": ["learned"]}},
+        "a": {"done-right": {**DESIGN, "ratios": [2], "arms": ["learned"], "single": ["full"], "narrow": True}},
+        "c": {"done-right": {**DESIGN, "tied": True}},
+        "d": {"done-right": {**DESIGN, "single": ["int8", "full"]}},  # where int8 writes the levels of chance
+    }
+    name = "language_models/{}/done-right/bpe/{}".format
+    expected = {
+        name("b", "full"): name("a", "full"),
+        name("d", "learned-2"): name("b", "learned-2"),
+    }
+    found = [twins(jobs(designs(**{key: parts[key] for key in order}))) for order in ("abcd", "dcba")]
+    for each in found:
+        assert each == expected

@@ -249,10 +249,18 @@ def test_a_two_stage_arm_starts_from_the_trained_table(run: Run, tmp_path: Path)
     assert (rebuilt - table).square().sum() < 0.9 * spread.square().sum()  # four directions of this very table
 
 
+def test_a_trained_model_of_a_condition_that_differs_in_its_name_is_taken(run: Run, tmp_path: Path) -> None:
+    models = str(tmp_path / "full.safetensors")
+    run(spec_of(), "full", models=models)
+    ours, _ = run(spec_of(**INT8), "ours", trained=models)
+    theirs, _ = run(spec_of(**INT8, condition="language_models/other/done-right/small"), "theirs", trained=models)
+    assert final(theirs) == final(ours)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"condition": "language_models/other/done-right/small"}, "trained model of another condition, config or data"),
+        ({"way": "as-described"}, "trained model of another condition, config or data"),
         ({"seeds": 3}, "trained model of another condition, config or data"),
         ({"body": SPEC["body"] | {"causal": False}}, "int8 keeps the full arm's body"),
     ],

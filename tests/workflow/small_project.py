@@ -24,6 +24,7 @@ MESSAGES = {
     "train": r"Training ((?!language_models/)\S+)",
     "language_model": r"Training (language_models/(?!\S+/full$)\S+)",
     "full_language_model": r"Training (language_models/\S+/full)",
+    "twin_language_model": r"Writing (language_models/\S+) from the same training",
     "released": r"Running the released script (learned_encoding/\S+)",
     "released_bespoke": r"Running the released script (bespoke/\S+)",
     "pretrain": r"Training the language model (\S+)",
@@ -139,6 +140,9 @@ def every_study_config(model_folder: str = "models/llama-64x2") -> dict[str, Any
     language, cramming, bespoke = language_config(), cramming_config(model_folder), bespoke_config()
     design = language["language_models"]["studies"]["transformer"]["done-right"]
     design |= {"arms": ["learned"], "single": ["full", "int8"]}
+    language["language_models"]["studies"]["mask"] = {
+        "done-right": {**design, "ratios": [], "arms": [], "single": ["full"]}
+    }
     capacity, controls = cramming["cramming"]["studies"].values()
     capacity["models"], controls["models"] = ["small"], ["mine"]
     del bespoke["bespoke"]["scripts"]["ultra"], bespoke["bespoke"]["studies"]["converged"]

@@ -72,6 +72,7 @@ try:
     CONDITIONS = small_models.conditions(config)
     SCRIPTS = small_models.scripts(config)
     LANGUAGE_MODELS = language_models.jobs(config)
+    TWINS = language_models.twins(LANGUAGE_MODELS)
     CRAMMED = cramming.jobs(config)
     CRAMMING_MODELS = {
         name: cramming.inputs(config, name, corpora.candidates(CORPUS), place=PLACE, absolute=not IS_HERE)
@@ -223,4 +224,5 @@ def trained_full_model(job):
     """The trained full model that an arm starts from, if it does."""
     spec = LANGUAGE_MODELS[job]
     needed = language_models.needs_full(spec)
-    return f"results/models/{spec['condition']}/{language_models.FULL}.safetensors" if needed else []
+    full = f"{spec['condition']}/{language_models.FULL}"
+    return f"results/models/{TWINS.get(full, full)}.safetensors" if needed else []

@@ -1,7 +1,8 @@
 # PURPOSE  Train the language models: one job per arm, all its seeds.
 # INPUTS   results/data/corpus/<tokens>/*.parquet; for two-stage arms the condition's trained full model
 # OUTPUTS  results/runs/<job>.parquet, results/arms/<job>.parquet; results/models/<job>.safetensors of the full arm
-# STEPS    train, choose the step on validation, measure on test; a killed job goes on from results/checkpoints/<job>
+# STEPS    train, choose the step on validation, measure on test; a killed job goes on from results/checkpoints/<job>;
+#          of what another condition trains too, write its rows under the job's own names
 
 
 rule language_model:
@@ -51,3 +52,30 @@ use rule language_model as full_language_model with:
     wildcard_constraints:
         job=f"{language_models.STUDY}/[a-z0-9_/-]+/{language_models.FULL}",
     priority: 50  # the arms that wait for it follow
+
+
+# What another job trains is not trained again: the rows are its own, under the names of this condition.
+rule twin_language_model:
+    input:
+        runs=lambda wildcards: f"results/runs/{TWINS[wildcards.job]}.parquet",
+        arms=lambda wildcards: f"results/arms/{TWINS[wildcards.job]}.parquet",
+        code=modules(*language_models.TWIN_MODULES),
+    output:
+        runs="results/runs/{job}.parquet",
+        arms="results/arms/{job}.parquet",
+    log:
+        "logs/twin_language_model/{job}.log",
+    wildcard_constraints:
+        job="|".join(map(re.escape, TWINS)) or "none",
+    localrule: True
+    params:
+        code=content("twin_language_model"),
+        spec=lambda wildcards: canonical(LANGUAGE_MODELS[wildcards.job]),
+        origin=lambda wildcards: TWINS[wildcards.job],
+    message:
+        "Writing {wildcards.job} from the same training in {params.origin}"
+    script:
+        "../scripts/twin_language_model.py"
+
+
+ruleorder: twin_language_model > full_language_model > language_model

@@ -12,7 +12,7 @@ from tokentrial.data.corpora import Corpus, read_record
 from tokentrial.report import catalogue
 from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, verdicts
 from tokentrial.report.deviations import assumptions
-from tokentrial.report.scale import scale_values, spread, text_said
+from tokentrial.report.scale import scale_values, spread, text_said, trained_once
 from tokentrial.report.tables import rows
 from tokentrial.report.template import escape, fill
 from tokentrial.report.verdicts import read
@@ -34,6 +34,7 @@ def study_rows(found: rows.Results) -> Iterator[str]:
     """A Typst table row per study: what was run, with how many seeds and steps, in what time."""
     for study in found.arms["study"].unique():
         mine = found.only(study)
+        trained = trained_once(mine.arms)
         released = mine.arms["condition"].str.contains("/as-released/")
         fair = mine.arms[mine.arms["condition"].str.contains("/done-right/")]
         seeds = mine.summary.loc[mine.summary["condition"].isin(fair["condition"]), "n"]
@@ -45,8 +46,8 @@ def study_rows(found: rows.Results) -> Iterator[str]:
             f"{mine.arms.loc[~released, 'condition'].nunique()} + {mine.arms.loc[released, 'condition'].nunique()}",
             spread(seeds),
             spread(fair["steps"].dropna()),
-            f"{int(mine.arms['seeds'].sum()):,}",
-            f"{mine.arms['wall_seconds'].sum() / 60:.0f}",
+            f"{int(trained['seeds'].sum()):,}",
+            f"{trained['wall_seconds'].sum() / 60:.0f}",
         )
         yield ", ".join(f"[{cell}]" for cell in cells)
 

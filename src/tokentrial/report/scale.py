@@ -24,20 +24,26 @@ GOT = {"download": "downloaded", "folder": "from a folder", "variable": "from a 
 def scale_values(arms: pd.DataFrame, comparisons: int, config: Mapping[str, Any]) -> Values:
     """The first page's box. arms: rows of results.ARMS; comparisons: how many there are."""
     name, note = scale_name(config)
+    trained = trained_once(arms)
     return {
         "scale.name": name,
         "scale.note": note,
         "scale.master_seed": str(config["seed"]),
-        "scale.models": f"{int(arms['seeds'].sum()):,}",
+        "scale.models": f"{int(trained['seeds'].sum()):,}",
         "scale.comparisons": f"{comparisons:,}",
         "scale.device": escape("; ".join(sorted(arms["device"].unique()))),
-        "scale.minutes": f"{arms['wall_seconds'].sum() / 60:.0f}",
+        "scale.minutes": f"{trained['wall_seconds'].sum() / 60:.0f}",
         "scale.memory": f"{arms['peak_memory_mib'].max():,.0f}",
         "scale.commit": ", ".join(sorted(arms["git_commit"].unique())),
         "scale.judged": git_commit(),
         "scale.versions": escape("; ".join(sorted(arms["versions"].unique()))),
         "scale.config_hash": digest(settings.canonical(config)),
     }
+
+
+def trained_once(arms: pd.DataFrame) -> pd.DataFrame:
+    """The arms that were trained under their own names: a training that two conditions share counts once."""
+    return arms[arms["trained_as"].isna()]
 
 
 def page_facts(arms: str, config: Mapping[str, Any], corpus: str | None = None) -> Values:

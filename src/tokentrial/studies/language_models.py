@@ -5,6 +5,7 @@ arms see the same text, batches and initial body. An arm of a ratio is named by 
 arm of a condition, since a language model takes minutes. Imported while the workflow is planned: standard library only.
 """
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,6 +28,7 @@ JOB_MODULES = (
     *(f"training/language_{name}" for name in ("job", "loop", "model")),
     *("data/corpora", "data/tokenise", "data/entropy"),
 )
+TWIN_MODULES = ("results", "training/twins")
 
 
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
@@ -113,6 +115,22 @@ def tokens_needed(specs: Mapping[str, Spec], tokens: str) -> dict[str, int]:
             if spec["tokens"] == tokens:
                 needed[split] = max(needed.get(split, 0), math.ceil((batch + 1) / share))
     return needed
+
+
+def twins(specs: Mapping[str, Spec]) -> dict[str, str]:
+    """Job -> the job that trains the same model, where all is equal but the names of condition and arm.
+
+    Of such jobs the first by name trains, whatever the order of the config.
+    """
+    found: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for job, spec in sorted(specs.items()):
+        # the arm that others start from keeps its model, so only another of its name can stand in for it
+        key = {**spec, "condition": None, "arm": spec["arm"] == FULL}
+        origin = first.setdefault(json.dumps(key, sort_keys=True), job)
+        if origin != job:
+            found[job] = origin
+    return found
 
 
 def needs_full(spec: Spec) -> bool:

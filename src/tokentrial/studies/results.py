@@ -1,5 +1,6 @@
 """What every job writes: its measurements and its arms' costs, with where they come from."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -20,17 +21,34 @@ def peak_memory(device: str) -> float:
     return provenance.peak_rss_mib()
 
 
-def write_job(design: dict[str, Any], spec: str, rows: pd.DataFrame, costs: pd.DataFrame, runs: str, arms: str) -> None:
-    """Write a job's two tables; rows and costs without a condition get the job's own."""
-    common: dict[str, Any] = {"study": design["study"]} | (
-        {} if "condition" in rows else {"condition": design["condition"]}
-    )
-    device = design.get("device", "cpu")
-    made: dict[str, Any] = {
+def machine(device: str) -> dict[str, Any]:
+    """Where the numbers of this process are made, and by which code (see results.ARMS)."""
+    return {
         "peak_memory_mib": peak_memory(device),
         "device": provenance.device_name(device),
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),
+    }
+
+
+def write_job(
+    design: dict[str, Any],
+    spec: str,
+    rows: pd.DataFrame,
+    costs: pd.DataFrame,
+    runs: str,
+    arms: str,
+    known: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a job's two tables; rows and costs without a condition get the job's own.
+
+    known: facts of the machine and code that made the numbers, where that is not this process.
+    """
+    common: dict[str, Any] = {"study": design["study"]} | (
+        {} if "condition" in rows else {"condition": design["condition"]}
+    )
+    made: dict[str, Any] = {
+        **(machine(design.get("device", "cpu")) if known is None else known),
         "config_hash": provenance.digest(spec),
     }
     complete = costs.assign(**common, **made).reindex(columns=results.ARMS.names)

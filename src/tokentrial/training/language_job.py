@@ -34,8 +34,9 @@ from tokentrial.training.text import Text, cut
 
 Tokens = npt.NDArray[np.int32]
 
-# What arms of one condition may differ in; the rest of a spec says whose trained model another arm can start from.
-OWN_KEYS = ("arm", "encoder", "width", "body_width", "body", "reference")
+# What arms that start from one full model may differ in, and the name of the condition, since two may share that model.
+# The rest of a spec says whose trained model another arm can start from.
+OWN_KEYS = ("condition", "arm", "encoder", "width", "body_width", "body", "reference")
 # Modules, below src/tokentrial, whose edit makes a checkpoint worthless: going on would mix two versions in one run.
 MODULES = (
     *(

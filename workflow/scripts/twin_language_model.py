@@ -1,0 +1,14 @@
+"""Write the tables of an arm that another job trained, under the arm's own names."""
+
+from tokentrial.job import run
+
+run(
+    snakemake.log[0],
+    "tokentrial.training.twins.write_twin",
+    spec=snakemake.params.spec,
+    origin=snakemake.params.origin,
+    trained_runs=snakemake.input.runs,
+    trained_arms=snakemake.input.arms,
+    runs=snakemake.output.runs,
+    arms=snakemake.output.arms,
+)
