@@ -1,0 +1,109 @@
+"""The shipped run judged again: without training, by the settings that are printed, and by no other rows."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from small_project import ROOT, Project, copy_project
+
+from tokentrial import results
+from tokentrial.config import load
+
+AFTER_COLLECT = {
+    *("reference_rows", "reference_statistics", "reference_cramming_measures", "reference_verdicts"),
+    *("reference_report_tables", "reference_figures", "reference_claims_page", "reference_report"),
+}
+JUDGED = AFTER_COLLECT - {"reference_report_tables", "reference_figures", "reference_claims_page", "reference_report"}
+OTHER = {
+    "statistics": {"confidence": 0.9, "resamples": 100, "equivalence_margin": 0.2},
+    "language_models": {"margins": {"cross_entropy": 0.1}},
+}
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Project:
+    """A copy of the checkout as it is cloned: the default config and the shipped run, nothing made."""
+    project = copy_project(tmp_path, load(ROOT / "config/config.yaml"))
+    shutil.copytree(ROOT / "results/reference", tmp_path / "results/reference")
+    return project
+
+
+def overlay(project: Project, settings: dict[str, Any]) -> tuple[str, ...]:
+    (project.folder / "config/mine.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return ("--configfile", "config/mine.yaml", "--")
+
+
+def frame(project: Project, folder: str, name: str) -> pd.DataFrame:
+    return results.read(project.folder / "results" / folder / f"{name}.parquet").to_pandas()
+
+
+def test_a_fresh_clone_plans_no_training(fresh: Project) -> None:
+    assert fresh.planned("reference_report").keys() == AFTER_COLLECT
+    assert fresh.planned("reference_tables").keys() == {"reference_tables"}
+
+
+@pytest.mark.parametrize("section", OTHER)
+def test_tables_by_other_settings_are_computed_again(fresh: Project, section: str) -> None:
+    planned = fresh.planned(*overlay(fresh, {section: OTHER[section]}), "reference_tables")
+    assert planned.keys() == {"reference_tables", *JUDGED}
+
+
+def test_rows_that_the_config_would_not_train_are_refused(fresh: Project) -> None:
+    line = fresh.refused("--config", "seeds=3", "--", "reference_report")
+    assert line.startswith("error: config: seeds: found 3, expected 10: the shipped rows are those of the default run")
+    assert [path for path in (fresh.folder / "results/reference_report").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+def test_the_default_config_gives_what_is_shipped(fresh: Project) -> None:
+    fresh.build("reference_report")
+    for name in ("runs", "arms", "summary", "statistics", "cramming", "cramming_decisions", "verdicts"):
+        theirs, again = frame(fresh, "reference", name), frame(fresh, "reference_report", name)
+        # Ends of bootstraps of language models were drawn from streams that the old names of their conditions started.
+        differing = {column for column in theirs if not theirs[column].equals(again[column])}
+        assert differing <= ({"bca_low", "bca_high"} if name == "statistics" else set()), name
+    folder = fresh.folder / "results/reference_report"
+    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF-")
+    text = (folder / "report.typ").read_text(encoding="utf-8")
+    assert "Scale of this run: the default run." in text
+    assert frame(fresh, "reference", "arms")["git_commit"].iloc[0] in text
+    assert "`snakemake --cores 1 reference_report`" in text and "`results/reference_report/runs.parquet`" in text
+    assert "Nothing to be done" in fresh.build("reference_report")
+
+
+@pytest.mark.slow
+def test_what_is_printed_is_what_was_applied(fresh: Project) -> None:
+    """Wider margins and a lower level change every number that they act on, and every word about them."""
+    arguments = overlay(fresh, OTHER)
+    fresh.build(*arguments, "reference_report", "reference_tables")
+    theirs, again = frame(fresh, "reference", "statistics"), frame(fresh, "reference_report", "statistics")
+    assert list(theirs["comparison"]) == list(again["comparison"])
+    nats = (again["study"] == "language_models") & (again["metric"] == "cross_entropy")
+    kept = (again["study"] == "language_models") & ~nats
+    assert set(again.loc[nats, "margin"]) == {0.1}
+    assert again.loc[kept, "margin"].equals(theirs.loc[kept, "margin"])
+    share = ~(nats | kept)
+    pd.testing.assert_series_equal(again.loc[share, "margin"], 4 * theirs.loc[share, "margin"])
+    assert int(again["equivalent"].sum()) > int(theirs["equivalent"].sum())
+    folder = fresh.folder / "results/reference_report"
+    text = (folder / "report.typ").read_text(encoding="utf-8")
+    for words in ("judged by settings of its own", "the 80 % interval lies within", "20 % of the distance", "0.1 nats"):
+        assert words in text, words
+    assert "$p < 0.1$" in text and "with its 90 % t interval" in text and "(100 resamples)" in text
+    for name in ("fixed in the config before the run", "$p < 0.05$"):
+        assert name not in text, name
+    printed = set(pd.read_csv(folder / "tables/comparisons.csv")["loss_margin"].dropna().round(12))
+    computed, shipped = (
+        set(rows.loc[rows["metric"] == "cross_entropy", "margin"].round(12)) for rows in (again, theirs)
+    )
+    assert printed and printed <= computed and not printed & (shipped - computed)
+    for path in sorted((folder / "tables").glob("*.md")):
+        notes = path.read_text(encoding="utf-8")
+        assert "5 % of the distance" not in notes.replace("25 %", ""), path.name
+        assert "95 % t interval" not in notes, path.name
+        assert notes == (fresh.folder / "results/reference_tables" / path.name).read_text(encoding="utf-8"), path.name
+    page = (folder / "verdicts.html").read_text(encoding="utf-8")
+    assert "at 90 % confidence, margin 20 %" in page
