@@ -171,12 +171,6 @@ def source(path):
     return f"{PLACE}{path}"
 
 
-# What is computed, drawn and said of finished rows follows these settings. Each rule after collect takes them from here,
-# whether it prints them or computes with them, so that a changed margin runs all of them again.
-JUDGING = settings.judging(config)
-JUDGING_PARAMS = {"settings": canonical(JUDGING)}
-
-
 def modules(*names):
     """Library files of these names below src/tokentrial: the code that a rule's result depends on."""
     return [source(f"src/tokentrial/{name}.py") for name in names]

@@ -3,6 +3,11 @@
 # OUTPUTS  results/{summary,statistics}.parquet: an arm's level, a comparison a row; results/cramming{,_decisions}.parquet
 # STEPS    summarise the held-out values over seeds, compare the learned arm with every other on paired seeds
 
+# What is computed, drawn and said of finished rows follows these settings. Each rule after collect takes them from here,
+# whether it prints them or computes with them, so that a changed margin runs all of them again.
+JUDGING = settings.judging(config)
+JUDGING_PARAMS = {"settings": canonical(JUDGING)}
+
 
 rule statistics:
     input:
