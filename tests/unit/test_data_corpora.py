@@ -226,6 +226,21 @@ def test_wikitext2_is_known_by_its_bytes(tmp_path: Path, real: Path, monkeypatch
         setting(str(folder))
 
 
+def test_a_run_that_began_with_the_speeches_says_that_it_keeps_them(
+    tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = str(tmp_path / "made/corpus.json")
+    monkeypatch.setenv(corpora.VARIABLE, "/somewhere")
+    assert corpora.kept(setting(None), record) is None  # nothing is there yet
+    monkeypatch.delenv(corpora.VARIABLE)
+    delivered(tmp_path, setting(None))
+    assert corpora.kept(setting(None), record) is None
+    monkeypatch.setenv(corpora.VARIABLE, "/somewhere")
+    said = corpora.kept(setting(None), record)
+    assert said and said.startswith(f"{record}: this run began without WikiText-2 and keeps State of the Union")
+    assert corpora.kept(setting("sotu"), record) is None
+
+
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     for content in ("", "{}", json.dumps({"name": "own"}), "[]"):
         (tmp_path / "corpus.json").write_text(content)

@@ -91,6 +91,8 @@ def test_mixed_dimensions_count(alpha: float, powers_of_two: bool) -> None:
     blocks = [100, 900, 9_000]
     widths = power_rule(blocks, alpha, 64, powers_of_two=powers_of_two)
     made = scheme("mixed", 10_000, 64, blocks=blocks, alpha=alpha, powers_of_two=powers_of_two)
+    rest = scheme("mixed", 10_000, 64, blocks=[*blocks[:-1], None], alpha=alpha, powers_of_two=powers_of_two)
+    assert rest == made
     expected = sum(n * d + (d * 64 if d < 64 else 0) for n, d in zip(blocks, widths, strict=True))
     assert made.layout(np.ones(10_000)).parameter_count() == expected
 
@@ -232,6 +234,7 @@ BAD = [
     ("adaptive", {"cutoffs": [20, 200]}, "expected ranks between 0 and vocab_size = 200"),
     ("adaptive", {"cutoffs": [60, 20]}, r"ranks: found \[60, 20\]; expected rising ranks"),
     ("mixed", {"blocks": [50, 100], "alpha": 0.5}, "blocks hold 150 tokens; expected vocab_size = 200"),
+    ("mixed", {"blocks": [50, 150, None], "alpha": 0.5}, "expected as many positive queries as positive blocks"),
     ("mixed", {"blocks": [0, 200], "alpha": 0.5}, "expected as many positive queries as positive blocks"),
     ("mixed", {"blocks": [50, 150], "alpha": -1}, "and alpha >= 0"),
     ("optimized", {"categories": {"quantiles": [0.1, 0.2]}}, "rule 'quantiles' is unknown"),

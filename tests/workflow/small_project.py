@@ -132,7 +132,7 @@ def cramming_config(folder: str) -> dict[str, Any]:
     return config
 
 
-def every_study_config(model_folder: str = "models/llama-64x2") -> dict[str, Any]:
+def every_study_config(model_folder: str = "models/wikitext-2/llama-64x2") -> dict[str, Any]:
     """A cell or two of each of the four studies in one config: about the least that ``all`` can make a report of.
 
     A run needs the text (the fixture ``text``). ``model_folder`` is crammed as it is: a shipped model, or any other.

@@ -143,16 +143,19 @@ def test_language_models_with_a_wrong_checksum(project: Project, tmp_path: Path)
     folder.mkdir()
     for split in ("train", "valid", "test"):
         (folder / f"wiki.{split}.tokens").write_text(" not the corpus \n")
-    line = project.refused("language_models", TOKENTRIAL_WIKITEXT2=str(folder))
+    line = project.refused("tokens", TOKENTRIAL_WIKITEXT2=str(folder))
     assert "wiki.train.tokens" in line
     assert "SHA-256" in line
     assert not list(project.folder.glob("results/data/corpus/**/*.parquet"))
 
 
-def test_language_models_without_network_names_both_ways_out(project: Project) -> None:
+def test_a_named_corpus_without_network_names_both_ways_out(project: Project) -> None:
+    config = project.config()
+    config["corpus"] = "wikitext-2"
+    project.write_config(config)
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
-    line = project.refused("language_models", TOKENTRIAL_WIKITEXT2="", **nowhere)
-    for part in ("TOKENTRIAL_WIKITEXT2", "language_models.folder", "network"):
+    line = project.refused("tokens", TOKENTRIAL_WIKITEXT2="", **nowhere)
+    for part in ("TOKENTRIAL_WIKITEXT2", "config key 'corpus'", "network"):
         assert part in line
 
 

@@ -47,7 +47,7 @@ def language_untouched(text: str, tmp_path_factory: pytest.TempPathFactory) -> P
     project = copy_project(tmp_path_factory.mktemp("language"), config)
     project.environment[VARIABLE] = text
     save_every(project, "training/language_job", 0.1)
-    project.build("language_models")
+    project.build("tokens")
     return project
 
 

@@ -1,4 +1,4 @@
-"""The WikiText-2 study on a tiny design and the real text: its rows, and what kills, changed configs and edits do."""
+"""The study of language models on a tiny design and the real text: its rows, and what kills, changed configs and edits do."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def prepared(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = copy_project(tmp_path_factory.mktemp("prepared"), language_config())
     project.environment[VARIABLE] = text
     save_every(project, "training/language_job", 0.2)
-    project.build("language_models")
+    project.build("tokens")
     return project
 
 
@@ -240,16 +240,16 @@ def test_a_changed_arm_or_design_retrains_what_it_touches(trained: Project, tmp_
 # Without the text
 
 
-def test_without_the_text_the_message_comes_before_any_training(tmp_path: Path) -> None:
+def test_without_the_named_text_the_message_comes_before_any_training(tmp_path: Path) -> None:
     """And names both ways out; nothing that needs the text is tried."""
-    project = copy_project(tmp_path, language_config())
+    project = copy_project(tmp_path, language_config() | {"corpus": "wikitext-2"})
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
     done = project.run("--cores", "1", "all", **{VARIABLE: ""}, **nowhere)
     said = done.stdout + done.stderr
     assert done.returncode != 0
     first = said.index("\nerror: ")
     line = said[first:].strip().splitlines()[0]
-    for part in (VARIABLE, "language_models.folder", "network"):
+    for part in (VARIABLE, "config key 'corpus'", "network"):
         assert part in line
     assert "Training" not in said[:first]
     assert "Training language_models/" not in said

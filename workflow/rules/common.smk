@@ -19,7 +19,9 @@ IS_MAIN = Path(workflow.main_snakefile).resolve() == ROOT / "Snakefile"
 IS_HERE = IS_MAIN and ROOT == Path.cwd().resolve()
 PLACE = "" if IS_HERE else f"{ROOT}/"
 if "{" in PLACE:  # and nothing can escape it
-    sys.exit(f"error: {ROOT}: Snakemake takes a brace in a path for a wildcard, expected the run to be started in this folder")
+    sys.exit(
+        f"error: {ROOT}: Snakemake takes a brace in a path for a wildcard, expected the run to be started in this folder"
+    )
 RESULTS, LOGS = (str(workflow.modifier.path_modifier.replace_prefix(folder)) for folder in ("results", "logs"))
 PREFIX = RESULTS.removesuffix("results")
 if LOGS != f"{PREFIX}logs" or "logs" in Path(PREFIX).parts:
@@ -126,6 +128,8 @@ wildcard_constraints:
     model="[a-z0-9_-]+",
 
 
+if workflow.is_main_process and (said := corpora.kept(CORPUS, f"{RESULTS}/data/corpus/corpus.json")):
+    print(f"note: {said}", file=sys.stderr)
 if workflow.is_main_process and clock.settle([*(ROOT / part for part in checkout.READ), RESULTS]):
     print("note: files from the future (was the clock set back?) were given times that have passed", file=sys.stderr)
 

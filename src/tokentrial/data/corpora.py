@@ -91,6 +91,19 @@ def candidates(chosen: Setting) -> tuple[str, ...]:
     return () if chosen.name == "own" else tuple(TITLES)
 
 
+def kept(chosen: Setting, record: str) -> str | None:
+    """What to say where a run goes on with the speeches although WikiText-2 could be had by now, else None."""
+    if chosen.name is not None or not os.environ.get(VARIABLE) or not Path(record).is_file():
+        return None
+    corpus = read_record(record)
+    if corpus.fallback is None:
+        return None
+    return (
+        f"{record}: this run began without {TITLES[WIKITEXT2]} and keeps {corpus.title}, though {VARIABLE} is set now; "
+        f"remove the file to run on {TITLES[WIKITEXT2]}"
+    )
+
+
 def own_files(path: Path) -> dict[str, Path] | list[Path]:
     """The files of an own text: split -> file where they are named so, else all of them, which are to be split.
 

@@ -106,21 +106,24 @@ def power_rule(
 def mixed(
     vocab_size: int,
     full_width: int,
-    blocks: Sequence[int],
+    blocks: Sequence[int | None],
     alpha: float,
     queries: Sequence[float] | None = None,
     powers_of_two: bool = False,
 ) -> Scheme:
     """Mixed dimensions (Ginart et al. 2019): blocks of the ranking with :func:`power_rule` widths, mapped to D.
 
-    blocks: tokens per block, most frequent first; a block of width D has no projection.
+    blocks: tokens per block, most frequent first, the last None for the rest of the vocabulary, whose size depends on
+    the text where tokens are words; a block of width D has no projection.
     """
-    if sum(blocks) != vocab_size:
-        raise InputError(f"config: layout: mixed: blocks hold {sum(blocks)} tokens; expected vocab_size = {vocab_size}")
-    widths = power_rule(blocks, alpha, full_width, queries, powers_of_two)
+    rest = vocab_size - sum(size or 0 for size in blocks)
+    sizes = [rest if size is None else size for size in blocks]
+    if sum(sizes) != vocab_size:
+        raise InputError(f"config: layout: mixed: blocks hold {sum(sizes)} tokens; expected vocab_size = {vocab_size}")
+    widths = power_rule(sizes, alpha, full_width, queries, powers_of_two)
     if max(widths) > full_width:
         raise InputError(f"config: layout: mixed: widths {list(widths)} exceed D = {full_width}; drop powers_of_two")
-    ends = tuple(int(end) for end in np.cumsum(blocks)[:-1])
+    ends = tuple(int(end) for end in np.cumsum(sizes)[:-1])
     return Scheme(full_width, Categories("ranks", ends), widths)
 
 
