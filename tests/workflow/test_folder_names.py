@@ -102,8 +102,8 @@ def test_a_brace_in_the_path_is_refused_from_another_folder(template: Path, tmp_
     (tmp_path / "elsewhere").mkdir()
     said = project.refused("--directory", str(tmp_path / "elsewhere"), DATA)
     assert said == (
-        f"error: {project.folder}: Snakemake takes a brace in a path for a wildcard, expected the run to be started in this "
-        "folder"
+        f"error: {project.folder}: Snakemake takes a brace in a path for a wildcard, expected the run to be started in "
+        "this folder"
     )
 
 

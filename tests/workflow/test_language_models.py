@@ -1,4 +1,4 @@
-"""The study of language models on a tiny design and the real text: its rows, and what kills, changed configs and edits do."""
+"""Language models on a tiny design and the real text: their rows, and what kills, changed configs and edits do."""
 
 import os
 import signal
