@@ -133,7 +133,7 @@ use rule tables as reference_tables with:
     input:
         **moved(rules.tables.input, SHIPPED if shipped.is_default(config) else JUDGED_AGAIN),
     output:
-        **moved(rules.tables.output, "results/reference_tables", "results/tables"),
+        **moved(rules.tables.output, "results/reference_tables", f"{RESULTS}/tables"),
     log:
         "logs/reference_tables.log",
     message:
