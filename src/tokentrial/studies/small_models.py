@@ -38,7 +38,8 @@ RELEASED_MODULES = (  # of documents 000 to 002
     *(f"data/{name}" for name in ("generate", "spec", "entropy", "markov", "patterns", "zipf")),  # levels of its data
 )
 RELEASED_BESPOKE_MODULES = (
-    *("results", "seeds", "encoders/base", "training/adam", "data/entropy", "data/zipf"),
+    *("results", "seeds", "encoders/base", "data/entropy", "data/zipf"),
+    *("training/adam", "training/device", "training/devices"),
     *(f"studies/released_bespoke/{name}" for name in ("__init__", "arms", "convergence", "initial", "job", "layouts")),
     *(f"studies/released_bespoke/{name}" for name in ("models", "random_windows", "scaling", "text", "training")),
     *(f"studies/released_bespoke/{name}" for name in ("transformer", "weights")),

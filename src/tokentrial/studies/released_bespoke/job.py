@@ -8,11 +8,13 @@ import torch
 from tokentrial.results import Measurement
 from tokentrial.studies.released_bespoke import run_script
 from tokentrial.studies.results import write_job
+from tokentrial.training.device import keep_freed_memory
 
 
 def run_script_job(spec: str, runs: str, arms: str) -> None:
     """Run the script of the canonical JSON ``spec`` on one thread and write its rows and its arms' costs."""
     design = json.loads(spec)
+    keep_freed_memory()
     torch.set_num_threads(1)
     report = run_script(design)
     rows = pd.DataFrame(
