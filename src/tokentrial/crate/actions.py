@@ -40,7 +40,7 @@ class Run(NamedTuple):
     final: Sequence[str]
     found: Mapping[str, Any]  # see record.describe
     ids: Mapping[str, str]  # path -> @id
-    text: Sequence[str]  # @ids of WikiText-2's files
+    text: Sequence[str]  # @ids of the files of the run's real text
 
 
 def engine_version() -> str:

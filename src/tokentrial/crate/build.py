@@ -3,8 +3,7 @@
 Profiles: Provenance Run Crate 0.5, which includes Workflow Run Crate 0.5, Process Run Crate 0.5 and Workflow RO-Crate
 1.0, on RO-Crate 1.1. The crate holds the code, the config, the collected tables, figures, verdicts and the report.
 What those were made from (data, rows of single jobs, trained models) is referred to by name, size and SHA-256: its
-rows are in the collected tables, data can be drawn again from the seeds, and the text of WikiText-2 is not ours to
-publish.
+rows are in the collected tables, data can be drawn again from the seeds, and the real text is not ours to publish.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ from tokentrial import __version__, results
 from tokentrial.crate import actions, files, jobs
 from tokentrial.crate.files import Project
 from tokentrial.crate.jobs import Job
-from tokentrial.data import corpora, download
+from tokentrial.data import corpora
 
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {
@@ -70,7 +69,7 @@ def write_crate(
     _add_workflow(crate, project, found)
     ids = _add_files(crate, project, included)
     ids |= _add_references(crate, project, finished, withheld, ids)
-    text = _add_text(crate) if found["data"]["language_models"] else []
+    text = _add_text(crate, found["data"]["corpus"]) if found["data"]["corpus"] else []
     made = actions.add(crate, actions.Run(finished, final, found, ids, text))
     _describe(crate, found, withheld, made)
     with results.whole_file(output) as file:
@@ -155,18 +154,23 @@ def _add_references(
     return added
 
 
-def _add_text(crate: Any) -> list[str]:
-    """@ids of WikiText-2's files, by the address and checksum that the project pins."""
-    source = download.SOURCES[0]
+def _add_text(crate: Any, text: Mapping[str, Any]) -> list[str]:
+    """@ids of the splits of the run's text (see record.text): files at their addresses, or by name and checksum."""
     ids = []
-    for split, url in source.urls.items():
+    for split, part in text["splits"].items():
         properties = {
-            "name": f"WikiText-2, {split}",
-            "sha256": corpora.CHECKSUMS[split],
-            "encodingFormat": "text/plain",
-            "license": "CC BY-SA",
+            "name": f"{text['title']}, {split}",
+            "sha256": part["sha256"],
+            "contentSize": str(part["bytes"]),
+            "encodingFormat": TEXT,
+            "description": f"Not in the crate: {text.get('from', 'a text that is not published')}.",
         }
-        ids.append(crate.add_file(url, properties=properties).id)
+        properties |= {"license": text["license"]} if "license" in text else {}
+        if text["name"] == corpora.WIKITEXT2:
+            ids.append(crate.add_file(text["urls"][split], properties=properties).id)
+            continue
+        properties |= {"@type": "CreativeWork"} | ({"isBasedOn": text["identifier"]} if "identifier" in text else {})
+        ids.append(crate.add(ContextEntity(crate, f"#text/{split}", properties=properties)).id)
     return ids
 
 

