@@ -158,7 +158,7 @@ def corpus_caption(wildcards, input):
     Empty until the text is there. Made with ``input``, so that Snakemake keeps no record of it.
     """
     try:
-        title = corpora.read_record(CORPUS_RECORD or "none").title
+        title = corpora.read_record(f"{PREFIX}{CORPUS_RECORD}" if CORPUS_RECORD else "none").title
     except InputError:  # nothing to say yet, or a damaged file, which the rule that makes it reports
         return ""
     return re.sub(r"([^\w\s]|_)", r"\\\1", title)
