@@ -170,4 +170,5 @@ def test_slurm_runs_jobs_below_folders_of_all_names(
     with started(tmp_path_factory.mktemp("cluster"), PROGRAMS) as cluster:
         run(folder, *SNAKEMAKE, *profile, *quick, "--", TRAINING, MORE_DATA, HOME=str(home), **cluster)
     logs = (home / ".snakemake/slurm_logs") if names is NAMES else (folder / "logs/slurm")
-    assert [path.parent.name for path in sorted(logs.rglob("*.log"))] == ["group_data_data", "v20"]
+    found = [path.parent.name for path in sorted(logs.rglob("*.log"))]
+    assert found == ["group_data_data", "learned_encoding_vocabulary_done-right_v20"]
