@@ -10,12 +10,12 @@ SHIPPED = source("results/reference")
 JUDGED_AGAIN = "results/reference_report"
 
 
-def moved(named, folder, start="results"):
+def moved(named, folder, start=RESULTS):
     """The inputs or outputs of a rule by name, those in the folder ``start`` in another one."""
 
     def place(path):
-        inner = str(path).removeprefix(f"{start}/")
-        return f"{folder}/{inner}" if inner != path else inner
+        path = str(path)
+        return f"{folder}/{path.removeprefix(f'{start}/')}" if path.startswith(f"{start}/") else path
 
     return {
         name: place(files) if isinstance(files, str) else [place(path) for path in files]
