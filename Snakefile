@@ -13,6 +13,7 @@ configfile: str(workflow.current_basedir.join("config/config.yaml"))
 container: "workflow/envs/tokentrial.sif"
 
 
+include: "workflow/rules/places.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tokentrial.data.corpora import Corpus, checksum
 from tokentrial.studies import language_models, small_models
 from tokentrial.training import condition
 
@@ -22,6 +23,7 @@ NO_NUMBERS = {
     "fork_server": "starts the processes of jobs",
     "job": "sends output to the log",
     "provenance": "versions and names of machines, in columns that say where a number was made",
+    "rusage": "how much memory a process took, in a column that says what a job cost",
     "studies/results": "puts rows and provenance into the two files of a job",
 }
 # Imported by one script beside what it uses.
@@ -33,7 +35,11 @@ ONLY_IMPORTED = {
         **dict.fromkeys(("data/entropy", "data/markov", "data/zipf"), "make data; the job reads what rule data made"),
         **dict.fromkeys(("data/spec", "data/patterns"), "check the specification of the data that rule data made"),
     },
-    "prepare_corpus": SYNTHETIC,
+    "prepare_corpus": {**SYNTHETIC, "data/download": "gets the text that rule corpus delivers"},
+    "cram": {
+        "data/download": "gets the text that rule corpus delivers",
+        "studies/cramming": "plans the jobs; this one asks it which of the shipped folders is the corpus's",
+    },
     "pretrain": {**SYNTHETIC, "data/download": "gets the text that rule corpus delivers"},
     "language_model": {**SYNTHETIC, "data/download": "gets the text that rule prepare_corpus cut into tokens"},
     "released_bespoke": {name: why for name, why in SYNTHETIC.items() if name != "data/zipf"},
@@ -369,6 +375,9 @@ def test_real_language_model_jobs(tmp_path: Path, source: Path, shipped: dict[st
         (tmp_path / f"{name}.txt").write_text("".join(words))
     files_of = ("train", "validation", "test", "vocabulary", "reference")
     data = {name: str(tmp_path / f"{name}.parquet") for name in files_of}
+    sizes = {name: {"sha256": checksum((tmp_path / f"{name}.txt").read_bytes())} for name in files_of[:3]}
+    corpus = Corpus("own", "A text", "own", None, None, True, sizes)
+    (tmp_path / "corpus.json").write_text(json.dumps(corpus._asdict()))
     specs = language_specs(shipped)
     waiting = [language_models.needs_full(spec) for spec in specs]
     assert not waiting[0] and any(waiting)

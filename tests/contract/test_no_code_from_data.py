@@ -15,7 +15,7 @@ ALLOWED = {
     # the fork server itself, and libraries by names written there
     "src/tokentrial/fork_server.py": {"import_module(", "subprocess.Popen("},
     "src/tokentrial/job.py": {"import_module("},  # modules of this package, as named by the workflow's scripts
-    "src/tokentrial/provenance.py": {"subprocess.run("},  # git with fixed arguments
+    "src/tokentrial/checkout.py": {"subprocess.run("},  # git with fixed arguments
 }
 
 

@@ -1,0 +1,42 @@
+# PURPOSE  Say where the checkout, the results and the logs of this run are, and that the library beside the Snakefile runs.
+# INPUTS   the Snakefile's own place, the working directory, the prefix of a module
+# OUTPUTS  ROOT, IS_MAIN, IS_HERE, PLACE, RESULTS, LOGS, PREFIX (no files)
+# STEPS    find the checkout, name its files, stop where another library would run
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+# The checkout. Its files are named relative to it where it is the working directory, so that a moved one reruns nothing;
+# elsewhere, and in a module, whose prefix is for results alone, by absolute paths.
+ROOT = Path(str(workflow.current_basedir)).resolve().parents[1]
+IS_MAIN = Path(workflow.main_snakefile).resolve() == ROOT / "Snakefile"
+IS_HERE = IS_MAIN and ROOT == Path.cwd().resolve()
+PLACE = "" if IS_HERE else f"{ROOT}/"
+if "{" in PLACE:  # and nothing can escape it
+    sys.exit(
+        f"error: {ROOT}: Snakemake takes a brace in a path for a wildcard, expected the run to be started in this folder"
+    )
+RESULTS, LOGS = (str(workflow.modifier.path_modifier.replace_prefix(folder)) for folder in ("results", "logs"))
+PREFIX = RESULTS.removesuffix("results")
+if LOGS != f"{PREFIX}logs" or "logs" in Path(PREFIX).parts:
+    sys.exit(f"error: module: results would be {RESULTS} and logs {LOGS}, expected one prefix without a folder 'logs'")
+
+# The library that runs must be the one beside the Snakefile: nothing of it is imported before that is known.
+LIBRARY = ROOT / "src/tokentrial"
+installed = importlib.util.find_spec("tokentrial")
+places = list(installed.submodule_search_locations or [installed.origin]) if installed else []
+if not (LIBRARY / "__init__.py").is_file():
+    sys.exit(f"error: {LIBRARY}: not found, expected the library beside the Snakefile, as in a checkout")
+if len(places) != 1 or not os.path.isdir(places[0]) or not LIBRARY.samefile(places[0]):
+    sys.exit(
+        f"error: tokentrial: {sys.executable} finds {' and '.join(places) or 'none'}, expected {LIBRARY}, which is beside the "
+        f"Snakefile; put PYTHONPATH={LIBRARY.parent} before the command, or pip install --no-deps -e {ROOT}"
+    )
+
+from tokentrial import checkout
+
+checkout.lead_children()
+if workflow.is_main_process:
+    checkout.drop_stale_bytecode()
