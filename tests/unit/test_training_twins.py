@@ -56,8 +56,8 @@ def test_the_numbers_are_the_trainings_and_the_names_its_own(tables: tuple[pd.Da
     assert arms["trained_as"].isna().all()
 
 
-def test_sums_of_a_run_count_the_training_once(tables: tuple[pd.DataFrame, ...]) -> None:
+def test_sums_of_a_run_count_the_training_once(tables: tuple[pd.DataFrame, ...], shipped: dict[str, Any]) -> None:
     arms = pd.concat([tables[1], tables[3]])
     assert len(trained_once(arms)) == 1
-    values = scale_values(arms, 0, {"seed": 1})
+    values = scale_values(arms, 0, shipped)
     assert (values["scale.models"], values["scale.minutes"]) == ("3", "2")
