@@ -35,13 +35,10 @@ ONLY_IMPORTED = {
         **dict.fromkeys(("data/entropy", "data/markov", "data/zipf"), "make data; the job reads what rule data made"),
         **dict.fromkeys(("data/spec", "data/patterns"), "check the specification of the data that rule data made"),
     },
-    "prepare_corpus": {**SYNTHETIC, "data/download": "gets the text that rule corpus delivers"},
-    "cram": {
-        "data/download": "gets the text that rule corpus delivers",
-        "studies/cramming": "plans the jobs; this one asks it which of the shipped folders is the corpus's",
-    },
-    "pretrain": {**SYNTHETIC, "data/download": "gets the text that rule corpus delivers"},
-    "language_model": {**SYNTHETIC, "data/download": "gets the text that rule prepare_corpus cut into tokens"},
+    "prepare_corpus": SYNTHETIC,
+    "cram": {"studies/cramming": "plans the jobs; this one asks it which of the shipped folders is the corpus's"},
+    "pretrain": SYNTHETIC,
+    "language_model": SYNTHETIC,
     "released_bespoke": {name: why for name, why in SYNTHETIC.items() if name != "data/zipf"},
 }
 # Scripts whose rules list their code by job, checked job by job below.

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from tokentrial.data import corpora, download
-from tokentrial.data.corpora import SPLITS, Corpus, Setting, checksum, deliver, read_record, setting
+from tokentrial.data.corpora import SPLITS, Corpus, Setting, checksum, read_record, setting
+from tokentrial.data.delivery import SOTU_CHECKSUMS, SOTU_VERSION, deliver, split_documents
 from tokentrial.errors import InputError
 
 
@@ -81,7 +82,7 @@ def test_documents_are_split_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [3, 4])
 def test_few_documents_leave_no_split_empty(count: int) -> None:
-    parts = corpora.split_documents([f"document {k} " * 10**k for k in range(count)])
+    parts = split_documents([f"document {k} " * 10**k for k in range(count)])
     assert all(parts[split].startswith(b"document") for split in SPLITS)
     assert sum(part.count(b"document 0 ") for part in parts.values()) == 1
 
@@ -143,8 +144,8 @@ def test_speeches(tmp_path: Path) -> None:
     import sotu
 
     texts, corpus = delivered(tmp_path, setting("sotu"))
-    assert corpus[:6] == ("sotu", "State of the Union", "package", corpora.SOTU_VERSION, None, False)
-    assert {split: checksum(content.encode()) for split, content in texts.items()} == corpora.SOTU_CHECKSUMS
+    assert corpus[:6] == ("sotu", "State of the Union", "package", SOTU_VERSION, None, False)
+    assert {split: checksum(content.encode()) for split, content in texts.items()} == SOTU_CHECKSUMS
     table = sotu.metadata()
     places = {}
     for file in table[table["is_sotu"]]["fileid"]:

@@ -30,7 +30,7 @@ rule verify:
             "verify",
             "results",
             "training/checkpoint",
-            "data/download",
+            "data/corpora",
             "cramming/folders",
             "cramming/packed",
             "cramming/scan",

@@ -30,7 +30,7 @@ rule data:
 # First of all jobs, since without the text the run can stop at once. Its record says which text it is; a run keeps it.
 rule corpus:
     input:
-        code=modules("data/corpora", "data/download", "results", "seeds"),
+        code=modules("data/corpora", "data/delivery", "data/download", "results", "seeds"),
     output:
         **{split: f"results/data/corpus/text/{split}.txt" for split in corpora.SPLITS},
         record="results/data/corpus/corpus.json",
@@ -52,7 +52,7 @@ rule corpus:
 rule prepare_corpus:
     input:
         **rules.corpus.output,
-        code=modules("results", "seeds", "data/tokenise", "data/corpora", "data/entropy"),
+        code=modules("results", "data/tokenise", "data/corpora", "data/entropy"),
     output:
         train="results/data/corpus/{tokens}/train.parquet",
         validation="results/data/corpus/{tokens}/validation.parquet",

@@ -7,7 +7,7 @@ from tokentrial import provenance as origins
 from tokentrial.crate import files as packed
 
 PROVENANCE_MODULES = [
-    *["config", "seeds", "data/corpora", "data/download", "results", "shipped"],
+    *["config", "data/corpora", "data/download", "results", "shipped"],
     *[f"crate/{name}" for name in ("files", "jobs", "machine", "record")],
 ]
 

@@ -28,7 +28,6 @@ rule report:
                 "report/deviations",
                 "provenance",
                 "data/corpora",
-                "data/download",
                 "report/bespoke_bands",
                 "shipped",
             ),
@@ -66,7 +65,7 @@ rule claims_page:
         templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
         code=modules(
             *["claims/verdict", "config", "results", "shipped"],
-            *["seeds", "real_text", "data/corpora", "data/download"],
+            *["real_text", "data/corpora"],
             *[f"report/{name}" for name in ("catalogue", "claims_page", "scale", "template")],
         ),
     output:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tokentrial.data.corpora import deliver
+from tokentrial.data.delivery import deliver
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
