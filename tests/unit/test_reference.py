@@ -44,7 +44,7 @@ def arms() -> pd.DataFrame:
         {"study": condition.split("/")[0], "condition": condition, "arm": arm, "config_hash": f"hash of {condition}"}
         for condition, arm in itertools.product((*CELLS, CRAMMED), ARMS)
     ]
-    return pd.DataFrame(made).assign(**fixed).reindex(columns=results.ARMS.names)
+    return pd.DataFrame(made).assign(**fixed).reindex(columns=results.ARMS.names).astype({"corpus": object})
 
 
 def statistics() -> pd.DataFrame:
@@ -321,19 +321,21 @@ def test_a_run_at_another_scale(run: Frames, reference: Frames) -> None:
     assert found["tables"]["cramming"]["other_specification"] == 2
     comparison.agree(found, "the file")
     said = as_text(found)
-    assert "The config is another: 1 of 3 conditions" in said and "no failure" in said
+    assert "The config or the text is another: 1 of 3 conditions" in said and "no failure" in said
     assert "LE1-A" in said and "p_holm 0.049 -> 0.051" in said
     assert "language_models 3, learned_encoding 2; reference run" in said
 
 
-@pytest.mark.parametrize(("column", "value"), [("seeds", 2), ("config_hash", "another")])
-def test_seeds_and_specification_of_every_arm_make_a_config(
+@pytest.mark.parametrize(("column", "value"), [("seeds", 2), ("config_hash", "another"), ("corpus", "My letters")])
+def test_seeds_specification_and_text_of_every_arm_make_a_config(
     column: str, value: Any, run: Frames, reference: Frames
 ) -> None:
     run["arms"].loc[1, column] = value
     found = comparison.compare_frames(run, reference)
     assert not found["config"]["same"]
     assert found["config"]["studies"]["learned_encoding"]["other"] == 1
+    assert ("\n- text: My letters; reference run: " in as_text(found)) is (column == "corpus")
+    assert "{corpus}" not in as_text(found)
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def text(corpus: Corpus) -> dict[str, Any]:
     """A run's text as anyone may know it: of one's own text no more than its name and checksums, and no folder."""
     known: dict[str, Any] = {"name": corpus.name, "title": corpus.title, "source": corpus.source}
     known |= {"fallback": corpus.fallback is not None}
-    published = {
+    published: dict[str, dict[str, Any]] = {
         corpora.WIKITEXT2: {
             "from": download.SOURCES[0].name,
             "commit": download.COMMIT,

@@ -70,11 +70,13 @@ def compare_frames(run: Frames, reference: Frames) -> Record:
 def specifications(run: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     """Condition -> study and state: same, other, only_run or only_reference. Both: rows of results.ARMS.
 
-    The same is every arm's config_hash (its job's whole specification, the master seed in it) and number of seeds.
+    The same is every arm's config_hash (its job's whole specification, the master seed in it), number of seeds and real
+    text.
     """
     texts = []
     for arms in (run, reference):
         parts = arms["arm"] + " " + arms["seeds"].astype(str) + " " + arms["config_hash"]
+        parts += " " + arms["corpus"].fillna("").astype(str)  # which a config may leave open
         texts.append(parts.groupby(arms["condition"]).agg(lambda mine: "\n".join(sorted(set(mine)))))
     both = pd.concat(texts, axis=1, keys=["run", "reference"])
     state = np.where(both["run"] == both["reference"], "same", "other")
@@ -106,7 +108,8 @@ def provenance(arms: pd.DataFrame) -> Record:
     """Where the numbers of a run were made: the different values of what describes machine and code."""
     names = ("device", "versions", "git_commit")
     seeds = {study: sorted(set(mine["seeds"])) for study, mine in arms.groupby("study", sort=True)}
-    return {"seeds": seeds, **{name: sorted(set(arms[name])) for name in names}}
+    texts = sorted(set(arms["corpus"].dropna()))
+    return {"seeds": seeds, "corpus": texts, **{name: sorted(set(arms[name])) for name in names}}
 
 
 def runs_by_study(joined: Joined, comparable: Joined) -> Record:

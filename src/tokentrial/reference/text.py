@@ -43,15 +43,15 @@ def headline(found: Record) -> Lines:
     if found["config"]["same"]:
         yield f"The config is the same: all {total} conditions have the reference run's specification and seeds.\n"
         return
-    yield f"The config is another: {same} of {total} conditions have the reference run's specification and seeds."
-    yield "Rows of the others are not expected to be equal and are not compared, and verdicts may differ for that"
-    yield "reason: this is no failure.\n"
+    yield f"The config or the text is another: {same} of {total} conditions have the reference run's specification, text"
+    yield "and seeds. Rows of the others are not expected to be equal and are not compared, and verdicts may differ for"
+    yield "that reason: this is no failure.\n"
 
 
 def made(found: Record) -> Lines:
     """Where both runs were made; none of it is a difference."""
     run, reference = found["made"]["run"], found["made"]["reference"]
-    for name, title in (("device", "device"), ("versions", "versions"), ("git_commit", "code")):
+    for name, title in (("corpus", "text"), ("device", "device"), ("versions", "versions"), ("git_commit", "code")):
         yield _beside(title, *("; ".join(_short(value, name) for value in side[name]) for side in (run, reference)))
     seeds = (
         ", ".join(f"{study} {_list(count)}" for study, count in side["seeds"].items()) for side in (run, reference)
@@ -88,7 +88,7 @@ def rows(found: Record) -> Lines:
     for study, count in found["runs"].items():
         twice = count["repeated_run"] + count["repeated_reference"]
         cells = [f"{number:,}" for number in (*(count[name] for name in names), twice)]
-        yield f"| {catalogue.STUDIES.get(study, study)} | {' | '.join(cells)} |"
+        yield f"| {catalogue.study_title(study)} | {' | '.join(cells)} |"
     table = found["tables"]["runs"]
     if found["config"]["same"]:
         yield from _unusual("Only in this run", table["only_run"], table["only_run_first"])
@@ -126,7 +126,7 @@ def differences(found: Record) -> Lines:
         return
     yield "\n## Largest differences\n"
     for row in found["largest"]:
-        title = f"{catalogue.STUDIES.get(row['study'], row['study'])}, {row['metric']} ({row['unit']})"
+        title = f"{catalogue.study_title(row['study'])}, {row['metric']} ({row['unit']})"
         yield f"- {title}: {_change(row)}"
 
 
