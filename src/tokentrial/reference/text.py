@@ -43,8 +43,8 @@ def headline(found: Record) -> Lines:
     if found["config"]["same"]:
         yield f"The config is the same: all {total} conditions have the reference run's specification and seeds.\n"
         return
-    yield f"The config or the text is another: {same} of {total} conditions have the reference run's specification, text"
-    yield "and seeds. Rows of the others are not expected to be equal and are not compared, and verdicts may differ for"
+    yield f"The config or the text is another: {same} of {total} conditions have the reference run's specification and"
+    yield "seeds, and its text. Rows of the others are not expected to be equal and are not compared, and verdicts may differ for"
     yield "that reason: this is no failure.\n"
 
 
