@@ -173,8 +173,8 @@ def training(config: Mapping[str, Any]) -> dict[str, Any]:
     for *sections, name in JUDGING:
         section = made
         for key in sections:
-            section = section[key]
-        del section[name]
+            section = section.get(key, {})
+        section.pop(name, None)
     return made
 
 
