@@ -44,8 +44,8 @@ def headline(found: Record) -> Lines:
         yield f"The config is the same: all {total} conditions have the reference run's specification and seeds.\n"
         return
     yield f"The config or the text is another: {same} of {total} conditions have the reference run's specification and"
-    yield "seeds, and its text. Rows of the others are not expected to be equal and are not compared, and verdicts may differ for"
-    yield "that reason: this is no failure.\n"
+    yield "seeds, and its text. Rows of the others are not expected to be equal and are not compared, and verdicts may"
+    yield "differ for that reason: this is no failure.\n"
 
 
 def made(found: Record) -> Lines:
