@@ -43,6 +43,37 @@ def test_functions_are_short(name: str) -> None:
             assert node.end_lineno - node.lineno < 50, f"{name}:{node.lineno} {node.name}"
 
 
+def without_encoding(text: str) -> list[int]:
+    """The lines of a program that read or write text in the encoding of whoever runs it; ruff sees only some."""
+    lines = []
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call) or any(keyword.arg == "encoding" for keyword in node.keywords):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        owner = getattr(getattr(node.func, "value", None), "id", "")
+        modes = [part.value for part in node.args if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+        as_text = not any(set(mode) <= set("rwaxb+t") and "b" in mode for mode in modes)
+        if (
+            (name in ("read_text", "write_text") and isinstance(node.func, ast.Attribute))
+            or (name in ("open", "fdopen") and as_text and (owner, name) != ("os", "open"))
+            or (owner == "subprocess" and any(keyword.arg == "text" for keyword in node.keywords))
+        ):
+            lines.append(node.lineno)
+    return lines
+
+
+def test_text_without_an_encoding_is_seen() -> None:
+    for line in ("p.read_text()", "f(x).write_text(y)", "open(p)", 'p.open("w")', "subprocess.run(c, text=True)"):
+        assert without_encoding(line), line
+    for line in ("p.read_text(encoding='utf-8')", 'open(p, "rb")', "os.open(p, os.O_RDONLY)", "shown(x, text=str)"):
+        assert not without_encoding(line), line
+
+
+@pytest.mark.parametrize("name", [*SOURCES, *SCRIPTS, *relative(list((ROOT / "benchmarks").glob("*.py")))])
+def test_files_are_read_and_written_with_an_encoding(name: str) -> None:
+    assert without_encoding((ROOT / name).read_text()) == []
+
+
 @pytest.mark.parametrize("name", [*SOURCES, *SCRIPTS])
 def test_modules_say_what_they_are(name: str) -> None:
     text = (ROOT / name).read_text()
