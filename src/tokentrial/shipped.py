@@ -15,7 +15,7 @@ NAMES = {
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
     ),
-    "ce65d825fd91": ("the full run", "All seeds, data and steps of the paper config."),
+    "0fa09d1e34e8": ("the full run", "All seeds, data and steps of the paper config."),
 }
 # Digest of the default config's settings of training (config.training): the rows of the shipped run come from them.
 DEFAULT_TRAINING = "c5785b0ff128"
