@@ -1,6 +1,6 @@
 # PURPOSE  Say where the checkout, the results and the logs of this run are, and that the library beside the Snakefile runs.
 # INPUTS   the Snakefile's own place, the working directory, the prefix of a module
-# OUTPUTS  ROOT, IS_MAIN, IS_HERE, PLACE, RESULTS, LOGS, PREFIX (no files)
+# OUTPUTS  ROOT, IS_MAIN, IS_HERE, PLACE, RESULTS, LOGS, PREFIX, moved() (no files)
 # STEPS    find the checkout, name its files, stop where another library would run
 
 import importlib.util
@@ -40,3 +40,16 @@ from tokentrial import checkout
 checkout.lead_children()
 if workflow.is_main_process:
     checkout.drop_stale_bytecode()
+
+
+def moved(named, folder, start=RESULTS):
+    """The inputs or outputs of a rule by name, those in the folder ``start`` in another one."""
+
+    def place(path):
+        path = str(path)
+        return f"{folder}/{path.removeprefix(f'{start}/')}" if path.startswith(f"{start}/") else path
+
+    return {
+        name: place(files) if isinstance(files, str) else [place(path) for path in files]
+        for name, files in named.items()
+    }

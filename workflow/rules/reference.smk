@@ -10,19 +10,6 @@ SHIPPED = source("results/reference")
 JUDGED_AGAIN = "results/reference_report"
 
 
-def moved(named, folder, start=RESULTS):
-    """The inputs or outputs of a rule by name, those in the folder ``start`` in another one."""
-
-    def place(path):
-        path = str(path)
-        return f"{folder}/{path.removeprefix(f'{start}/')}" if path.startswith(f"{start}/") else path
-
-    return {
-        name: place(files) if isinstance(files, str) else [place(path) for path in files]
-        for name, files in named.items()
-    }
-
-
 # The only step that differs from a run's: rows are taken, not collected.
 rule reference_rows:
     input:
