@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from tokentrial import config
+from tokentrial.data.corpora import TITLES
 from tokentrial.errors import InputError
 from tokentrial.studies import cramming
 
 Tree = dict[str, Any]
+CORPORA = tuple(TITLES)
 
 
 @pytest.fixture
@@ -52,12 +54,20 @@ def test_recipes_are_complete(shipped: Tree) -> None:
         assert len(recipe["training"]["learning_rates"]) == 1
 
 
-def test_a_shipped_model_is_a_folder_until_it_is_retrained(shipped: Tree) -> None:
-    name = next(name for name, model in shipped["cramming"]["models"].items() if "shipped" in model)
-    assert cramming.source(shipped, name) == "folder"
+def test_a_shipped_model_is_there_for_named_corpora_until_it_is_retrained(
+    shipped: Tree, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    name = next(name for name, model in shipped["cramming"]["models"].items() if model.get("shipped"))
+    files = cramming.inputs(shipped, name, CORPORA)
+    assert set(files) == {f"models/{corpus}/{name}/{file}" for corpus in CORPORA for file in cramming.FILES}
+    for corpus in CORPORA:
+        assert cramming.folder_for(files, corpus) == f"models/{corpus}/{name}"
+    trained = f"results/models/cramming/{name}/config.json"
+    assert cramming.inputs(shipped, name, ())[0] == trained  # a text of one's own
     shipped["cramming"]["retrain"] = True
-    assert cramming.source(shipped, name) == "train"
-    assert cramming.inputs(shipped, name)[0] == f"results/models/cramming/{name}/config.json"
+    again = cramming.inputs(shipped, name, CORPORA)
+    assert again[0] == trained and cramming.folder_for(again, "sotu") == str(Path(trained).parent)
 
 
 def test_a_folder_gives_its_files_and_a_hub_name_the_downloaded_folder(shipped: Tree, tmp_path: Path) -> None:
@@ -66,8 +76,8 @@ def test_a_folder_gives_its_files_and_a_hub_name_the_downloaded_folder(shipped: 
     shipped["cramming"]["models"]["mine"] = {"folder": str(tmp_path)}
     shipped["cramming"]["models"]["theirs"] = {"hub": "EleutherAI/pythia-160m"}
     expected = [str(tmp_path / file) for file in ("config.json", "model.safetensors", "tokenizer.json")]
-    assert cramming.inputs(shipped, "mine") == expected
-    assert cramming.inputs(shipped, "theirs") == ["results/models/hub/theirs"]
+    assert cramming.inputs(shipped, "mine", CORPORA) == expected
+    assert cramming.inputs(shipped, "theirs", CORPORA) == ["results/models/hub/theirs"]
 
 
 def _unknown_model(study: Tree) -> None:
@@ -87,7 +97,7 @@ def _two_sources(study: Tree) -> None:
 
 
 def _no_source(study: Tree) -> None:
-    study["models"]["untrained"] = {"shipped": "models/x"}
+    study["models"]["untrained"] = {"shipped": True}
 
 
 MISTAKES: list[tuple[Callable[[Tree], None], str]] = [
@@ -111,7 +121,7 @@ def test_a_folder_that_is_not_there_or_holds_no_model(shipped: Tree, tmp_path: P
     models = shipped["cramming"]["models"]
     models["mine"] = {"folder": str(tmp_path / "nowhere")}
     with pytest.raises(InputError, match=r"cramming\.models\.mine: .*nowhere: no such folder"):
-        cramming.inputs(shipped, "mine")
+        cramming.inputs(shipped, "mine", CORPORA)
     models["mine"] = {"folder": str(tmp_path)}
     with pytest.raises(InputError, match=r"cramming\.models\.mine: .*found none of the files"):
-        cramming.inputs(shipped, "mine")
+        cramming.inputs(shipped, "mine", CORPORA)
