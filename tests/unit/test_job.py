@@ -237,7 +237,7 @@ def test_versions_are_one_line() -> None:
 def test_the_processor_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(provenance.device_name("cpu")) > 2
 
-    def unreadable(self: Path, *rest: object) -> str:
+    def unreadable(self: Path, *rest: object, **named: object) -> str:
         raise OSError
 
     monkeypatch.setattr(Path, "read_text", unreadable)  # a system without /proc
