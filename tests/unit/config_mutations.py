@@ -9,7 +9,7 @@ from copy import deepcopy
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -67,6 +67,17 @@ KEYS: list[Any] = [
 ]
 
 
+# What places.smk and Snakemake say to these lines where a run is planned in the checkout.
+PLACES = {
+    "ROOT": ROOT,
+    "RESULTS": "results",
+    "PLACE": "",
+    "IS_MAIN": False,
+    "IS_HERE": True,
+    "workflow": SimpleNamespace(is_main_process=False),
+}
+
+
 @lru_cache
 def common() -> CodeType:
     """The lines of common.smk before its first directive, which are plain Python."""
@@ -77,7 +88,7 @@ def common() -> CodeType:
 
 def planned(made: Any) -> list[str]:
     """The ids of all jobs, their specifications written as the rules do; InputError for a config that is refused."""
-    names: Tree = {"config": made}
+    names: Tree = {"config": made, **PLACES}
     try:
         with chdir(ROOT):  # where Snakemake runs; what these lines name is relative to it
             exec(common(), names)

@@ -20,7 +20,7 @@ def test_a_path_gives_the_machine_away_however_it_is_written(
     name: str, write: Callable[[str], str], tmp_path: Path
 ) -> None:
     folder, log = tmp_path / name, tmp_path / "log"
-    private = files.markers(folder, {})
+    private = files.markers(files.Project.of(folder), {})
     log.write_text(f"found {write(str(folder))} there", encoding="utf-8")
     assert files.gives_away(log, private)
     log.write_text("found results/runs.parquet there", encoding="utf-8")

@@ -11,6 +11,7 @@ from small_project import Project
 JOBS = 60
 RULES = f"""
 configfile: "config/config.yaml"
+include: "workflow/rules/places.smk"
 include: "workflow/rules/common.smk"
 rule all:
     default_target: True

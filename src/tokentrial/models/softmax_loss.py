@@ -54,10 +54,11 @@ class _Loss(torch.autograd.Function):
         if bias is not None:
             features = torch.cat((features, torch.ones_like(features[..., :1])), 2)
             weight = torch.cat((weight, bias), 1)
-        parts = [_of_seeds(features[block], weight[block], asked[block], rows) for block in blocks(features, weight)]
+        wanted = rows if ctx.needs_input_grad[0] else 0  # the features of a frozen encoder need no gradient
+        parts = [_of_seeds(features[block], weight[block], asked[block], wanted) for block in blocks(features, weight)]
         losses, by_features, by_weight = map(torch.cat, zip(*parts, strict=True)) if len(parts) > 1 else parts[0]
         by_bias = None if bias is None else by_weight[:, rows:]
-        ctx.gradients = (by_features, by_weight[:, :rows], by_bias)
+        ctx.gradients = (by_features if wanted else None, by_weight[:, :rows], by_bias)
         return losses
 
     @staticmethod
@@ -81,7 +82,7 @@ def blocks(features: Tensor, weight: Tensor) -> list[slice]:
 
 
 def _of_seeds(features: Tensor, weight: Tensor, asked: Tensor, rows: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The losses (S,) of some seeds and their gradients of the features (S, N, rows) and of all rows of the weights."""
+    """The losses (S,) of some seeds, and their gradients of the features (S, N, rows) and of all rows of the weights."""
     log_shares = torch.log_softmax(features @ weight, -1)  # (S, N, V)
     if asked.dtype == torch.int64:
         targets = asked.unsqueeze(2)
@@ -94,4 +95,5 @@ def _of_seeds(features: Tensor, weight: Tensor, asked: Tensor, rows: int) -> tup
         losses = -torch.linalg.vecdot(asked, log_shares).sum(1)
         by_logits = log_shares.exp_().mul_(asked.sum(2, keepdim=True)).sub_(asked)
     # The gradient of the logits is (probability - asked), weighted by each prediction's share of the mean.
-    return losses, by_logits @ weight[:, :rows].mT, features.mT @ by_logits
+    by_features = by_logits @ weight[:, :rows].mT if rows else losses
+    return losses, by_features, features.mT @ by_logits
