@@ -82,7 +82,7 @@ def blocks(features: Tensor, weight: Tensor) -> list[slice]:
 
 
 def _of_seeds(features: Tensor, weight: Tensor, asked: Tensor, rows: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The losses (S,) of some seeds, and their gradients of the features (S, N, rows) and of all rows of the weights."""
+    """Losses (S,) of some seeds and their gradients of the features (S, N, rows) and of all rows of the weights."""
     log_shares = torch.log_softmax(features @ weight, -1)  # (S, N, V)
     if asked.dtype == torch.int64:
         targets = asked.unsqueeze(2)
