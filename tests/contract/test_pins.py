@@ -105,7 +105,11 @@ def test_other_environments_have_the_same_pins() -> None:
 
 def refused(folder: Path, python: str) -> str:
     done = subprocess.run(
-        ["make", f"PYTHON={python}", ".venv/installed"], cwd=folder, capture_output=True, text=True, check=False
+        ["make", "--no-print-directory", f"PYTHON={python}", ".venv/installed"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode != 0
     assert not (folder / ".venv").exists()

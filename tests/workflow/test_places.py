@@ -193,12 +193,12 @@ def test_a_module_without_a_config_of_its_user_has_the_shipped_one(elsewhere: El
 
 
 def test_rules_may_be_left_out_of_a_module(elsewhere: Elsewhere) -> None:
-    elsewhere.snakefile(renamed=" exclude all, train, statistics as other_*")
+    elsewhere.snakefile(renamed=" exclude all, train, collect as other_*")
     assert "other_data" in elsewhere.planned(f"results/data/{CONDITION}.parquet")
 
 
 def test_models_of_the_user_are_in_the_working_directory_also_with_a_prefix(elsewhere: Elsewhere) -> None:
-    shutil.copytree(ROOT / "models/llama-64x2", elsewhere.folder / "mine")
+    shutil.copytree(ROOT / "models/wikitext-2/llama-64x2", elsewhere.folder / "mine")
     (elsewhere.folder / "own.json").write_text(json.dumps(cramming_config("mine")))
     elsewhere.snakefile("config: config", 'prefix: "pre"')
     path = elsewhere.folder / "Snakefile"
