@@ -41,7 +41,7 @@ SMALL = ("- released_bespoke=released", "- train=train", "- full_language_model=
 MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib", "git_commit"]
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
 LEFT_BEHIND = shutil.ignore_patterns("results", ".snakemake", "logs")
-LANGUAGE_MODEL = "language_models/transformer/done-right/bpe/full"
+LANGUAGE_MODEL = "language_models/mask/done-right/bpe/full"  # and written for the Transformer, too
 
 
 @contextmanager
