@@ -154,7 +154,7 @@ def same_rows(one: Path, other: Path) -> int:
 def on_a_copy(project: Project, folder: Path, cluster: dict[str, str]) -> Project:
     """A copy with nothing made, which submits to the cluster."""
     shutil.copytree(project.folder, folder, ignore=LEFT_BEHIND)
-    return Project(folder, **project.environment, **cluster)
+    return Project(folder, **{**project.environment, "PYTHONPATH": str(folder / "src")}, **cluster)
 
 
 def test_every_study_has_the_same_rows_on_the_cluster(
