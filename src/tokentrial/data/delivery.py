@@ -69,7 +69,7 @@ def _wikitext2(folder: str | None, cache: Path, needed: bool) -> tuple[dict[str,
     except download.Unreachable as error:
         if needed:
             raise
-        return _speeches(str(error))
+        return _speeches(error.reason)
     assert isinstance(paths, dict)
     texts = {split: read_bytes(path) for split, path in paths.items()}
     for split, text in texts.items():

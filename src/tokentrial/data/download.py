@@ -34,7 +34,11 @@ WAYS_OUT = (
 
 
 class Unreachable(InputError):
-    """No source can be reached, or none has the files: the text cannot be had here and now."""
+    """No source can be reached, or none has the files: the text cannot be had here and now, for a ``reason``."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what}: {reason}; {WAYS_OUT}")
+        self.reason = reason
 
 
 class Source(NamedTuple):
@@ -122,7 +126,7 @@ def reachable(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
     found = [source for source in sources if source.name in answered]
     silent = [f"{source.name}: {reasons[source.name]}" for source in sources if source not in found]
     if not found:
-        raise Unreachable(f"WikiText-2: no source can be reached ({'; '.join(silent)}); {WAYS_OUT}")
+        raise Unreachable("WikiText-2", f"no source can be reached ({'; '.join(silent)})")
     return found, silent
 
 
@@ -199,8 +203,10 @@ def _first_good(folder: Path, split: str, sources: Sequence[Source], silent: Seq
             return content
         wrong = True
         reasons.append(f"{source.name}: SHA-256 is {checksum(content)[:12]}…, expected {expected[:12]}…")
-    kind = InputError if wrong else Unreachable
-    raise kind(f"WikiText-2 {split}: no source delivered the file ({'; '.join(reasons)}); {WAYS_OUT}")
+    what, reason = f"WikiText-2 {split}", f"no source delivered the file ({'; '.join(reasons)})"
+    if wrong:
+        raise InputError(f"{what}: {reason}; {WAYS_OUT}")
+    raise Unreachable(what, reason)
 
 
 def _download(url: str, output_file: Any, _: object) -> None:
