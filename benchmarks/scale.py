@@ -59,6 +59,7 @@ JOBS_HEAD = "      jobs limit   threads  own CPU s  tree CPU s   wall s   load"
 TRIVIAL = "trivial.smk"
 TRIVIAL_RULES = """
 configfile: "config/config.yaml"
+include: "workflow/rules/places.smk"
 include: "workflow/rules/common.smk"
 rule all:
     default_target: True

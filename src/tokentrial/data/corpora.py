@@ -81,7 +81,10 @@ def kept(chosen: Setting, record: str) -> str | None:
     """What to say where a run goes on with the speeches although WikiText-2 could be had by now, else None."""
     if chosen.name is not None or not os.environ.get(VARIABLE) or not Path(record).is_file():
         return None
-    corpus = read_record(record)
+    try:
+        corpus = read_record(record)
+    except InputError:  # the job that reads it says so
+        return None
     if corpus.fallback is None:
         return None
     return (
