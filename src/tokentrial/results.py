@@ -255,8 +255,12 @@ def read(path: str | Path, schema: pa.Schema | None = None) -> pa.Table:
 
 
 def _parsed(path: str | Path, raw: bytes) -> pa.Table:
+    # In memory of Arrow's own: its threads may let go of it after the interpreter has ended, which aborts the process
+    # where it is Python's (apache/arrow, issue 49942).
+    copy = pa.BufferOutputStream()
+    copy.write(raw)
     try:
-        found = pq.read_table(pa.BufferReader(raw), page_checksum_verification=True)
+        found = pq.read_table(pa.BufferReader(copy.getvalue()), page_checksum_verification=True)
         str(found.schema)  # a name that is no text is found here
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
