@@ -1,5 +1,5 @@
 # The commands of the README. Everything runs in .venv, made here from requirements.lock.
-.PHONY: report smoke crate test test-slow lint bench clean
+.PHONY: report smoke crate test test-slow lint golden bench clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -33,6 +33,11 @@ lint: .venv/installed
 	$(RUN) snakefmt --check Snakefile workflow/rules
 	$(RUN) mypy
 	$(RUN) snakemake --lint
+
+# Whether all that a run makes after training is as it was (WRITE=--write: from now on it is as it is now).
+golden: .venv/installed
+	$(SNAKEMAKE) -- reference_report
+	$(BIN)/python tests/golden/digests.py $(WRITE)
 
 bench: .venv/installed
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit; done

@@ -19,6 +19,7 @@ READ = (
     "config",
     "models",
     "src",
+    "studies",
     "workflow",
 )  # what a run reads
 RUNNING = ("src", "workflow")  # where Python and Snakemake look for code, so that an untracked file may run

@@ -10,12 +10,15 @@ from tokentrial import results
 from tokentrial.data.corpora import SPLITS, checksum, read_record
 from tokentrial.errors import DamagedFile, InputError
 from tokentrial.job import REFERENCE, RESULTS, set_aside
+from tokentrial.run.columns import CONDITIONS, METHODS
 from tokentrial.training import checkpoint
 
 # First part of a path below results/ -> what its files hold; the others have their own checksum alone.
 SCHEMAS: dict[str, pa.Schema] = {
     **dict.fromkeys(("runs", "runs.parquet"), results.RUNS),
     **dict.fromkeys(("arms", "arms.parquet"), results.ARMS),
+    "conditions.parquet": CONDITIONS,
+    "methods.parquet": METHODS,
     "summary.parquet": results.SUMMARY,
     "statistics.parquet": results.STATISTICS,
 }

@@ -5,7 +5,8 @@
 
 CLAIM_FILES = [source(f"config/claims/{name}.yaml") for name in ("documents", *catalogue.DOCUMENTS)]
 CLAIM_MODULES = [
-    *["config", "results", "seeds", "cramming/columns", "real_text"],
+    *VIEW_MODULES,
+    "seeds",
     *[f"claims/{name}" for name in ("parameters", "printed", "registry", "verdict", "verdicts")],
     *[f"claims/checks/{name}" for name in ("__init__", "agreement", "arithmetic", "counts", "effects", "granularity")],
     *[f"claims/checks/{name}" for name in ("levels", "performance", "ranges", "row_means", "scope")],
@@ -20,11 +21,7 @@ CLAIM_MODULES = [
 
 rule verdicts:
     input:
-        runs="results/runs.parquet",
-        arms="results/arms.parquet",
-        summary="results/summary.parquet",
-        statistics="results/statistics.parquet",
-        decisions="results/cramming_decisions.parquet",
+        **{name: path for name, path in VIEWED.items() if name != "measures"},
         claims=CLAIM_FILES,
         schema=source("workflow/schemas/claims.schema.yaml"),
         code=modules(*CLAIM_MODULES),
@@ -35,9 +32,9 @@ rule verdicts:
         "logs/verdicts.log",
     localrule: True
     params:
-        **CELL_PARAMS,
         **JUDGING_PARAMS,
         code=content("verdicts"),
+        tables=[name for name in VIEWED if name != "measures"],
     message:
         "Judging the claims"
     script:

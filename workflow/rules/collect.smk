@@ -1,7 +1,8 @@
-# PURPOSE  One table of all measurements and one of all arms; a check that the files of a run are still whole.
-# INPUTS   results/runs/<condition>.parquet, results/arms/<condition>.parquet
-# OUTPUTS  results/runs.parquet, results/arms.parquet
-# STEPS    check each file against its schema, concatenate in the order of the conditions
+# PURPOSE  One table of all measurements and one of all arms, what each condition and arm is; a check that the files of a run
+#          are still whole.
+# INPUTS   results/runs/<condition>.parquet, results/arms/<condition>.parquet, studies/<study>.yaml
+# OUTPUTS  results/{runs,arms,conditions,methods}.parquet
+# STEPS    check each file against its schema, concatenate in the order of the conditions; describe what there is
 
 
 rule collect:
@@ -21,6 +22,44 @@ rule collect:
         "Collecting the rows of all jobs"
     script:
         "../scripts/collect.py"
+
+
+# Of a param that is made with ``input`` Snakemake keeps no record: the plan of 10,000 conditions is 3 MB, so its digest is
+# what is kept and compared.
+rule conditions:
+    input:
+        arms="results/arms.parquet",
+        studies=[source(f"studies/{study}.yaml") for study in STUDIES],
+        code=modules(
+            *["config", "results", "real_text"],
+            *[f"run/{name}" for name in ("columns", "conditions", "declared", "describe", "methods")],
+        ),
+    output:
+        conditions="results/conditions.parquet",
+        methods="results/methods.parquet",
+    log:
+        "logs/conditions.log",
+    localrule: True
+    params:
+        code=content("conditions"),
+        plan=lambda wildcards, input: PLAN,
+        plan_digest=hashlib.sha256(canonical(PLAN).encode()).hexdigest(),
+    message:
+        "Describing the conditions and arms"
+    script:
+        "../scripts/conditions.py"
+
+
+# The tables that results.View is made of.
+VIEWED = {
+    **{name: f"results/{name}.parquet" for name in ("runs", "arms", "conditions", "methods", "summary", "statistics")},
+    "measures": "results/cramming.parquet",
+    "decisions": "results/cramming_decisions.parquet",
+}
+VIEW_MODULES = [
+    *["config", "results", "real_text", "cramming/columns"],
+    *[f"run/{name}" for name in ("columns", "conditions", "declared", "finals", "methods", "view")],
+]
 
 
 # Without an output, so that it runs whenever it is asked for; what it finds damaged is made again by the next run.

@@ -17,6 +17,7 @@ from tokentrial.data import corpora
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
+from tokentrial.run.conditions import planned
 from tokentrial.studies import cramming, language_models, small_models
 
 folder_names.mend()
@@ -62,26 +63,15 @@ STUDIES_AND_PARTS = sorted({part for job in JOBS for part in parts(job)})
 TOKENS = sorted({spec["tokens"] for spec in LANGUAGE_MODELS.values()})
 
 
-# What tells a condition apart in a table: ratio, task model and data.
-CELLS = [
-    [
-        name,
-        {key: spec[key] for key in ("way", "head", "dataset", "vocab_size")}
-        | {"ratio": spec["full_width"] // spec["width"]}
-        | {key: DATASETS[spec["dataset"]]["source"][key] for key in ("source", "train", "length")},
-    ]
-    for name, spec in CONDITIONS.items()
-]
-# What sets the scale of a language model's condition; of its arms, the last has a ratio, if any has.
-CELLS += {
-    spec["condition"]: [
-        spec["condition"],
-        {key: spec[key] for key in ("way", "tokens", "tied", "body", "full_width", "training")}
-        | {"tokenizer": config["language_models"]["tokens"][spec["tokens"]]["tokenizer"]}
-        | {"narrow": spec["body_width"] < spec["full_width"]},
-    ]
-    for spec in LANGUAGE_MODELS.values()
-}.values()
+# What every condition is: the columns of results/conditions.parquet.
+PLAN = planned(
+    SCRIPTS,
+    CONDITIONS,
+    DATASETS,
+    LANGUAGE_MODELS,
+    {name: tokens["tokenizer"] for name, tokens in config["language_models"]["tokens"].items()},
+    CRAMMED,
+)
 
 
 wildcard_constraints:
@@ -130,12 +120,6 @@ def corpus_caption(wildcards, input):
     return re.sub(r"([^\w\s]|_)", r"\\\1", title)
 
 
-# Of a param that is made with ``input`` Snakemake keeps no record. The cells of 10,000 conditions are 3 MB, and several
-# hundred files are made with them, each with a record of its own: their digest is what is kept and compared.
-CELLS = canonical(CELLS)
-CELL_PARAMS = {"cells": lambda wildcards, input: CELLS, "cells_digest": hashlib.sha256(CELLS.encode()).hexdigest()}
-
-
 def source(path):
     """A file of the checkout as Snakemake has to call it, from a path relative to the checkout."""
     return f"{PLACE}{path}"
@@ -156,7 +140,7 @@ def digest(*files):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-CHECKED = tuple(source(folder) for folder in ("src/", "config/", "workflow/"))
+CHECKED = tuple(source(folder) for folder in ("src/", "config/", "studies/", "workflow/"))
 
 
 def content(name):

@@ -24,14 +24,11 @@ FIGURE_TITLES = {figure: ("Verdicts", title) for figure, title in catalogue.VERD
 # One job, since loading the libraries takes longer than drawing a figure.
 rule figures:
     input:
-        runs="results/runs.parquet",
-        arms="results/arms.parquet",
-        summary="results/summary.parquet",
-        statistics="results/statistics.parquet",
-        measures="results/cramming.parquet",
+        **VIEWED,
         verdicts="results/verdicts.parquet",
         published=PUBLISHED,
         code=modules(
+            *VIEW_MODULES,
             *[f"report/figures/{module}" for module in FIGURE_MODULES],
             *["report/published", "report/catalogue", "config", "results", "seeds", "statistics/tables", "real_text"],
             *["report/verdicts", "claims/verdict"],
@@ -61,8 +58,8 @@ rule figures:
         "logs/figures.log",
     localrule: True
     params:
-        **CELL_PARAMS,
         code=content("figures"),
+        tables=list(VIEWED),
         corpus=corpus_caption,
         confidence=JUDGING["confidence"],
         margin_share=JUDGING["equivalence_margin"],

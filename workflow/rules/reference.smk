@@ -34,6 +34,17 @@ rule reference_rows:
         "../scripts/reference_rows.py"
 
 
+use rule conditions as reference_conditions with:
+    input:
+        **moved(rules.conditions.input, JUDGED_AGAIN),
+    output:
+        **moved(rules.conditions.output, JUDGED_AGAIN),
+    log:
+        "logs/reference_conditions.log",
+    message:
+        "Describing the conditions and arms of the shipped run"
+
+
 use rule statistics as reference_statistics with:
     input:
         **moved(rules.statistics.input, JUDGED_AGAIN),

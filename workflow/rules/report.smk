@@ -6,12 +6,7 @@
 
 rule report:
     input:
-        runs="results/runs.parquet",
-        arms="results/arms.parquet",
-        summary="results/summary.parquet",
-        statistics="results/statistics.parquet",
-        measures="results/cramming.parquet",
-        decisions="results/cramming_decisions.parquet",
+        **VIEWED,
         verdicts="results/verdicts.parquet",
         tables=TABLES,
         figures=rules.figures.output.pdf,
@@ -43,8 +38,8 @@ rule report:
         "logs/report.log",
     localrule: True
     params:
-        **CELL_PARAMS,
         code=content("report"),
+        tables=list(VIEWED),
         corpus=corpus_caption,
         config=canonical(config),
         command="snakemake --cores all all",

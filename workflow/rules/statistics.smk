@@ -12,6 +12,8 @@ JUDGING_PARAMS = {"settings": canonical(JUDGING)}
 rule statistics:
     input:
         runs="results/runs.parquet",
+        conditions="results/conditions.parquet",
+        methods="results/methods.parquet",
         code=modules(
             *[
                 "statistics/tables",
@@ -26,6 +28,7 @@ rule statistics:
                 "statistics/power",
             ],
             *["statistics/samples", "statistics/superiority", "results", "seeds"],
+            *[f"run/{name}" for name in ("columns", "finals", "methods", "declared")],
         ),
     output:
         summary="results/summary.parquet",

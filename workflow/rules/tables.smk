@@ -7,7 +7,8 @@ PUBLISHED = [source(f"config/published/{study}.yaml") for study in STUDIES]
 TABLE_NAMES = [*catalogue.VERDICT_TABLES, *catalogue.tables_of(STUDIES)]
 TABLES = [f"results/tables/{name}.{suffix}" for name in TABLE_NAMES for suffix in ("csv", "md", "tex", "typ")]
 TABLE_MODULES = [
-    *["config", "results", "seeds", "real_text"],
+    *VIEW_MODULES,
+    "seeds",
     *[f"report/{name}" for name in ("catalogue", "formats", "headline", "published")],
     *["report/verdicts", "report/tables/verdicts", "claims/verdict"],
     *["report/language_model_names", "statistics/pareto"],
@@ -34,12 +35,7 @@ TABLE_MODULES = [
 
 rule tables:
     input:
-        runs="results/runs.parquet",
-        arms="results/arms.parquet",
-        summary="results/summary.parquet",
-        statistics="results/statistics.parquet",
-        measures="results/cramming.parquet",
-        decisions="results/cramming_decisions.parquet",
+        **VIEWED,
         verdicts="results/verdicts.parquet",
         published=PUBLISHED,
         code=modules(*TABLE_MODULES),
@@ -59,9 +55,9 @@ rule tables:
         "logs/tables.log",
     localrule: True
     params:
-        **CELL_PARAMS,
         **JUDGING_PARAMS,
         code=content("tables"),
+        tables=list(VIEWED),
         corpus=corpus_caption,
     message:
         "Writing the tables"

@@ -9,14 +9,9 @@ with logged(snakemake.log[0]):
 
     write_figures(
         snakemake.output,
-        runs=snakemake.input.runs,
-        arms=snakemake.input.arms,
-        summary=snakemake.input.summary,
-        statistics=snakemake.input.statistics,
+        tables={name: snakemake.input[name] for name in snakemake.params.tables},
         published={Path(file).stem: file for file in snakemake.input.published},
         confidence=snakemake.params.confidence,
-        cells=snakemake.params.cells,
         verdicts=snakemake.input.verdicts,
-        measures=snakemake.input.measures,
         predict_first=snakemake.params.predict_first,
     )

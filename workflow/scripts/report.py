@@ -9,9 +9,8 @@ with logged(snakemake.log[0]):
     from tokentrial.report.document import write_report
 
     write_report(
-        tables={name: snakemake.input[name] for name in ("runs", "arms", "summary", "statistics", "measures", "decisions")},
+        tables={name: snakemake.input[name] for name in snakemake.params.tables},
         claims=snakemake.input.verdicts,
-        cells=snakemake.params.cells,
         template=snakemake.input.template,
         published={Path(file).stem: file for file in snakemake.input.published},
         config=json.loads(snakemake.params.config),

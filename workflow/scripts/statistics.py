@@ -9,6 +9,8 @@ with logged(snakemake.log[0]):
 
     write_statistics(
         runs=snakemake.input.runs,
+        conditions=snakemake.input.conditions,
+        methods=snakemake.input.methods,
         summary=snakemake.output.summary,
         statistics=snakemake.output.statistics,
         settings=json.loads(snakemake.params.settings),

@@ -9,9 +9,8 @@ with logged(snakemake.log[0]):
     from tokentrial.report.tables import write_tables
 
     write_tables(
-        frames={name: snakemake.input[name] for name in ("runs", "arms", "summary", "statistics", "measures", "decisions")},
+        frames={name: snakemake.input[name] for name in snakemake.params.tables},
         published_files={Path(file).stem: file for file in snakemake.input.published},
-        cells=snakemake.params.cells,
         settings=json.loads(snakemake.params.settings),
         outputs=snakemake.output,
         verdicts=snakemake.input.verdicts,

@@ -13,9 +13,9 @@ from tokentrial.report import catalogue
 from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, verdicts
 from tokentrial.report.deviations import assumptions
 from tokentrial.report.scale import scale_values, spread, text_said, trained_once
-from tokentrial.report.tables import rows
 from tokentrial.report.template import escape, fill
 from tokentrial.report.verdicts import read
+from tokentrial.run.view import View
 from tokentrial.shipped import is_shipped
 
 Values = dict[str, str]
@@ -30,19 +30,19 @@ VERDICTS = {"verdicts": verdicts.values, "audit": audit.values}
 """The chapters made from the verdicts, after the first page."""
 
 
-def study_rows(found: rows.Results) -> Iterator[str]:
+def study_rows(view: View) -> Iterator[str]:
     """A Typst table row per study: what was run, with how many seeds and steps, in what time."""
-    for study in found.arms["study"].unique():
-        mine = found.only(study)
+    for study in view.arms["study"].unique():
+        mine = view.only(study)
         trained = trained_once(mine.arms)
-        released = mine.arms["condition"].str.contains("/as-released/")
-        fair = mine.arms[mine.arms["condition"].str.contains("/done-right/")]
+        released = mine.arms["condition"].isin(mine.of_way("as-released"))
+        fair = mine.arms[mine.arms["condition"].isin(mine.of_way("done-right"))]
         seeds = mine.summary.loc[mine.summary["condition"].isin(fair["condition"]), "n"]
         if fair.empty:  # cramming has no ways: its seeds are texts
             fair = mine.arms[mine.arms["params_trained"] > 0]
             seeds = fair["seeds"]
         cells = (
-            escape(catalogue.study_title(study, found.corpus)),
+            escape(catalogue.study_title(study, view.corpus)),
             f"{mine.arms.loc[~released, 'condition'].nunique()} + {mine.arms.loc[released, 'condition'].nunique()}",
             spread(seeds),
             spread(fair["steps"].dropna()),
@@ -91,11 +91,11 @@ def deviations_list(config: Path) -> str:
     return "\n".join(f'- #raw("{where}"): {escape(text)}' for where, text in assumptions(config))
 
 
-def chapters(found: rows.Results, config: Mapping[str, Any], published: Mapping[str, str], folder: Path) -> str:
+def chapters(view: View, config: Mapping[str, Any], published: Mapping[str, str], folder: Path) -> str:
     """The filled chapters of the studies that were run, in the catalogue's order."""
     filled = []
     for study, file in published.items():
-        values = CHAPTERS[study](found.only(study), config, file) | title_values(study, found.corpus)
+        values = CHAPTERS[study](view.only(study), config, file) | title_values(study, view.corpus)
         filled.append(fill((folder / f"{study}.typ").read_text(encoding="utf-8"), values))
     return "\n".join(filled)
 
@@ -111,7 +111,6 @@ def verdict_chapters(path: str, folder: Path) -> Values:
 def report_source(
     tables: Mapping[str, str],
     claims: str,
-    cells: str,
     template: str,
     published: Mapping[str, str],
     config: Mapping[str, Any],
@@ -119,16 +118,17 @@ def report_source(
     corpus: str | None = None,
 ) -> str:
     """The report as Typst markup; the arguments are those of :func:`write_report`."""
-    found = rows.load(tables, cells, config["statistics"])
+    statistics = config["statistics"]
+    view = View.read(tables, statistics["confidence"], statistics["equivalence_margin"])
     frame = Path(template)
     values = {
-        **scale_values(found.arms, len(found.statistics), config),
-        "corpus.title": escape(found.corpus),
-        "corpus.row": text_row(None if corpus is None else read_record(corpus), found.corpus),
-        "scale.studies": ",\n    ".join(study_rows(found)),
+        **scale_values(view.arms, len(view.statistics), config),
+        "corpus.title": escape(view.corpus),
+        "corpus.row": text_row(None if corpus is None else read_record(corpus), view.corpus),
+        "scale.studies": ",\n    ".join(study_rows(view)),
         **statistics_values(config),
         **verdict_chapters(claims, frame.parent),
-        "chapters": chapters(found, config, published, frame.parent),
+        "chapters": chapters(view, config, published, frame.parent),
         "deviations": deviations_list(checkout.ROOT / "config/config.yaml"),
         "repro.command": command,
         "repro.runs": tables["runs"],
@@ -140,7 +140,6 @@ def report_source(
 def write_report(
     tables: Mapping[str, str],
     claims: str,
-    cells: str,
     template: str,
     published: Mapping[str, str],
     config: Mapping[str, Any],
@@ -150,14 +149,14 @@ def write_report(
 ) -> None:
     """Fill the templates and compile the PDF beside the run's tables and figures.
 
-    tables, cells: see report.tables.rows.load; claims: their verdicts, see report.verdicts.read; template: the frame,
+    tables: see run.view.View.read; claims: their verdicts, see report.verdicts.read; template: the frame,
     with the chapters beside it; published: study -> what its documents print; output: the PDF, in the folder that holds
     ``tables`` and ``figures``; command: makes all of it again; corpus: the record of the run's text (see data.corpora),
     where there is one. Raises TemplateError on an unresolved or unused placeholder.
     """
     folder = Path(output).parent
     source = folder / "report.typ"
-    text = report_source(tables, claims, cells, template, published, config, command, corpus)
+    text = report_source(tables, claims, template, published, config, command, corpus)
     source.write_text(text, encoding="utf-8")
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140), encoding="utf-8")
     # tags for the long tables would make up five sixths of the file; they are there as CSV and Markdown too

@@ -2,23 +2,10 @@
 
 import pandas as pd
 
-from tokentrial.real_text import UNNAMED
-from tokentrial.report.catalogue import sub_study_title
-from tokentrial.statistics.tables import method
+from tokentrial.run.columns import Condition
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import View
 
-# The comparison that the documents are about, by study, or by sub-study where it differs: the learned encoding against
-# the codes of a trained autoencoder; bespoke widths against the uniform table. The sub-study of the autoencoder's
-# variants compares with those, since its standard one repeats another sub-study's cells.
-BASELINES = {
-    "learned_encoding": ("autoencoder",),
-    "language_models": ("autoencoder",),
-    "bespoke": ("standard",),
-    "language_models/bespoke": ("full",),
-    "learned_encoding/baselines": (
-        *("autoencoder_relu", "autoencoder_deep", "autoencoder_variational", "autoencoder_random"),
-        *("autoencoder_deep_random", "autoencoder_variational_random", "autoencoder_finetuned"),
-    ),
-}
 # A row of the table.
 COLUMNS = [
     *("Sub-study", "Comparisons", "Seeds", "Better", "Worse", "Equivalent", "Smallest difference"),
@@ -26,25 +13,23 @@ COLUMNS = [
 ]
 
 
-def headline(statistics: pd.DataFrame, summary: pd.DataFrame, alpha: float, corpus: str = UNNAMED) -> pd.DataFrame:
-    """One row per sub-study, over its cells done right: outcomes on held-out loss, and the differences' range.
+def headline(view: View) -> pd.DataFrame:
+    """One row per experiment, over its conditions done right: outcomes on held-out loss, and the differences' range.
 
-    A cell can be both significant and equivalent (a difference that is there, and too small to matter). Differences are
-    in nats, the documents' own encoding minus its baseline: below zero their encoding is better. alpha: the level of
-    significance of Holm's p; corpus: the title of the run's real text.
+    A comparison can be both significant and equivalent (a difference that is there, and too small to matter).
+    Differences are in nats, the documents' own encoding minus its baseline: below zero their encoding is better.
     """
-    pairs = central(statistics)
-    helpless = no_better_than_unigram(summary)
+    helpless = no_better_than_unigram(view.summary)
     rows = []
-    for (_, name), group in pairs.groupby(["study", "sub_study"], sort=False):
-        significant = group["p_holm"] < alpha
+    for _, group in central(view).groupby(["study", "experiment"], sort=False):
+        significant = group["p_holm"] < view.alpha
         nothing = [
             (condition, a) in helpless and (condition, b) in helpless
             for condition, a, b in zip(group["condition"], group["arm_a"], group["arm_b"], strict=True)
         ]
         rows.append(
             {
-                "Sub-study": sub_study_title(str(name), corpus),
+                "Sub-study": view.condition(group["condition"].iloc[0]).title,
                 "Comparisons": len(group),
                 "Seeds": int(group["n"].min()),
                 "Better": int((significant & (group["difference"] < 0)).sum()),
@@ -58,20 +43,21 @@ def headline(statistics: pd.DataFrame, summary: pd.DataFrame, alpha: float, corp
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def central(statistics: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons of the documents' question, done right, on held-out loss, with their sub-study."""
-    fair = statistics["condition"].str.contains("/done-right/") & (statistics["metric"] == "cross_entropy")
-    found = statistics[fair].assign(sub_study=statistics.loc[fair, "condition"].str.split("/").str[1])
+def central(view: View) -> pd.DataFrame:
+    """The comparisons of the documents' question, done right, on held-out loss, with their experiment."""
+    rows = view.statistics
+    fair = rows[rows["condition"].isin(view.of_way("done-right")) & (rows["metric"] == LOSS)]
+    conditions = [view.condition(name) for name in fair["condition"]]
 
-    def asked(row: pd.Series) -> bool:
-        key = f"{row['study']}/{row['sub_study']}"
-        own = method(str(row["arm_a"])) in ("learned", "bespoke")
-        return own and method(str(row["arm_b"])) in BASELINES.get(key, BASELINES.get(str(row["study"]), ()))
+    def asked(condition: Condition, arm: str, other: str) -> bool:
+        names = [view.method(condition.study, each).method for each in (arm, other)]
+        return names[0] in condition.encodings.split() and names[1] in condition.baselines.split()
 
-    return found[pd.Series([asked(row) for _, row in found.iterrows()], index=found.index, dtype=bool)]
+    wanted = [asked(*each) for each in zip(conditions, fair["arm_a"], fair["arm_b"], strict=True)]
+    return fair.assign(experiment=[each.experiment for each in conditions])[pd.Series(wanted, index=fair.index, dtype=bool)]
 
 
 def no_better_than_unigram(summary: pd.DataFrame) -> set[tuple[str, str]]:
     """(condition, arm) of arms that do not beat the best constant prediction."""
-    losses = summary[(summary["metric"] == "cross_entropy") & summary["flag"].isin(["unigram", "untrained"])]
+    losses = summary[(summary["metric"] == LOSS) & summary["flag"].isin(["unigram", "untrained"])]
     return set(zip(losses["condition"], losses["arm"], strict=True))

@@ -1,7 +1,7 @@
 """From all runs to two tables: the level of every arm with what bounds it, and every comparison of two arms."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,29 +9,12 @@ import numpy as np
 import pandas as pd
 
 from tokentrial import results
+from tokentrial.run import columns
+from tokentrial.run.columns import Condition, Method
+from tokentrial.run.finals import BOUND, COMPARED, METRICS, final_values
 from tokentrial.seeds import stream
 from tokentrial.statistics.comparison import compare, holm_within
 from tokentrial.statistics.intervals import t_interval
-
-# metric -> higher is better. Bits per byte are cross-entropy times a constant of the condition: nothing to compare.
-METRICS = {"cross_entropy": False, "bits_per_byte": False, "accuracy": True, "simulated_loss": False}
-COMPARED = [metric for metric in METRICS if metric != "bits_per_byte"]
-REFERENCE = "reference."
-# The methods that comparisons start from, the documents' own: each is compared with every other arm of its condition.
-SUBJECTS = ("learned", "learned_twice", "bespoke")
-
-
-def final_values(runs: pd.DataFrame) -> pd.DataFrame:
-    """Final values: held-out ones, and for released scripts without held-out data those of the training text."""
-    final = runs[runs["step"].isna() & runs["metric"].isin(list(METRICS))]
-    held_out = final[final["split"] == "test"]
-    trained = ~final["arm"].str.startswith(REFERENCE)
-    scripts = final["condition"].str.contains("/as-released/") & trained & (final["split"] != "test")
-    keys = ["condition", "arm", "metric"]
-    tested = pd.MultiIndex.from_frame(held_out[keys])
-    lonely = final[scripts & ~pd.MultiIndex.from_frame(final[keys]).isin(tested)]
-    return pd.concat([held_out, lonely])
-
 
 def levels(group: pd.DataFrame) -> dict[str, pd.Series]:
     """arm -> values by seed, of one condition and metric; a seed that diverged has none."""
@@ -39,14 +22,17 @@ def levels(group: pd.DataFrame) -> dict[str, pd.Series]:
     return {str(arm): rows.set_index("seed")["value"].sort_index() for arm, rows in finite.groupby("arm", sort=False)}
 
 
-def summarise(runs: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """One row per (condition, arm, metric): see results.SUMMARY. Reference levels become columns, not rows."""
+def summarise(runs: pd.DataFrame, released: Collection[str], confidence: float) -> pd.DataFrame:
+    """One row per (condition, arm, metric): see results.SUMMARY. Bounds become columns, not rows.
+
+    released: the conditions of released scripts.
+    """
     rows = []
-    for (study, condition, metric), group in grouped(final_values(runs)):
+    for (study, condition, metric), group in grouped(final_values(runs, released)):
         arms = levels(group)
-        bounds = {name: arms.get(REFERENCE + name) for name in ("floor", "unigram", "chance", "oracle")}
+        bounds = {name: arms.get(BOUND + name) for name in ("floor", "unigram", "chance", "oracle")}
         for arm, values in arms.items():
-            if arm.startswith(REFERENCE):
+            if arm.startswith(BOUND):
                 continue
             interval = t_interval(values, confidence) if len(values) > 1 else (None, None)
             rows.append(
@@ -105,22 +91,31 @@ def grouped(final: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], pd.Data
         yield (str(study), str(condition), str(metric)), group
 
 
-def compare_arms(runs: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> pd.DataFrame:
-    """One row per comparison of a subject with another arm: see results.STATISTICS.
+def compare_arms(
+    runs: pd.DataFrame,
+    conditions: Mapping[str, Condition],
+    methods: Mapping[tuple[str, str], Method],
+    settings: Mapping[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """One row per comparison of an own encoding with another arm: see results.STATISTICS.
 
-    Differences are subject minus the other arm, over the seeds that both have. The equivalence margin is the study's
-    own in settings["margins"] (study -> metric -> margin), or a share of the distance from chance to the floor. Holm's
-    correction runs over the cells of one sub-study, way, metric and pair of arms: the family of one claim.
+    conditions, methods: by name, and by study and arm. Differences are the own encoding minus the other arm, over the
+    seeds that both have. The equivalence margin is the study's own in settings["margins"] (study -> metric -> margin),
+    or a share of the distance from chance to the floor. Holm's correction runs over the cells of one experiment, way,
+    metric and pair of methods: the family of one claim.
     """
     rows = []
-    for (study, condition, metric), group in grouped(final_values(runs[runs["metric"].isin(COMPARED)])):
+    released = [name for name, row in conditions.items() if row.way == "as-released"]
+    for (study, condition, metric), group in grouped(final_values(runs[runs["metric"].isin(COMPARED)], released)):
         arms = levels(group)
-        for subject, other in pairs(list(arms)):
-            margin = settings["equivalence_margin"] * span(arms, subject)
+        trained = [methods[study, arm] for arm in arms if not arm.startswith(BOUND)]
+        for own, other in pairs(trained):
+            margin = settings["equivalence_margin"] * span(arms, own.arm)
             margin = settings.get("margins", {}).get(study, {}).get(metric, margin)
-            pair = pd.concat([arms[subject], arms[other]], axis=1, join="inner").to_numpy()
-            name = f"{condition}:{metric}:{subject}-{other}"
-            found = compare(
+            pair = pd.concat([arms[own.arm], arms[other.arm]], axis=1, join="inner").to_numpy()
+            name = f"{condition}:{metric}:{own.arm}-{other.arm}"
+            compared = compare(
                 pair[:, 0],
                 pair[:, 1],
                 margin=margin,
@@ -130,45 +125,44 @@ def compare_arms(runs: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> 
                 resamples=settings["resamples"],
             )
             identity = {"comparison": name, "study": study, "condition": condition, "metric": metric}
-            rows.append({**identity, "arm_a": subject, "arm_b": other, **asdict(found)})
-    frame = pd.DataFrame(rows, columns=[name for name in results.STATISTICS.names if name != "p_holm"])
-    frame["family"] = frame["condition"].str.rsplit("/", n=1).str[0]
-    for arm in ("arm_a", "arm_b"):
-        frame[f"method_{arm}"] = frame[arm].map(method)
-    corrected = holm_within(frame, ["family", "metric", "method_arm_a", "method_arm_b"])
+            family = {"experiment": conditions[condition].experiment, "way": conditions[condition].way}
+            family |= {"method_a": own.method, "method_b": other.method}
+            rows.append({**identity, "arm_a": own.arm, "arm_b": other.arm, **family, **asdict(compared)})
+    families = ["experiment", "way", "method_a", "method_b"]
+    known = [name for name in results.STATISTICS.names if name != "p_holm"]
+    frame = pd.DataFrame(rows, columns=[*known, *families])
+    corrected = holm_within(frame, ["study", "metric", *families])
     return corrected.reindex(columns=results.STATISTICS.names)
 
 
-def method(arm: str) -> str:
-    """An arm's method: its name without the size that may follow (``learned-8`` is ``learned``)."""
-    return arm.split("-")[0]
-
-
-def pairs(arms: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The comparisons of a condition: each subject with every other arm of the same size, or of none, once."""
-    trained = [arm for arm in arms if not arm.startswith(REFERENCE)]
-    subjects = [arm for arm in trained if method(arm) in SUBJECTS]
-    for subject in subjects:
-        size = subject.partition("-")[2]
-        for other in trained:
-            if other not in subjects[: subjects.index(subject) + 1] and other.partition("-")[2] in ("", size):
-                yield subject, other
+def pairs(arms: Sequence[Method]) -> Iterator[tuple[Method, Method]]:
+    """The comparisons of a condition: each own encoding with every other arm of the same size, or of none, once."""
+    encodings = [arm for arm in arms if arm.role == "own"]
+    for place, own in enumerate(encodings):
+        for other in arms:
+            if other not in encodings[: place + 1] and other.size in (None, own.size):
+                yield own, other
 
 
 def span(arms: Mapping[str, pd.Series], subject: str) -> float:
     """Distance from chance to the best that is possible; without one (a formula, uniform noise), the subject's mean."""
-    chance, floor = arms.get(f"{REFERENCE}chance"), arms.get(f"{REFERENCE}floor")
+    chance, floor = arms.get(f"{BOUND}chance"), arms.get(f"{BOUND}floor")
     if floor is None:
-        floor = arms.get(f"{REFERENCE}oracle")
+        floor = arms.get(f"{BOUND}oracle")
     if chance is None or floor is None or math.isclose(chance.mean(), floor.mean(), rel_tol=1e-9):
         return float(abs(arms[subject].mean()))
     return float(abs(chance.mean() - floor.mean()))
 
 
-def write_statistics(runs: str, summary: str, statistics: str, settings: Mapping[str, Any], seed: int) -> None:
-    """Read all runs and write both tables."""
+def write_statistics(
+    runs: str, conditions: str, methods: str, summary: str, statistics: str, settings: Mapping[str, Any], seed: int
+) -> None:
+    """Read all runs, and what their conditions and arms are, and write both tables."""
     rows = results.read(runs, results.RUNS).to_pandas()
-    levels_table = summarise(rows, settings["confidence"]).astype({"n": "int32"})
+    of_condition = columns.conditions(results.read(conditions, columns.CONDITIONS))
+    of_arm = columns.methods(results.read(methods, columns.METHODS))
+    released = [name for name, row in of_condition.items() if row.way == "as-released"]
+    levels_table = summarise(rows, released, settings["confidence"]).astype({"n": "int32"})
     results.write(summary, results.table(levels_table, results.SUMMARY))
-    compared = compare_arms(rows, settings, seed).astype({"n": "int32"})
+    compared = compare_arms(rows, of_condition, of_arm, settings, seed).astype({"n": "int32"})
     results.write(statistics, results.table(compared, results.STATISTICS))

@@ -3,32 +3,35 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from tokentrial.report.published import load
-from tokentrial.report.tables.rows import Results
 from tokentrial.report.template import escape
+from tokentrial.run.finals import ACCURACY, BOUND, LOSS
+from tokentrial.run.view import View
 
 Values = dict[str, str]
 
 
-def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
-    """Every placeholder of the chapter; found: the study's results alone; published: what its documents print."""
+def values(view: View, config: Mapping[str, Any], published: str) -> Values:
+    """Every placeholder of the chapter; view: the study's results alone; published: what its documents print."""
     return {
-        **check_values(found.summary, config["seeds"]),
-        **convergence_values(found.runs, found.summary),
-        **markov_values(found.runs, load(published)["doc000-accuracy"].numbers("learned", "autoencoder")),
+        **check_values(view, config["seeds"]),
+        **convergence_values(view),
+        **markov_values(view, load(published)["doc000-accuracy"].numbers("learned", "autoencoder")),
         **protocol_values(config),
     }
 
 
-def check_values(summary: pd.DataFrame, planned: int) -> Values:
+def check_values(view: View, planned: int) -> Values:
     """Counts of flags, over held-out losses (see statistics.tables.flag)."""
-    losses = summary[summary["metric"] == "cross_entropy"]
-    fair = losses[losses["condition"].str.contains("/done-right/")]
-    released = losses[losses["condition"].str.contains("/as-released/")]
+    losses = view.summary[view.summary["metric"] == LOSS]
+    fair = losses[losses["condition"].isin(view.of_way("done-right"))]
+    released = losses[losses["condition"].isin(view.of_way("as-released"))]
     gradient = fair[(fair["arm"] != "noise_walk") & (fair["flag"] == "untrained")]
-    names = gradient["condition"].str.split("/", n=1).str[1] + " " + gradient["arm"]
+    conditions = [view.condition(name) for name in gradient["condition"]]
+    names = [
+        f"{each.experiment}/{each.way}/{each.name} {arm}"
+        for each, arm in zip(conditions, gradient["arm"], strict=True)
+    ]
     short = fair[fair["n"] < planned]
     note = f"{len(short)} fair arms have fewer than the planned {planned} seeds." if len(short) else ""
     return {
@@ -42,14 +45,16 @@ def check_values(summary: pd.DataFrame, planned: int) -> Values:
     }
 
 
-def convergence_values(runs: pd.DataFrame, summary: pd.DataFrame) -> Values:
+def convergence_values(view: View) -> Values:
     """How many fair arms were still getting better when training ended.
 
     Still improving: the best validation loss of the last quarter of the steps is below that of the first three quarters
     by more than 1 % of the distance from chance to the floor, in the mean over seeds.
     """
-    fair = runs[runs["condition"].str.contains("/done-right/") & runs["step"].notna() & (runs["arm"] != "noise_walk")]
-    bounds = summary[summary["metric"] == "cross_entropy"].groupby("condition")[["chance", "floor"]].mean()
+    runs, summary = view.runs, view.summary
+    trained = runs["step"].notna() & (runs["arm"] != "noise_walk")
+    fair = runs[runs["condition"].isin(view.of_way("done-right")) & trained]
+    bounds = summary[summary["metric"] == LOSS].groupby("condition")[["chance", "floor"]].mean()
     improving, counted = 0, 0
     for (condition, _), curve in fair.groupby(["condition", "arm"]):
         late = curve["step"] > 0.75 * curve["step"].max()
@@ -60,19 +65,18 @@ def convergence_values(runs: pd.DataFrame, summary: pd.DataFrame) -> Values:
     return {"checks.improving": str(improving), "checks.gradient_arms": str(counted)}
 
 
-def markov_values(runs: pd.DataFrame, published: Sequence[float]) -> Values:
+def markov_values(view: View, published: Sequence[float]) -> Values:
     """Accuracy levels of the released Markov data, and how many published accuracies lie above the best possible."""
-    script = runs["condition"].str.startswith("learned_encoding/as-released/corrected/")
-    mine = runs[script & (runs["metric"] == "accuracy")]
-    levels = mine[mine["arm"].str.startswith("reference.")].groupby("arm")["value"]
-    mean = levels.mean()
+    cells = [each.id for each in view.select(experiment="corrected", way="as-released")]
+    rows = view.runs[view.runs["condition"].isin(cells) & (view.runs["metric"] == ACCURACY)]
+    mean = rows[rows["arm"].str.startswith(BOUND)].groupby("arm")["value"].mean()
     return {
-        "markov.bayes": f"{mean['reference.floor']:.4f}",
-        "markov.train_rule": f"{mean['reference.train_rule']:.4f}",
-        "markov.constant": f"{mean['reference.unigram']:.4f}",
-        "markov.chance": f"{mean['reference.chance']:.4f}",
-        "markov.draws": str(mine.loc[mine["arm"] == "reference.floor", "seed"].nunique()),
-        "markov.above": str(sum(value > mean["reference.floor"] for value in published)),
+        "markov.bayes": f"{mean[BOUND + 'floor']:.4f}",
+        "markov.train_rule": f"{mean[BOUND + 'train_rule']:.4f}",
+        "markov.constant": f"{mean[BOUND + 'unigram']:.4f}",
+        "markov.chance": f"{mean[BOUND + 'chance']:.4f}",
+        "markov.draws": str(rows.loc[rows["arm"] == f"{BOUND}floor", "seed"].nunique()),
+        "markov.above": str(sum(value > mean[f"{BOUND}floor"] for value in published)),
         "markov.published": str(len(published)),
     }
 

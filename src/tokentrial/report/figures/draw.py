@@ -14,6 +14,7 @@ from tokentrial.report.figures import bespoke, cramming, language_models, learne
 from tokentrial.report.figures import verdicts as claims
 from tokentrial.report.figures.sources import Sources
 from tokentrial.report.verdicts import read
+from tokentrial.run.view import View
 
 FIGURES = {
     "learned_encoding": learned_encoding.FIGURES,
@@ -26,27 +27,21 @@ FIGURES = {
 def write_figures(
     paths: Iterable[str],
     *,
-    runs: str,
-    arms: str,
-    summary: str,
-    statistics: str,
+    tables: Mapping[str, str],
     published: Mapping[str, str],
     confidence: float,
-    cells: str = "[]",
     verdicts: str | None = None,
-    measures: str | None = None,
     predict_first: bool = False,
 ) -> None:
     """Write every path: its stem names the figure, its suffix the format; the other arguments are where the data are.
 
-    published: study -> what its documents print; cells: see tables.rows.load; verdicts: those of all claims (see
-    report.verdicts.read), without which their figure is not known; measures, predict_first: the cramming study's, see
-    sources.Sources. Raises InputError for an unknown figure, a table that cannot be read, or results with nothing to
-    show.
+    tables: see run.view.View.read; published: study -> what its documents print; verdicts: those of all claims (see
+    report.verdicts.read), without which their figure is not known; predict_first: see sources.Sources. Raises
+    InputError for an unknown figure, a table that cannot be read, or results with nothing to show.
     """
-    tables = (runs, arms, summary, statistics)
+    view = View.read(tables, confidence)
     known: dict[str, Callable[[], Figure]] = {
-        name: partial(_of_study, draw, Sources(study, *tables, file, confidence, cells, measures, predict_first))
+        name: partial(_of_study, study, draw, Sources(view.only(study), file, predict_first))
         for study, file in published.items()
         for name, draw in FIGURES[study].items()
     }
@@ -62,11 +57,11 @@ def write_figures(
         style.save(known[name](), targets)
 
 
-def _of_study(draw: Callable[[Sources], Figure], sources: Sources) -> Figure:
+def _of_study(study: str, draw: Callable[[Sources], Figure], sources: Sources) -> Figure:
     """A study's figure; one of real text says below it which."""
     figure = draw(sources)
-    if sources.study in OF_REAL_TEXT and sources.corpus != UNNAMED:
-        style.note(figure, f"Text: {sources.corpus}")
+    if study in OF_REAL_TEXT and sources.view.corpus != UNNAMED:
+        style.note(figure, f"Text: {sources.view.corpus}")
     return figure
 
 

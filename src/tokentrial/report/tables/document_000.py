@@ -10,9 +10,7 @@ from tokentrial.report.formats import Section, Table, count, number, printed
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.rows import (
-    ACCURACY,
     STUDY,
-    Results,
     Row,
     first_seeds_row,
     frame,
@@ -22,17 +20,19 @@ from tokentrial.report.tables.rows import (
     published_row,
     shown_row,
 )
+from tokentrial.run.finals import ACCURACY
+from tokentrial.run.view import View
 from tokentrial.studies.released import corrected
 
 RELEASED, DESCRIBED = f"{STUDY}/as-released/corrected", "autoencoder_000"
 RUNS = corrected.RUNS
 
 
-def accuracy(found: Results, published: PublishedTable) -> Table:
+def accuracy(view: View, published: PublishedTable) -> Table:
     """Per ratio: published, the script's own runs and all, the document's first seeds and all, done right."""
     rows, sections = [], []
     for ratio, row in published.rows.items():
-        made = [{"ratio": ratio, **each} for each in _accuracy_rows(found, published, ratio)]
+        made = [{"ratio": ratio, **each} for each in _accuracy_rows(view, published, ratio)]
         rows += made
         shown = pd.DataFrame([shown_row(each, ACCURACY, ("Fewer, %",)) for each in made])
         sections.append(Section(row["label"], shown))
@@ -44,35 +44,35 @@ def accuracy(found: Results, published: PublishedTable) -> Table:
         "Chance: 1/V. Constant: the best constant prediction. Bayes: the best possible accuracy, given the true "
         "chain. As released, training and test text come from two different chains, so that optimum cannot be "
         "learned.",
-        notes_on_tests(found),
+        notes_on_tests(view),
     )
     name = "doc000-accuracy"
     return Table(name, table_title(name), frame(rows, ("ratio", "way", "n")), tuple(sections), notes, "Ratio")
 
 
-def _accuracy_rows(found: Results, published: PublishedTable, ratio: str) -> Iterator[Row]:
+def _accuracy_rows(view: View, published: PublishedTable, ratio: str) -> Iterator[Row]:
     yield published_row(published, published.rows[ratio])
     script = f"{RELEASED}/ratio-{ratio}"
     counts = _script_counts(int(ratio))
     saved = {"savings": _saved(counts["learned"], counts["autoencoder"])}
-    yield first_seeds_row(found, "as released, own seed", script, "autoencoder", ACCURACY, RUNS, ddof=0) | saved
-    yield measured_row(found, "as released, all runs", script, "autoencoder", ACCURACY) | saved
+    yield first_seeds_row(view, "as released, own seed", script, "autoencoder", ACCURACY, RUNS, ddof=0) | saved
+    yield measured_row(view, "as released, all runs", script, "autoencoder", ACCURACY) | saved
     first = published.n or RUNS
-    for name, condition in _planned(found, "as-described", int(ratio)):
-        saved = {"savings": _built_savings(found, condition, DESCRIBED)}
-        yield first_seeds_row(found, f"{name}, first {first}", condition, DESCRIBED, ACCURACY, first, ddof=0) | saved
-        yield measured_row(found, f"{name}, all seeds", condition, DESCRIBED, ACCURACY) | saved
-    for name, condition in _planned(found, "done-right", int(ratio)):
-        saved = {"savings": _built_savings(found, condition, "autoencoder")}
-        yield measured_row(found, name, condition, "autoencoder", ACCURACY) | saved
+    for name, condition in _planned(view, "as-described", int(ratio)):
+        saved = {"savings": _built_savings(view, condition, DESCRIBED)}
+        yield first_seeds_row(view, f"{name}, first {first}", condition, DESCRIBED, ACCURACY, first, ddof=0) | saved
+        yield measured_row(view, f"{name}, all seeds", condition, DESCRIBED, ACCURACY) | saved
+    for name, condition in _planned(view, "done-right", int(ratio)):
+        saved = {"savings": _built_savings(view, condition, "autoencoder")}
+        yield measured_row(view, name, condition, "autoencoder", ACCURACY) | saved
 
 
-def parameters(found: Results, published: PublishedTable) -> Table:
+def parameters(view: View, published: PublishedTable) -> Table:
     """Per ratio: published counts, the script's own, what was built, trained and deployed; then the counts' slopes."""
     rows: list[Row] = []
     sections = []
     for ratio, row in published.rows.items():
-        made = [{"ratio": ratio, **each} for each in _parameter_rows(found, row, int(ratio))]
+        made = [{"ratio": ratio, **each} for each in _parameter_rows(view, row, int(ratio))]
         rows += made
         sections.append(Section(row["label"], pd.DataFrame([_shown_counts(each) for each in made])))
     slopes = pd.DataFrame([_shown_slope(row) for row in _slopes(published)])
@@ -89,7 +89,7 @@ def parameters(found: Results, published: PublishedTable) -> Table:
     return Table(name, table_title(name), data, (*sections, Section("Growth per unit of d", slopes)), notes, "Ratio")
 
 
-def _parameter_rows(found: Results, row: Mapping[str, str], ratio: int) -> Iterator[Row]:
+def _parameter_rows(view: View, row: Mapping[str, str], ratio: int) -> Iterator[Row]:
     learned, other = value_of(row["learned"]), value_of(row["autoencoder"])
     shown = {"Learned": row["learned"], "Autoencoder": row["autoencoder"], "Fewer, %": printed(row["savings"])}
     yield {**_counts("published", learned, other), "savings": value_of(row["savings"]), "printed": shown}
@@ -100,8 +100,8 @@ def _parameter_rows(found: Results, row: Mapping[str, str], ratio: int) -> Itera
     formulas = "2·V·d against V·D + 2·D·d + V·d"
     yield _counts(f"as released: {formulas}", script["learned"], script["autoencoder"])
     for way, other_arm in (("as-described", DESCRIBED), ("done-right", "autoencoder")):
-        for name, condition in _planned(found, way, ratio):
-            costs = [found.cost(condition, arm) for arm in ("learned", other_arm)]
+        for name, condition in _planned(view, way, ratio):
+            costs = [view.cost(condition, arm) for arm in ("learned", other_arm)]
             yield _counts(f"{name}: built", *[cost.get("total") for cost in costs])
             yield _counts(f"{name}: trained", *[cost.get("params_trained") for cost in costs])
             deployed = [None if cost.get("bits_deployed") is None else cost["bits_deployed"] / 32 for cost in costs]
@@ -146,8 +146,8 @@ def _script_counts(ratio: int) -> dict[str, int]:
     return {arm: sum(corrected.parameters(arm, width).values()) for arm in ("learned", "autoencoder")}
 
 
-def _built_savings(found: Results, condition: str, other: str) -> float | None:
-    return _saved(found.cost(condition, "learned").get("total"), found.cost(condition, other).get("total"))
+def _built_savings(view: View, condition: str, other: str) -> float | None:
+    return _saved(view.cost(condition, "learned").get("total"), view.cost(condition, other).get("total"))
 
 
 def _saved(learned: float | None, other: float | None) -> float | None:
@@ -155,5 +155,5 @@ def _saved(learned: float | None, other: float | None) -> float | None:
     return None if learned is None or not other else 100 * (1 - learned / other)
 
 
-def _planned(found: Results, way: str, ratio: int) -> list[tuple[str, str]]:
-    return planned(found, "markov", way, lambda cell: cell.ratio == ratio)
+def _planned(view: View, way: str, ratio: int) -> list[tuple[str, str]]:
+    return planned(view, "markov", way, lambda cell: cell.ratio == ratio)

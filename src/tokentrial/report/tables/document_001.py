@@ -8,13 +8,9 @@ from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import Section, Table
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.tables.rows import (
-    LOSS,
-    SIMULATED,
     STUDY,
-    Cell,
-    Results,
     Row,
-    arm_name,
+    data_name,
     first_seeds_row,
     frame,
     measured_row,
@@ -23,6 +19,9 @@ from tokentrial.report.tables.rows import (
     published_row,
     shown_row,
 )
+from tokentrial.run.columns import Condition
+from tokentrial.run.finals import LOSS, SIMULATED
+from tokentrial.run.view import View
 from tokentrial.studies.released import focused_scaling
 
 RELEASED, FORMULA = f"{STUDY}/as-released/focused-scaling", f"{STUDY}/as-released/academic-validation"
@@ -41,33 +40,33 @@ BOUNDS = (
 )
 
 
-def compression(found: Results, published: PublishedTable) -> Table:
+def compression(view: View, published: PublishedTable) -> Table:
     """Table 5.2."""
-    return _by_row(found, published, "compression", lambda cell: str(cell.ratio), ("Improved\nby, %", "d"), "Ratio")
+    return _by_row(view, published, "compression", lambda each: str(each.ratio), ("Improved\nby, %", "d"), "Ratio")
 
 
-def vocabulary(found: Results, published: PublishedTable) -> Table:
+def vocabulary(view: View, published: PublishedTable) -> Table:
     """Table 5.3."""
-    return _by_row(found, published, "vocabulary", lambda cell: str(cell.vocab_size), ("Improved\nby, %",), "V")
+    return _by_row(view, published, "vocabulary", lambda each: str(each.vocab_size), ("Improved\nby, %",), "V")
 
 
-def complexity(found: Results, published: PublishedTable) -> Table:
+def complexity(view: View, published: PublishedTable) -> Table:
     """Table 5.4."""
-    return _by_row(found, published, "complexity", lambda cell: cell.data, ("Ratio",), "Data")
+    return _by_row(view, published, "complexity", lambda each: str(each.data), ("Ratio",), "Data")
 
 
 def _by_row(
-    found: Results,
+    view: View,
     published: PublishedTable,
     study: str,
-    key_of: Callable[[Cell], str],
+    key_of: Callable[[Condition], str],
     extra: tuple[str, ...],
     by: str,
 ) -> Table:
     """One section per row of the document's table; key_of tells to which row a trained cell belongs."""
     rows, sections = [], []
     for key, row in published.rows.items():
-        made = [{study: key, **each} for each in _rows(found, published, study, key, key_of)]
+        made = [{study: key, **each} for each in _rows(view, published, study, key, key_of)]
         rows += made
         heading = f"V = {row['label']}" if by == "V" else row["label"]
         sections.append(Section(heading, pd.DataFrame([shown_row(each, LOSS, extra) for each in made])))
@@ -76,7 +75,7 @@ def _by_row(
         "As released: that script, its own seed and all runs; there both arms are the same model. "
         f"{_relative_note(extra)}",
         BOUNDS,
-        notes_on_tests(found),
+        notes_on_tests(view),
     )
     name = f"doc001-{study}"
     return Table(name, table_title(name), frame(rows, (study, "way", "n")), tuple(sections), notes, by)
@@ -93,22 +92,22 @@ def _relative_note(extra: tuple[str, ...]) -> str:
 
 
 def _rows(
-    found: Results, published: PublishedTable, study: str, key: str, key_of: Callable[[Cell], str]
+    view: View, published: PublishedTable, study: str, key: str, key_of: Callable[[Condition], str]
 ) -> Iterator[Row]:
     yield published_row(published, published.rows[key])
     script = f"{RELEASED}/{study}-{key.replace('-', '_')}"
-    yield first_seeds_row(found, "as released, own seed", script, "traditional", LOSS, RUNS, ddof=1)
-    yield measured_row(found, "as released, all runs", script, "traditional", LOSS)
+    yield first_seeds_row(view, "as released, own seed", script, "traditional", LOSS, RUNS, ddof=1)
+    yield measured_row(view, "as released, all runs", script, "traditional", LOSS)
     for way, other in (("as-described", DESCRIBED), ("done-right", FAIR)):
-        for name, condition in planned(found, study, way, lambda cell: key_of(cell) == key):
-            yield measured_row(found, name, condition, other, LOSS)
+        for name, condition in planned(view, study, way, lambda each: key_of(each) == key):
+            yield measured_row(view, name, condition, other, LOSS)
 
 
-def baselines(found: Results, published: PublishedTable) -> Table:
+def baselines(view: View, published: PublishedTable) -> Table:
     """Section 4.3: against a standard, a deep and a variational autoencoder."""
     rows, sections = [], []
     for variant, row in published.rows.items():
-        made = [{"variant": variant, **each} for each in _variant_rows(found, published, variant)]
+        made = [{"variant": variant, **each} for each in _variant_rows(view, published, variant)]
         rows += made
         sections.append(Section(row["label"], pd.DataFrame([shown_row(each, LOSS) for each in made])))
     quotes = "; ".join(f"“{quote}”" for quote in published.quotes)
@@ -118,19 +117,19 @@ def baselines(found: Results, published: PublishedTable) -> Table:
         "compresses a random table instead of the one that the task trained. Fine-tuned: its codes go on training "
         "with the task.",
         BOUNDS,
-        notes_on_tests(found),
+        notes_on_tests(view),
     )
     name = "doc001-baselines"
     return Table(name, table_title(name), frame(rows, ("variant", "way", "n")), tuple(sections), notes, "Baseline")
 
 
-def _variant_rows(found: Results, published: PublishedTable, variant: str) -> Iterator[Row]:
+def _variant_rows(view: View, published: PublishedTable, variant: str) -> Iterator[Row]:
     yield published_row(published, published.rows[variant])
-    yield measured_row(found, "as released, formula", f"{FORMULA}/baseline-{variant}", "traditional", SIMULATED)
+    yield measured_row(view, "as released, formula", f"{FORMULA}/baseline-{variant}", "traditional", SIMULATED)
     described = DESCRIBED if variant == "standard" else f"{DESCRIBED}_{variant}"
-    for cell in found.of("baselines", "as-described"):
-        yield measured_row(found, "as described", cell.condition, described, LOSS)
-    for cell in found.of("baselines", "done-right"):
+    for each in view.select(experiment="baselines", way="as-described"):
+        yield measured_row(view, "as described", each.id, described, LOSS)
+    for each in view.select(experiment="baselines", way="done-right"):
         for arm in VARIANTS[variant]:
-            way = f"{arm_name(arm)}; {cell.data_name}"
-            yield measured_row(found, way, cell.condition, arm, LOSS)
+            way = f"{view.arm_name(STUDY, arm)}; {data_name(each)}"
+            yield measured_row(view, way, each.id, arm, LOSS)

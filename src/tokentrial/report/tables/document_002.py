@@ -21,19 +21,18 @@ from tokentrial.report.formats import (
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.rows import (
-    ACCURACY,
-    LOSS,
     STUDY,
-    Cell,
-    Results,
     Row,
-    arm_name,
+    data_name,
     first_seeds_row,
     frame,
     measured_row,
     missing_interval,
     notes_on_tests,
 )
+from tokentrial.run.columns import Condition
+from tokentrial.run.finals import ACCURACY, LOSS
+from tokentrial.run.view import View
 from tokentrial.studies.released import pure_python
 from tokentrial.studies.released.context_free import HIDDEN
 
@@ -41,10 +40,10 @@ SCRIPT = f"{STUDY}/as-released/pure-python"
 ROLES = ("table", "built", "deployed")
 
 
-def proof_of_concept(found: Results, published: PublishedTable) -> Table:
+def proof_of_concept(view: View, published: PublishedTable) -> Table:
     """Raw: a row per way of running it. Shown: a column per way, a row per quantity."""
     ((key, row),) = published.rows.items()
-    rows = [{"ratio": key, **each} for each in _rows(found, row, int(key))]
+    rows = [{"ratio": key, **each} for each in _rows(view, row, int(key))]
     columns = {each["way"]: _column(each) for each in rows}
     shown = pd.DataFrame(columns).rename_axis("Quantity").reset_index()
     quotes = "; ".join(f"“{quote}”" for quote in published.quotes)
@@ -55,29 +54,28 @@ def proof_of_concept(found: Results, published: PublishedTable) -> Table:
         "model's included. Deployed: 32-bit numbers that must be stored to use the model; the autoencoder's codes "
         "are a V × d table too. Learned / autoencoder: the script calls up to 1.1 a success. Losses in nats per "
         "token.",
-        notes_on_tests(found),
+        notes_on_tests(view),
     )
     name = "doc002-proof-of-concept"
     return Table(name, table_title(name), frame(rows, ("ratio", "way", "n")), (Section("", shown),), notes)
 
 
-def _rows(found: Results, row: Mapping[str, str], ratio: int) -> Iterator[Row]:
+def _rows(view: View, row: Mapping[str, str], ratio: int) -> Iterator[Row]:
     pair = (value_of(row["learned"]), value_of(row["autoencoder"]))
     shown = {"Token table: learned": row["learned"], "Token table: autoencoder": row["autoencoder"]}
     shown |= {"Token table: fewer, %": printed(row["savings"])}
     yield {"way": "Published", "n": None, **_sizes("table", *pair), "printed": shown}
     sizes = _script_sizes()
-    own = first_seeds_row(found, "As released,\nown seed", SCRIPT, "traditional", LOSS, 1, ddof=1)
+    own = first_seeds_row(view, "As released,\nown seed", SCRIPT, "traditional", LOSS, 1, ddof=1)
     yield own | sizes
-    yield measured_row(found, "As released,\nall runs", SCRIPT, "traditional", LOSS) | sizes
+    yield measured_row(view, "As released,\nall runs", SCRIPT, "traditional", LOSS) | sizes
     for way, name, arm in (
         ("as-described", "As described", "autoencoder_001"),
         ("done-right", "Done right", "autoencoder"),
     ):
-        for cell in found.of("compression", way):
-            if cell.ratio == ratio:
-                label = f"{name},\n{cell.data_name}"
-                yield measured_row(found, label, cell.condition, arm, LOSS) | _cell_sizes(found, cell, arm)
+        for each in view.select(experiment="compression", way=way, ratio=ratio):
+            label = f"{name},\n{data_name(each)}"
+            yield measured_row(view, label, each.id, arm, LOSS) | _sizes_of(view, each.id, arm)
 
 
 def _column(row: Row) -> dict[str, str]:
@@ -125,8 +123,8 @@ def _script_sizes() -> Row:
     }
 
 
-def _cell_sizes(found: Results, cell: Cell, arm: str) -> Row:
-    costs = [found.cost(cell.condition, name) for name in ("learned", arm)]
+def _sizes_of(view: View, condition: str, arm: str) -> Row:
+    costs = [view.cost(condition, name) for name in ("learned", arm)]
     bits = [cost.get("bits_deployed") for cost in costs]
     return {
         **_sizes("table", *[cost.get("parameters_embedding") for cost in costs]),
@@ -135,15 +133,15 @@ def _cell_sizes(found: Results, cell: Cell, arm: str) -> Row:
     }
 
 
-def signal(found: Results, published: PublishedTable) -> Table:
+def signal(view: View, published: PublishedTable) -> Table:
     """One section per kind of data, a row per arm; the first row has the bounds."""
     rows: list[Row] = []
     sections = []
-    for cell in found.of("signal", "done-right"):
-        made = [_signal_row(found, cell, arm) for arm in arms_of(found, cell.condition)]
+    for each in view.select(experiment="signal", way="done-right"):
+        made = [_signal_row(view, each, arm) for arm in arms_of(view, each.id)]
         rows += made
-        shown = [bounds_row(found, cell.condition), *[_shown_signal(row) for row in made]]
-        sections.append(Section(cell.data, pd.DataFrame(shown).fillna("")))
+        shown = [bounds_row(view, each.id), *[_shown_signal(view, row) for row in made]]
+        sections.append(Section(str(each.data), pd.DataFrame(shown).fillna("")))
     quotes = "; ".join(f"“{quote}”" for quote in published.quotes)
     notes = (
         f"Claimed by document {published.document}, {published.where}: {quotes}. No number is printed.",
@@ -153,7 +151,7 @@ def signal(found: Results, published: PublishedTable) -> Table:
         "Gap closed: how far the loss comes from the unigram entropy (0 %) to the floor (100 %). One-hot: the "
         "identity of the token alone, the task model does the rest. First row: bounds as in the other tables; "
         "shuffled text has a floor below the unigram entropy, for which tokens occur together still tells a little.",
-        notes_on_tests(found, "the row's arm"),
+        notes_on_tests(view, "the row's arm"),
     )
     return Table("signal", table_title("signal"), _framed(rows), tuple(sections), notes, "Data")
 
@@ -162,14 +160,14 @@ def _framed(rows: list[Row]) -> pd.DataFrame:
     return frame(rows, ("data", "arm", "n")) if rows else pd.DataFrame(columns=["data", "arm", "n"])
 
 
-def _signal_row(found: Results, cell: Cell, arm: str) -> Row:
-    level, right = found.level(cell.condition, arm, LOSS), found.level(cell.condition, arm, ACCURACY)
-    contrast = found.contrast(cell.condition, arm, LOSS)
+def _signal_row(view: View, condition: Condition, arm: str) -> Row:
+    level, right = view.level(condition.id, arm, LOSS), view.level(condition.id, arm, ACCURACY)
+    contrast = view.pair(condition.id, "learned", arm, LOSS)
     gap = None
     if level.get("floor") is not None and level.get("unigram") is not None:
         gap = 100 * (level["unigram"] - level["mean"]) / (level["unigram"] - level["floor"])
     return {
-        "data": cell.data,
+        "data": condition.data,
         "arm": arm,
         "n": level.get("n"),
         **{f"loss_{key}": level.get(key) for key in ("mean", "low", "high", "floor", "unigram", "chance")},
@@ -181,9 +179,9 @@ def _signal_row(found: Results, cell: Cell, arm: str) -> Row:
     }
 
 
-def _shown_signal(row: Row) -> dict[str, str]:
+def _shown_signal(view: View, row: Row) -> dict[str, str]:
     return {
-        "Arm": arm_name(row["arm"]),
+        "Arm": view.arm_name(STUDY, row["arm"]),
         "n": count(row["n"]),
         "Loss": with_interval(row["loss_mean"], row["loss_low"], row["loss_high"]),
         "Accuracy": with_interval(row["accuracy_mean"], row["accuracy_low"], row["accuracy_high"]),
@@ -194,17 +192,16 @@ def _shown_signal(row: Row) -> dict[str, str]:
     }
 
 
-def arms_of(found: Results, condition: str) -> list[str]:
+def arms_of(view: View, condition: str) -> list[str]:
     """The condition's arms, the learned one first."""
-    arms = found.arms.loc[found.arms["condition"] == condition, "arm"]
-    return sorted(arms, key=lambda arm: arm != "learned")
+    return sorted(view.arms_of(condition), key=lambda arm: arm != "learned")
 
 
-def bounds_row(found: Results, condition: str) -> dict[str, Any]:
+def bounds_row(view: View, condition: str) -> dict[str, Any]:
     """Chance, unigram (or best constant) and floor (or Bayes) of a condition as the first row of a listing."""
 
     def text(metric: str, decimals: int) -> str:
-        level = found.level(condition, "learned", metric)
+        level = view.level(condition, "learned", metric)
         values = [level.get(bound) for bound in ("chance", "unigram", "floor")]
         return " / ".join(MISSING if value is None else number(value, decimals) for value in values)
 

@@ -5,12 +5,12 @@ import pandas as pd
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MINUS, MISSING, Section, Table, number
 from tokentrial.report.headline import headline
-from tokentrial.report.tables.rows import Results
+from tokentrial.run.view import View
 
 
-def headline_table(found: Results) -> Table:
+def headline_table(view: View) -> Table:
     """report.headline as it is, with whole numbers plain and differences signed."""
-    data = headline(found.statistics, found.summary, found.alpha, found.corpus)
+    data = headline(view)
     shown = data.copy().astype(object)
     for name in data.columns:
         if pd.api.types.is_float_dtype(data[name]):

@@ -1,41 +1,24 @@
 """Looking up the results, and the row that most tables share: learned encoding against autoencoder in one way."""
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
-from tokentrial import real_text, results
-from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.report.formats import MISSING, count, number, p_value, printed, with_deviation, with_interval, yes_no
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
+from tokentrial.run.columns import Condition
+from tokentrial.run.finals import ACCURACY, LOSS, METRICS
+from tokentrial.run.view import View
 from tokentrial.statistics.effect_size import cohens_d_independent
-from tokentrial.statistics.tables import METRICS, final_values
 
 Row = dict[str, Any]
-OPTIONAL = {"measures": MEASURES, "decisions": DECISIONS}
 STUDY = "learned_encoding"
-LOSS, ACCURACY, SIMULATED = "cross_entropy", "accuracy", "simulated_loss"
-BITS = "bits_per_byte"  # of the raw text: the loss times a constant of the condition and split
 BOUNDS = {LOSS: ("Chance", "Unigram", "Floor"), ACCURACY: ("Chance", "Constant", "Bayes")}
 HEADS = {"mean_pool": "mean pooling", "window_mlp": "window MLP", "token_mlp": "token MLP"}
 SOURCES = {"patterns": "patterns", "zipf_markov": "Zipf chain", "markov": "Markov chain"}
 PARAMETERS = [f"parameters_{role}" for role in ("embedding", "encoder", "decoder", "head")]
-ARM_NAMES = {
-    "noise_walk": "noise walk (released update)",
-    "one_hot": "one-hot",
-    "pca": "PCA",
-    "random_frozen": "random, frozen",
-    "full": "full table",
-    "autoencoder_relu": "autoencoder, ReLU code",
-    "autoencoder_random": "autoencoder, random table",
-    "autoencoder_deep_random": "autoencoder deep, random table",
-    "autoencoder_variational_random": "autoencoder variational, random table",
-}
 
 # columns of a published row that are numbers, and the order of a CSV's columns
 _RAW = ("learned", "learned_sd", "autoencoder", "autoencoder_sd", "improvement", "savings", "d", "p")
@@ -46,127 +29,16 @@ _ORDER = (
 )
 
 
-class Cell(NamedTuple):
-    """What tells a trained condition apart, from its specification."""
-
-    condition: str
-    way: str
-    ratio: int
-    head: str
-    dataset: str
-    source: str
-    vocab_size: int
-    train: int = 0
-    """Training sequences of ``length`` tokens."""
-    length: int = 0
-
-    @property
-    def data(self) -> str:
-        return self.dataset.rsplit("/", 1)[-1]
-
-    @property
-    def head_name(self) -> str:
-        return HEADS.get(self.head, self.head.replace("_", " "))
-
-    @property
-    def data_name(self) -> str:
-        return f"{SOURCES.get(self.source, self.source)}, V = {self.vocab_size:,}"
+def head_name(condition: Condition) -> str:
+    """The small task model, for readers."""
+    head = condition.head or ""
+    return HEADS.get(head, head.replace("_", " "))
 
 
-@dataclass(frozen=True)
-class Results:
-    """All results of a run. cells: condition -> the rest of a :class:`Cell`, from the config.
-
-    measures, decisions: the cramming study's, with the columns of `cramming.columns`; None in a run without it.
-    """
-
-    runs: pd.DataFrame
-    arms: pd.DataFrame
-    summary: pd.DataFrame
-    statistics: pd.DataFrame
-    cells: Mapping[str, Mapping[str, Any]]
-    confidence: float = 0.95
-    margin_share: float = 0.05
-    measures: pd.DataFrame | None = None
-    decisions: pd.DataFrame | None = None
-    corpus: str = real_text.UNNAMED
-    """The title of the run's real text, whatever study the rows are of."""
-
-    @property
-    def alpha(self) -> float:
-        """The level of significance of the tests."""
-        return 1 - self.confidence
-
-    def only(self, study: str) -> "Results":
-        """The results of one study alone."""
-        frames = {name: getattr(self, name) for name in ("runs", "arms", "summary", "statistics")}
-        own = {name: frame[frame["study"] == study] for name, frame in frames.items()}
-        cells = {name: cell for name, cell in self.cells.items() if name.startswith(f"{study}/")}
-        return replace(self, **own, cells=cells)
-
-    def level(self, condition: str, arm: str, metric: str) -> Row:
-        """The arm's row of results.SUMMARY; empty where there is none."""
-        return self._levels.get((condition, arm, metric), {})
-
-    def contrast(self, condition: str, arm: str, metric: str) -> Row:
-        """The row of results.STATISTICS of learned minus this arm; empty where there is none."""
-        return self._contrasts.get((condition, arm, metric), {})
-
-    def cost(self, condition: str, arm: str) -> Row:
-        """The arm's row of results.ARMS with ``total`` parameters; empty where there is none."""
-        return self._costs.get((condition, arm), {})
-
-    def values(self, condition: str, arm: str, metric: str, first: int | None = None) -> pd.Series:
-        """Final values by seed, of the ``first`` seeds only if that is given."""
-        found = self._values.get((condition, arm, metric), pd.Series(dtype="float64")).sort_index()
-        return found if first is None else found[found.index < first]
-
-    def of(self, study: str, way: str) -> list[Cell]:
-        """The conditions of a sub-study run in one way, in the config's order."""
-        prefix = f"{STUDY}/{study}/{way}/"
-        return [Cell(condition=name, **spec) for name, spec in self.cells.items() if name.startswith(prefix)]
-
-    def studies(self) -> list[str]:
-        """The sub-studies, in the config's order."""
-        return list(dict.fromkeys(name.split("/")[1] for name in self.cells))
-
-    @cached_property
-    def _levels(self) -> dict[tuple[str, ...], Row]:
-        return _by(self.summary, "condition", "arm", "metric")
-
-    @cached_property
-    def _contrasts(self) -> dict[tuple[str, ...], Row]:
-        return _by(self.statistics, "condition", "arm_b", "metric")
-
-    @cached_property
-    def _costs(self) -> dict[tuple[str, ...], Row]:
-        total = self.arms[PARAMETERS].sum(axis=1, min_count=len(PARAMETERS))
-        return _by(self.arms.assign(total=total), "condition", "arm")
-
-    @cached_property
-    def _values(self) -> dict[Any, pd.Series]:
-        final = final_values(self.runs).set_index("seed")
-        return {key: group["value"] for key, group in final.groupby(["condition", "arm", "metric"], sort=False)}
-
-
-def _by(frame: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], Row]:
-    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return {tuple(row[key] for key in keys): {str(name): value for name, value in row.items()} for row in records}
-
-
-def load(paths: Mapping[str, str], cells: str, settings: Mapping[str, Any]) -> Results:
-    """Read the result tables. paths: runs, arms, summary, statistics, and measures and decisions where the run has
-    them; cells: the JSON of ``Results.cells`` as pairs, in order."""
-    schemas = {"runs": results.RUNS, "arms": results.ARMS, "summary": results.SUMMARY, "statistics": results.STATISTICS}
-    schemas |= {name: schema for name, schema in OPTIONAL.items() if name in paths}
-    frames = {name: results.read(paths[name], schema).to_pandas() for name, schema in schemas.items()}
-    return Results(
-        **frames,
-        corpus=real_text.title(frames["arms"]),
-        cells=dict(json.loads(cells)),
-        confidence=settings["confidence"],
-        margin_share=settings["equivalence_margin"],
-    )
+def data_name(condition: Condition) -> str:
+    """The synthetic data, for readers: ``Zipf chain, V = 100``."""
+    source = condition.source or ""
+    return f"{SOURCES.get(source, source)}, V = {condition.vocab_size:,}"
 
 
 def published_row(table: PublishedTable, row: Mapping[str, str]) -> Row:
@@ -191,10 +63,10 @@ def published_row(table: PublishedTable, row: Mapping[str, str]) -> Row:
     }
 
 
-def measured_row(found: Results, way: str, condition: str, other: str, metric: str) -> Row:
+def measured_row(view: View, way: str, condition: str, other: str, metric: str) -> Row:
     """All seeds of one condition: levels and difference with their intervals, tests and bounds."""
-    learned, against = found.level(condition, "learned", metric), found.level(condition, other, metric)
-    contrast = found.contrast(condition, other, metric)
+    learned, against = view.level(condition, "learned", metric), view.level(condition, other, metric)
+    contrast = view.pair(condition, "learned", other, metric)
     kept = {"p": "p_t", "p_holm": "p_holm", "equivalent": "equivalent", "margin": "margin", "difference": "difference"}
     return {
         "way": way,
@@ -206,15 +78,15 @@ def measured_row(found: Results, way: str, condition: str, other: str, metric: s
         "difference_low": contrast.get("t_low"),
         "difference_high": contrast.get("t_high"),
         **_relative(metric, learned.get("mean"), against.get("mean")),
-        "d": _effect(found.values(condition, "learned", metric), found.values(condition, other, metric)),
+        "d": _effect(view.values(condition, "learned", metric), view.values(condition, other, metric)),
         **{bound: learned.get(bound) for bound in ("chance", "unigram", "floor")},
     }
 
 
-def first_seeds_row(found: Results, way: str, condition: str, other: str, metric: str, first: int, ddof: int) -> Row:
+def first_seeds_row(view: View, way: str, condition: str, other: str, metric: str, first: int, ddof: int) -> Row:
     """The first seeds alone, as mean and standard deviation; ddof 0: population, as document 000's script prints."""
-    learned, against = (found.values(condition, arm, metric, first) for arm in ("learned", other))
-    level = found.level(condition, "learned", metric)
+    learned, against = (view.values(condition, arm, metric, first) for arm in ("learned", other))
+    level = view.level(condition, "learned", metric)
     both = len(learned) > 0 and len(against) > 0
     means = (float(learned.mean()), float(against.mean())) if both else (None, None)
     return {
@@ -286,36 +158,31 @@ def frame(rows: list[Row], first: tuple[str, ...]) -> pd.DataFrame:
     return made[[*order, *[name for name in made.columns if name not in order]]]
 
 
-def done_right_name(cell: Cell, cells: list[Cell]) -> str:
-    """``done right``, with what tells this cell from others of its kind: the task model, the data."""
+def done_right_name(condition: Condition, others: list[Condition]) -> str:
+    """``done right``, with what tells this condition from others of its kind: the task model, the data."""
     parts = ["done right"]
-    if len({other.head for other in cells}) > 1:
-        parts.append(cell.head_name)
-    if len({other.dataset for other in cells if other.ratio == cell.ratio}) > 1:
-        parts.append(cell.data_name)
+    if len({other.head for other in others}) > 1:
+        parts.append(head_name(condition))
+    if len({other.data for other in others if other.ratio == condition.ratio}) > 1:
+        parts.append(data_name(condition))
     return ", ".join(parts)
 
 
-def planned(found: Results, study: str, way: str, wanted: Callable[[Cell], bool]) -> list[tuple[str, str]]:
-    """Name and condition of the wanted cells; without a condition where the config plans none, for a row of dashes."""
-    cells = found.of(study, way)
+def planned(view: View, experiment: str, way: str, wanted: Callable[[Condition], bool]) -> list[tuple[str, str]]:
+    """Name and id of the wanted conditions; without an id where the config plans none, for a row of dashes."""
+    conditions = view.select(study=STUDY, experiment=experiment, way=way)
     plain = way.replace("-", " ")
     named = [
-        (done_right_name(cell, cells) if way == "done-right" else plain, cell.condition)
-        for cell in cells
-        if wanted(cell)
+        (done_right_name(each, conditions) if way == "done-right" else plain, each.id)
+        for each in conditions
+        if wanted(each)
     ]
     return named or [(plain, "")]
 
 
-def arm_name(arm: str) -> str:
-    """An arm's name for a reader: ``autoencoder 001 deep``."""
-    return ARM_NAMES.get(arm, arm.replace("_", " "))
-
-
-def notes_on_tests(found: Results, other: str = "autoencoder") -> str:
+def notes_on_tests(view: View, other: str = "autoencoder") -> str:
     """What intervals, p and equivalence mean in this run."""
-    share, level = f"{100 * found.margin_share:g} %", f"{100 * found.confidence:g} %"
+    share, level = f"{100 * view.margin_share:g} %", f"{100 * view.confidence:g} %"
     return (
         f"Brackets: {level} t interval over seeds (the difference's is paired); ±: standard deviation. Difference: "
         f"learned minus {other}. p: paired t test, Holm-corrected over the cells of its sub-study and way (as "

@@ -5,7 +5,9 @@ import pandas as pd
 from tokentrial.report.catalogue import sub_study_title, table_title
 from tokentrial.report.formats import Section, Table, count, number
 from tokentrial.report.published import PublishedTable
-from tokentrial.report.tables.rows import ACCURACY, LOSS, Results, Row
+from tokentrial.report.tables.rows import Row
+from tokentrial.run.finals import ACCURACY, LOSS
+from tokentrial.run.view import View
 from tokentrial.statistics.power import power_curve
 from tokentrial.studies.released import academic_validation, corrected, focused_scaling
 
@@ -20,11 +22,11 @@ SCRIPTS = {
 }
 
 
-def power(found: Results, published: dict[str, PublishedTable]) -> Table:
-    """Standardised effects by n; then the differences that this run's comparisons could have found."""
-    curve = _curve(found, published)
-    measured = _measured(found)
-    level = f"{100 * (1 - found.confidence):g} %"
+def power(view: View, published: dict[str, PublishedTable]) -> Table:
+    """Standardised effects by n; then the differences that this run's comparisons could have view."""
+    curve = _curve(view, published)
+    measured = _measured(view)
+    level = f"{100 * (1 - view.confidence):g} %"
     notes = (
         f"Two-sided t tests at {level}. MDE: the true effect found with a power of 80 %. Critical: the smallest "
         "observed effect that is significant. Margin: the smallest equivalence margin that two one-sided tests show "
@@ -39,7 +41,7 @@ def power(found: Results, published: dict[str, PublishedTable]) -> Table:
     return Table("power", table_title("power"), data, sections, notes, "Part")
 
 
-def _curve(found: Results, published: dict[str, PublishedTable]) -> pd.DataFrame:
+def _curve(view: View, published: dict[str, PublishedTable]) -> pd.DataFrame:
     """One row per n: who used it, and the effects of both designs."""
     users: dict[int, list[str]] = {n: [] for n in USUAL}
     for table in published.values():
@@ -47,11 +49,11 @@ def _curve(found: Results, published: dict[str, PublishedTable]) -> pd.DataFrame
             users.setdefault(table.n, []).append(f"document {table.document}")
     for script, runs in SCRIPTS.items():
         users.setdefault(runs, []).append(script)
-    ways = found.statistics["condition"].str.extract(r"/(as-released|as-described|done-right)(?:/|$)")[0]
-    for n, group in ways.groupby(found.statistics["n"]):
+    ways = view.statistics["condition"].map({row.id: row.way for row in view.select()})
+    for n, group in ways.groupby(view.statistics["n"]):
         names = ", ".join(str(way).replace("-", " ") for way in group.unique())
         users.setdefault(int(str(n)), []).append(f"this run ({names})")
-    long = power_curve(sorted(users), alpha=1 - found.confidence)
+    long = power_curve(sorted(users), alpha=1 - view.confidence)
     wide = pd.DataFrame({"n": sorted(users)})
     wide["used_by"] = ["; ".join(dict.fromkeys(users[n])) for n in wide["n"]]
     for design in DESIGNS:
@@ -72,14 +74,14 @@ def _shown_curve(curve: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _measured(found: Results) -> pd.DataFrame:
+def _measured(view: View) -> pd.DataFrame:
     """One row per sub-study, way and metric."""
-    frame = found.statistics[found.statistics["metric"].isin([LOSS, ACCURACY])]
-    split = frame["condition"].str.split("/")
-    trained = ~frame["condition"].str.contains("/as-released/")
-    frame = frame.assign(study=split.str[1].where(trained, split.str[2]), way=split.str[2].where(trained, split.str[1]))
+    frame = view.statistics[view.statistics["metric"].isin([LOSS, ACCURACY])]
+    conditions = {row.id: row for row in view.select()}
+    for column in ("experiment", "way"):
+        frame = frame.assign(**{column: frame["condition"].map({name: getattr(row, column) for name, row in conditions.items()})})
     rows: list[Row] = []
-    for (way, study, metric), group in frame.groupby(["way", "study", "metric"], sort=False):
+    for (way, study, metric), group in frame.groupby(["way", "experiment", "metric"], sort=False):
         known = group["minimal_detectable"].notna()
         rows.append(
             {

@@ -7,8 +7,10 @@ import pandas as pd
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table
 from tokentrial.report.published import PublishedTable, number
-from tokentrial.report.tables.document_001 import DESCRIBED, FORMULA, RELEASED, VARIANTS
-from tokentrial.report.tables.rows import LOSS, SIMULATED, Results, Row
+from tokentrial.report.tables.document_001 import DESCRIBED, FORMULA, VARIANTS
+from tokentrial.report.tables.rows import STUDY, Row
+from tokentrial.run.finals import SIMULATED
+from tokentrial.run.view import View
 from tokentrial.results import Measurement
 from tokentrial.studies.released import academic_validation
 
@@ -22,16 +24,16 @@ OTHER_STUDY = "architecture"
 Tally = dict[str, tuple[int, int] | None]  # sub-study -> how many, of how many; None where nothing is known
 
 
-def summary(found: Results, published: Mapping[str, PublishedTable]) -> Table:
+def summary(view: View, published: Mapping[str, PublishedTable]) -> Table:
     """Counts by way and outcome, one column per sub-study; the sum over all is computed."""
     table = published["doc001-summary"]
     groups = {
         "Published": _published(published),
-        f"As released: the formula's own test, p < {ALPHA}": _own_test(found),
-        "As released: the formula, paired and Holm-corrected": _measured(found, _formula_pairs(found)),
-        "As released: the training script": _measured(found, _script_pairs(found)),
-        "As described": _measured(found, _pairs(found, "as-described", DESCRIBED)),
-        "Done right": _measured(found, _pairs(found, "done-right", VARIANTS["standard"][0])),
+        f"As released: the formula's own test, p < {ALPHA}": _own_test(view),
+        "As released: the formula, paired and Holm-corrected": _measured(view, _formula_pairs(view)),
+        "As released: the training script": _measured(view, _script_pairs(view)),
+        "As described": _measured(view, _pairs(view, "as-described", DESCRIBED)),
+        "Done right": _measured(view, _pairs(view, "done-right", VARIANTS["standard"][0])),
     }
     names = {study: table.rows[study]["label"] for study in STUDIES}
     rows = [
@@ -83,12 +85,12 @@ def _printed_p(values: list[str]) -> tuple[int, int]:
     return sum(number(value) < ALPHA for value in values), len(values)
 
 
-def _own_test(found: Results) -> dict[str, tuple[str, Tally]]:
+def _own_test(view: View) -> dict[str, tuple[str, Tally]]:
     """The script's own test of its own first runs."""
     rows = []
     for cell in academic_validation.CELLS:
         for arm in ("learned", "traditional"):
-            values = found.values(f"{FORMULA}/{cell}", arm, SIMULATED, academic_validation.RUNS)
+            values = view.values(f"{FORMULA}/{cell}", arm, SIMULATED, academic_validation.RUNS)
             if values.empty:
                 return {}
             rows += [
@@ -107,33 +109,32 @@ def _own_test(found: Results) -> dict[str, tuple[str, Tally]]:
 Pairs = dict[str, list[Row]]  # sub-study -> its comparisons
 
 
-def _pairs(found: Results, way: str, standard: str) -> Pairs:
+def _pairs(view: View, way: str, standard: str) -> Pairs:
     """Learned against the standard autoencoder; in the baselines study also against its deep and variational kin."""
     made: Pairs = {}
     for study in STUDIES:
         variants = VARIANTS if study == "baselines" else ("standard",)
         arms = [standard if variant == "standard" else f"{standard}_{variant}" for variant in variants]
-        made[study] = [found.contrast(cell.condition, arm, LOSS) for cell in found.of(study, way) for arm in arms]
+        made[study] = [view.pair(each.id, "learned", arm) for each in view.select(study=STUDY, experiment=study, way=way) for arm in arms]
     return made
 
 
-def _script_pairs(found: Results) -> Pairs:
-    prefixes = {study: f"{RELEASED}/{study}-" for study in STUDIES}
-    return {study: list(_starting(found, prefix)) for study, prefix in prefixes.items()}
+def _script_pairs(view: View) -> Pairs:
+    return {study: list(_of_script(view, "focused-scaling", study)) for study in STUDIES}
 
 
-def _formula_pairs(found: Results) -> Pairs:
+def _formula_pairs(view: View) -> Pairs:
     names = {study: SCRIPT_STUDIES.get(study, study) for study in (*STUDIES, OTHER_STUDY)}
-    return {study: list(_starting(found, f"{FORMULA}/{name}-")) for study, name in names.items()}
+    return {study: list(_of_script(view, "academic-validation", name)) for study, name in names.items()}
 
 
-def _starting(found: Results, prefix: str) -> Iterator[Row]:
-    mine = found.statistics[found.statistics["condition"].str.startswith(prefix)]
-    for condition, arm, metric in mine[["condition", "arm_b", "metric"]].itertuples(index=False):
-        yield found.contrast(condition, arm, metric)
+def _of_script(view: View, script: str, varied: str) -> Iterator[Row]:
+    """Every comparison of the script's cells in which this is what varies."""
+    for each in view.select(experiment=script, way="as-released", varied=varied):
+        yield from view.pairs(each.id)
 
 
-def _measured(found: Results, pairs: Pairs) -> dict[str, tuple[str, Tally]]:
+def _measured(view: View, pairs: Pairs) -> dict[str, tuple[str, Tally]]:
     known = {study: [row for row in rows if row] for study, rows in pairs.items()}
     seeds = sorted({int(row["n"]) for rows in known.values() for row in rows})
     if not seeds:

@@ -1,0 +1,101 @@
+"""What studies/<study>.yaml says: titles of a study and its experiments, and what its arms are."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tokentrial import config
+from tokentrial.errors import InputError
+
+OWN, CONTROL = "own", "control"
+CORPUS = "{corpus}"
+"""Stands for the title of the run's real text."""
+
+
+class Declared(BaseModel):
+    """A part of a study's file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Experiment(Declared):
+    """title: of the experiment; short: in figures; body: of a language model's; baselines: in place of the study's."""
+
+    title: str
+    short: str | None = None
+    body: str | None = None
+    baselines: list[str] | None = None
+
+
+class Question(Declared):
+    """The comparison that the documents are about: methods of their own encodings, and what these should beat."""
+
+    encodings: list[str]
+    baselines: list[str]
+
+
+class Method(Declared):
+    """name: for readers, by default the arm's own. Comparisons start from arms whose role is own."""
+
+    name: str | None = None
+    role: Literal["own", "baseline", "control", "as released", "bound"] = "control"
+
+
+class Study(Declared):
+    """One study's file."""
+
+    title: str
+    real_text: bool
+    experiments: dict[str, Experiment]
+    question: Question
+    methods: dict[str, Method]
+    layouts: dict[str, str] = {}
+
+    @classmethod
+    def undeclared(cls, title: str) -> "Study":
+        """A study without a file."""
+        return cls(
+            title=title, real_text=False, experiments={}, question=Question(encodings=[], baselines=[]), methods={}
+        )
+
+    def role(self, method: str) -> str:
+        """The role of a method, declared or not."""
+        return self.methods[method].role if method in self.methods else CONTROL
+
+    def baselines(self, experiment: str) -> Sequence[str]:
+        """The methods that an experiment's own encodings should beat."""
+        declared = self.experiments.get(experiment)
+        return self.question.baselines if declared is None or declared.baselines is None else declared.baselines
+
+
+def load(files: Sequence[str | Path]) -> dict[str, Study]:
+    """Study -> what its file says, by the file's name. Raises InputError that names file and key."""
+    return {Path(file).stem: _study(Path(file)) for file in files}
+
+
+def _study(file: Path) -> Study:
+    content = config.load(file)
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{file}: {_line(error.errors()[0], content)}") from None
+
+
+def _line(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    """Key, found, expected."""
+    *parents, last = (str(part) for part in error["loc"])
+    where = ".".join([*parents, last])
+    if error["type"] == "extra_forbidden":
+        model: Any = Study
+        known = list(model.model_fields)
+        for name, inner in (("experiments", Experiment), ("methods", Method), ("question", Question)):
+            if parents and parents[0] == name:
+                known = list(inner.model_fields)
+        near = get_close_matches(last, known, 1)
+        return f"{where}: unknown key" + (f"; did you mean '{near[0]}'?" if near else f"; expected one of {known}")
+    if error["type"] == "missing":
+        return f"{where}: not given, expected it"
+    return f"{where}: found {error['input']!r}, expected: {error['msg'].removeprefix('Input should be ')}"

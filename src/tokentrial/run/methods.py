@@ -1,0 +1,64 @@
+"""From the arms of a run to a row of columns.METHODS for each: method, size, role, and a name for readers."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from tokentrial.run.columns import METHODS
+from tokentrial.run.declared import OWN, Study
+
+SIZE = re.compile(r"_?\d+$")  # of methods that differ in bits alone
+
+
+def table(studies: Mapping[str, Study], arms: pd.DataFrame) -> pd.DataFrame:
+    """A row of columns.METHODS for every arm of every study.
+
+    By study, methods in the order of its file and undeclared ones after them, sizes of one method in the run's order.
+    """
+    rows = []
+    for study, names in arms.groupby("study", sort=False)["arm"]:
+        declared = studies.get(str(study)) or Study.undeclared(str(study))
+        unique = [str(name) for name in names.unique()]
+        sizes = {size for name, size in map(_split, unique) if size and declared.role(name) == OWN}
+        known = list(declared.methods)
+        rows += sorted((_row(declared, str(study), name, sizes) for name in unique), key=lambda row: _place(row, known))
+    return pd.DataFrame(rows, columns=METHODS.names)
+
+
+def _split(arm: str) -> tuple[str, str | None]:
+    name, _, size = arm.partition("-")
+    return name, size or None
+
+
+def _place(row: Mapping[str, Any], known: Sequence[str]) -> int:
+    return next((known.index(row[key]) for key in ("method", "family") if row[key] in known), len(known))
+
+
+def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> dict[str, Any]:
+    """sizes: those of the study's own encodings; another ending belongs to the arm's name, unless it is a ratio."""
+    method, size = _split(arm)
+    if arm in study.methods or not size or not (size.isdigit() or size in sizes):
+        method, size = arm, None
+    return {
+        "study": name_of_study,
+        "arm": arm,
+        "method": method,
+        "family": SIZE.sub("", method),
+        "size": size,
+        "ratio": int(size) if size is not None and size.isdigit() else None,
+        "role": study.role(method),
+        "name": "".join(_name(study, method, size)),
+    }
+
+
+def _name(study: Study, method: str, size: str | None) -> Iterator[str]:
+    """``learned 8:1``, ``bands permuted, ultra-efficient``, ``product quantised (pq_16)``."""
+    declared, family = study.methods.get(method), study.methods.get(SIZE.sub("", method))
+    if declared is None and family is not None and family.name is not None:
+        yield f"{family.name} ({method})"
+    else:
+        yield (declared and declared.name) or method.replace("_", " ")
+    if size is not None:
+        yield f" {size}:1" if size.isdigit() else f", {study.layouts.get(size, size)}"

@@ -1,0 +1,224 @@
+"""The one way to ask for a run's results: conditions by their columns, and of each its arms, levels, pairs and costs."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from tokentrial import real_text, results
+from tokentrial.cramming.columns import DECISIONS, MEASURES
+from tokentrial.errors import InputError
+from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
+from tokentrial.run.finals import BANDS, LOSS, final_values
+
+Row = dict[str, Any]
+SCHEMAS = {
+    "runs": results.RUNS,
+    "arms": results.ARMS,
+    "summary": results.SUMMARY,
+    "statistics": results.STATISTICS,
+    "conditions": CONDITIONS,
+    "methods": METHODS,
+    "measures": MEASURES,
+    "decisions": DECISIONS,
+}
+ROLES = ("embedding", "encoder", "decoder", "head")
+"""Parts of a small model that results.ARMS counts; a language model has a body, too."""
+
+
+@dataclass(frozen=True)
+class View:
+    """All results of a run, or those of one study.
+
+    measures, decisions: the cramming study's; None in a run without it. confidence: of intervals, as a share;
+    margin_share: the margin of equivalence, as a share of the distance from chance to the floor.
+    """
+
+    runs: pd.DataFrame
+    arms: pd.DataFrame
+    summary: pd.DataFrame
+    statistics: pd.DataFrame
+    conditions: pd.DataFrame
+    methods: pd.DataFrame
+    measures: pd.DataFrame | None = None
+    decisions: pd.DataFrame | None = None
+    confidence: float = 0.95
+    margin_share: float = 0.05
+    corpus: str = real_text.UNNAMED
+    """The title of the run's real text, whatever study the rows are of."""
+
+    @classmethod
+    def read(cls, paths: Mapping[str, str], confidence: float, margin_share: float = 0.05) -> "View":
+        """Read the tables. paths: table -> file, for every table of this class that the run has.
+
+        Raises InputError that names a file which is missing or has other columns.
+        """
+        frames = {name: results.read(path, SCHEMAS[name]).to_pandas() for name, path in paths.items()}
+        title = real_text.title(frames["arms"])
+        return cls(**frames, confidence=confidence, margin_share=margin_share, corpus=title)
+
+    @property
+    def alpha(self) -> float:
+        """The level of significance of the tests."""
+        return 1 - self.confidence
+
+    def only(self, study: str) -> "View":
+        """The results of one study alone."""
+        names = ("runs", "arms", "summary", "statistics", "conditions", "methods")
+        frames = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: frame[frame["study"] == study] for name, frame in frames.items()})
+
+    def select(self, **columns: Any) -> list[Condition]:
+        """The conditions whose columns have these values, in the config's order.
+
+        A list or tuple stands for any of its values. Raises InputError for a column that there is not.
+        """
+        unknown = [name for name in columns if name not in CONDITIONS.names]
+        if unknown:
+            raise InputError(f"conditions: found the column {unknown[0]!r}, expected one of {CONDITIONS.names}")
+        wanted = {name: value if isinstance(value, list | tuple) else (value,) for name, value in columns.items()}
+        experiment = columns.get("experiment")
+        every = self._by_experiment.get(experiment, []) if isinstance(experiment, str) else self._conditions.values()
+        return [row for row in every if all(getattr(row, name) in values for name, values in wanted.items())]
+
+    def condition(self, name: str) -> Condition:
+        """All that is known of a condition; KeyError for one that this run does not have."""
+        return self._conditions[name]
+
+    def experiments(self) -> list[tuple[str, str]]:
+        """(study, experiment) of everything but released scripts, in the config's order."""
+        every = self._conditions.values()
+        return list(dict.fromkeys((row.study, row.experiment) for row in every if row.cell is None))
+
+    def of_way(self, way: str) -> Collection[str]:
+        """The names of the conditions that are run in this way."""
+        return [name for name, row in self._conditions.items() if row.way == way]
+
+    def arms_of(self, condition: str) -> list[str]:
+        """The arms of a condition, in the config's order."""
+        return self._arms.get(condition, [])
+
+    def method(self, study: str, arm: str) -> Method:
+        """What an arm of a study is; KeyError for one that this run does not have."""
+        return self._methods[study, arm]
+
+    def arm_name(self, study: str, arm: str) -> str:
+        """An arm's name for readers; of one that this run does not have, its own."""
+        known = self._methods.get((study, arm))
+        return arm.replace("_", " ") if known is None else known.name
+
+    def level(self, condition: str, arm: str, metric: str = LOSS) -> Row:
+        """The arm's row of results.SUMMARY; empty where there is none."""
+        return self._levels.get((condition, arm, metric), {})
+
+    def pair(self, condition: str, arm: str, other: str, metric: str = LOSS) -> Row:
+        """The row of results.STATISTICS of arm minus other; empty where there is none."""
+        return self._pairs.get((condition, arm, other, metric), {})
+
+    def pairs(self, condition: str) -> Iterator[Row]:
+        """Every row of results.STATISTICS of a condition."""
+        return (row for key, row in self._pairs.items() if key[0] == condition)
+
+    def cost(self, condition: str, arm: str) -> Row:
+        """The arm's row of results.ARMS with ``total``, the parameters of a small model; empty where there is none."""
+        return self._costs.get((condition, arm), {})
+
+    def values(self, condition: str, arm: str, metric: str = LOSS, first: int | None = None) -> pd.Series:
+        """Final values by seed, rising (see finals.final_values); of the ``first`` seeds only if that is given."""
+        values = self._finals.get((condition, arm, metric), pd.Series(dtype="float64"))
+        return values if first is None else values[values.index < first]
+
+    def values_on(self, split: str, condition: str, arm: str, metric: str = LOSS) -> pd.Series:
+        """Final values by seed on one split; empty where there are none."""
+        return self._by_split.get((condition, arm, metric, split), pd.Series(dtype="float64"))
+
+    def curve(self, condition: str, arm: str) -> pd.DataFrame:
+        """Validation loss by step (rows, rising) and seed (columns), done right; empty where there is none."""
+        return self._curves.get((condition, arm), pd.DataFrame())
+
+    def series(self, condition: str, arm: str, metric: str = LOSS, step: int | None = None) -> pd.Series:
+        """Values by seed of a released cell, as reported (no step) or at a step; test data before training data."""
+        return self._released.get((condition, arm, metric, -1 if step is None else step), pd.Series(dtype="float64"))
+
+    def steps(self, condition: str, arm: str, metric: str = LOSS) -> list[int]:
+        """The numbers of steps at which a released cell was measured, rising."""
+        return sorted(key[3] for key in self._released if key[:3] == (condition, arm, metric) and key[3] >= 0)
+
+    @cached_property
+    def _conditions(self) -> dict[str, Condition]:
+        return {row["condition"]: Condition(**row) for row in records(self.conditions, CONDITIONS)}
+
+    @cached_property
+    def _by_experiment(self) -> dict[str, list[Condition]]:
+        grouped: dict[str, list[Condition]] = {}
+        for row in self._conditions.values():
+            grouped.setdefault(row.experiment, []).append(row)
+        return grouped
+
+    @cached_property
+    def _methods(self) -> dict[tuple[str, str], Method]:
+        return {(row["study"], row["arm"]): Method(**row) for row in records(self.methods, METHODS)}
+
+    @cached_property
+    def _arms(self) -> dict[str, list[str]]:
+        return {str(name): list(arms) for name, arms in self.arms.groupby("condition", sort=False)["arm"]}
+
+    @cached_property
+    def _levels(self) -> dict[tuple[str, ...], Row]:
+        return {(row["condition"], row["arm"], row["metric"]): row for row in records(self.summary)}
+
+    @cached_property
+    def _pairs(self) -> dict[tuple[str, ...], Row]:
+        keys = ("condition", "arm_a", "arm_b", "metric")
+        return {tuple(row[key] for key in keys): row for row in records(self.statistics)}
+
+    @cached_property
+    def _costs(self) -> dict[tuple[str, ...], Row]:
+        names = [f"parameters_{role}" for role in ROLES]
+        total = self.arms[names].sum(axis=1, min_count=len(names))
+        return {(row["condition"], row["arm"]): row for row in records(self.arms.assign(total=total))}
+
+    @cached_property
+    def _finals(self) -> dict[Any, pd.Series]:
+        runs = self.runs
+        by_band = runs[runs["metric"].isin(BANDS) & (runs["split"] == "test") & runs["step"].isna()]
+        return _by_seed(pd.concat([final_values(runs, self.of_way("as-released")), by_band]), "arm", "metric")
+
+    @cached_property
+    def _by_split(self) -> dict[Any, pd.Series]:
+        return _by_seed(self.runs[self.runs["step"].isna()], "arm", "metric", "split")
+
+    @cached_property
+    def _curves(self) -> dict[Any, pd.DataFrame]:
+        runs = self.runs
+        loss = (runs["metric"] == LOSS) & (runs["split"] == "validation") & runs["step"].notna()
+        fair = runs[loss & runs["condition"].isin(self.of_way("done-right")) & runs["value"].notna()]
+        return {
+            key: group.pivot(index="step", columns="seed", values="value").sort_index()
+            for key, group in fair.groupby(["condition", "arm"], sort=False)
+        }
+
+    @cached_property
+    def _released(self) -> dict[Any, pd.Series]:
+        rows = self.runs[self.runs["condition"].isin(self.of_way("as-released"))]
+        every = _by_seed(rows.assign(step=rows["step"].fillna(-1).astype(int)), "arm", "metric", "step", "split")
+        chosen: dict[Any, pd.Series] = {}
+        for key in sorted(every, key=lambda key: key[4] != "test"):  # what is kept is test data, if there is any
+            chosen.setdefault(key[:4], every[key])
+        return chosen
+
+
+def records(frame: pd.DataFrame, schema: pa.Schema | None = None) -> list[Row]:
+    """Rows as mappings, None where a value is missing. schema: which columns hold whole numbers though some miss one."""
+    whole = [] if schema is None else [field.name for field in schema if pa.types.is_integer(field.type)]
+    plain = frame.astype(dict.fromkeys(whole, "Int64")).astype(object)
+    rows = plain.where(plain.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def _by_seed(rows: pd.DataFrame, *keys: str) -> dict[Any, pd.Series]:
+    known = rows[rows["value"].notna()].set_index("seed")
+    return {key: group["value"].sort_index() for key, group in known.groupby(["condition", *keys], sort=False)}

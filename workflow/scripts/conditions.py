@@ -1,0 +1,14 @@
+"""Say what every condition and arm of the run is."""
+
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    from tokentrial.run.describe import write
+
+    write(
+        arms=snakemake.input.arms,
+        studies=snakemake.input.studies,
+        plan=snakemake.params.plan,
+        conditions=snakemake.output.conditions,
+        methods=snakemake.output.methods,
+    )
