@@ -54,7 +54,8 @@ def central(view: View) -> pd.DataFrame:
         return names[0] in condition.encodings.split() and names[1] in condition.baselines.split()
 
     wanted = [asked(*each) for each in zip(conditions, fair["arm_a"], fair["arm_b"], strict=True)]
-    return fair.assign(experiment=[each.experiment for each in conditions])[pd.Series(wanted, index=fair.index, dtype=bool)]
+    described = fair.assign(experiment=[each.experiment for each in conditions])
+    return described[pd.Series(wanted, index=fair.index, dtype=bool)]
 
 
 def no_better_than_unigram(summary: pd.DataFrame) -> set[tuple[str, str]]:

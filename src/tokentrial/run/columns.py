@@ -71,7 +71,6 @@ class Condition:
     """Of text."""
     vectors: int | None = None
 
-
     @property
     def id(self) -> str:
         """Its name in every table."""

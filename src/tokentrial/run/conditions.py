@@ -26,8 +26,7 @@ def planned(
     scripts and crammed: jobs whose conditions are known only when they have run, and are named below the job; the other
     arguments: specifications by job (see studies), with the data sets of synthetic ones and the kinds of tokenizer.
     """
-    rows = [{"study": job.partition("/")[0], "condition": job, "experiment": job.rpartition("/")[2]} for job in scripts]
-    rows = [{**row, "way": "as-released", "of_job": True} for row in rows]
+    rows: list[Row] = [{**_script(job), "condition": job, "way": "as-released", "of_job": True} for job in scripts]
     for name, spec in conditions.items():
         source = datasets[spec["dataset"]]["source"]
         rows.append(
@@ -44,6 +43,11 @@ def planned(
         {"study": spec["study"], "condition": job, "experiment": spec["design"], "model": spec["model"], "of_job": True}
         for job, spec in crammed.items()
     ]
+
+
+def _script(job: str) -> Row:
+    study, _, script = job.split("/")
+    return {"study": study, "experiment": script}
 
 
 def _named(name: str) -> Row:

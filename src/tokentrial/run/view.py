@@ -1,4 +1,4 @@
-"""The one way to ask for a run's results: conditions by their columns, and of each its arms, levels, pairs and costs."""
+"""The one way to ask for a run's results: conditions by their columns; arms, levels, pairs and costs of each."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -212,7 +212,7 @@ class View:
 
 
 def records(frame: pd.DataFrame, schema: pa.Schema | None = None) -> list[Row]:
-    """Rows as mappings, None where a value is missing. schema: which columns hold whole numbers though some miss one."""
+    """Rows as mappings, None where a value is missing; schema: which columns hold whole numbers, though some miss one."""
     whole = [] if schema is None else [field.name for field in schema if pa.types.is_integer(field.type)]
     plain = frame.astype(dict.fromkeys(whole, "Int64")).astype(object)
     rows = plain.where(plain.notna(), None).to_dict("records")

@@ -16,6 +16,7 @@ from tokentrial.seeds import stream
 from tokentrial.statistics.comparison import compare, holm_within
 from tokentrial.statistics.intervals import t_interval
 
+
 def levels(group: pd.DataFrame) -> dict[str, pd.Series]:
     """arm -> values by seed, of one condition and metric; a seed that diverged has none."""
     finite = group[np.isfinite(group["value"])]

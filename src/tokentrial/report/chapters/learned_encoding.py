@@ -29,8 +29,7 @@ def check_values(view: View, planned: int) -> Values:
     gradient = fair[(fair["arm"] != "noise_walk") & (fair["flag"] == "untrained")]
     conditions = [view.condition(name) for name in gradient["condition"]]
     names = [
-        f"{each.experiment}/{each.way}/{each.name} {arm}"
-        for each, arm in zip(conditions, gradient["arm"], strict=True)
+        f"{each.experiment}/{each.way}/{each.name} {arm}" for each, arm in zip(conditions, gradient["arm"], strict=True)
     ]
     short = fair[fair["n"] < planned]
     note = f"{len(short)} fair arms have fewer than the planned {planned} seeds." if len(short) else ""

@@ -147,9 +147,7 @@ def costs(view: View) -> Table:
         key = (each.title, texts.to_csv(index=False))
         shared.setdefault(key, []).append(name_of(view, each))
         shown[key] = texts
-    sections = tuple(
-        Section(f"{key[0]}: {'; '.join(names)}", shown[key]) for key, names in shared.items()
-    )
+    sections = tuple(Section(f"{key[0]}: {'; '.join(names)}", shown[key]) for key, names in shared.items())
     notes = (
         "Token table, encoder, decoder, head: every parameter that is built, frozen ones included. Trained: those "
         "that an optimiser changes, in any stage. Deployed: bits that must be stored to use the trained model; an "

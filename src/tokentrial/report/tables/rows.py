@@ -1,6 +1,6 @@
 """Looking up the results, and the row that most tables share: learned encoding against autoencoder in one way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd

@@ -49,8 +49,8 @@ def _curve(view: View, published: dict[str, PublishedTable]) -> pd.DataFrame:
             users.setdefault(table.n, []).append(f"document {table.document}")
     for script, runs in SCRIPTS.items():
         users.setdefault(runs, []).append(script)
-    ways = view.statistics["condition"].map({row.id: row.way for row in view.select()})
-    for n, group in ways.groupby(view.statistics["n"]):
+    ways = pd.Series([view.condition(name).way for name in view.statistics["condition"]])
+    for n, group in ways.groupby(view.statistics["n"].to_numpy()):
         names = ", ".join(str(way).replace("-", " ") for way in group.unique())
         users.setdefault(int(str(n)), []).append(f"this run ({names})")
     long = power_curve(sorted(users), alpha=1 - view.confidence)
@@ -77,9 +77,8 @@ def _shown_curve(curve: pd.DataFrame) -> pd.DataFrame:
 def _measured(view: View) -> pd.DataFrame:
     """One row per sub-study, way and metric."""
     frame = view.statistics[view.statistics["metric"].isin([LOSS, ACCURACY])]
-    conditions = {row.id: row for row in view.select()}
-    for column in ("experiment", "way"):
-        frame = frame.assign(**{column: frame["condition"].map({name: getattr(row, column) for name, row in conditions.items()})})
+    conditions = [view.condition(name) for name in frame["condition"]]
+    frame = frame.assign(experiment=[row.experiment for row in conditions], way=[row.way for row in conditions])
     rows: list[Row] = []
     for (way, study, metric), group in frame.groupby(["way", "experiment", "metric"], sort=False):
         known = group["minimal_detectable"].notna()

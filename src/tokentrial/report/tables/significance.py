@@ -9,9 +9,9 @@ from tokentrial.report.formats import MISSING, Section, Table
 from tokentrial.report.published import PublishedTable, number
 from tokentrial.report.tables.document_001 import DESCRIBED, FORMULA, VARIANTS
 from tokentrial.report.tables.rows import STUDY, Row
+from tokentrial.results import Measurement
 from tokentrial.run.finals import SIMULATED
 from tokentrial.run.view import View
-from tokentrial.results import Measurement
 from tokentrial.studies.released import academic_validation
 
 ALPHA = 0.05
@@ -115,7 +115,8 @@ def _pairs(view: View, way: str, standard: str) -> Pairs:
     for study in STUDIES:
         variants = VARIANTS if study == "baselines" else ("standard",)
         arms = [standard if variant == "standard" else f"{standard}_{variant}" for variant in variants]
-        made[study] = [view.pair(each.id, "learned", arm) for each in view.select(study=STUDY, experiment=study, way=way) for arm in arms]
+        conditions = view.select(study=STUDY, experiment=study, way=way)
+        made[study] = [view.pair(each.id, "learned", arm) for each in conditions for arm in arms]
     return made
 
 
