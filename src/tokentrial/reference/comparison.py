@@ -81,7 +81,8 @@ def specifications(run: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat(texts, axis=1, keys=["run", "reference"])
     state = np.where(both["run"] == both["reference"], "same", "other")
     state = np.where(both["reference"].isna(), "only_run", np.where(both["run"].isna(), "only_reference", state))
-    return pd.DataFrame({"study": both.index.str.split("/").str[0], "state": state}, index=both.index)
+    studies = pd.concat([run, reference]).drop_duplicates("condition").set_index("condition")["study"]
+    return pd.DataFrame({"study": studies.reindex(both.index), "state": state}, index=both.index)
 
 
 def _comparable(name: str, joined: Joined, specified: pd.DataFrame, equal: pd.Index) -> Mask:
