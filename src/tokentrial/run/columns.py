@@ -92,7 +92,11 @@ class Method:
     role: str
     """own (comparisons start from it), baseline, control, as released, or bound."""
     name: str
-    """For readers."""
+    """For readers: ``bands permuted, ultra-efficient``;"""
+    label: str
+    """without its size, or its bits: ``bands permuted``;"""
+    size_name: str | None
+    """the size alone: ``ultra-efficient``, ``8:1``."""
 
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}

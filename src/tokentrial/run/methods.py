@@ -1,7 +1,7 @@
 """From the arms of a run to a row of columns.METHODS for each: method, size, role, and a name for readers."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -49,16 +49,18 @@ def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> 
         "size": size,
         "ratio": int(size) if size is not None and size.isdigit() else None,
         "role": study.role(method),
-        "name": "".join(_name(study, method, size)),
+        **_names(study, method, size),
     }
 
 
-def _name(study: Study, method: str, size: str | None) -> Iterator[str]:
-    """``learned 8:1``, ``bands permuted, ultra-efficient``, ``product quantised (pq_16)``."""
+def _names(study: Study, method: str, size: str | None) -> dict[str, str | None]:
+    """``learned 8:1``, ``bands permuted, ultra-efficient``, ``product quantised (pq_16)``, and their parts."""
     declared, family = study.methods.get(method), study.methods.get(SIZE.sub("", method))
+    label = (declared and declared.name) or method.replace("_", " ")
+    name = label
     if declared is None and family is not None and family.name is not None:
-        yield f"{family.name} ({method})"
-    else:
-        yield (declared and declared.name) or method.replace("_", " ")
-    if size is not None:
-        yield f" {size}:1" if size.isdigit() else f", {study.layouts.get(size, size)}"
+        label, name = family.name, f"{family.name} ({method})"
+    if size is None:
+        return {"name": name, "label": label, "size_name": None}
+    size_name = f"{size}:1" if size.isdigit() else study.layouts.get(size, size)
+    return {"name": f"{name}{' ' if size.isdigit() else ', '}{size_name}", "label": label, "size_name": size_name}
