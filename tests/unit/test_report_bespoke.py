@@ -1,7 +1,7 @@
 """The bespoke study's report: printed and measured numbers in the right places, and runs that lack parts of it."""
 
-import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,31 @@ from matplotlib.figure import Figure
 
 from tokentrial import results
 from tokentrial.report import catalogue, formats, published
-from tokentrial.report.bespoke_results import TESTS, Study, arm_name, in_order
+from tokentrial.report.bespoke_results import TESTS
 from tokentrial.report.bespoke_trends import fair_trends, released_trends
 from tokentrial.report.chapters import bespoke as chapter
 from tokentrial.report.document import title_values
 from tokentrial.report.figures import bespoke as figures
 from tokentrial.report.figures.sources import Sources
 from tokentrial.report.tables import bespoke, bespoke_parameters
-from tokentrial.report.tables.rows import Results
 from tokentrial.report.template import fill
+from tokentrial.run import conditions, declared, methods
+from tokentrial.run.view import View
 from tokentrial.statistics.tables import compare_arms, summarise
 
 ROOT = Path(__file__).parents[2]
 PRINTED = published.load(ROOT / "config/published/bespoke.yaml")
 SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05}
 RELEASED, FAIR, SEEDS = "bespoke/as-released", "bespoke/{}/done-right/{}", 8
-SIZES = {"corpus-1k": 20, "corpus-5k": 100, "corpus-20k": 400}
-ARMS = ("standard", "projected", "bespoke-scaling", "permuted-scaling", "unigram")
+OTHER = "bespoke/other/as-described/x"
+SIZES = {"corpus-5k": 100, "corpus-1k": 20, "corpus-20k": 400}
+ARMS = {  # in the report's order
+    "standard": "standard (uniform)",
+    "projected": "uniform, projected",
+    "bespoke-scaling": "bespoke, scaling",
+    "permuted-scaling": "bands permuted, scaling",
+    "unigram": "unigram",
+}
 GAPS = {"bespoke-scaling": -0.1, "projected": -0.05, "permuted-scaling": 0.2, "unigram": 1.0}
 # losses relative to the standard arm's
 ATTRIBUTION = {
@@ -72,7 +80,7 @@ def fair_rows() -> list[Row]:
     for name, train in SIZES.items():
         condition = FAIR.format("scaling", name)
         for seed in range(SEEDS):
-            for arm in ARMS:
+            for arm in sorted(ARMS):
                 noise = 1e-3 * math.sin(7 * seed + len(arm) + train)
                 slope = -0.02 * math.log2(train / 20) if arm == "bespoke-scaling" else 0.0
                 value = 3.0 + 0.01 * seed + GAPS.get(arm, 0.0) + slope + noise
@@ -94,47 +102,40 @@ def costs(runs: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(study="bespoke", **counts, **where).reindex(columns=results.ARMS.names)
 
 
-def results_of(rows: list[Row]) -> Results:
+def plan() -> list[dict[str, Any]]:
+    cells = {FAIR.format("scaling", name): train for name, train in SIZES.items()} | {OTHER: 20}
+    datasets = {name: {"source": {"source": "zipf_markov", "train": n, "length": 51}} for name, n in cells.items()}
+    model = {"vocab_size": 200, "full_width": 8, "width": 8, "head": "token_mlp"}
+    fair = {name: {"dataset": name, **model} for name in cells}
+    return conditions.planned({f"{RELEASED}/scaling": {}}, fair, datasets, {}, {}, {})
+
+
+def view_of(rows: list[Row]) -> View:
     runs = pd.DataFrame(rows, columns=results.RUNS.names).astype({"step": "Int32"})
-    cells = {
-        FAIR.format("scaling", name): {
-            "way": "done-right",
-            "head": "token_mlp",
-            "ratio": 1,
-            "source": "zipf_markov",
-            "vocab_size": 200,
-            "dataset": f"bespoke/scaling/done-right/{name}",
-            "train": train,
-            "length": 51,
-        }
-        for name, train in SIZES.items()
-    }
-    return Results(runs, costs(runs), summarise(runs, 0.95), compare_arms(runs, SETTINGS, 1), cells)
+    arms = costs(runs)
+    studies = declared.load([ROOT / "studies/bespoke.yaml"])
+    described = conditions.table(plan(), studies, arms, "a text"), methods.table(studies, arms)
+    empty = runs.iloc[:0]
+    view = View(runs, arms, empty, empty, *described)
+    of_condition = {each.id: each for each in view.select()}
+    of_arm = {("bespoke", arm): view.method("bespoke", arm) for arm in arms["arm"]}
+    released = view.of_way("as-released")
+    compared = compare_arms(runs, of_condition, of_arm, SETTINGS, 1)
+    return replace(view, summary=summarise(runs, released, 0.95), statistics=compared)
 
 
 @pytest.fixture(scope="module")
-def found() -> Results:
-    return results_of(released_rows() + fair_rows())
+def view() -> View:
+    return view_of(released_rows() + fair_rows())
 
 
 @pytest.fixture(scope="module")
-def study(found: Results) -> Study:
-    return bespoke.study_of(found)
+def made(view: View) -> dict[str, formats.Table]:
+    return {table.name: table for table in bespoke.build(view, PRINTED)}
 
 
-@pytest.fixture(scope="module")
-def made(found: Results) -> dict[str, formats.Table]:
-    return {table.name: table for table in bespoke.build(found, PRINTED)}
-
-
-def sources(found: Results, folder: Path) -> Sources:
-    for name in ("runs", "arms", "summary", "statistics"):
-        frame, schema = getattr(found, name), getattr(results, name.upper())
-        integers = {field.name: "Int64" for field in schema if str(field.type).startswith("int")}
-        results.write(folder / f"{name}.parquet", results.table(frame.astype(integers), schema))
-    paths = [str(folder / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")]
-    cells = json.dumps([[name, cell] for name, cell in found.cells.items()])
-    return Sources("bespoke", *paths, str(ROOT / "config/published/bespoke.yaml"), 0.95, cells)
+def sources(view: View) -> Sources:
+    return Sources(view, str(ROOT / "config/published/bespoke.yaml"))
 
 
 def test_every_table_and_figure_of_the_catalogue_is_made(made: dict[str, formats.Table]) -> None:
@@ -202,20 +203,37 @@ def test_the_decomposition_multiplies_to_the_reported_ratio(made: dict[str, form
     assert layer == pytest.approx(expected)
 
 
-def test_the_trend_is_the_slope_over_the_corpora(study: Study, made: dict[str, formats.Table]) -> None:
-    fair = {found.other: found for found in fair_trends(study)}
+def test_the_trend_is_the_slope_over_the_corpora(view: View, made: dict[str, formats.Table]) -> None:
+    fair = {each.other.arm: each for each in fair_trends(view)}
     assert list(fair) == ["standard", "projected", "permuted-scaling"]
     assert fair["standard"].trend.slope == pytest.approx(-0.02, abs=1e-3)
     assert fair["standard"].trend.direction == "falls"
-    assert list(fair["standard"].values.columns) == [51.0 * train for train in SIZES.values()]
-    kinds = [found.kind for found in released_trends(study)]
+    assert list(fair["standard"].values.columns) == [51.0 * train for train in sorted(SIZES.values())]
+    kinds = [each.kind for each in released_trends(view)]
     assert kinds == ["as released", "as released, 15 steps each, fresh text"]
     assert len(made["bespoke-trend"].data) == len(fair) + len(kinds)
 
 
-def test_a_falling_difference_within_the_margin_is_no_benefit(study: Study) -> None:
-    fair = {found.other: found for found in fair_trends(study)}
-    margin = study.contrast(FAIR.format("scaling", "corpus-20k"), "bespoke-scaling", "standard")["margin"]
+def test_the_trend_is_over_the_seeds_that_have_every_corpus() -> None:
+    rows = fair_rows()
+    small, middle = (FAIR.format("scaling", name) for name in ("corpus-1k", "corpus-5k"))
+    diverged = [(small, "standard", 2), (middle, "projected", 1)]
+    rows = [(*row[:7], math.nan, row[8]) if row[1:4] in diverged else row for row in rows]
+    seeds = {each.other.arm: list(each.values.index) for each in fair_trends(view_of(rows))}
+    assert seeds["standard"] == [0, 1, 3, 4, 5, 6, 7]
+    assert seeds["projected"] == [0, 2, 3, 4, 5, 6, 7]
+    assert seeds["permuted-scaling"] == list(range(SEEDS))
+
+
+def test_an_arm_that_a_corpus_does_not_have_has_no_trend() -> None:
+    missing = (FAIR.format("scaling", "corpus-20k"), "projected")
+    view = view_of([row for row in fair_rows() if row[1:3] != missing])
+    assert [each.other.arm for each in fair_trends(view)] == ["standard", "permuted-scaling"]
+
+
+def test_a_falling_difference_within_the_margin_is_no_benefit(view: View) -> None:
+    fair = {each.other.arm: each for each in fair_trends(view)}
+    margin = view.pair(FAIR.format("scaling", "corpus-20k"), "bespoke-scaling", "standard")["margin"]
     at_largest = -0.1 - 0.02 * math.log2(20)
     assert abs(at_largest) > margin  # so the difference at the largest corpus is more than the margin
     assert fair["standard"].claim == "benefit grows"
@@ -224,18 +242,18 @@ def test_a_falling_difference_within_the_margin_is_no_benefit(study: Study) -> N
 
 def test_levels_and_comparisons_list_every_arm(made: dict[str, formats.Table]) -> None:
     levels = made["bespoke-levels"].data
-    assert list(levels["arm"][: len(ARMS)]) == in_order(ARMS)
+    assert list(levels["arm"][: len(ARMS)]) == list(ARMS)
     assert (levels["total"] == 150).all()
     assert set(levels.loc[levels["arm"] == "unigram", "loss_flag"]) == {"unigram"}
     pairs = made["bespoke-comparisons"].data
     assert len(pairs) == len(SIZES) * (len(ARMS) - 1)
     shown = made["bespoke-comparisons"].sections[0].shown
-    assert list(shown["Bespoke minus"]) == [arm_name(arm) for arm in in_order(ARMS) if arm != "bespoke-scaling"]
+    assert list(shown["Bespoke minus"]) == [name for arm, name in ARMS.items() if arm != "bespoke-scaling"]
 
 
-def test_chapter_and_template_agree_and_no_number_is_typed(found: Results, shipped: dict[str, Any]) -> None:
+def test_chapter_and_template_agree_and_no_number_is_typed(view: View, shipped: dict[str, Any]) -> None:
     file = str(ROOT / "config/published/bespoke.yaml")
-    values = chapter.values(found, shipped, file) | title_values("bespoke")
+    values = chapter.values(view, shipped, file) | title_values("bespoke")
     text = fill((ROOT / "workflow/report/bespoke.typ").read_text(), values)
     assert "0.186 at 100.0 % of 8 seeds" in text
     assert "widths are better in 3, worse in 0 and equivalent in 0 of 3" in values["finding.fair"]  # against standard
@@ -248,20 +266,21 @@ def test_chapter_and_template_agree_and_no_number_is_typed(found: Results, shipp
 
 
 @pytest.mark.parametrize("name", list(figures.FIGURES))
-def test_figures_show_what_is_there(name: str, found: Results, tmp_path: Path) -> None:
-    figure = figures.FIGURES[name](sources(found, tmp_path))
+def test_figures_show_what_is_there(name: str, view: View) -> None:
+    figure = figures.FIGURES[name](sources(view))
     assert isinstance(figure, Figure)
     assert figure.axes
 
 
-def test_the_seeds_figure_marks_the_published_ratios(found: Results, tmp_path: Path) -> None:
-    figure = figures.FIGURES["bespoke-seeds"](sources(found, tmp_path))
+def test_the_seeds_figure_marks_the_published_ratios(view: View) -> None:
+    figure = figures.FIGURES["bespoke-seeds"](sources(view))
     marks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_gid() == "published"]
     assert marks == [0.186, 0.042]
 
 
-def test_the_bands_figure_shows_the_paired_differences(found: Results, tmp_path: Path) -> None:
-    panel = figures.FIGURES["bespoke-bands"](sources(found, tmp_path)).axes[0]
+def test_the_bands_figure_shows_the_paired_differences(view: View) -> None:
+    figure = figures.FIGURES["bespoke-bands"](sources(view))
+    [panel] = [axes for axes in figure.axes if axes.get_title(loc="left") == "Scaling, chain, 1.02K tokens"]
     heights = [container.lines[0].get_ydata()[0] for container in panel.containers]
     for gap in (-0.3, -0.1, 0.3):  # bespoke minus standard: frequent, middle, rare
         assert any(abs(height - gap) < 3e-3 for height in heights), (gap, heights)
@@ -270,14 +289,14 @@ def test_the_bands_figure_shows_the_paired_differences(found: Results, tmp_path:
 @pytest.mark.parametrize("part", ["nothing", "released", "fair"])
 def test_a_run_without_parts_of_the_study_is_reported(part: str, shipped: dict[str, Any], tmp_path: Path) -> None:
     rows = {"nothing": fair_rows()[:0], "released": released_rows(), "fair": fair_rows()}[part]
-    found = results_of(rows or [row("bespoke/other/as-described/x", "standard", 0, 1.0)])
-    for table in bespoke.build(found, PRINTED):
+    view = view_of(rows or [row(OTHER, "standard", 0, 1.0)])
+    for table in bespoke.build(view, PRINTED):
         for suffix in formats.WRITERS:
             formats.write(table, tmp_path / f"{table.name}.{suffix}")
     for name, draw in figures.FIGURES.items():
-        assert isinstance(draw(sources(found, tmp_path)), Figure), name
+        assert isinstance(draw(sources(view)), Figure), name
     config = shipped | {"bespoke": shipped["bespoke"] | {"scripts": {}}}
-    values = chapter.values(found, config, str(ROOT / "config/published/bespoke.yaml"))
+    values = chapter.values(view, config, str(ROOT / "config/published/bespoke.yaml"))
     assert values["finding.placement"].startswith("This run has no") == (part != "released")
     assert values["finding.trend"].startswith("This run has no") == (part != "fair")
     fill((ROOT / "workflow/report/bespoke.typ").read_text(), values | title_values("bespoke"))

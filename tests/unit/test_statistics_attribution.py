@@ -11,6 +11,7 @@ from tokentrial.statistics.attribution import attribution
 from tokentrial.statistics.placement import place
 
 CELL = "bespoke/as-released/scaling/corpus-20000"
+FRESH = f"{CELL}-fresh"
 SEEDS = 12
 # log losses on fresh windows relative to the standard arm
 EFFECTS = {
@@ -33,19 +34,19 @@ def made_rows():
     for arm, effect in EFFECTS.items():
         for k in range(SEEDS):
             fresh, batch = np.exp(1.0 + shared[k] + effect), np.exp(1.0 + shared[k] + effect + METRIC.get(arm, 0.0))
-            rows.append((f"{CELL}-fresh", arm, k, "test", None, fresh))
+            rows.append((FRESH, arm, k, "test", None, fresh))
             rows.append((CELL, arm, k, "train", None, batch))
             if arm in METRIC:
-                rows.append((f"{CELL}-fresh", arm, k, "test", 15, fresh))
+                rows.append((FRESH, arm, k, "test", 15, fresh))
                 late = 0.0 if arm == "standard" else -0.3
-                rows.append((f"{CELL}-fresh", arm, k, "test", 100, np.exp(shared[k] + late)))
+                rows.append((FRESH, arm, k, "test", 100, np.exp(shared[k] + late)))
     frame = pd.DataFrame(rows, columns=["condition", "arm", "seed", "split", "step", "value"])
     frame["step"] = frame["step"].astype("Int32")
     return frame.assign(study="bespoke", metric="cross_entropy", unit="nats")[results.RUNS.names]
 
 
 def test_known_effects_are_found():
-    found = attribution(made_rows(), CELL).set_index("factor")
+    found = attribution(made_rows(), CELL, FRESH).set_index("factor")
     expected = {
         "reported ratio": -2.1 - 0.7 - 0.1,
         "metric": -0.8,
@@ -69,10 +70,10 @@ def test_the_parts_add_up_and_intervals_are_students():
     rng = np.random.default_rng(1)
     rows["value"] *= np.exp(rng.normal(scale=0.2, size=len(rows)))
     rows = rows[rows["step"].isna() | rows["step"].eq(100)]
-    found = attribution(rows, CELL, confidence=0.9)
+    found = attribution(rows, CELL, FRESH, confidence=0.9)
     total = found.loc[found["part"].eq("total"), "effect"].item()
     assert found.loc[found["part"].eq("sum"), "effect"].sum() == pytest.approx(total)
-    fresh = rows[rows["condition"].str.endswith("-fresh") & rows["step"].isna()]
+    fresh = rows[(rows["condition"] == FRESH) & rows["step"].isna()]
     wide = np.log(fresh.pivot(index="seed", columns="arm", values="value"))
     differences = wide["projected"] - wide["standard"]
     row = found.set_index("factor").loc["extra linear layer"]
@@ -83,7 +84,8 @@ def test_the_parts_add_up_and_intervals_are_students():
 
 def test_seeds_without_a_later_step_are_left_out_of_it():
     rows = made_rows()
-    found = attribution(rows[~(rows["step"].eq(100).fillna(False) & rows["seed"].ge(5))], CELL).set_index("factor")
+    rows = rows[~(rows["step"].eq(100).fillna(False) & rows["seed"].ge(5))]
+    found = attribution(rows, CELL, FRESH).set_index("factor")
     assert found.loc["number of steps", "n"] == 5
     assert found.loc["metric", "n"] == SEEDS
 
@@ -91,7 +93,7 @@ def test_seeds_without_a_later_step_are_left_out_of_it():
 def test_a_missing_arm_is_named():
     rows = made_rows()
     with pytest.raises(InputError, match="corpus-20000-fresh: arm permuted has no cross_entropy"):
-        attribution(rows[rows["arm"].ne("permuted")], CELL)
+        attribution(rows[rows["arm"].ne("permuted")], CELL, FRESH)
 
 
 def test_place_is_the_mid_rank_percentile():

@@ -1,13 +1,12 @@
 """The trend over corpus sizes: slopes as statsmodels has them, the interval in closed form, and what it concludes."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
 
 from tokentrial.errors import InputError
-from tokentrial.statistics.trend import differences, slopes, trend
+from tokentrial.statistics.trend import slopes, trend
 
 X = np.log2([1_020, 5_100, 20_400, 51_000])
 
@@ -60,26 +59,6 @@ def test_the_direction_is_that_of_the_whole_interval(slope: float, direction: st
 def test_one_seed_has_a_slope_and_no_interval() -> None:
     found = trend([0.0, 1.0], [[1.0, 3.0]])
     assert (found.slope, found.low, found.p, found.direction) == (2.0, None, None, "undecided")
-
-
-def test_differences_are_paired_by_seed_and_sorted_by_size() -> None:
-    rows = [
-        (f"c{size}", arm, seed, 10.0 * size + seed + (0.5 * size if arm == "bespoke" else 0.0))
-        for size in (4, 1)
-        for arm in ("standard", "bespoke", "unigram")
-        for seed in (2, 0, 1)
-    ]
-    rows[0] = (*rows[0][:3], float("nan"))  # seed 2 diverged in the first cell
-    final = pd.DataFrame(rows, columns=["condition", "arm", "seed", "value"])
-    found = differences(final, {"c4": 2.0, "c1": 0.0}, "bespoke", "standard")
-    assert list(found.columns) == [0.0, 2.0]
-    assert list(found.index) == [0, 1]
-    np.testing.assert_allclose(found, [[0.5, 2.0]] * 2)
-
-
-def test_a_missing_arm_leaves_no_seed() -> None:
-    final = pd.DataFrame([("c", "bespoke", 0, 1.0)], columns=["condition", "arm", "seed", "value"])
-    assert differences(final, {"c": 1.0, "d": 2.0}, "bespoke", "standard").empty
 
 
 @pytest.mark.parametrize(

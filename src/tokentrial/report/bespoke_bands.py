@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import pandas as pd
-
-from tokentrial.report.bespoke_results import LOSS, STANDARD, Cell, Study
+from tokentrial.report.bespoke_results import STANDARD
+from tokentrial.run.columns import Condition, Method
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import View
 from tokentrial.statistics.intervals import t_interval
 
-BANDS = {"cross_entropy_high": "frequent", "cross_entropy_mid": "middle", "cross_entropy_low": "rare", LOSS: "all"}
-Values = dict[tuple[str, str, str], pd.Series]
+FREQUENT, RARE = "cross_entropy_high", "cross_entropy_low"
+BANDS = {FREQUENT: "frequent", "cross_entropy_mid": "middle", RARE: "rare", LOSS: "all"}
 
 
 class Difference(NamedTuple):
@@ -21,21 +22,16 @@ class Difference(NamedTuple):
     high: float
 
 
-def values_of(study: Study) -> Values:
-    """(condition, arm, metric) -> values by seed, of losses and shares by band on the test text."""
-    runs = study.runs
-    shares = [name.replace("cross_entropy", "share") for name in BANDS if name != LOSS]
-    final = runs[runs["step"].isna() & (runs["split"] == "test") & runs["metric"].isin([*BANDS, *shares])]
-    grouped = final.groupby(["condition", "arm", "metric"], sort=False)
-    return {(str(c), str(a), str(m)): group.set_index("seed")["value"] for (c, a, m), group in grouped}
-
-
-def differences(values: Values, cell: Cell, arm: str, confidence: float) -> Iterator[Difference]:
+def differences(view: View, condition: Condition, arm: Method) -> Iterator[Difference]:
     """The bands that both arms have."""
     for metric in BANDS:
-        pair = [values.get((cell.condition, which, metric)) for which in (arm, STANDARD)]
-        if pair[0] is None or pair[1] is None:
-            continue
-        found = (pair[0] - pair[1]).dropna().to_numpy()
-        if len(found):
-            yield Difference(metric, float(found.mean()), *t_interval(found, confidence))
+        of_arm, of_standard = (view.values_on("test", condition.id, name, metric) for name in (arm.arm, STANDARD))
+        paired = (of_arm - of_standard).dropna().to_numpy()
+        if len(paired):
+            yield Difference(metric, float(paired.mean()), *t_interval(paired, view.confidence))
+
+
+def share(view: View, condition: Condition, metric: str) -> float | None:
+    """A band's share of the test text; None of all of it."""
+    shares = view.values_on("test", condition.id, STANDARD, metric.replace("cross_entropy", "share"))
+    return None if metric == LOSS or shares.empty else float(shares.mean())

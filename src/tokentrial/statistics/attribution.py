@@ -1,8 +1,8 @@
 """Where the as-released loss ratio of bespoke and standard embeddings comes from, in log ratios over paired seeds.
 
 Every effect is a mean over seeds of a difference of log losses, in nats of the ratio: -0.69 halves the loss. The losses
-are rows of the ``scaling`` script: of the last training batch, as reported (condition ``<cell>``), and of the same
-weights on fresh windows (condition ``<cell>-fresh``).
+are rows of the ``scaling`` script: of the last training batch, as reported, and, in a condition of their own, of the
+same weights on fresh windows.
 
 The first three effects add up to the reported ratio exactly, seed by seed:
 
@@ -15,7 +15,6 @@ The first three effects add up to the reported ratio exactly, seed by seed:
 The others remove, or put in its place, one thing at a time; they overlap and do not add up.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +24,9 @@ from tokentrial.errors import InputError
 from tokentrial.statistics.intervals import t_interval
 
 STANDARD, BESPOKE = "standard", "bespoke"
-FRESH = "-fresh"
 COLUMNS = ("factor", "part", "contrast", "step", "effect", "sd", "low", "high", "n")
 
-Step = int | None
-Losses = Callable[[str, bool, Step], pd.Series]  # arm, on fresh windows, step (None: as reported) -> log loss by seed
+Step = int | None  # None: the reported number of steps
 
 
 @dataclass(frozen=True)
@@ -56,58 +53,51 @@ SINGLE = (
 )
 
 
-def attribution(rows: pd.DataFrame, condition: str, confidence: float = 0.95) -> pd.DataFrame:
+def attribution(rows: pd.DataFrame, condition: str, fresh_condition: str, confidence: float = 0.95) -> pd.DataFrame:
     """One row per factor: ``effect`` in log loss ratio with Student's interval (``low``, ``high``), ``sd`` and ``n``.
 
-    rows: results.RUNS. condition: a cell of the scaling script that has all arms. ``part``: ``total`` the reported
-    ratio; ``sum`` the effects that add up to it; ``instead`` one thing put into the standard arm; ``removed`` one thing
-    taken out of the bespoke arm (an effect near 0: it did nothing); ``steps`` the ratio on fresh windows at each other
-    number of steps, less the one reported. ``contrast`` names the arms; ``step`` is null for the reported number.
-    Raises InputError where an arm has no loss.
+    rows: results.RUNS. condition: a cell of the scaling script that has all arms; fresh_condition: the same models on
+    fresh windows. ``part``: ``total`` the reported ratio; ``sum`` the effects that add up to it; ``instead`` one thing
+    put into the standard arm; ``removed`` one thing taken out of the bespoke arm (an effect near 0: it did nothing);
+    ``steps`` the ratio on fresh windows at each other number of steps, less the one reported. ``contrast`` names the
+    arms; ``step`` is null for the reported number. Raises InputError where an arm has no loss.
     """
-    losses = _reader(rows, condition)
+    losses = rows[rows["metric"].eq("cross_entropy") & rows["condition"].isin([condition, fresh_condition])]
 
-    def ratio(arm: str, against: str, fresh: bool = True, step: Step = None) -> pd.Series:
-        return (losses(arm, fresh, step) - losses(against, fresh, step)).dropna()
+    def ratio(arm: str, against: str, measured: str = fresh_condition, step: Step = None) -> pd.Series:
+        return (_log_losses(losses, measured, arm, step) - _log_losses(losses, measured, against, step)).dropna()
 
-    reported, on_fresh = ratio(BESPOKE, STANDARD, fresh=False), ratio(BESPOKE, STANDARD)
+    reported, on_fresh = ratio(BESPOKE, STANDARD, condition), ratio(BESPOKE, STANDARD)
     pair = f"{BESPOKE} / {STANDARD}"
-    made = [
+    effects = [
         _effect("reported ratio", "total", pair, None, reported, confidence),
         _effect("metric", "sum", pair, None, reported - on_fresh, confidence),
     ]
     for factor in (*CHAIN, *SINGLE):
         values = ratio(factor.arm, factor.against)
-        made.append(_effect(factor.name, factor.part, f"{factor.arm} / {factor.against}", None, values, confidence))
-    for step in _steps(rows, condition):
-        later = ratio(BESPOKE, STANDARD, step=step)
-        change = (later - on_fresh).dropna()
+        effects.append(_effect(factor.name, factor.part, f"{factor.arm} / {factor.against}", None, values, confidence))
+    for step in _steps(losses[losses["condition"].eq(fresh_condition)]):
+        change = (ratio(BESPOKE, STANDARD, step=step) - on_fresh).dropna()
         if change.ne(0.0).any():  # at the reported number it is the same measurement
-            made.append(_effect("number of steps", "steps", pair, step, change, confidence))
-    return pd.DataFrame(made, columns=list(COLUMNS)).astype({"step": "Int64"})
+            effects.append(_effect("number of steps", "steps", pair, step, change, confidence))
+    return pd.DataFrame(effects, columns=list(COLUMNS)).astype({"step": "Int64"})
 
 
-def _reader(rows: pd.DataFrame, condition: str) -> Losses:
-    """Log losses by seed of an arm of the cell or of its fresh text."""
-    chosen = rows[rows["metric"].eq("cross_entropy") & rows["condition"].isin([condition, condition + FRESH])]
-
-    def losses(arm: str, fresh: bool, step: Step) -> pd.Series:
-        name = condition + FRESH if fresh else condition
-        mine = chosen[chosen["condition"].eq(name) & chosen["arm"].eq(arm)]
-        mine = mine[mine["step"].isna() if step is None else mine["step"].eq(step)]
-        if mine.empty:
-            at = "" if step is None else f" at step {step}"
-            raise InputError(f"attribution: {name}: arm {arm} has no cross_entropy{at}")
-        return pd.Series(np.log(mine["value"].to_numpy()), index=mine["seed"].to_numpy())
-
-    return losses
+def _log_losses(losses: pd.DataFrame, condition: str, arm: str, step: Step) -> pd.Series:
+    """By seed."""
+    rows = losses[losses["condition"].eq(condition) & losses["arm"].eq(arm)]
+    rows = rows[rows["step"].isna() if step is None else rows["step"].eq(step)]
+    if rows.empty:
+        at = "" if step is None else f" at step {step}"
+        raise InputError(f"attribution: {condition}: arm {arm} has no cross_entropy{at}")
+    return pd.Series(np.log(rows["value"].to_numpy()), index=rows["seed"].to_numpy())
 
 
-def _steps(rows: pd.DataFrame, condition: str) -> list[int]:
-    """The numbers of steps at which both arms were measured on fresh windows."""
-    fresh = rows[rows["condition"].eq(condition + FRESH) & rows["metric"].eq("cross_entropy") & rows["step"].notna()]
-    found = [set(fresh.loc[fresh["arm"].eq(arm), "step"].astype(int)) for arm in (STANDARD, BESPOKE)]
-    return sorted(found[0] & found[1])
+def _steps(losses: pd.DataFrame) -> list[int]:
+    """The numbers of steps at which both arms were measured."""
+    known = losses[losses["step"].notna()]
+    standard, bespoke = (set(known.loc[known["arm"].eq(arm), "step"].astype(int)) for arm in (STANDARD, BESPOKE))
+    return sorted(standard & bespoke)
 
 
 def _effect(

@@ -9,11 +9,9 @@ the corpora, and the seeds' slopes are the sample (a summary-measures analysis: 
 all seeds have the same corpora, the mean slope is that of the least-squares line through all points.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from tokentrial.errors import InputError
@@ -67,32 +65,19 @@ def slopes(x: ArrayLike, values: ArrayLike) -> FloatArray:
 def trend(x: ArrayLike, values: ArrayLike, confidence: float = 0.95) -> Trend:
     """The mean slope over seeds. x: (K,), values: (S, K); raises InputError as `slopes` does."""
     x, values = np.asarray(x, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    found = slopes(x, values)
-    low, high = t_interval(found, confidence)
-    p = paired_t_test(found).p_value
+    by_seed = slopes(x, values)
+    low, high = t_interval(by_seed, confidence)
+    p = paired_t_test(by_seed).p_value
     return Trend(
-        n=len(found),
+        n=len(by_seed),
         points=len(x),
-        slope=float(found.mean()),
+        slope=float(by_seed.mean()),
         low=_defined(low),
         high=_defined(high),
         p=_defined(p),
         intercept=float(values.mean()),
         centre=float(x.mean()),
     )
-
-
-def differences(final: pd.DataFrame, cells: Mapping[str, float], subject: str, other: str) -> pd.DataFrame:
-    """Subject minus other by seed (rows) and x (columns, rising), of the seeds that have every cell.
-
-    final: rows with condition, arm, seed and value, one metric; cells: condition -> x.
-    """
-    columns = {}
-    for condition, x in sorted(cells.items(), key=lambda item: item[1]):
-        mine = final[(final["condition"] == condition) & final["arm"].isin([subject, other])]
-        by_arm = mine.pivot(index="seed", columns="arm", values="value").reindex(columns=[subject, other])
-        columns[x] = by_arm[subject] - by_arm[other]
-    return pd.DataFrame(columns).dropna()
 
 
 def _defined(value: float) -> float | None:

@@ -1,23 +1,33 @@
 """Values of the chapter on the bespoke study (workflow/report/bespoke.typ): its findings, in sentences with numbers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tokentrial.report.bespoke_bands import Difference, differences, values_of
-from tokentrial.report.bespoke_results import BESPOKE, FRESH, LOSS, RATIO, SIZE, TESTS, Study, attributions, spread
+from tokentrial.report.bespoke_bands import FREQUENT, RARE, Difference, differences
+from tokentrial.report.bespoke_results import (
+    BESPOKE,
+    RATIO,
+    SIZE,
+    STUDY,
+    TESTS,
+    arms_of,
+    attributions,
+    released,
+    spread,
+    subjects,
+)
 from tokentrial.report.bespoke_trends import fair_trends
 from tokentrial.report.chapters.learned_encoding import convergence_values
 from tokentrial.report.formats import number as text_of
 from tokentrial.report.published import PublishedTable, load, number
-from tokentrial.report.tables.bespoke import study_of
 from tokentrial.report.tables.bespoke_parameters import SCORED, agrees
-from tokentrial.report.tables.rows import Results
 from tokentrial.report.template import escape
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import View
 from tokentrial.statistics.placement import place
-from tokentrial.statistics.tables import method
 
 Values = dict[str, str]
 Printed = Mapping[str, PublishedTable]
@@ -32,30 +42,30 @@ INDEPENDENT = "zipf_iid"
 HIGHLIGHT = "scaling-20k"
 
 
-def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
-    """Every placeholder of the chapter; found: the study's results alone; published: what its documents print."""
-    study, printed = study_of(found), load(published)
+def values(view: View, config: Mapping[str, Any], published: str) -> Values:
+    """Every placeholder of the chapter; view: the study's results alone; published: what its documents print."""
+    printed = load(published)
     sentences: dict[str, Callable[[], str]] = {
-        "placement": lambda: placement(study, printed),
-        "counts": lambda: counts(study, printed),
+        "placement": lambda: placement(view, printed),
+        "counts": lambda: counts(view, printed),
         "scores": lambda: scores(printed),
-        "attribution": lambda: attribution(study),
-        "fair": lambda: " ".join(fair(study)) or "This run has no fair comparison.",
-        "independent": lambda: independent(study),
-        "bands": lambda: bands(study),
-        "trend": lambda: trend(study),
-        "convergence": lambda: convergence(study),
-        "language_models": lambda: language_models(config, found.corpus),
+        "attribution": lambda: attribution(view),
+        "fair": lambda: " ".join(fair(view)) or "This run has no fair comparison.",
+        "independent": lambda: independent(view),
+        "bands": lambda: bands(view),
+        "trend": lambda: trend(view),
+        "convergence": lambda: convergence(view),
+        "language_models": lambda: language_models(config, view.corpus),
     }
-    findings = {f"finding.{name}": escape(made()) for name, made in sentences.items()}
-    return findings | protocol(study, config, printed) | {"corpus.title": escape(found.corpus)}
+    findings = {f"finding.{name}": escape(sentence()) for name, sentence in sentences.items()}
+    return findings | protocol(view, config, printed) | {"corpus.title": escape(view.corpus)}
 
 
-def placement(study: Study, printed: Printed) -> str:
+def placement(view: View, printed: Printed) -> str:
     """Where every published ratio lies among the seeds of its script."""
     parts, inside = [], 0
     for key, row in printed["bespoke-tests"].rows.items():
-        ratios = study.released(TESTS[key].condition, BESPOKE, RATIO)
+        ratios = view.series(released(view, TESTS[key]), BESPOKE, RATIO)
         measured = spread(ratios)
         if measured is None:
             continue
@@ -74,11 +84,11 @@ def placement(study: Study, printed: Printed) -> str:
     )
 
 
-def counts(study: Study, printed: Printed) -> str:
+def counts(view: View, printed: Printed) -> str:
     """Whether the printed parameter counts are what the released layouts have."""
     parts = []
     for key, row in printed["bespoke-efficiency"].rows.items():
-        ratios = study.released(TESTS[key].condition, BESPOKE, SIZE)
+        ratios = view.series(released(view, TESTS[key]), BESPOKE, SIZE)
         if len(ratios):
             exact = np.isclose(ratios, number(row["bespoke"]) / number(row["standard"]), rtol=1e-9)
             parts.append(f"{row['label']} {row['bespoke']} in {int(exact.sum()):,} of {len(ratios):,} seeds")
@@ -97,14 +107,14 @@ def scores(printed: Printed) -> str:
     )
 
 
-def attribution(study: Study) -> str:
+def attribution(view: View) -> str:
     """The decomposition in words, for every corpus that has it."""
     sentences = []
-    for tokens, rows in attributions(study):
+    for tokens, rows in attributions(view):
         effects = rows.assign(**{name: np.exp(rows[name].astype(float)) for name in ("effect", "low", "high")})
 
-        def factor(name: str, part: str, found: pd.DataFrame = effects) -> str:
-            row = found[(found["factor"] == name) & (found["part"] == part)].iloc[0]
+        def factor(name: str, part: str, effects: pd.DataFrame = effects) -> str:
+            row = effects[(effects["factor"] == name) & (effects["part"] == part)].iloc[0]
             return f"{row['effect']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
 
         late = effects[effects["part"] == "steps"]
@@ -127,12 +137,12 @@ def attribution(study: Study) -> str:
     return " ".join(sentences) or "This run has no released script with the arms that a decomposition needs."
 
 
-def fair(study: Study) -> Iterator[str]:
+def fair(view: View) -> Iterator[str]:
     """Better, worse and equivalent against each control, on held-out loss done right."""
     for control, words in CONTROLS.items():
-        rows = contrasts(study, lambda arm, control=control: method(arm) == control)  # type: ignore[misc]
+        rows = contrasts(view, [control])
         if len(rows):
-            significant = rows["p_holm"].astype(float) < 1 - study.confidence
+            significant = rows["p_holm"].astype(float) < view.alpha
             better = int((significant & (rows["difference"] < 0)).sum())
             worse = int((significant & (rows["difference"] > 0)).sum())
             yield (
@@ -142,25 +152,25 @@ def fair(study: Study) -> Iterator[str]:
             )
 
 
-def contrasts(study: Study, wanted: Callable[[str], bool], source: str | None = None) -> pd.DataFrame:
-    """Comparisons done right on held-out loss whose other arm is wanted, of cells with this source."""
-    cells = {cell.condition for _, cell in study.fair() if source in (None, cell.source)}
-    rows = study.statistics
-    rows = rows[(rows["metric"] == LOSS) & rows["condition"].isin(cells)]
-    return rows[[wanted(str(arm)) for arm in rows["arm_b"]]]
+def contrasts(view: View, methods: Collection[str], **columns: str) -> pd.DataFrame:
+    """Comparisons done right on held-out loss with an arm of these methods, of conditions with these columns."""
+    conditions = [each.id for each in view.select(way="done-right", **columns)]
+    rows = view.statistics
+    rows = rows[(rows["metric"] == LOSS) & rows["condition"].isin(conditions)]
+    return rows[[view.method(STUDY, arm).method in methods for arm in rows["arm_b"]]]
 
 
 def signed(value: float) -> str:
     return text_of(float(value), 3, signed=True)
 
 
-def independent(study: Study) -> str:
+def independent(view: View) -> str:
     """The negative control: equivalence, and no loss below the entropy."""
-    cells = [cell.condition for _, cell in study.fair() if cell.source == INDEPENDENT]
-    rows = contrasts(study, lambda arm: method(arm) in CONTROLS, INDEPENDENT)
+    conditions = [each.id for each in view.select(way="done-right", source=INDEPENDENT)]
+    rows = contrasts(view, CONTROLS, source=INDEPENDENT)
     if rows.empty:
         return "This run has no cell with independent tokens."
-    levels = study.summary[(study.summary["metric"] == LOSS) & study.summary["condition"].isin(cells)]
+    levels = view.summary[(view.summary["metric"] == LOSS) & view.summary["condition"].isin(conditions)]
     below, leaked = int((levels["mean"] < levels["floor"]).sum()), int((levels["flag"] == "leaked").sum())
     share = f"{int(rows['equivalent'].sum())} of {len(rows)}"
     low, high = signed(rows["difference"].min()), signed(rows["difference"].max())
@@ -172,16 +182,14 @@ def independent(study: Study) -> str:
     )
 
 
-def bands(study: Study) -> str:
+def bands(view: View) -> str:
     """Do rare tokens pay, do frequent ones gain."""
-    found = values_of(study)
     tally: dict[str, list[Difference]] = {}
-    for _, cell in study.fair():
-        for arm in study.arms_of(cell):
-            if method(arm) == BESPOKE:
-                for one in differences(found, cell, arm, study.confidence):
-                    tally.setdefault(one.metric, []).append(one)
-    if "cross_entropy_high" not in tally:
+    for condition in view.select(way="done-right"):
+        for arm in subjects(arms_of(view, condition)):
+            for one in differences(view, condition, arm):
+                tally.setdefault(one.metric, []).append(one)
+    if FREQUENT not in tally:
         return "This run has no losses by frequency band."
 
     def outcome(metric: str) -> str:
@@ -191,19 +199,19 @@ def bands(study: Study) -> str:
 
     return (
         f"Predictions made from frequent tokens, which have the wide vectors, have a loss significantly "
-        f"{outcome('cross_entropy_high')} than with the uniform table; those from rare tokens, which have the narrow "
-        f"ones, {outcome('cross_entropy_low')} (paired {100 * study.confidence:g} % intervals, uncorrected)."
+        f"{outcome(FREQUENT)} than with the uniform table; those from rare tokens, which have the narrow "
+        f"ones, {outcome(RARE)} (paired {100 * view.confidence:g} % intervals, uncorrected)."
     )
 
 
-def trend(study: Study) -> str:
+def trend(view: View) -> str:
     """The claim about corpus size, against the standard arm and the others."""
     parts = []
-    for one in fair_trends(study):
+    for one in fair_trends(view):
         slope, ends = one.trend, [one.at(float(tokens))[0] for tokens in one.values.columns[[0, -1]]]
         interval = "" if slope.low is None or slope.high is None else f" ({signed(slope.low)} to {signed(slope.high)})"
         parts.append(
-            f"minus {CONTROLS.get(method(one.other), one.other)} {signed(slope.slope)}{interval} nats per doubling, "
+            f"minus {CONTROLS.get(one.other.method, one.other.arm)} {signed(slope.slope)}{interval} nats per doubling, "
             f"from {signed(ends[0])} to {signed(ends[1])}: {one.claim}"
         )
     if not parts:
@@ -211,14 +219,14 @@ def trend(study: Study) -> str:
     return f"Slope of the held-out difference over the corpora, bespoke {'; '.join(parts)}."
 
 
-def convergence(study: Study) -> str:
+def convergence(view: View) -> str:
     """How many fair arms were still getting better when training ended."""
     try:
-        made = convergence_values(study.runs, study.summary)
+        curves = convergence_values(view)
     except KeyError:
         return "This run has no training curves."
     return (
-        f"{made['checks.improving']} of {made['checks.gradient_arms']} fair arms still gained more than 1 % of the "
+        f"{curves['checks.improving']} of {curves['checks.gradient_arms']} fair arms still gained more than 1 % of the "
         "distance from chance to the floor in the last quarter of their steps."
     )
 
@@ -232,14 +240,14 @@ def language_models(config: Mapping[str, Any], corpus: str) -> str:
     return "This run has no language models with bespoke widths on real text."
 
 
-def protocol(study: Study, config: Mapping[str, Any], printed: Printed) -> Values:
+def protocol(view: View, config: Mapping[str, Any], printed: Printed) -> Values:
     """Rates, steps and seeds, and the claim."""
     designs = [ways["done-right"] for ways in config[BESPOKE]["studies"].values() if "done-right" in ways]
     rates = [config[BESPOKE]["training"]["done-right"]["learning_rates"]]
     rates += [design.get("training", {}).get("learning_rates", []) for design in designs]
     sizes = [options["seeds"] for options in config[BESPOKE]["scripts"].values()]
-    fresh = len(study.released(TESTS[HIGHLIGHT].condition + FRESH, BESPOKE, RATIO))
-    steps = [int(study.cost(test.condition, BESPOKE).get("steps") or 0) for test in TESTS.values()]
+    fresh = len(view.series(released(view, TESTS[HIGHLIGHT], fresh=True), BESPOKE, RATIO))
+    steps = [int(view.cost(released(view, test), BESPOKE).get("steps") or 0) for test in TESTS.values()]
     steps = [count for count in steps if count]
     return {
         "protocol.claim": printed["bespoke-primary"].rows[HIGHLIGHT]["claim"].removesuffix("x better"),

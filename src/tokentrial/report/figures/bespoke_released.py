@@ -1,6 +1,6 @@
 """What the released scripts of document 003 give over seeds: ratios, where published ones lie, and what makes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,19 @@ from matplotlib.patches import Patch
 from tokentrial.report.bespoke_results import (
     BESPOKE,
     CORRECTION,
-    FRESH,
     RATIO,
     TESTS,
+    DocumentTest,
     Spread,
-    Study,
     attributions,
+    corpora,
+    released,
     spread,
 )
 from tokentrial.report.figures import style
 from tokentrial.report.figures.style import BLUE, GREY, INK, ORANGE, VERMILLION
 from tokentrial.report.published import PublishedTable, number
+from tokentrial.run.view import View
 from tokentrial.statistics.placement import place
 
 ABSENT = "this run has no released script of document 003"
@@ -41,15 +43,12 @@ PARTS = {
 }
 
 
-def _printed(printed: Mapping[str, PublishedTable]) -> dict[str, tuple[str, float]]:
-    """Released condition -> label and ratio, of the document's complete table and of the author's correction."""
-    made = {
-        TESTS[key].condition: (row["label"], number(row["ratio"])) for key, row in printed["bespoke-tests"].rows.items()
-    }
+def _printed(printed: Mapping[str, PublishedTable]) -> Iterator[tuple[DocumentTest, str, float]]:
+    """Test, label and ratio, of the document's complete table and of the author's correction."""
+    for key, row in printed["bespoke-tests"].rows.items():
+        yield TESTS[key], row["label"], number(row["ratio"])
     for row in printed["bespoke-correction"].rows.values():
-        label = row["label"].replace(", ", ",\n")
-        made[CORRECTION.condition] = (label, number(row["bespoke"]) / number(row["standard"]))
-    return made
+        yield CORRECTION, row["label"].replace(", ", ",\n"), number(row["bespoke"]) / number(row["standard"])
 
 
 def _ratio_axis(axes: Axes, which: str, low: float, high: float) -> None:
@@ -62,23 +61,24 @@ def _ratio_axis(axes: Axes, which: str, low: float, high: float) -> None:
 
 
 @style.applied()
-def seeds(study: Study, printed: Mapping[str, PublishedTable]) -> Figure:
+def seeds(view: View, printed: Mapping[str, PublishedTable]) -> Figure:
     """A row per test of the document: every seed, median and central 95 %, the printed ratio and its percentile."""
-    published = _printed(printed)
-    found = {condition: study.released(condition, BESPOKE, RATIO) for condition in published}
-    present = [key for key in published if len(found[key])]
-    if not present:
+    rows = [
+        (label, ratio, reported, view.series(released(view, test, fresh=True), BESPOKE, RATIO))
+        for test, label, ratio in _printed(printed)
+        if len(reported := view.series(released(view, test), BESPOKE, RATIO))
+    ]
+    if not rows:
         return style.nothing(ABSENT)
-    height = 0.7 + ROW * len(present) + 1.75
-    figure, (axes,) = style.canvas(height, [style.Box(3.0, 0.7, 9.9, ROW * len(present))])
-    everything = np.concatenate([found[key].to_numpy() for key in present] + [[published[key][1] for key in present]])
+    height = 0.7 + ROW * len(rows) + 1.75
+    figure, (axes,) = style.canvas(height, [style.Box(3.0, 0.7, 9.9, ROW * len(rows))])
+    everything = np.concatenate([np.append(reported.to_numpy(), ratio) for _, ratio, reported, _ in rows])
     _ratio_axis(axes, "x", everything.min() * 0.85, max(everything.max(), 1.0) * 1.2)
-    axes.set_ylim(len(present) - 0.5, -0.5)
-    for y, key in enumerate(present):
-        fresh = study.released(key + FRESH, BESPOKE, RATIO)
-        _seed_row(axes, y, found[key], fresh, published[key][1])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    for y, (_, ratio, reported, fresh) in enumerate(rows):
+        _seed_row(axes, y, reported, fresh, ratio)
     axes.axvline(1, color=GREY, linewidth=0.6, zorder=1)
-    axes.set_yticks(range(len(present)), labels=[published[key][0] for key in present])
+    axes.set_yticks(range(len(rows)), labels=[row[0] for row in rows])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("loss ratio, bespoke / standard (below 1: bespoke better)")
     top: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "fontsize": style.SMALL, "va": "bottom"}
@@ -103,10 +103,10 @@ def _seed_row(axes: Axes, y: float, values: pd.Series, fresh: pd.Series, printed
     order = np.argsort(np.argsort(values.to_numpy()))
     jitter = ((order * 0.618) % 1 - 0.5) * 0.28  # golden-ratio jitter: even, and the same on every machine
     axes.plot(values, y - 0.2 + jitter, "o", color=BATCH_LOOK, markersize=1.5, alpha=0.5, markeredgewidth=0, zorder=2)
-    for found, at, color in ((spread(values), y + 0.1, BATCH_LOOK), (spread(fresh), y + 0.28, FRESH_LOOK)):
-        if found is not None:
-            axes.plot([found.low, found.high], [at, at], color=color, linewidth=1.6, solid_capstyle="butt", zorder=3)
-            axes.plot([found.median], [at], "|", color=color, markersize=7, markeredgewidth=1.6, zorder=4)
+    for seeds, at, color in ((spread(values), y + 0.1, BATCH_LOOK), (spread(fresh), y + 0.28, FRESH_LOOK)):
+        if seeds is not None:
+            axes.plot([seeds.low, seeds.high], [at, at], color=color, linewidth=1.6, solid_capstyle="butt", zorder=3)
+            axes.plot([seeds.median], [at], "|", color=color, markersize=7, markeredgewidth=1.6, zorder=4)
     axes.plot(
         [printed], [y + 0.1], "D", markersize=4.5, markerfacecolor="white", markeredgecolor=PRINTED_LOOK, zorder=5,
         gid="published",
@@ -118,19 +118,18 @@ def _seed_row(axes: Axes, y: float, values: pd.Series, fresh: pd.Series, printed
 
 
 @style.applied()
-def steps(study: Study, printed: Mapping[str, PublishedTable]) -> Figure:
+def steps(view: View, printed: Mapping[str, PublishedTable]) -> Figure:
     """A panel per corpus of the scaling script: reported and fresh-text ratio against optimiser steps."""
-    corpora = study.corpora()
-    if not corpora:
+    reported, fresh = corpora(view), corpora(view, fresh=True)
+    if not reported:
         return style.nothing("this run has no released scaling script")
-    boxes = style.grid(len(corpora), 2, height=4.0, top=0.6, gap=(1.5, 1.35), sides=(1.3, 0.4))
+    boxes = style.grid(len(reported), 2, height=4.0, top=0.6, gap=(1.5, 1.35), sides=(1.3, 0.4))
     bottom = boxes[-1].top + boxes[-1].height + 1.1
     figure, axes = style.canvas(bottom + 0.5, boxes)
-    published = {condition: ratio for condition, (_, ratio) in _printed(printed).items()}
-    for k, (panel, (tokens, condition)) in enumerate(zip(axes, corpora.items(), strict=True)):
-        lines = {name: _by_step(study, name) for name in (condition, condition + FRESH)}
-        _steps_panel(panel, lines[condition], lines[condition + FRESH])
-        done = study.cost(condition, BESPOKE).get("steps")
+    published = {released(view, test): ratio for test, _, ratio in _printed(printed)}
+    for k, (panel, (tokens, condition)) in enumerate(zip(axes, reported.items(), strict=True)):
+        _steps_panel(panel, _by_step(view, condition), _by_step(view, fresh.get(tokens, "")))
+        done = view.cost(condition, BESPOKE).get("steps")
         if condition in published and done:
             panel.plot(
                 [done], [published[condition]], "D", markersize=5, markerfacecolor="white",
@@ -138,7 +137,7 @@ def steps(study: Study, printed: Mapping[str, PublishedTable]) -> Figure:
             )  # fmt: skip
         panel.set_title(f"{tokens:,} tokens" + (f" (released: {done:g} steps)" if done else ""))
         panel.set_ylabel("loss ratio" if k % 2 == 0 else "")
-        panel.set_xlabel("optimiser steps" if k >= len(corpora) - 2 else "")
+        panel.set_xlabel("optimiser steps" if k >= len(reported) - 2 else "")
     low, high = min(panel.get_ylim()[0] for panel in axes), max(panel.get_ylim()[1] for panel in axes)
     for panel in axes:
         _ratio_axis(panel, "y", low, high)
@@ -156,19 +155,18 @@ def _step_handles() -> list[Line2D]:
     ]
 
 
-def _by_step(study: Study, condition: str) -> dict[int, Spread]:
-    found = {
-        step: spread(study.released(condition, BESPOKE, RATIO, step)) for step in study.steps(condition, BESPOKE, RATIO)
-    }
-    return {step: values for step, values in found.items() if values is not None}
+def _by_step(view: View, condition: str) -> dict[int, Spread]:
+    steps = view.steps(condition, BESPOKE, RATIO)
+    spreads = {step: spread(view.series(condition, BESPOKE, RATIO, step)) for step in steps}
+    return {step: values for step, values in spreads.items() if values is not None}
 
 
 def _steps_panel(axes: Axes, reported: dict[int, Spread], fresh: dict[int, Spread]) -> None:
-    for found, color, marker in ((reported, BATCH_LOOK, "o"), (fresh, FRESH_LOOK, "s")):
-        if not found:
+    for spreads, color, marker in ((reported, BATCH_LOOK, "o"), (fresh, FRESH_LOOK, "s")):
+        if not spreads:
             continue
-        x = list(found)
-        rows = np.array([(value.median, value.low, value.high) for value in found.values()])
+        x = list(spreads)
+        rows = np.array([(value.median, value.low, value.high) for value in spreads.values()])
         axes.fill_between(x, rows[:, 1], rows[:, 2], color=color, alpha=0.18, linewidth=0, zorder=2)
         axes.plot(x, rows[:, 0], color=color, marker=marker, markersize=3, linewidth=0.9, zorder=3)
     axes.set_xscale("log")
@@ -183,15 +181,15 @@ def _steps_panel(axes: Axes, reported: dict[int, Spread], fresh: dict[int, Sprea
 
 
 @style.applied()
-def attribution(study: Study) -> Figure:
+def attribution(view: View) -> Figure:
     """Every factor of the released ratio with its interval; rows by what is removed or put in its place."""
-    found = list(attributions(study))
-    if not found:
+    factors = list(attributions(view))
+    if not factors:
         return style.nothing("this run has no released scaling script with attribution arms")
-    lines = [line for tokens, rows in found for line in _lines(tokens, rows, len(found) > 1)]
+    lines = [line for tokens, rows in factors for line in _lines(tokens, rows, len(factors) > 1)]
     height = 0.6 + FACTOR * len(lines) + 1.2
     figure, (axes,) = style.canvas(height, [style.Box(6.8, 0.6, 5.4, FACTOR * len(lines))])
-    ends = np.concatenate([np.exp(rows[["low", "high"]].to_numpy(dtype=float)).ravel() for _, rows in found])
+    ends = np.concatenate([np.exp(rows[["low", "high"]].to_numpy(dtype=float)).ravel() for _, rows in factors])
     _ratio_axis(axes, "x", min(0.9, np.nanmin(ends)) * 0.8, max(1.1, np.nanmax(ends)) * 1.2)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.axvline(1, color=GREY, linewidth=0.6, zorder=1)
@@ -211,13 +209,13 @@ def attribution(study: Study) -> Figure:
 
 def _lines(tokens: int, rows: pd.DataFrame, several: bool) -> Sequence[str | pd.Series]:
     """Headings and factors from top to bottom."""
-    made: list[str | pd.Series] = []
+    lines: list[str | pd.Series] = []
     for part, words in PARTS.items():
-        own = rows[rows["part"] == part]
-        if len(own):
-            made.append(f"{words} ({tokens:,} tokens)" if several or part == "total" else words)
-            made += [row for _, row in own.iterrows()]
-    return made
+        factors = rows[rows["part"] == part]
+        if len(factors):
+            lines.append(f"{words} ({tokens:,} tokens)" if several or part == "total" else words)
+            lines += [row for _, row in factors.iterrows()]
+    return lines
 
 
 def _factor(axes: Axes, y: float, row: pd.Series) -> None:

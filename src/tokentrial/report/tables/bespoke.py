@@ -5,27 +5,27 @@ from typing import Any
 
 import pandas as pd
 
-from tokentrial.report import formats
 from tokentrial.report.bespoke_results import (
     BESPOKE,
     CORRECTION,
-    FRESH,
-    LOSS,
     RATIO,
     STANDARD,
     TESTS,
     DocumentTest,
     Row,
-    Study,
-    cell_name,
+    data_name,
+    released,
+    spread,
+    trained,
 )
-from tokentrial.report.bespoke_results import spread as spread_of
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, number, p_value, with_interval, yes_no
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
-from tokentrial.report.tables import bespoke_listings, bespoke_parameters, rows
+from tokentrial.report.tables import bespoke_listings, bespoke_parameters
 from tokentrial.report.tables.rows import frame
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import View
 from tokentrial.statistics.placement import place
 
 NAME = "bespoke-primary"
@@ -34,43 +34,33 @@ CONTRAST = {"difference": "difference", "difference_low": "t_low", "difference_h
 CONTRAST |= {name: name for name in ("p_holm", "equivalent", "margin")}
 
 
-def build(found: rows.Results, printed: dict[str, PublishedTable]) -> Iterator[formats.Table]:
-    """Every table of the study; found: its results alone; printed: config/published/bespoke.yaml."""
-    study = study_of(found)
-    yield primary(study, printed)
-    yield bespoke_listings.decomposition(study)
-    yield bespoke_parameters.efficiency(study, printed)
-    yield bespoke_parameters.scores(study, printed)
-    yield bespoke_listings.trend_table(study)
-    yield bespoke_listings.levels(study)
-    yield bespoke_listings.comparisons(study)
+def build(view: View, printed: dict[str, PublishedTable]) -> Iterator[Table]:
+    """Every table of the study; view: its results alone; printed: config/published/bespoke.yaml."""
+    yield primary(view, printed)
+    yield bespoke_listings.decomposition(view)
+    yield bespoke_parameters.efficiency(view, printed)
+    yield bespoke_parameters.scores(view, printed)
+    yield bespoke_listings.trend_table(view)
+    yield bespoke_listings.levels(view)
+    yield bespoke_listings.comparisons(view)
 
 
-def study_of(found: rows.Results) -> Study:
-    """The same results as the study's figures look them up."""
-    frames = (found.runs, found.arms, found.summary, found.statistics)
-    return Study(*frames, conditions=found.cells, confidence=found.confidence, margin_share=found.margin_share)
-
-
-def primary(study: Study, printed: Mapping[str, PublishedTable]) -> Table:
+def primary(view: View, printed: Mapping[str, PublishedTable]) -> Table:
     """One section per row of the document's complete table (Appendix A): the five of its main table, and two more."""
-    made, sections = [], []
-    main, complete = printed[NAME], printed["bespoke-tests"]
-    for key, row in complete.rows.items():
-        own = [{"test": key, **each} for each in _rows(study, TESTS[key], row)]
-        made += own
-        claim = main.rows[key]["claim"] if key in main.rows else ""
-        heading = f"{row['label']} ({claim})" if claim else row["label"]
-        sections.append(Section(heading, pd.DataFrame([_shown(each) for each in own])))
-    for key, row in printed["bespoke-correction"].rows.items():
-        own = [{"test": key, **each} for each in _rows(study, CORRECTION, row)]
-        made += own
-        sections.append(Section(row["label"], pd.DataFrame([_shown(each) for each in own])))
-    return Table(NAME, table_title(NAME), frame(made, ("test", "way", "n")), tuple(sections), _notes(study), "Test")
+    data, sections = [], []
+    main = printed[NAME].rows
+    tests = [(key, TESTS[key], row) for key, row in printed["bespoke-tests"].rows.items()]
+    tests += [(key, CORRECTION, row) for key, row in printed["bespoke-correction"].rows.items()]
+    for key, test, row in tests:
+        rows = [{"test": key, **each} for each in _rows(view, test, row)]
+        data += rows
+        heading = f"{row['label']} ({main[key]['claim']})" if key in main else row["label"]
+        sections.append(Section(heading, pd.DataFrame([_shown(each) for each in rows])))
+    return Table(NAME, table_title(NAME), frame(data, ("test", "way", "n")), tuple(sections), _notes(view), "Test")
 
 
-def _notes(study: Study) -> tuple[str, ...]:
-    level = f"{100 * study.confidence:g} %"
+def _notes(view: View) -> tuple[str, ...]:
+    level = f"{100 * view.confidence:g} %"
     return (
         "Published: section Primary Validation Results, and Appendix A for the two efficient "
         "layouts; the correction is a later file of the same repository, its ratio that of the printed losses. One run "
@@ -82,53 +72,53 @@ def _notes(study: Study) -> tuple[str, ...]:
         "seeds; ratio of the means. Difference: bespoke minus standard, paired, below zero bespoke is better. p: "
         "paired t test, Holm-corrected over the cells of its sub-study and way (as released: of its script). Equiv.: "
         "two one-sided tests show the difference to be within "
-        f"{100 * study.margin_share:g} % of the distance from chance to the floor. "
+        f"{100 * view.margin_share:g} % of the distance from chance to the floor. "
         f"{MISSING}: not measured in this run, or not defined.",
     )
 
 
-def _rows(study: Study, test: DocumentTest, row: Mapping[str, str]) -> Iterator[Row]:
+def _rows(view: View, test: DocumentTest, row: Mapping[str, str]) -> Iterator[Row]:
     shown = {name.capitalize(): row[name] for name in ("standard", "bespoke", "ratio") if name in row}
     values = {name: value_of(row[name]) for name in ("standard", "bespoke")}
     values["ratio"] = value_of(row["ratio"]) if "ratio" in row else values["bespoke"] / values["standard"]
     yield {"way": "published", "n": None, **values, "printed": shown}
-    yield _released_row(study, "as released", test.condition, values["ratio"])
-    yield _released_row(study, "as released, fresh text", test.condition + FRESH, None)
+    yield _released_row(view, "as released", released(view, test), values["ratio"])
+    yield _released_row(view, "as released, fresh text", released(view, test, fresh=True), None)
     for way, words in WAYS.items():
-        cells = [cell for cell in study.cells(test.study, way) if test.data in (None, cell.data)]
-        for cell in cells:
-            yield trained_row(study, f"{words}: {cell_name(cell)}", cell.condition, test.arm)
-        if not cells:
+        conditions = trained(view, test, way)
+        for each in conditions:
+            yield _trained_row(view, f"{words}: {data_name(each)}", each.id, test.arm)
+        if not conditions:
             yield {"way": words}
 
 
-def _released_row(study: Study, way: str, condition: str, published: float | None) -> Row:
+def _released_row(view: View, way: str, condition: str, published: float | None) -> Row:
     """Medians over seeds with the central 95 %; the published ratio's percentile."""
-    made: Row = {"way": way, "condition": condition}
+    row: Row = {"way": way, "condition": condition}
     series = {
-        "standard": study.released(condition, STANDARD, LOSS),
-        "bespoke": study.released(condition, BESPOKE, LOSS),
-        "ratio": study.released(condition, BESPOKE, RATIO),
+        "standard": view.series(condition, STANDARD, LOSS),
+        "bespoke": view.series(condition, BESPOKE, LOSS),
+        "ratio": view.series(condition, BESPOKE, RATIO),
     }
     for name, values in series.items():
-        found = spread_of(values)
-        if found is not None:
-            made |= {"n": found.n, name: found.median, f"{name}_low": found.low, f"{name}_high": found.high}
+        seeds = spread(values)
+        if seeds is not None:
+            row |= {"n": seeds.n, name: seeds.median, f"{name}_low": seeds.low, f"{name}_high": seeds.high}
     if published is not None and len(series["ratio"]):
-        made["percentile"] = place(published, series["ratio"].to_numpy()).percentile
-    return made | _contrast(study.contrast(condition, BESPOKE, STANDARD))
+        row["percentile"] = place(published, series["ratio"].to_numpy()).percentile
+    return row | _contrast(view.pair(condition, BESPOKE, STANDARD))
 
 
-def trained_row(study: Study, way: str, condition: str, arm: str) -> Row:
+def _trained_row(view: View, way: str, condition: str, arm: str) -> Row:
     """Means with intervals of a condition's two arms, their ratio, and the paired difference."""
-    made: Row = {"way": way, "condition": condition}
+    row: Row = {"way": way, "condition": condition}
     for name, which in (("standard", STANDARD), ("bespoke", arm)):
-        level = study.level(condition, which, LOSS)
-        made |= {"n": level.get("n"), name: level.get("mean")}
-        made |= {f"{name}_{end}": level.get(end) for end in ("low", "high")}
-    if made["standard"] is not None and made["bespoke"] is not None:
-        made["ratio"] = made["bespoke"] / made["standard"]
-    return made | _contrast(study.contrast(condition, arm, STANDARD))
+        level = view.level(condition, which, LOSS)
+        row |= {"n": level.get("n"), name: level.get("mean")}
+        row |= {f"{name}_{end}": level.get(end) for end in ("low", "high")}
+    if row["standard"] is not None and row["bespoke"] is not None:
+        row["ratio"] = row["bespoke"] / row["standard"]
+    return row | _contrast(view.pair(condition, arm, STANDARD))
 
 
 def _contrast(contrast: Mapping[str, Any]) -> Row:
@@ -146,7 +136,7 @@ def _shown(row: Row) -> dict[str, str]:
         row.get("difference"), row.get("difference_low"), row.get("difference_high"), signed=True
     )
     percentile = row.get("percentile")
-    made = {
+    shown = {
         "Way": row["way"].replace(": ", ":\n"),
         "n": count(row.get("n")),
         "Standard": level("standard"),
@@ -157,4 +147,4 @@ def _shown(row: Row) -> dict[str, str]:
         "p": p_value(row.get("p_holm")),
         "Equiv.": yes_no(row.get("equivalent")),
     }
-    return {**made, **row.get("printed", {})}
+    return {**shown, **row.get("printed", {})}

@@ -4,24 +4,21 @@ import numpy as np
 import pandas as pd
 
 from tokentrial.report.bespoke_results import (
-    ACCURACY,
-    BESPOKE,
-    LOSS,
     MODEL,
-    STANDARD,
-    Cell,
     Row,
-    Study,
-    arm_name,
+    arms_of,
     attributions,
-    cell_name,
+    data_name,
     parameters,
-    records,
     subjects,
+    training_tokens,
 )
 from tokentrial.report.bespoke_trends import TREND_COLUMNS, trends
-from tokentrial.report.catalogue import sub_study_title, table_title
+from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import GAP, MISSING, Section, Table, count, number, p_value, with_interval, yes_no
+from tokentrial.run.columns import Condition, Method
+from tokentrial.run.finals import ACCURACY, LOSS
+from tokentrial.run.view import View, records
 from tokentrial.statistics.attribution import COLUMNS as ATTRIBUTION
 from tokentrial.statistics.tables import pairs
 
@@ -41,20 +38,20 @@ TESTED = (
 )
 
 
-def decomposition(study: Study) -> Table:
+def decomposition(view: View) -> Table:
     """Factors of the released loss ratio, as ratios; raw: in log loss ratio."""
     frames, sections = [], []
-    for tokens, found in attributions(study):
-        frames.append(found.assign(corpus=tokens))
+    for tokens, factors in attributions(view):
+        frames.append(factors.assign(corpus=tokens))
         for part, words in PARTS.items():
-            mine = found[found["part"] == part]
-            if len(mine):
-                shown = pd.DataFrame([_shown_factor(row) for row in records(mine)])
+            of_part = factors[factors["part"] == part]
+            if len(of_part):
+                shown = pd.DataFrame([_shown_factor(row) for row in records(of_part)])
                 sections.append(Section(f"{tokens:,} tokens. {words}", shown))
     data = pd.concat(frames) if frames else pd.DataFrame(columns=["corpus", *ATTRIBUTION])
     notes = (
         "Geometric means over n seeds of loss ratios, brackets: "
-        f"{100 * study.confidence:g} % t interval of the mean log ratio. A factor of 1 changes nothing, 0.5 "
+        f"{100 * view.confidence:g} % t interval of the mean log ratio. A factor of 1 changes nothing, 0.5 "
         "halves the loss. Metric: the ratio on the last training batch over that on fresh text. Extra linear layer: a "
         "uniform table of the standard width with one trained map behind it. Width by frequency: bespoke over that. "
         "The projected_wide arm has a uniform table as wide as bespoke's frequent tokens; frozen keeps bespoke's maps "
@@ -78,17 +75,16 @@ def _shown_factor(row: Row) -> dict[str, str]:
     }
 
 
-def trend_table(study: Study) -> Table:
+def trend_table(view: View) -> Table:
     """'Benefits increase with corpus size' as slopes over the doublings of the corpus."""
-    made = list(trends(study))
-    data = pd.DataFrame(made, columns=list(TREND_COLUMNS))
+    data = pd.DataFrame(list(trends(view)), columns=list(TREND_COLUMNS))
     sections = [
         Section(str(kind), pd.DataFrame([_shown_trend(row) for row in records(group)]))
         for kind, group in data.groupby("kind", sort=False)
     ]
     notes: tuple[str, ...] = (
         "Slope: change of the held-out loss difference (bespoke minus the other arm, nats) per doubling of the corpus; "
-        f"mean over n seeds of each seed's least-squares line, with its {100 * study.confidence:g} % t interval. "
+        f"mean over n seeds of each seed's least-squares line, with its {100 * view.confidence:g} % t interval. "
         "The document says that the benefit grows with the corpus. Claim: it does, where the slope's interval is below "
         "zero and at the largest corpus bespoke is better by more than can be shown to lie within the equivalence "
         "margin; where the difference falls towards zero, it is a disadvantage that shrinks. Smallest, largest: the "
@@ -96,7 +92,7 @@ def trend_table(study: Study) -> Table:
         "As released, the number of optimiser steps grows with the corpus; measured at equal numbers of steps, on "
         "fresh text, corpus and steps come apart. As released the losses are those of the last training batch.",
     )
-    if not made:
+    if data.empty:
         notes = ("This run has no sub-study with corpora of different sizes.",)
     name = "bespoke-trend"
     return Table(name, table_title(name), data, tuple(sections), notes, "Kind")
@@ -116,20 +112,21 @@ def _shown_trend(row: Row) -> dict[str, str]:
     }
 
 
-def _heading(study: str, cell: Cell) -> str:
-    return f"{sub_study_title(study)}: {cell_name(cell)}"
+def _heading(condition: Condition) -> str:
+    return f"{condition.title}: {data_name(condition)}"
 
 
-def levels(study: Study) -> Table:
+def levels(view: View) -> Table:
     """Held-out loss and accuracy of every arm with what it costs; each cell's bounds in its first row."""
     rows, sections = [], []
-    for name, cell in study.fair():
-        made = [_level_row(study, name, cell, arm) for arm in study.arms_of(cell)]
-        rows += made
-        shown = pd.DataFrame([_bounds(made[0]), *[_shown_level(row) for row in made]])
-        sections.append(Section(_heading(name, cell), shown))
+    for condition in view.select(way="done-right"):
+        arms = arms_of(view, condition)
+        of_cell = [_level_row(view, condition, arm.arm) for arm in arms]
+        rows += of_cell
+        shown = [_shown_level(row, arm) for row, arm in zip(of_cell, arms, strict=True)]
+        sections.append(Section(_heading(condition), pd.DataFrame([_bounds(of_cell[0]), *shown])))
     notes = (
-        f"Mean over n seeds with its {100 * study.confidence:g} % t interval; losses in nats per token, on test "
+        f"Mean over n seeds with its {100 * view.confidence:g} % t interval; losses in nats per token, on test "
         "text. First row of a cell: chance, unigram (the best constant prediction) and floor (the source's entropy "
         "rate; of independent tokens it is the unigram entropy). Trained: numbers that an optimiser changes; deployed: "
         "bits to store, task model included.",
@@ -140,15 +137,15 @@ def levels(study: Study) -> Table:
     return Table("bespoke-levels", table_title("bespoke-levels"), data, tuple(sections), notes, "Cell")
 
 
-def _level_row(study: Study, name: str, cell: Cell, arm: str) -> Row:
-    loss, right = (study.level(cell.condition, arm, metric) for metric in (LOSS, ACCURACY))
-    cost = study.cost(cell.condition, arm)
+def _level_row(view: View, condition: Condition, arm: str) -> Row:
+    loss, right = (view.level(condition.id, arm, metric) for metric in (LOSS, ACCURACY))
+    cost = view.cost(condition.id, arm)
     return {
-        "study": name,
-        "cell": cell.condition.rsplit("/", 1)[-1],
+        "study": condition.experiment,
+        "cell": condition.name,
         "arm": arm,
         "n": loss.get("n"),
-        "tokens": cell.tokens,
+        "tokens": training_tokens(condition),
         **{f"loss_{key}": loss.get(key) for key in MOMENTS},
         **{f"accuracy_{key}": right.get(key) for key in MOMENTS},
         "total": parameters(cost, MODEL),
@@ -164,9 +161,9 @@ def _bounds(row: Row) -> dict[str, str]:
     return head | dict.fromkeys(("Trained", "Bits", "Flag"), "")
 
 
-def _shown_level(row: Row) -> dict[str, str]:
+def _shown_level(row: Row, arm: Method) -> dict[str, str]:
     return {
-        "Arm": arm_name(row["arm"]),
+        "Arm": arm.name,
         "n": count(row["n"]),
         **{name.capitalize(): _line(row, name, "mean", "low", "high") for name in ("loss", "accuracy")},
         "Trained": count(row["params_trained"]),
@@ -180,44 +177,49 @@ def _line(row: Row, name: str, *keys: str, signed: bool = False) -> str:
     return with_interval(value, low, high, signed).replace("\n", GAP)
 
 
-def comparisons(study: Study) -> Table:
+def comparisons(view: View) -> Table:
     """Every bespoke arm minus every other arm of its layout, on loss and on accuracy."""
     rows, sections = [], []
-    for name, cell in study.fair():
-        arms = study.arms_of(cell)
-        made = [_comparison_row(study, name, cell, *pair) for pair in pairs(arms)]
-        if made:
-            rows += made
-            margins = [number(made[0][f"{metric}_margin"], 4) for metric in ("loss", "accuracy")]
-            heading = f"{_heading(name, cell)} (margins {margins[0]} nats, {margins[1]} of accuracy)"
-            several = len(subjects(arms)) > 1
-            sections.append(Section(heading, pd.DataFrame([_shown_comparison(row, several) for row in made])))
+    for condition in view.select(way="done-right"):
+        arms = arms_of(view, condition)
+        several = len(subjects(arms)) > 1
+        of_cell, shown = [], []
+        for arm, other in pairs(arms):
+            of_cell.append(_comparison_row(view, condition, arm.arm, other.arm))
+            layout = f"{arm.size or arm.arm} − " if several and other.size is None else ""
+            shown.append(_shown_comparison(of_cell[-1], f"{layout}{other.name}"))
+        if of_cell:
+            rows += of_cell
+            margins = [number(of_cell[0][f"{metric}_margin"], 4) for metric in ("loss", "accuracy")]
+            heading = f"{_heading(condition)} (margins {margins[0]} nats, {margins[1]} of accuracy)"
+            sections.append(Section(heading, pd.DataFrame(shown)))
     notes = (
         "Loss: below zero bespoke widths are better; accuracy: above zero. g: Hedges' g of the paired loss "
         "differences, in their standard deviations. MDE: the loss difference that n seeds find with a power of 80 %, "
         "at the standard deviation observed. Brackets: "
-        f"{100 * study.confidence:g} % t interval. p: paired t test, Holm-corrected over the cells of the "
+        f"{100 * view.confidence:g} % t interval. p: paired t test, Holm-corrected over the cells of the "
         "sub-study. Eq.: two one-sided tests show the difference to be within the margin, "
-        f"{100 * study.margin_share:g} % of the distance from chance to the floor. {MISSING}: not defined.",
+        f"{100 * view.margin_share:g} % of the distance from chance to the floor. {MISSING}: not defined.",
     )
     data = pd.DataFrame(rows, columns=None if rows else IDENTITY)
     return Table("bespoke-comparisons", table_title("bespoke-comparisons"), data, tuple(sections), notes, "Cell")
 
 
-def _comparison_row(study: Study, name: str, cell: Cell, arm: str, other: str) -> Row:
-    found = {"loss": study.contrast(cell.condition, arm, other)}
-    found["accuracy"] = study.contrast(cell.condition, arm, other, ACCURACY)
-    identity = {"study": name, "cell": cell.condition.rsplit("/", 1)[-1], "arm": arm, "other": other}
-    values = {f"{metric}_{key}": row.get(key) for metric, row in found.items() for key in TESTED}
-    return {**identity, "n": found["loss"].get("n"), **values}
+def _comparison_row(view: View, condition: Condition, arm: str, other: str) -> Row:
+    loss, right = (view.pair(condition.id, arm, other, metric) for metric in (LOSS, ACCURACY))
+    return {
+        "study": condition.experiment,
+        "cell": condition.name,
+        "arm": arm,
+        "other": other,
+        "n": loss.get("n"),
+        **{f"loss_{key}": loss.get(key) for key in TESTED},
+        **{f"accuracy_{key}": right.get(key) for key in TESTED},
+    }
 
 
-def _shown_comparison(row: Row, several: bool) -> dict[str, str]:
+def _shown_comparison(row: Row, other: str) -> dict[str, str]:
     keys = ("difference", "t_low", "t_high")
-    layout = row["arm"].removeprefix(f"{BESPOKE}-")
-    other = f"{layout} − {arm_name(row['other'])}" if several and row["other"] == STANDARD else arm_name(row["other"])
-    if several and "-" not in row["other"] and row["other"] != STANDARD:
-        other = f"{layout} − {arm_name(row['other'])}"
     return {
         "Bespoke minus": other,
         "n": count(row["n"]),
