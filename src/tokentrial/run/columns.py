@@ -86,6 +86,8 @@ class Method:
     method: str
     family: str
     """Methods that differ in bits alone: ``int`` of ``int8`` and ``int4``."""
+    family_name: str
+    """For readers."""
     size: str | None
     """A ratio or a layout; None for an arm that is compared with those of every size."""
     ratio: int | None

@@ -41,11 +41,13 @@ def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> 
     method, size = _split(arm)
     if arm in study.methods or not size or not (size.isdigit() or size in sizes):
         method, size = arm, None
+    family = SIZE.sub("", method)
     return {
         "study": name_of_study,
         "arm": arm,
         "method": method,
-        "family": SIZE.sub("", method),
+        "family": family,
+        "family_name": "".join(_name(study, family, None)),
         "size": size,
         "ratio": int(size) if size is not None and size.isdigit() else None,
         "role": study.role(method),

@@ -136,7 +136,7 @@ class View:
         return self._by_split.get((condition, arm, metric, split), pd.Series(dtype="float64"))
 
     def curve(self, condition: str, arm: str) -> pd.DataFrame:
-        """Validation loss by step (rows, rising) and seed (columns), done right; empty where there is none."""
+        """Validation loss by step (rows, rising) and seed (columns); empty for a released script and where none is."""
         return self._curves.get((condition, arm), pd.DataFrame())
 
     def series(self, condition: str, arm: str, metric: str = LOSS, step: int | None = None) -> pd.Series:
@@ -195,10 +195,11 @@ class View:
     def _curves(self) -> dict[Any, pd.DataFrame]:
         runs = self.runs
         loss = (runs["metric"] == LOSS) & (runs["split"] == "validation") & runs["step"].notna()
-        fair = runs[loss & runs["condition"].isin(self.of_way("done-right")) & runs["value"].notna()]
+        ways = [*self.of_way("as-described"), *self.of_way("done-right")]
+        trained = runs[loss & runs["condition"].isin(ways) & runs["value"].notna()]
         return {
             key: group.pivot(index="step", columns="seed", values="value").sort_index()
-            for key, group in fair.groupby(["condition", "arm"], sort=False)
+            for key, group in trained.groupby(["condition", "arm"], sort=False)
         }
 
     @cached_property
