@@ -22,9 +22,11 @@ from tokentrial.report import catalogue, claims_page, document, formats, scale
 from tokentrial.report import tables as report_tables
 from tokentrial.report.figures.draw import write_figures
 from tokentrial.report.tables import verdicts as verdict_tables
-from tokentrial.report.tables.rows import Results, load
 from tokentrial.report.template import escape
-from tokentrial.studies import language_models, small_models
+from tokentrial.run import describe
+from tokentrial.run.conditions import Row, planned
+from tokentrial.run.view import SCHEMAS, View
+from tokentrial.studies import cramming, language_models, small_models
 
 OWN = "My letters"
 HOSTILE = 'a "b" & $R_D$ #1 <x> [y] @z *w* `v` \\u ~t'
@@ -34,39 +36,32 @@ OF_TEXT = ("language_models", "cramming")
 WITHOUT_TEXT = ("cramming-published",)  # arithmetic on published numbers
 
 
-def cells(config: dict[str, Any]) -> str:
-    """What tells the conditions of the shipped rows apart, as the workflow has it."""
-    datasets = small_models.datasets(config)
-    sources = {name: complete(data["source"], where=name) for name, data in datasets.items()}
-    made = {
-        name: {key: spec[key] for key in ("way", "head", "dataset", "vocab_size")}
-        | {"ratio": spec["full_width"] // spec["width"]}
-        | {key: sources[spec["dataset"]][key] for key in ("source", "train", "length")}
-        for name, spec in small_models.conditions(config).items()
+def plan(config: dict[str, Any]) -> list[Row]:
+    """What the config says of every condition, as the workflow has it."""
+    datasets = {
+        name: {**data, "source": complete(data["source"], where=name)}
+        for name, data in small_models.datasets(config).items()
     }
-    for spec in language_models.jobs(config).values():
-        made[spec["condition"]] = {
-            key: spec[key] for key in ("way", "tokens", "tied", "body", "full_width", "training")
-        } | {
-            "tokenizer": config["language_models"]["tokens"][spec["tokens"]]["tokenizer"],
-            "narrow": spec["body_width"] < spec["full_width"],
-        }
-    return json.dumps(list(made.items()))
+    tokenizers = {name: tokens["tokenizer"] for name, tokens in config["language_models"]["tokens"].items()}
+    small = (small_models.scripts(config), small_models.conditions(config), datasets)
+    return planned(*small, language_models.jobs(config), tokenizers, cramming.jobs(config))
 
 
 @pytest.fixture(scope="module")
 def run(root: Path, shipped: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The shipped rows as those of another text: name of a table, ``cells`` or ``record`` -> its file or content."""
+    """The shipped rows as those of another text: name of a table or ``record`` -> its file."""
     folder = tmp_path_factory.mktemp("own")
-    paths = {name: str(root / f"results/reference/{name}.parquet") for name in ("runs", "summary", "statistics")}
-    paths |= {"measures": str(root / "results/reference/cramming.parquet")}
-    paths |= {"decisions": str(root / "results/reference/cramming_decisions.parquet")}
-    paths |= {name: str(folder / f"{name}.parquet") for name in ("arms", "verdicts")}
+    files = {"runs": "runs", "summary": "summary", "statistics": "statistics"}
+    files |= {"measures": "cramming", "decisions": "cramming_decisions"}
+    paths = {name: str(root / f"results/reference/{file}.parquet") for name, file in files.items()}
+    paths |= {name: str(folder / f"{name}.parquet") for name in ("arms", "conditions", "methods", "verdicts")}
     arms = results.read(root / "results/reference/arms.parquet", results.ARMS).to_pandas()
     arms["corpus"] = [OWN if study in OF_TEXT else None for study in arms["study"]]
     results.write(paths["arms"], results.table(arms, results.ARMS))
+    studies = sorted(map(str, (root / "studies").glob("*.yaml")))
+    describe.write(paths["arms"], studies, plan(shipped), paths["conditions"], paths["methods"])
     (folder / "corpus.json").write_text(json.dumps(RECORD._asdict()), encoding="utf-8")
-    paths |= {"cells": cells(shipped), "record": str(folder / "corpus.json")}
+    paths |= {"record": str(folder / "corpus.json")}
     # the documents' own words stay as they are
     quoting = {claim.id for claim in claims(root) if "wiki" in claim.paraphrase.lower()}
     assert 0 < len(quoting) < 5
@@ -79,15 +74,17 @@ def claims(root: Path) -> list[registry.Claim]:
     return registry.load(root / "config/claims", root / "workflow/schemas/claims.schema.yaml")
 
 
+def tables_of(paths: Mapping[str, str]) -> dict[str, str]:
+    return {name: path for name, path in paths.items() if name in SCHEMAS}
+
+
 def judge(paths: Mapping[str, str]) -> Judge:
-    names = ("runs", "arms", "summary", "statistics", "decisions")
-    return Judge.read(**{name: paths[name] for name in names}, cells=dict(json.loads(paths["cells"])))
+    return Judge.read(tables_of(paths), 0.95)
 
 
 @pytest.fixture(scope="module")
-def found(run: dict[str, str], shipped: dict[str, Any]) -> Results:
-    names = ("runs", "arms", "summary", "statistics", "measures", "decisions")
-    return load({name: run[name] for name in names}, run["cells"], shipped["statistics"])
+def view(run: dict[str, str]) -> View:
+    return View.read(tables_of(run), 0.95)
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +93,10 @@ def published(root: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def tables(found: Results, run: dict[str, str], published: dict[str, str]) -> dict[str, formats.Table]:
+def tables(view: View, run: dict[str, str], published: dict[str, str]) -> dict[str, formats.Table]:
     judged = verdict_tables.build(pd.read_parquet(run["verdicts"]), 0.95)
     made = {table.name: table for table in judged if isinstance(table, formats.Table)}
-    return made | {table.name: table for table in report_tables.build(found, published)}
+    return made | {table.name: table for table in report_tables.build(view, published)}
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +105,8 @@ def drawings(
 ) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("figures")
     files = {name: folder / f"{name}.svg" for name in catalogue.figures_of(OF_TEXT)}
-    where = {name: run[name] for name in ("runs", "arms", "summary", "statistics", "measures")}
     sources = {study: published[study] for study in OF_TEXT}
-    write_figures(map(str, files.values()), **where, published=sources, confidence=0.95)  # type: ignore[arg-type]
+    write_figures(map(str, files.values()), tables=tables_of(run), published=sources, confidence=0.95)
     return files
 
 
@@ -149,10 +145,8 @@ def test_every_figure_of_real_text_names_it_and_none_names_another(drawings: dic
 def test_the_report_names_the_text_in_titles_and_on_its_first_page(
     run: dict[str, str], published: dict[str, str], shipped: dict[str, Any]
 ) -> None:
-    names = ("runs", "arms", "summary", "statistics", "measures", "decisions")
-    frames = {name: run[name] for name in names}
     rest = ("workflow/report/report.typ", published, shipped, "snakemake all", run["record"])
-    source = document.report_source(frames, run["verdicts"], run["cells"], *rest)
+    source = document.report_source(tables_of(run), run["verdicts"], *rest)
     assert other_text(source) == []
     assert f"\n= Learned encodings of {OWN}\n" in source
     assert f"[Text], [{OWN}: a text of one's own, training text SHA-256 abababababab; bytes: 1,234 for" in source
@@ -194,11 +188,11 @@ def test_verdicts_decided_by_real_text_say_which(root: Path, run: dict[str, str]
     assert not judged["reason"].str.contains("Real text")[~ends].any()
 
 
-def test_the_documents_own_text_is_named_as_such(root: Path, run: dict[str, str], shipped: dict[str, Any]) -> None:
+def test_the_documents_own_text_is_named_as_such(root: Path, run: dict[str, str]) -> None:
     """With its name in the rows there is nothing to add but the name."""
     (claim,) = [claim for claim in claims(root) if claim.id == "LE2-TAG-81"]
-    found = judge({**run, "arms": str(root / "results/reference/arms.parquet")})
-    assert verdicts.finding(claim, found).reason.endswith(". Real text: WikiText-2.")
+    documents = judge({**run, "arms": str(root / "results/reference/arms.parquet")})
+    assert verdicts.finding(claim, documents).reason.endswith(". Real text: WikiText-2.")
 
 
 # One text in a run

@@ -22,15 +22,20 @@ from tokentrial.report.figures.language_models_mask import mask
 from tokentrial.report.figures.language_models_pareto import octave_ticks, pareto
 from tokentrial.report.figures.language_models_ratio import ratio
 from tokentrial.report.formats import MISSING, Table
-from tokentrial.report.language_model_names import Condition, arm_name, split_arm
+from tokentrial.report.language_model_names import title
 from tokentrial.report.tables import language_models
-from tokentrial.report.tables.rows import Results
 from tokentrial.report.template import fill
+from tokentrial.run import conditions as conditions_
+from tokentrial.run import methods as methods_
+from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
+from tokentrial.run.declared import load
+from tokentrial.run.view import View, records
 from tokentrial.statistics.tables import compare_arms, summarise
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "config/published/language_models.yaml"
 STUDY = "language_models"
+DECLARED = load([ROOT / f"studies/{STUDY}.yaml"])
 SETTINGS = {
     "confidence": 0.95,
     "resamples": 100,
@@ -61,8 +66,8 @@ RUN: dict[str, dict[str, tuple[float, int]]] = {
 SEEDS = {RELEASED: 1}
 
 
-def frames(run: dict[str, dict[str, tuple[float, int]]]) -> dict[str, pd.DataFrame]:
-    """All result tables; the k-th arm's noise is shifted by k seeds, so that no two arms move alike."""
+def frames(run: dict[str, dict[str, tuple[float, int]]], **training: Any) -> dict[str, pd.DataFrame]:
+    """All tables of a run; the k-th arm's noise is shifted by k seeds, so that no two arms move alike."""
     rows: list[tuple[Any, ...]] = []
     arms: list[tuple[Any, ...]] = []
     for name, levels in run.items():
@@ -75,8 +80,7 @@ def frames(run: dict[str, dict[str, tuple[float, int]]]) -> dict[str, pd.DataFra
                 if arm not in ("int8", "int4"):
                     rows += [(condition, arm, seed, "validation", s, "cross_entropy", 7 - s / 10) for s in (5, 10)]
                     rows.append((condition, arm, seed, "validation", None, "chosen_step", 10.0))
-            body = 16 // (split_arm(arm)[1] or 1) if "as-described" in name else 7
-            counts = (40, 5, 0, body, 20, 100 + k, bits, 10, 1000.0, 2.0, 3.0, "test CPU", "v", "g", "c")
+            counts = (40, 5, 0, 7, 20, 100 + k, bits, 10, 1000.0, 2.0, 3.0, "test CPU", "v", "g", "c")
             arms.append((STUDY, condition, arm, seeds, *counts))
         for level, value in (("chance", CHANCE), ("unigram", UNIGRAM)):
             rows += [
@@ -90,42 +94,54 @@ def frames(run: dict[str, dict[str, tuple[float, int]]]) -> dict[str, pd.DataFra
     final = runs[(runs["metric"] == "cross_entropy") & runs["step"].isna()]
     bits = final.assign(metric="bits_per_byte", unit="bits", value=final["value"] * BITS_OF_A_NAT)
     runs = pd.concat([runs, bits], ignore_index=True)[results.RUNS.names]
-    made = {"runs": runs, "summary": summarise(runs, 0.95), "statistics": compare_arms(runs, SETTINGS, 1)}
     counted = [name for name in results.ARMS.names if name not in ("corpus", "trained_as")]
     costs = pd.DataFrame(arms, columns=counted).reindex(columns=results.ARMS.names).assign(corpus="WikiText-2")
-    return made | {"arms": costs}
+    of_condition, of_arm = described(costs, **training), methods_.table(DECLARED, costs)
+    conditions = {row["condition"]: Condition(**row) for row in records(of_condition, CONDITIONS)}
+    methods = {(row["study"], row["arm"]): Method(**row) for row in records(of_arm, METHODS)}
+    released = [name for name, row in conditions.items() if row.way == "as-released"]
+    compared = compare_arms(runs, conditions, methods, SETTINGS, 1)
+    made = {"runs": runs, "summary": summarise(runs, released, 0.95), "statistics": compared}
+    return made | {"arms": costs, "conditions": of_condition, "methods": of_arm}
 
 
 SPLITS = (("train", -0.2), ("validation", 0.1), ("test", 0.0))
 
 
-def found(run: dict[str, dict[str, tuple[float, int]]] = RUN, **training: Any) -> Results:
-    scale = {
-        "tokens": "bpe",
-        "tokenizer": "bpe",
-        "tied": False,
-        "full_width": 16,
-        "body": {"layers": 2, "kind": "lstm"},
-    }
+def described(arms: pd.DataFrame, **training: Any) -> pd.DataFrame:
+    """The conditions of these arms; as described, the body is as narrow as the encoding."""
     shares = {"fraction": 0.1, "held_out_fraction": 0.25, "epochs": 1} | training
-    cells = {
-        f"{STUDY}/{name}": {**scale, "way": name.split("/")[1], "narrow": name == DESCRIBED, "training": shares}
-        for name in run
+    specs = {
+        name: {
+            "condition": name,
+            "tokens": name.rsplit("/", 1)[-1],
+            "tied": False,
+            "full_width": 16,
+            "body_width": 8 if "as-described" in name else 16,
+            "body": {"layers": 2, "kind": "lstm"},
+            "training": shares,
+        }
+        for name in arms["condition"].unique()
     }
-    return Results(**frames(run), cells=cells, corpus="WikiText-2")
+    plan = conditions_.planned({}, {}, {}, specs, {"bpe": "bpe", "word": "word", "bytes": "bytes"}, {})
+    return conditions_.table(plan, DECLARED, arms, "WikiText-2")
+
+
+def view_of(run: dict[str, dict[str, tuple[float, int]]] = RUN, **training: Any) -> View:
+    return View(**frames(run, **training), corpus="WikiText-2")
 
 
 @pytest.fixture(scope="module")
-def everything() -> Results:
-    return found()
+def everything() -> View:
+    return view_of()
 
 
 @pytest.fixture(scope="module")
-def made(everything: Results) -> dict[str, Table]:
+def made(everything: View) -> dict[str, Table]:
     return build(everything)
 
 
-def build(of: Results) -> dict[str, Table]:
+def build(of: View) -> dict[str, Table]:
     return {table.name: table for table in language_models.build(of, published.load(PUBLISHED))}
 
 
@@ -135,26 +151,38 @@ def section(table: Table, heading: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("arm", "parts", "name"),
+    ("arm", "parts", "family", "name"),
     [
-        ("learned-8", ("learned", 8), "learned 8:1"),
-        ("svd_weighted-16", ("svd_weighted", 16), "SVD, count-weighted 16:1"),
-        ("int8", ("int8", None), "quantised (int8)"),
-        ("pq_16", ("pq_16", None), "product quantised (pq_16)"),
-        ("full", ("full", None), "full table"),
-        ("my_arm", ("my_arm", None), "my arm"),
-        ("bespoke-initial", ("bespoke-initial", None), "bespoke-initial"),
+        ("learned-8", ("learned", 8), "learned", "learned 8:1"),
+        ("learned", ("learned", None), "learned", "learned"),
+        ("svd_weighted-16", ("svd_weighted", 16), "SVD, count-weighted", "SVD, count-weighted 16:1"),
+        ("int8", ("int8", None), "quantised", "quantised (int8)"),
+        ("int4", ("int4", None), "quantised", "quantised (int4)"),
+        ("pq_16", ("pq_16", None), "product quantised", "product quantised (pq_16)"),
+        ("qr_32", ("qr_32", None), "quotient-remainder", "quotient-remainder (qr_32)"),
+        ("hash", ("hash", None), "hash embedding", "hash embedding"),
+        ("full", ("full", None), "full table", "full table"),
+        ("my_arm", ("my_arm", None), "my arm", "my arm"),
     ],
 )
-def test_arms_are_taken_apart_and_named(arm: str, parts: tuple[str, int | None], name: str) -> None:
-    assert split_arm(arm) == parts
-    assert arm_name(arm) == name
+def test_arms_are_named(arm: str, parts: tuple[str, int | None], family: str, name: str) -> None:
+    (row,) = records(methods_.table(DECLARED, pd.DataFrame({"study": [STUDY], "arm": [arm]})), METHODS)
+    assert (row["method"], row["ratio"]) == parts
+    assert (row["family_name"], row["name"]) == (family, name)
+
+
+def test_sizes_of_a_method_are_a_family() -> None:
+    arms = ["learned-8", "learned", "svd_weighted-16", "int8", "int4", "pq_16", "qr_32", "full"]
+    rows = methods_.table(DECLARED, pd.DataFrame({"study": STUDY, "arm": arms})).set_index("arm")
+    families = ["learned", "learned", "svd_weighted", "int", "int", "pq", "qr", "full"]
+    assert rows.loc[arms, "family"].tolist() == families
 
 
 def test_conditions_are_named() -> None:
-    assert Condition("x", "transformer-tied", "done-right", "bpe").title == "Transformer, tied; BPE"
-    assert Condition("x", "released", "as-released", "word").title == "as released; words"
-    assert Condition("x", "my-study", "done-right", "bytes").title == "my study; bytes"
+    names = ["transformer-tied/done-right/bpe", "released/as-released/word", "my-study/done-right/bytes"]
+    rows = described(pd.DataFrame({"condition": [f"{STUDY}/{name}" for name in names]}))
+    titles = [title(Condition(**row)) for row in records(rows, CONDITIONS)]
+    assert titles == ["Transformer, tied; BPE", "as released; words", "my study; bytes"]
 
 
 def test_the_tables_are_those_of_the_catalogue(made: dict[str, Table]) -> None:
@@ -182,7 +210,7 @@ def test_recorded_numbers_stand_beside_measured_ones_as_printed(made: dict[str, 
     assert four.loc["recorded, Penn Treebank", "Learned"] == MISSING
 
 
-def test_the_difference_is_the_statistics_table_s(made: dict[str, Table], everything: Results) -> None:
+def test_the_difference_is_the_statistics_table_s(made: dict[str, Table], everything: View) -> None:
     rows = made["language-models-main"].data
     (row,) = rows[(rows["condition"] == f"{STUDY}/{FAIR}") & (rows["ratio"] == 2)].to_dict("records")
     wanted = everything.statistics.query(
@@ -223,9 +251,9 @@ def test_the_arms_table(made: dict[str, Table]) -> None:
     )
 
 
-def test_every_comparison_is_listed_once(made: dict[str, Table], everything: Results) -> None:
+def test_every_comparison_is_listed_once(made: dict[str, Table], everything: View) -> None:
     rows = made["language-models-comparisons"].data
-    fair = everything.statistics[everything.statistics["condition"].str.contains("/done-right/")]
+    fair = everything.statistics[everything.statistics["condition"].isin(everything.of_way("done-right"))]
     wanted = fair[fair["metric"] == "cross_entropy"]
     keys = ["condition", "arm_a", "arm_b"]
     assert sorted(rows[keys].itertuples(index=False, name=None)) == sorted(
@@ -256,9 +284,8 @@ def test_the_anchor_says_what_cannot_be_compared(made: dict[str, Table]) -> None
     assert "cannot be compared" in made["language-models-anchor"].notes[0]
     assert section(made["language-models-anchor"], "Published")["Test ppl"].tolist()[:2] == ["142.07", "130.32"]
     assert own["Bits/byte"].tolist() == ["1.6000", "2.0000"]
-    whole = found(fraction=1, held_out_fraction=1)
-    words = {name: {**cell, "tokenizer": "word"} for name, cell in whole.cells.items()}
-    again = build(replace(whole, cells=words))["language-models-anchor"]
+    whole = view_of(fraction=1, held_out_fraction=1)
+    again = build(replace(whole, conditions=whole.conditions.assign(tokenizer="word")))["language-models-anchor"]
     assert set(section(again, "This run, full table")["Source, or comparable"]) == {"yes"}
     assert "cannot be compared" not in again.notes[0]
 
@@ -268,8 +295,8 @@ PARTS = [[RELEASED], [DESCRIBED], [FAIR], [LSTM], [RELEASED, LSTM], []]
 
 @pytest.mark.parametrize("names", PARTS)
 def test_a_part_of_the_study_has_every_table_figure_and_value(names: list[str], tmp_path: Path) -> None:
-    own = found({name: RUN[name] for name in names}) if names else replace(found({LSTM: RUN[LSTM]})).only("nothing")
-    tables = build(own)
+    part = view_of({name: RUN[name] for name in names}) if names else view_of({LSTM: RUN[LSTM]}).only("nothing")
+    tables = build(part)
     for table in tables.values():
         source = tmp_path / f"{table.name}.typ"
         for suffix in ("csv", "md", "tex", "typ"):
@@ -277,21 +304,16 @@ def test_a_part_of_the_study_has_every_table_figure_and_value(names: list[str], 
         typst.compile(str(source))
         if not table.sections:
             assert "no results" in " ".join(table.notes)
-    for figure in figures(own):
+    for figure in figures(part):
         assert outside(figure) == []
-    assert "{{" not in filled(own)
+    assert "{{" not in filled(part)
 
 
-def figures(of: Results) -> list[Figure]:
-    return [
-        pareto(of.summary, of.arms, of.statistics),
-        ratio(of.statistics, of.arms),
-        curves(of.runs),
-        mask(of.summary),
-    ]
+def figures(of: View) -> list[Figure]:
+    return [draw_one(of) for draw_one in (pareto, ratio, curves, mask)]
 
 
-def filled(of: Results) -> str:
+def filled(of: View) -> str:
     """The chapter with every placeholder filled; raises TemplateError for a missing or unused one."""
     settings = config.load(ROOT / "config/config.yaml")
     values = chapter.values(of, settings, str(PUBLISHED)) | document.title_values(STUDY, of.corpus)
@@ -310,12 +332,12 @@ def outside(figure: Figure) -> list[str]:
     return [name for name, box in boxes if (np.array(box.min) < low).any() or (np.array(box.max) > high).any()]
 
 
-def test_no_text_leaves_the_page(everything: Results) -> None:
+def test_no_text_leaves_the_page(everything: View) -> None:
     assert [outside(figure) for figure in figures(everything)] == [[]] * 4
 
 
-def test_pareto_shows_a_line_per_method_and_the_full_table_with_its_margin(everything: Results) -> None:
-    figure: Any = pareto(everything.summary, everything.arms, everything.statistics)
+def test_pareto_shows_a_line_per_method_and_the_full_table_with_its_margin(everything: View) -> None:
+    figure: Any = pareto(everything)
     bits, trained = figure.axes[:2]
     assert len(figure.axes) == 2  # the LSTM has one size of each method, so no curve
     lines = {bar.get_label(): bar[0].get_xydata() for bar in bits.containers}
@@ -346,15 +368,14 @@ def test_an_axis_of_few_octaves_has_ticks_between_them(low: float, high: float, 
     assert octave_ticks(low, high) == ticks
 
 
-def test_a_near_unigram_is_a_line(everything: Results) -> None:
-    near = everything.summary.assign(unigram=5.0)
-    figure: Any = pareto(near, everything.arms, everything.statistics)
+def test_a_near_unigram_is_a_line(everything: View) -> None:
+    figure: Any = pareto(replace(everything, summary=everything.summary.assign(unigram=5.0)))
     bits = figure.axes[0]
     assert [line.get_ydata()[0] for line in bits.lines if line.get_gid() == "unigram"] == [5.0]
 
 
-def test_ratio_shows_narrow_beside_fixed(everything: Results) -> None:
-    figure: Any = ratio(everything.statistics, everything.arms)
+def test_ratio_shows_narrow_beside_fixed(everything: View) -> None:
+    figure: Any = ratio(everything)
     described, right = figure.axes
     titles = [panel.get_title(loc="left") for panel in (described, right)]
     assert titles == ["As described, narrow body", "Done right, fixed body"]
@@ -366,10 +387,10 @@ def test_ratio_shows_narrow_beside_fixed(everything: Results) -> None:
     assert described.get_ylim() == right.get_ylim()
 
 
-def test_curves_show_the_nearest_ratio_and_the_unigram(everything: Results) -> None:
-    assert nearest_ratio(pd.Series(["learned-2", "learned-16", "full"])) == 16
-    assert nearest_ratio(pd.Series(["full"])) is None
-    figure: Any = curves(everything.runs)
+def test_curves_show_the_nearest_ratio_and_the_unigram(everything: View) -> None:
+    assert nearest_ratio([2, 16, None]) == 16
+    assert nearest_ratio([None]) is None
+    figure: Any = curves(everything)
     titles = [panel.get_title(loc="left") for panel in figure.axes]
     assert titles == [
         "Transformer; BPE, as described, 8:1", "Transformer; BPE, done right, 8:1", "LSTM; BPE, done right, 8:1",
@@ -384,8 +405,8 @@ def test_curves_show_the_nearest_ratio_and_the_unigram(everything: Results) -> N
         assert second.get_ylim() == pytest.approx(0.4 * np.array(panel.get_ylim()))
 
 
-def test_mask_figure_joins_both_losses(everything: Results) -> None:
-    figure: Any = mask(everything.summary)
+def test_mask_figure_joins_both_losses(everything: View) -> None:
+    figure: Any = mask(everything)
     (panel,) = figure.axes
     opened = [line.get_xdata()[0] for line in panel.lines if line.get_gid() == "open"]
     assert opened == pytest.approx([-4.5, -4.3])
@@ -397,7 +418,7 @@ def test_the_figures_are_those_of_the_catalogue_and_captioned() -> None:
     assert all((ROOT / f"workflow/report/{name}.rst").read_text().strip() for name in catalogue.FIGURES[STUDY])
 
 
-def test_the_chapter_counts_what_was_found(everything: Results) -> None:
+def test_the_chapter_counts_what_was_found(everything: View) -> None:
     words = filled(everything)
     assert "of 2 ratios, learned is significantly better in 1, significantly worse in 1" in words
     assert "2 of 10 arms done right are not significantly better" in words
@@ -408,7 +429,7 @@ def test_the_chapter_counts_what_was_found(everything: Results) -> None:
     assert "8 of 8 trained arms were at their best on validation text at their last" in words
 
 
-def test_rows_without_bits_per_byte_have_dashes_and_no_second_axis(everything: Results) -> None:
+def test_rows_without_bits_per_byte_have_dashes_and_no_second_axis(everything: View) -> None:
     """Those of versions that did not measure them."""
     frames = {name: getattr(everything, name) for name in ("runs", "summary")}
     old = replace(everything, **{name: rows[rows["metric"] != "bits_per_byte"] for name, rows in frames.items()})
@@ -416,6 +437,25 @@ def test_rows_without_bits_per_byte_have_dashes_and_no_second_axis(everything: R
     assert not any(panel.child_axes for figure in figures(old) for panel in figure.axes)
     assert [outside(figure) for figure in figures(old)] == [[]] * 4
     assert "in bits per byte:" not in filled(old)
+
+
+def test_an_arm_without_a_result_is_in_no_table_and_no_figure(everything: View) -> None:
+    """All of its seeds diverged: there is no level to compare with."""
+    lost = (everything.summary["condition"] == f"{STUDY}/{FAIR}") & (everything.summary["arm"] == "autoencoder-8")
+    pair = (everything.statistics["condition"] == f"{STUDY}/{FAIR}") & (
+        everything.statistics["arm_b"] == "autoencoder-8"
+    )
+    frames = {"summary": everything.summary[~lost], "statistics": everything.statistics[~pair]}
+    without = replace(everything, **frames)
+    tables = build(without)
+    ways = section(tables["language-models-main"], "8:1")["Way"].tolist()
+    assert "done right, fixed body, Transformer; BPE" not in ways
+    assert "done right, fixed body, LSTM; BPE" in ways
+    assert len(section(tables["language-models-comparisons"], "Transformer; BPE")) == 7
+    figure: Any = curves(without)
+    assert "autoencoder-8" not in {line.get_gid() for line in figure.axes[1].lines}
+    assert [outside(figure) for figure in figures(without)] == [[]] * 4
+    assert "{{" not in filled(without)
 
 
 def test_the_chapter_has_no_number_of_its_own() -> None:

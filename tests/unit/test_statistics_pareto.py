@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tokentrial.errors import InputError
-from tokentrial.statistics.pareto import Curve, EqualBits, common_sizes, compare_at_equal_bits, curves, family, front
+from tokentrial.statistics.pareto import Curve, EqualBits, common_sizes, compare_at_equal_bits, curves, front
 
 SEEDS = (0, 1, 2)
 NOISE = np.array([0.0, 0.01, -0.01])
@@ -19,17 +19,6 @@ def line(sizes: list[float], intercept: float, slope: float, noise: np.ndarray |
     x = np.array(sizes, dtype=float)
     shift = np.zeros(3) if noise is None else noise
     return Curve(x, intercept + slope * x + shift[:, None], SEEDS)
-
-
-@pytest.mark.parametrize(
-    ("arm", "name"),
-    [
-        *[("learned-8", "learned"), ("learned", "learned"), ("svd_weighted-16", "svd_weighted")],
-        *[("int8", "int"), ("int4", "int"), ("pq_16", "pq"), ("qr_32", "qr"), ("full", "full"), ("hash", "hash")],
-    ],
-)
-def test_an_arm_belongs_to_a_family(arm: str, name: str) -> None:
-    assert family(arm) == name
 
 
 def test_parallel_curves_differ_by_a_constant_at_every_common_size() -> None:
@@ -122,7 +111,8 @@ def test_curves_of_a_condition() -> None:
         }
     )
     bits = pd.Series({"learned-2": 4096, "learned-8": 1024, "int8": 2048, "int4": 1024, "full": 8192})
-    found = curves(losses, bits)
+    families = {"learned-2": "learned", "learned-8": "learned", "int8": "int", "int4": "int"}
+    found = curves(losses, bits, families | {"full": "full", "unknown": "unknown"})
     assert list(found) == ["learned", "int", "full"]
     assert found["learned"].log2_bits.tolist() == [10, 12]
     assert found["learned"].loss.tolist() == [[4.4, 4.0]]  # the second seed diverged at 8:1
@@ -131,7 +121,11 @@ def test_curves_of_a_condition() -> None:
 
 
 def test_of_equal_sizes_the_better_counts() -> None:
-    found = curves(rows({"pq_8": [4.0, 4.0], "pq_4": [3.0, 3.0]}), pd.Series({"pq_8": 64, "pq_4": 64}))
+    found = curves(
+        rows({"pq_8": [4.0, 4.0], "pq_4": [3.0, 3.0]}),
+        pd.Series({"pq_8": 64, "pq_4": 64}),
+        {"pq_8": "pq", "pq_4": "pq"},
+    )
     assert found["pq"].loss.tolist() == [[3.0], [3.0]]
 
 

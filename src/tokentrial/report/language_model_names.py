@@ -1,101 +1,87 @@
-"""Conditions and arms of the study of language models, taken apart and named for readers."""
+"""What the tables, figures and chapter of the language models share: names for readers, pairs of arms, units."""
 
 import math
-import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
-import pandas as pd
+from tokentrial.run.columns import Condition
+from tokentrial.run.finals import BITS, BOUND, LOSS
+from tokentrial.run.view import View
 
-from tokentrial.report.catalogue import STUDY_TITLES
-from tokentrial.statistics.pareto import family
-
+FULL = "full"
+MASKED = "_masked"
 TOKENS = {"bpe": "BPE", "word": "words"}
-METHODS = {
-    "full": "full table",
-    "random_frozen": "random, frozen",
-    "pca": "PCA",
-    "svd": "SVD",
-    "svd_weighted": "SVD, count-weighted",
-    "int": "quantised",
-    "pq": "product quantised",
-    "qr": "quotient-remainder",
-    "hash": "hash embedding",
-    "learned_twice": "learned, twice the epochs",
-    "learned_unmasked": "learned, without mask",
-    "learned_masked": "learned, with mask",
-    "autoencoder_released": "autoencoder",
-    "autoencoder_released_masked": "autoencoder, with mask",
-    "autoencoder_finetuned": "autoencoder, fine-tuned",
-    "autoencoder_deep": "deep autoencoder",
-    "autoencoder_variational": "variational autoencoder",
-}
 
 
-class Condition(NamedTuple):
-    """``language_models/transformer/done-right/bpe``, taken apart."""
-
-    name: str
-    sub_study: str
-    way: str
-    tokens: str
-
-    @property
-    def body(self) -> str:
-        """``Transformer, tied``: the sub-study's title without the text's and the document's names."""
-        title = STUDY_TITLES.get(self.sub_study, self.sub_study.replace("-", " "))
-        return re.sub(r"^\{corpus\},? |( on \{corpus\})? \(\d+(, \d+)*\)$", "", title)
-
-    @property
-    def title(self) -> str:
-        """``Transformer, tied; BPE``."""
-        return f"{self.body}; {TOKENS.get(self.tokens, self.tokens)}"
+def tokens_name(condition: Condition) -> str:
+    """The tokens of a condition: ``BPE``."""
+    tokens = condition.tokens or ""
+    return TOKENS.get(tokens, tokens)
 
 
-def conditions(rows: pd.DataFrame, way: str) -> list[Condition]:
-    """The conditions of one way that a result table has, in its order."""
-    made = [Condition(str(name), *str(name).split("/")[1:4]) for name in rows["condition"].unique()]
-    return [condition for condition in made if condition.way == way]
+def title(condition: Condition) -> str:
+    """``Transformer, tied; BPE``."""
+    return f"{condition.body}; {tokens_name(condition)}"
 
 
-def split_arm(arm: str) -> tuple[str, int | None]:
-    """(method, ratio): ``learned-8`` is ('learned', 8), ``int8`` is ('int8', None)."""
-    name, _, size = arm.partition("-")
-    return (name, int(size)) if size.isdigit() else (arm, None)
+def arms_of(view: View, condition: Condition) -> list[str]:
+    """The arms of a condition that have a test loss: those without a ratio, then by ratio, in the config's order."""
+    measured = [arm for arm in view.arms_of(condition.id) if view.level(condition.id, arm)]
+    return sorted(measured, key=lambda arm: view.method(condition.study, arm).ratio or 0)
 
 
-def method_name(family_name: str) -> str:
-    """A method's name for readers, by its family (see statistics.pareto.family)."""
-    return METHODS.get(family_name, family_name.replace("_", " "))
+def conditions(view: View, way: str) -> list[Condition]:
+    """The conditions of one way in which some arm has a test loss, in the config's order."""
+    return [condition for condition in view.select(way=way) if arms_of(view, condition)]
 
 
-def arm_name(arm: str) -> str:
-    """``learned 8:1``, ``product quantised (pq_16)``: a size that is no ratio keeps the config's name."""
-    name, ratio = split_arm(arm)
-    if ratio is not None:
-        return f"{method_name(name)} {ratio}:1"
-    shown = method_name(family(arm)) if family(arm) in METHODS else name.replace("_", " ")
-    return f"{shown} ({arm})" if family(arm) in METHODS and family(arm) != arm else shown
+def of_method(view: View, condition: Condition, method: str) -> list[str]:
+    """The arms of a condition that are one method's, by ratio."""
+    return [arm for arm in arms_of(view, condition) if view.method(condition.study, arm).method == method]
 
 
-def bits_of_a_nat(rows: pd.DataFrame, condition: str) -> float | None:
-    """Bits per byte of the raw text that one nat per token is, a constant of a condition and split.
-
-    rows: of that split, with the columns condition, arm, metric, and mean or value; None where they have no bits.
-    """
-    level = "mean" if "mean" in rows else "value"
-    own = rows[(rows["condition"] == condition) & rows["metric"].isin(["cross_entropy", "bits_per_byte"])]
-    means = (
-        own.groupby(["arm", "metric"])[level]
-        .mean()
-        .unstack("metric")
-        .reindex(columns=["bits_per_byte", "cross_entropy"])
-    )
-    both = means.dropna()
-    return None if both.empty else float(both["bits_per_byte"].sum() / both["cross_entropy"].sum())
+def peer(view: View, condition: Condition, arm: str, method: str) -> str | None:
+    """The arm of another method that has this arm's size and a test loss; None where there is none."""
+    size = view.method(condition.study, arm).size
+    others = of_method(view, condition, method)
+    return next((other for other in others if view.method(condition.study, other).size == size), None)
 
 
-def vocabulary(row: Mapping[str, Any]) -> int | None:
-    """The vocabulary, from a summary row's chance level, which is the logarithm of its size."""
-    chance = row.get("chance")
+def with_full(view: View) -> list[Condition]:
+    """Conditions done right of the learned encoding that have the full table; other documents' have it as a control."""
+    fair = conditions(view, "done-right")
+    return [each for each in fair if of_method(view, each, FULL) and of_method(view, each, "learned")]
+
+
+def masked_twins(view: View, condition: Condition) -> Iterator[tuple[str, str]]:
+    """(arm, the same trained with a mask) for every arm that has such a twin."""
+    for arm in arms_of(view, condition):
+        twin = peer(view, condition, arm, view.method(condition.study, arm).method + MASKED)
+        if twin is not None:
+            yield arm, twin
+
+
+def margin(view: View) -> float | None:
+    """The equivalence margin of losses, nats; None without a comparison."""
+    margins = view.statistics.loc[view.statistics["metric"] == LOSS, "margin"].dropna()
+    return None if margins.empty else float(margins.iloc[0])
+
+
+def bits_of_a_nat(view: View, condition: Condition, split: str = "test") -> float | None:
+    """Bits per byte of the raw text that one nat per token is, a constant of condition and split; None if unknown."""
+    for arm in view.arms_of(condition.id):
+        loss, bits = (view.values_on(split, condition.id, arm, metric) for metric in (LOSS, BITS))
+        if len(loss) and len(bits):
+            return float(bits.mean() / loss.mean())
+    return None
+
+
+def bound(view: View, condition: Condition, name: str, split: str = "test") -> float | None:
+    """The loss of ``chance`` or ``unigram`` in a condition; None where it was not measured."""
+    values = view.values_on(split, condition.id, BOUND + name)
+    return None if values.empty else float(values.mean())
+
+
+def vocabulary(view: View, condition: Condition) -> int | None:
+    """The vocabulary of a condition, from its chance level, which is the logarithm of its size."""
+    chance = bound(view, condition, "chance")
     return None if chance is None else round(math.exp(chance))

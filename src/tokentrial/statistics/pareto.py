@@ -4,8 +4,7 @@ A method is a family of arms that differ in size alone (ratios, bits a number, c
 sizes by straight lines in log2 bits, one curve per seed; two methods are compared where both have bits, never beyond.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,15 +14,8 @@ from numpy.typing import ArrayLike
 from tokentrial.errors import InputError
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.samples import FloatArray, check_open_unit, paired_differences
-from tokentrial.statistics.tables import method
 
-SIZE = re.compile(r"_?\d+$")
 VERDICTS = ("better", "worse", "crossing", "not shown", "no overlap", "too few seeds")
-
-
-def family(arm: str) -> str:
-    """The method that an arm is one size of: ``learned-8`` is ``learned``, ``pq_16`` is ``pq``, ``int8`` is ``int``."""
-    return SIZE.sub("", method(arm))
 
 
 @dataclass(frozen=True)
@@ -65,16 +57,17 @@ class EqualBits:
     high: FloatArray
 
 
-def curves(losses: pd.DataFrame, bits: pd.Series) -> dict[str, Curve]:
+def curves(losses: pd.DataFrame, bits: pd.Series, families: Mapping[str, str]) -> dict[str, Curve]:
     """Family -> its curve, of one condition.
 
-    losses: columns arm, seed, value (final losses, nats); bits: arm -> bits that are stored. An arm without bits is
-    left out, as is a seed that does not have every size of its family: a size's mean would be over other seeds than its
-    neighbour's. Of two arms of a family with equal bits, the one of lower mean loss counts.
+    losses: columns arm, seed, value (final losses, nats); bits: arm -> bits that are stored; families: arm -> the
+    method that it is one size of. An arm without bits is left out, as is a seed that does not have every size of its
+    family: a size's mean would be over other seeds than its neighbour's. Of two arms of a family with equal bits, the
+    one of lower mean loss counts.
     """
     known = losses[np.isfinite(losses["value"]) & losses["arm"].map(bits).gt(0)]
     made = {}
-    for name, group in known.groupby(known["arm"].map(family), sort=False):
+    for name, group in known.groupby(known["arm"].map(families), sort=False):
         by_arm = group.pivot(index="seed", columns="arm", values="value").dropna()  # (n, k)
         if by_arm.empty:
             continue

@@ -11,8 +11,8 @@ from tokentrial.report.figures.language_models_ratio import ratio
 from tokentrial.report.figures.sources import Sources
 
 FIGURES: dict[str, Callable[[Sources], Figure]] = {
-    "language-models-pareto": lambda s: pareto(s.summary, s.arms, s.statistics),
-    "language-models-ratio": lambda s: ratio(s.statistics, s.arms),
-    "language-models-curves": lambda s: curves(s.runs, s.confidence),
-    "language-models-mask": lambda s: mask(s.summary),
+    "language-models-pareto": lambda s: pareto(s.view),
+    "language-models-ratio": lambda s: ratio(s.view),
+    "language-models-curves": lambda s: curves(s.view),
+    "language-models-mask": lambda s: mask(s.view),
 }

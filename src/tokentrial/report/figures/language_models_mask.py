@@ -1,23 +1,28 @@
 """What the missing mask does: losses against the unigram of their own text, as released with and without a mask."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from tokentrial.report.figures import style
-from tokentrial.report.language_model_names import TOKENS, Condition, arm_name, bits_of_a_nat, conditions
-from tokentrial.statistics.tables import method
+from tokentrial.report.language_model_names import (
+    FULL,
+    bits_of_a_nat,
+    bound,
+    masked_twins,
+    title,
+    tokens_name,
+    with_full,
+)
+from tokentrial.run.columns import Condition
+from tokentrial.run.view import View
 
-MASKED, FULL = "_masked", "full"
 ROW, HEAD, FOOT = 0.55, 0.9, 1.2  # cm
 LEFT, RIGHT = 5.0, 4.3  # cm: names and numbers
-Bits = Mapping[str, float | None]  # condition -> bits per byte that one nat per token is
 NOTHING = "This run trained no model as released both with and without a mask."
 HANDLES = {"open": "as released: no mask, the next token is visible", "closed": "causal: the next token is hidden"}
 
@@ -34,14 +39,13 @@ class Line(NamedTuple):
 
 
 @style.applied()
-def mask(summary: pd.DataFrame) -> Figure:
-    """Rows of the released models, then the full table done right; summary: results.SUMMARY."""
-    loss = summary[(summary["metric"] == "cross_entropy") & summary["unigram"].notna()]
-    bits = {str(name): bits_of_a_nat(summary, str(name)) for name in loss["condition"].unique()}
-    released = [line for each in conditions(loss, "as-released") for line in released_lines(loss, each, bits)]
+def mask(view: View) -> Figure:
+    """Rows of the released models, then the full table done right."""
+    known = [each for each in view.select() if bound(view, each, "unigram") is not None]
+    released = [line for each in known if each.way == "as-released" for line in released_lines(view, each)]
     if not released:
         return style.nothing(NOTHING)
-    fair = [line for each in conditions(loss, "done-right") for line in full_line(loss, each, bits)]
+    fair = [full_line(view, each) for each in with_full(view) if each in known]
     lines: list[Line | str] = ["As released", *released]
     lines += ["Full table, done right", *fair] if fair else []
     box = style.Box(LEFT, HEAD, style.WIDTH - LEFT - RIGHT, ROW * len(lines))
@@ -54,25 +58,21 @@ def mask(summary: pd.DataFrame) -> Figure:
             axes.text(-0.01, y, line, transform=axes.get_yaxis_transform(), ha="right", va="center", weight="bold")
         else:
             _row(axes, y, line)
-    _frame(axes, any(value is not None for value in bits.values()))
+    _frame(axes, any(bits_of_a_nat(view, each) is not None for each in known))
     style.legend(figure, handles, top=bottom, columns=2)
     return figure
 
 
-def released_lines(loss: pd.DataFrame, condition: Condition, bits: Bits) -> list[Line]:
+def released_lines(view: View, condition: Condition) -> Iterator[Line]:
     """A line for each arm that has a twin with a mask."""
-    own = loss[loss["condition"] == condition.name].set_index("arm")
-    mean = {str(arm): float(level) for arm, level in own["mean"].items()}
-    apart = {str(arm): float(gap) for arm, gap in (own["mean"] - own["unigram"]).items()}
-    lines = []
-    for arm in mean:
-        twin = arm.replace("-", f"{MASKED}-", 1) if "-" in arm else f"{arm}{MASKED}"
-        if MASKED in arm or twin not in mean:
-            continue
-        name = f"{arm_name(arm)}; {TOKENS.get(condition.tokens, condition.tokens)}"
-        color, losses = style.look(method(arm)).color, in_both_units((mean[arm], mean[twin]), bits[condition.name])
-        lines.append(Line(name, color, apart[arm], apart[twin], losses))
-    return lines
+    bits = bits_of_a_nat(view, condition)
+    for arm, twin in masked_twins(view, condition):
+        levels = [view.level(condition.id, each) for each in (arm, twin)]
+        color = style.look(view.method(condition.study, arm).method).color
+        losses = in_both_units([level["mean"] for level in levels], bits)
+        name = f"{view.arm_name(condition.study, arm)}; {tokens_name(condition)}"
+        plain, masked = (level["mean"] - level["unigram"] for level in levels)
+        yield Line(name, color, plain, masked, losses)
 
 
 def in_both_units(losses: Sequence[float], bits: float | None) -> str:
@@ -81,22 +81,12 @@ def in_both_units(losses: Sequence[float], bits: float | None) -> str:
     return nats if bits is None else f"{nats} ({' → '.join(f'{bits * loss:.2f}' for loss in losses)})"
 
 
-def full_line(loss: pd.DataFrame, condition: Condition, bits: Bits) -> list[Line]:
+def full_line(view: View, condition: Condition) -> Line:
     """What the full table of a condition reaches without seeing the next token."""
-    own = loss[loss["condition"] == condition.name]
-    if "learned" not in set(own["arm"].map(method)):
-        return []  # a sub-study of another document, with the full table as its own control
-    return [
-        Line(
-            condition.title,
-            style.look(FULL).color,
-            None,
-            float(row["mean"] - row["unigram"]),
-            in_both_units((row["mean"],), bits[condition.name]),
-            float(np.nan_to_num(row["high"] - row["mean"])),
-        )
-        for _, row in own[own["arm"] == FULL].iterrows()
-    ]
+    level = view.level(condition.id, FULL)
+    losses = in_both_units([level["mean"]], bits_of_a_nat(view, condition))
+    half = 0.0 if level["high"] is None else level["high"] - level["mean"]
+    return Line(title(condition), style.look(FULL).color, None, level["mean"] - level["unigram"], losses, half)
 
 
 def _row(axes: Axes, y: int, line: Line) -> None:

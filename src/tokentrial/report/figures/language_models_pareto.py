@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from tokentrial.report.figures import style
 from tokentrial.report.figures.levels import arm_handles
 from tokentrial.report.figures.parameters import ROOM, compact
-from tokentrial.report.language_model_names import Condition, bits_of_a_nat, conditions
-from tokentrial.statistics.pareto import family
+from tokentrial.report.language_model_names import FULL, bits_of_a_nat, margin, title
+from tokentrial.run.columns import Condition
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import View
 
-FULL = "full"
 COSTS = {
     "bits_deployed": "bits deployed (k = 1,024)",
     "params_trained": "numbers trained (k = 1,024)",
@@ -30,39 +31,34 @@ STEPS = ((1.0,), (1.0, 1.5), (1.0, 1.25, 1.5, 1.75))  # ticks within an octave, 
 
 
 @style.applied()
-def pareto(summary: pd.DataFrame, arms: pd.DataFrame, statistics: pd.DataFrame) -> Figure:
-    """One row of panels per condition done right that has a method in two sizes, of the first four.
-
-    summary: results.SUMMARY, arms: results.ARMS, statistics: results.STATISTICS (for the equivalence margin).
-    """
-    points = with_costs(summary, arms)
-    shown = [each for each in conditions(points, "done-right") if has_curve(points, each)][:ROWS]
+def pareto(view: View) -> Figure:
+    """One row of panels per condition done right that has a method in two sizes, of the first four."""
+    points = with_costs(view)
+    shown = [each for each in view.select(way="done-right") if has_curve(points, each)][:ROWS]
     if not shown:
         return style.nothing(NOTHING)
-    margins = statistics.loc[statistics["metric"] == "cross_entropy", "margin"].dropna()
-    margin = float(margins.iloc[0]) if len(margins) else None
-    height = HEIGHTS[len(shown)]
-    bits = {each.name: bits_of_a_nat(summary, each.name) for each in shown}
+    nats, height = margin(view), HEIGHTS[len(shown)]
+    bits = {each.id: bits_of_a_nat(view, each) for each in shown}
     gap = 0.6 if all(value is None for value in bits.values()) else SECOND_AXIS
     boxes = style.grid(2 * len(shown), 2, height=height, top=0.6, gap=(gap, 1.75), sides=(1.35, 1.9))
-    own = points[points["condition"].isin([each.name for each in shown])]
-    handles = arm_handles(own["family"])
+    drawn = points[points["condition"].isin(bits)]
+    handles = arm_handles(drawn["family"])
     bottom = boxes[-1].top + boxes[-1].height + 1.2
     figure, axes = style.canvas(bottom + style.legend_height(handles), boxes)
     for row, condition in enumerate(shown):
-        group = own[own["condition"] == condition.name]
+        group = drawn[drawn["condition"] == condition.id]
         pair = axes[2 * row : 2 * row + 2]
-        low, high = limits(group, margin)
+        low, high = limits(group, nats)
         for panel, (cost, words) in zip(pair, COSTS.items(), strict=True):
             panel.set_ylim(low, high)
-            _panel(panel, group, cost, margin)
+            _panel(panel, group, cost, nats)
             panel.set_xlabel(words)
         _unigram(pair, float(group["unigram"].mean()))
         pair[1].tick_params(axis="y", labelleft=False)
-        bits_axis(pair[1], bits[condition.name])
-        style.label_right(pair[1], _levels(group, margin))
+        bits_axis(pair[1], bits[condition.id])
+        style.label_right(pair[1], _levels(group, nats))
         pair[0].set_ylabel("test loss (nats per token)")
-        pair[0].set_title(condition.title)
+        pair[0].set_title(title(condition))
     style.legend(figure, handles, top=bottom)
     return figure
 
@@ -75,26 +71,27 @@ def bits_axis(axes: Axes, bits: float | None) -> None:
     style.second_axis(axes, "left", bits).set_ylabel("test loss (bits per byte)")
 
 
-def with_costs(summary: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
+def with_costs(view: View) -> pd.DataFrame:
     """Test losses with both costs and the family of each arm; arms without a cost are left out."""
-    loss = summary[summary["metric"] == "cross_entropy"]
-    costs = arms[["condition", "arm", *COSTS]].dropna()
+    loss = view.summary[view.summary["metric"] == LOSS]
+    costs = view.arms[["condition", "arm", *COSTS]].dropna()
     points = loss.merge(costs, on=["condition", "arm"], how="inner", validate="one_to_one")
-    return points.assign(family=[family(arm) for arm in points["arm"]])
+    arms = zip(points["study"], points["arm"], strict=True)
+    return points.assign(family=[view.method(study, arm).family for study, arm in arms])
 
 
 def has_curve(points: pd.DataFrame, condition: Condition) -> bool:
-    own = points[points["condition"] == condition.name]
-    return bool((own.groupby("family")["bits_deployed"].nunique() > 1).any())
+    group = points[points["condition"] == condition.id]
+    return bool((group.groupby("family")["bits_deployed"].nunique() > 1).any())
 
 
-def limits(group: pd.DataFrame, margin: float | None) -> tuple[float, float]:
+def limits(group: pd.DataFrame, nats: float | None) -> tuple[float, float]:
     """Room for every interval and the full table's margin; for the unigram where it is near."""
     values = group[["mean", "low", "high"]].to_numpy(dtype=float)
-    found = list(values[np.isfinite(values)])
+    ends = list(values[np.isfinite(values)])
     for level in _full(group):
-        found += [level - (margin or 0), level + (margin or 0)]
-    low, high = min(found), max(found)
+        ends += [level - (nats or 0), level + (nats or 0)]
+    low, high = min(ends), max(ends)
     span = high - low or 1.0
     unigram = float(group["unigram"].mean())
     if high < unigram <= high + UNIGRAM_REACH * span:
@@ -106,16 +103,16 @@ def _full(group: pd.DataFrame) -> list[float]:
     return [float(level) for level in group.loc[group["arm"] == FULL, "mean"]]
 
 
-def _levels(group: pd.DataFrame, margin: float | None) -> dict[str, float]:
+def _levels(group: pd.DataFrame, nats: float | None) -> dict[str, float]:
     """Names at the right edge."""
     named = {"unigram": float(group["unigram"].mean())}
     for level in _full(group):
         named |= {"full table": level}
-        named |= {} if margin is None else {f"+{margin:g} nats": level + margin, f"−{margin:g} nats": level - margin}
+        named |= {} if nats is None else {f"+{nats:g} nats": level + nats, f"−{nats:g} nats": level - nats}
     return named
 
 
-def _panel(axes: Axes, group: pd.DataFrame, cost: str, margin: float | None) -> None:
+def _panel(axes: Axes, group: pd.DataFrame, cost: str, nats: float | None) -> None:
     axes.set_xscale("log", base=2)
     for name in style.in_order(group["family"]):
         rows = group[group["family"] == name].sort_values([cost, "bits_deployed"])
@@ -128,8 +125,8 @@ def _panel(axes: Axes, group: pd.DataFrame, cost: str, margin: float | None) -> 
         )  # fmt: skip
     for level in _full(group):
         axes.axhline(level, color=style.INK, linestyle=FULL_LINE, linewidth=0.7, zorder=1, gid="full")
-        if margin is not None:
-            axes.axhspan(level - margin, level + margin, color=BAND, linewidth=0, zorder=0, gid="margin")
+        if nats is not None:
+            axes.axhspan(level - nats, level + nats, color=BAND, linewidth=0, zorder=0, gid="margin")
     low, high = group[cost].min() / 2**ROOM, group[cost].max() * 2**ROOM
     axes.set_xlim(low, high)
     ticks = octave_ticks(low, high)
