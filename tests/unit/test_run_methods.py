@@ -13,7 +13,7 @@ STUDIES = declared.load(sorted(Path(__file__).parents[2].glob("studies/*.yaml"))
 
 
 @pytest.mark.parametrize(
-    ("study", "arm", "name", "label", "size_name"),
+    ("study", "arm", "name", "family_name", "size_name"),
     [
         ("bespoke", "bespoke-ultra", "bespoke, ultra-efficient", "bespoke", "ultra-efficient"),
         ("bespoke", "permuted-ultra", "bands permuted, ultra-efficient", "bands permuted", "ultra-efficient"),
@@ -24,8 +24,8 @@ STUDIES = declared.load(sorted(Path(__file__).parents[2].glob("studies/*.yaml"))
     ],
 )
 def test_a_name_is_that_of_the_method_and_of_the_size(
-    study: str, arm: str, name: str, label: str, size_name: str | None
+    study: str, arm: str, name: str, family_name: str, size_name: str | None
 ) -> None:
     arms = pd.DataFrame([(study, "bespoke-ultra"), (study, arm)], columns=["study", "arm"])  # a layout of its own arms
     row = {row["arm"]: row for row in records(methods.table(STUDIES, arms), METHODS)}[arm]
-    assert (row["name"], row["label"], row["size_name"]) == (name, label, size_name)
+    assert (row["name"], row["family_name"], row["size_name"]) == (name, family_name, size_name)

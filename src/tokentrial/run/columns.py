@@ -87,18 +87,16 @@ class Method:
     family: str
     """Methods that differ in bits alone: ``int`` of ``int8`` and ``int4``."""
     family_name: str
-    """For readers."""
+    """For readers: ``bands permuted``, ``product quantised``."""
     size: str | None
     """A ratio or a layout; None for an arm that is compared with those of every size."""
     ratio: int | None
     role: str
     """own (comparisons start from it), baseline, control, as released, or bound."""
     name: str
-    """For readers: ``bands permuted, ultra-efficient``;"""
-    label: str
-    """without its size, or its bits: ``bands permuted``;"""
+    """For readers: ``bands permuted, ultra-efficient``."""
     size_name: str | None
-    """the size alone: ``ultra-efficient``, ``8:1``."""
+    """The size alone: ``ultra-efficient``, ``8:1``."""
 
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}

@@ -41,13 +41,11 @@ def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> 
     method, size = _split(arm)
     if arm in study.methods or not size or not (size.isdigit() or size in sizes):
         method, size = arm, None
-    family = SIZE.sub("", method)
     return {
         "study": name_of_study,
         "arm": arm,
         "method": method,
-        "family": family,
-        "family_name": "".join(_name(study, family, None)),
+        "family": SIZE.sub("", method),
         "size": size,
         "ratio": int(size) if size is not None and size.isdigit() else None,
         "role": study.role(method),
@@ -56,13 +54,19 @@ def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> 
 
 
 def _names(study: Study, method: str, size: str | None) -> dict[str, str | None]:
-    """``learned 8:1``, ``bands permuted, ultra-efficient``, ``product quantised (pq_16)``, and their parts."""
-    declared, family = study.methods.get(method), study.methods.get(SIZE.sub("", method))
-    label = (declared and declared.name) or method.replace("_", " ")
-    name = label
-    if declared is None and family is not None and family.name is not None:
-        label, name = family.name, f"{family.name} ({method})"
+    """Names for readers: ``learned 8:1``, ``bands permuted, ultra-efficient``, ``product quantised (pq_16)``."""
+    family = SIZE.sub("", method)
+    family_name = _name(study, family)
+    known = study.methods.get(family)
+    of_bits = method not in study.methods and known is not None and known.name is not None
+    name = f"{family_name} ({method})" if of_bits and family != method else _name(study, method)
     if size is None:
-        return {"name": name, "label": label, "size_name": None}
+        return {"name": name, "family_name": family_name, "size_name": None}
     size_name = f"{size}:1" if size.isdigit() else study.layouts.get(size, size)
-    return {"name": f"{name}{' ' if size.isdigit() else ', '}{size_name}", "label": label, "size_name": size_name}
+    whole = f"{name}{' ' if size.isdigit() else ', '}{size_name}"
+    return {"name": whole, "family_name": family_name, "size_name": size_name}
+
+
+def _name(study: Study, method: str) -> str:
+    declared = study.methods.get(method)
+    return (declared and declared.name) or method.replace("_", " ")

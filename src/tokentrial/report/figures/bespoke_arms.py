@@ -28,7 +28,7 @@ OPEN = ("ultra",)  # layouts drawn with open markers
 def look(arm: Method) -> Look:
     """The method's look; an arm of the user's own has the spare look of its name."""
     known = LOOKS.get(arm.method)
-    return style.look(arm.arm) if known is None else Look(arm.label, *known)
+    return style.look(arm.arm) if known is None else Look(arm.family_name, *known)
 
 
 def marks(arm: Method) -> dict[str, object]:

@@ -106,7 +106,7 @@ def _trained_counts(view: View, condition: Condition, arm: Method, whole: bool) 
     costs = [view.cost(condition.id, name) for name in (arm.arm, STANDARD)]
     losses = [view.level(condition.id, name, LOSS) for name in (arm.arm, STANDARD)]
     quality = losses[0]["mean"] / losses[1]["mean"] if all(losses) else None
-    way = f"done right, {arm.label}: {data_name(condition)}"
+    way = f"done right, {arm.family_name}: {data_name(condition)}"
     return {"way": way, "condition": condition.id, "n": losses[0].get("n"), **_counts(costs, whole, quality)}
 
 
