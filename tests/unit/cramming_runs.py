@@ -1,14 +1,22 @@
 """Runs of the cramming study with known truth: a vector takes up to ``room`` nats, a text of less is solved."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tokentrial import results
+from tokentrial.cramming import decisions, measures
 from tokentrial.cramming.cells import Cells
+from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.cramming.evidence import Evidence
 from tokentrial.cramming.texts import STREAMS
+from tokentrial.run import conditions as conditions_
+from tokentrial.run import methods as methods_
+from tokentrial.run.declared import load
+from tokentrial.run.view import View
 from tokentrial.seeds import stream
 
 RATES = {  # nats per predicted token, by kind of text
@@ -25,6 +33,7 @@ UNITS |= {"cross_entropy_without": "nats", "greedy_exact": "1", "greedy_prefix":
 UNITS |= {"steps": "steps", "solved_step": "steps"}
 SETTINGS = {"confidence": 0.95, "resamples": 400}
 Row = tuple[Any, ...]
+STUDIES = load([Path(__file__).parents[2] / "studies/cramming.yaml"])
 
 
 def facts(design: str, model: str, width: int = 64, layers: int = 4, loss: float = 4.0, **more: float) -> list[Row]:
@@ -86,10 +95,40 @@ def frame(rows: Iterable[Row]) -> pd.DataFrame:
     return made.astype({"step": "Int32", "seed": "int32", "value": "float64"})
 
 
+def described(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the conditions and arms of these rows are, as rule conditions says it of a config that plans them."""
+    arms = runs[["study", "condition", "arm"]].drop_duplicates()
+    jobs = dict.fromkeys("/".join(name.split("/")[:3]) for name in arms["condition"])
+    crammed = {job: dict(zip(("study", "design", "model"), job.split("/"), strict=True)) for job in jobs}
+    plan = conditions_.planned({}, {}, {}, {}, {}, crammed)
+    return conditions_.table(plan, STUDIES, arms, "WikiText-2"), methods_.table(STUDIES, arms)
+
+
+def cells_of(runs: pd.DataFrame, models: Mapping[str, Any] | None = None, **options: Any) -> Cells:
+    """The blocks of these rows of results.RUNS."""
+    return Cells(runs, *described(runs), models, **options)
+
+
 def evidence(rows: Iterable[Row], models: Mapping[str, Any] | None = None, **settings: Any) -> Evidence:
     """What measures and decisions start from."""
-    cells = Cells(frame(rows), models, minimum_texts=settings.get("minimum_texts", 16))
+    cells = cells_of(frame(rows), models, minimum_texts=settings.get("minimum_texts", 16))
     return Evidence(cells, {**SETTINGS, **settings}, seed=7)
+
+
+def view_of(rows: Iterable[Row], **settings: Any) -> View:
+    """A run of these rows, measured and decided."""
+    rows = list(rows)
+    of_rows = evidence(rows, **settings)
+    measured = measures.table(list(measures.rows(of_rows)), MEASURES).to_pandas()
+    decided = measures.table(decisions.rows(of_rows, {}), DECISIONS).to_pandas()
+    return replace(bare_view(rows), measures=measured, decisions=decided)
+
+
+def bare_view(rows: Iterable[Row]) -> View:
+    """A run of these rows alone."""
+    runs = frame(rows)
+    empty = [pd.DataFrame(columns=schema.names) for schema in (results.ARMS, results.SUMMARY, results.STATISTICS)]
+    return View(runs, *empty, *described(runs))
 
 
 def study(texts: int = 16) -> list[Row]:

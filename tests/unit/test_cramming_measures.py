@@ -14,6 +14,7 @@ from tokentrial.cramming import measures
 from tokentrial.cramming.cells import KINDS, NATURAL, Cells, common
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.errors import InputError
+from tokentrial.run.columns import CONDITIONS, METHODS
 
 PUBLISHED = Path(__file__).parents[2] / "config/published/cramming.yaml"
 
@@ -67,7 +68,7 @@ def test_the_room_of_a_vector_comes_back(made: pd.DataFrame, model: str, room: f
 
 
 def test_the_papers_gains_are_over_unsolved_pairs_times_n(made: pd.DataFrame) -> None:
-    block = Cells(synthetic.frame(synthetic.study())).block("llama-256x2")
+    block = synthetic.cells_of(synthetic.frame(synthetic.study())).block("llama-256x2")
     assert block is not None
     values = [
         length * (block.values["cross_entropy_without"][i, k] - block.values["cross_entropy"][i, k])
@@ -130,7 +131,7 @@ def test_ratios_are_over_pairs_that_both_left_unsolved() -> None:
 
 def test_designs_are_merged_without_counting_twice() -> None:
     rows = synthetic.cells("one", "x-1", lengths=(4, 8)) + synthetic.cells("two", "x-1", lengths=(8, 16))
-    cells = Cells(synthetic.frame(rows))
+    cells = synthetic.cells_of(synthetic.frame(rows))
     block = cells.block("x-1")
     assert block is not None
     assert block.key.design == "one, two"
@@ -144,11 +145,14 @@ def test_designs_are_merged_without_counting_twice() -> None:
 
 def test_a_design_of_fewer_texts_does_not_weaken_the_others() -> None:
     rows = synthetic.cells("one", "x-1", lengths=(4, 8)) + synthetic.cells("two", "x-1", lengths=(8, 64), texts=4)
-    few, all_ = Cells(synthetic.frame(rows), minimum_texts=16).block("x-1"), Cells(synthetic.frame(rows)).block("x-1")
+    few, all_ = (
+        synthetic.cells_of(synthetic.frame(rows), minimum_texts=16).block("x-1"),
+        synthetic.cells_of(synthetic.frame(rows)).block("x-1"),
+    )
     assert few is not None and all_ is not None
     assert (list(few.lengths), few.fewest) == ([4, 8], 16)
     assert (list(all_.lengths), all_.fewest) == ([4, 8, 64], 4)
-    lonely = Cells(synthetic.frame(synthetic.cells("two", "x-1", texts=4)), minimum_texts=16).block("x-1")
+    lonely = synthetic.cells_of(synthetic.frame(synthetic.cells("two", "x-1", texts=4)), minimum_texts=16).block("x-1")
     assert lonely is not None
     assert lonely.fewest == 4  # nothing better is there: shown, and not decided on
 
@@ -165,14 +169,14 @@ def test_a_design_of_fewer_texts_does_not_weaken_the_others() -> None:
     ],
 )
 def test_what_counts_as_solved(changes: dict[str, float], solved: float, unsolved: bool, paper: bool) -> None:
-    [block] = Cells(synthetic.frame(text_rows(**changes))).blocks
+    [block] = synthetic.cells_of(synthetic.frame(text_rows(**changes))).blocks
     np.testing.assert_array_equal(block.solved, [[solved]])
     assert (bool(block.unsolved[0, 0]), bool(block.unsolved_paper[0, 0])) == (unsolved, paper)
 
 
 def test_predicting_the_first_token_counts_it() -> None:
     frame = synthetic.frame(text_rows(cross_entropy_without=4.0, cross_entropy=1.0))
-    [nine], [ten] = Cells(frame).blocks, Cells(frame, predict_first=True).blocks
+    [nine], [ten] = synthetic.cells_of(frame).blocks, synthetic.cells_of(frame, predict_first=True).blocks
     assert (nine.gain[0, 0], ten.gain[0, 0], nine.gain_paper[0, 0]) == (27.0, 30.0, 30.0)
 
 
@@ -197,12 +201,20 @@ def test_the_same_seed_gives_the_same_intervals_and_the_order_of_rows_does_not_m
     assert gains[0].low != gains[2].low
 
 
+def write_run(runs: pd.DataFrame, folder: Path) -> None:
+    conditions, methods = synthetic.described(runs)
+    whole = {field.name: "Int64" for field in CONDITIONS if str(field.type) == "int64"}
+    results.write(folder / "runs.parquet", results.table(runs, results.RUNS))
+    results.write(folder / "conditions.parquet", results.table(conditions.astype(whole), CONDITIONS))
+    results.write(folder / "methods.parquet", results.table(methods.astype({"ratio": "Int64"}), METHODS))
+
+
 def test_both_files_are_written_and_empty_without_the_study(tmp_path: Path) -> None:
     runs = synthetic.study(texts=3)
     for rows, count in ((runs, 100), ([("bespoke", *each[1:]) for each in runs], 0)):
-        results.write(tmp_path / "runs.parquet", results.table(synthetic.frame(rows), results.RUNS))
+        write_run(synthetic.frame(rows), tmp_path)
         measures.write_measures(
-            str(tmp_path / "runs.parquet"),
+            *(str(tmp_path / f"{name}.parquet") for name in ("runs", "conditions", "methods")),
             str(tmp_path / "measures.parquet"),
             str(tmp_path / "decisions.parquet"),
             {"confidence": 0.95, "resamples": 100},
@@ -215,7 +227,21 @@ def test_both_files_are_written_and_empty_without_the_study(tmp_path: Path) -> N
         assert (len(decided) > 0) == bool(count)
 
 
-def test_a_condition_of_another_form_is_named() -> None:
-    bad = [("cramming", "cramming/capacity/x", *each[2:]) for each in synthetic.cells("capacity", "x")]
-    with pytest.raises(InputError, match="runs: condition: found 'cramming/capacity/x', expected cramming/<design>"):
-        Cells(synthetic.frame(bad))
+@pytest.mark.parametrize("name", ["cramming/capacity/x", "cramming/capacity/x/text-test/n-9-m-1"])
+def test_a_condition_that_is_not_described_is_named(name: str) -> None:
+    """Nor may texts belong to a condition that is one of a model."""
+    runs = synthetic.frame(synthetic.facts("capacity", "x") + synthetic.cells("capacity", "x"))
+    described = synthetic.described(runs)
+    runs.loc[runs["arm"] == "tuned", "condition"] = name
+    with pytest.raises(InputError, match=f"runs: condition: found '{name}', expected one of the table of conditions"):
+        Cells(runs, *described)
+
+
+def test_settings_of_the_config_are_no_controls() -> None:
+    rows = [
+        each
+        for arm in ("tuned", "tuned_long", "paper", "encoder", "my_settings", "control.shared")
+        for each in synthetic.cells("settings", "x-1", lengths=(8,), arm=arm)
+    ]
+    optimised = [block.key.arm for block in synthetic.cells_of(synthetic.frame(rows)).optimised]
+    assert optimised == ["tuned", "tuned_long", "paper", "encoder", "my_settings"]

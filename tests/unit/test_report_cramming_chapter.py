@@ -5,33 +5,25 @@ from typing import Any
 
 import cramming_runs as synthetic
 import numpy as np
-import pandas as pd
 import pytest
 import typst
 
-from tokentrial import config, results
-from tokentrial.cramming import decisions, measures
-from tokentrial.cramming.cells import Cells
-from tokentrial.cramming.columns import DECISIONS, MEASURES
+from tokentrial import config
 from tokentrial.report import catalogue, document
 from tokentrial.report.chapters import cramming as chapter
 from tokentrial.report.chapters.cramming_found import limit_words, published_words, settings_words, sided, vector_words
 from tokentrial.report.published import load
-from tokentrial.report.tables.cramming_rows import Lookup
-from tokentrial.report.tables.rows import Results
 from tokentrial.report.template import fill
+from tokentrial.run.view import View
+from tokentrial.statistics.cramming import Estimate
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = str(ROOT / "config/published/cramming.yaml")
 TEMPLATE = ROOT / "workflow/report/cramming.typ"
 
 
-def found_of(rows: list[synthetic.Row]) -> Results:
-    evidence = synthetic.evidence(rows, resamples=100)
-    made = measures.table(list(measures.rows(evidence)), MEASURES).to_pandas()
-    decided = measures.table(decisions.rows(evidence, {}), DECISIONS).to_pandas()
-    empty = [pd.DataFrame(columns=schema.names) for schema in (results.ARMS, results.SUMMARY, results.STATISTICS)]
-    return Results(synthetic.frame(rows), *empty, {}, measures=made, decisions=decided)
+def view_of(rows: list[synthetic.Row]) -> View:
+    return synthetic.view_of(rows, resamples=100)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +32,13 @@ def shipped() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def found() -> Results:
-    return found_of(synthetic.study())
+def view() -> View:
+    return view_of(synthetic.study())
 
 
 @pytest.fixture(scope="module")
-def made(found: Results, shipped: dict[str, Any]) -> dict[str, str]:
-    return chapter.values(found, shipped, PUBLISHED)
+def made(view: View, shipped: dict[str, Any]) -> dict[str, str]:
+    return chapter.values(view, shipped, PUBLISHED)
 
 
 def test_chapter_and_template_agree_and_no_number_is_typed(made: dict[str, str]) -> None:
@@ -69,8 +61,8 @@ def test_the_chapter_compiles(made: dict[str, str], tmp_path: Path) -> None:
     assert typst.compile(str(tmp_path / "chapter.typ")).startswith(b"%PDF")
 
 
-def test_every_claim_has_its_verdict_and_numbers(found: Results, made: dict[str, str]) -> None:
-    decided = found.decisions
+def test_every_claim_has_its_verdict_and_numbers(view: View, made: dict[str, str]) -> None:
+    decided = view.decisions
     assert decided is not None
     verdicts = decided[(decided["quantity"] == "verdict") & (decided["model"] == "all")].set_index("claim")["outcome"]
     lines = made["found.claims"].splitlines()
@@ -85,9 +77,9 @@ def test_every_claim_has_its_verdict_and_numbers(found: Results, made: dict[str,
     assert len(made["found.controls"].splitlines()) == 4
 
 
-def test_the_example_follows_its_rule(found: Results, made: dict[str, str]) -> None:
+def test_the_example_follows_its_rule(view: View, made: dict[str, str]) -> None:
     """Of the widest trained model: the longest exact recovery, the lowest index among equals."""
-    runs = found.runs
+    runs = view.runs
     own = runs[
         runs["condition"].str.contains("/llama-256x2/") & (runs["metric"] == "greedy_exact") & (runs["value"] == 1)
     ]
@@ -105,9 +97,9 @@ def test_the_example_follows_its_rule(found: Results, made: dict[str, str]) -> N
 
 def test_nothing_is_claimed_recovered_where_nothing_was() -> None:
     rows = synthetic.facts("capacity", "llama-64x2", 64, 2) + synthetic.cells("capacity", "llama-64x2", room=0.1)
-    found = found_of(rows)
-    cells = Cells(found.runs)
-    assert chapter.example(Lookup(found), cells).startswith("No text was decoded exactly from one vector of llama-64x2")
+    cells = synthetic.cells_of(synthetic.frame(rows))
+    words = chapter.example(view_of(rows), cells)
+    assert words.startswith("No text was decoded exactly from one vector of llama-64x2")
     assert list(chapter.exact_words(cells)) == [
         "llama-64x2, one vector, unseen natural text: no text is decoded exactly at any length."
     ]
@@ -118,41 +110,39 @@ def test_nothing_is_claimed_recovered_where_nothing_was() -> None:
     [(0.1, 0.2, "above"), (-0.2, -0.1, "below"), (-0.1, 0.1, "neither"), (None, None, "neither")],
 )
 def test_words_follow_the_whole_interval(low: float | None, high: float | None, words: str) -> None:
-    assert sided({"low": low, "high": high, "n": 16}, 0, "below", "above", "neither") == words
-    few = sided({"low": low, "high": high, "n": 4}, 0, "below", "above", "neither")
+    assert sided(Estimate(0.0, low, high, 16), 0, "below", "above", "neither") == words
+    few = sided(Estimate(0.0, low, high, 4), 0, "below", "above", "neither")
     assert few == "too few texts to conclude from"
 
 
-def test_sentences_follow_the_outcome(found: Results) -> None:
-    look, cells = Lookup(found), Cells(found.runs)
-    limits = " ".join(limit_words(look))
+def test_sentences_follow_the_outcome(view: View) -> None:
+    cells = synthetic.cells_of(view.runs)
+    limits = " ".join(limit_words(view))
     assert (
         "entropy tells solved from unsolved texts better than length" in limits
     )  # a text of less than its room is solved
-    (settings, difference) = settings_words(look, cells)
+    (settings, difference) = settings_words(view, cells)
     assert "the paper's 0 of 32 texts" in settings
     assert difference.endswith("tuned takes away more.")
     worse = synthetic.facts("settings", "llama-64x4")
     for arm, room in (("tuned", 10.0), ("tuned_long", 12.0), ("paper", 25.0)):
         worse += synthetic.cells("settings", "llama-64x4", lengths=(16,), arm=arm, room=room)
-    other = found_of(worse)
-    words = " ".join(settings_words(Lookup(other), Cells(other.runs)))
+    words = " ".join(settings_words(view_of(worse), synthetic.cells_of(synthetic.frame(worse))))
     assert "the paper's settings take away more." in words
     by_vector = synthetic.facts("vectors", "llama-64x4")
     for m in (1, 2, 4, 8):
         by_vector += synthetic.cells("vectors", "llama-64x4", lengths=(16 * m,), vectors=m, room=30.0 * m**0.7)
-    first = next(vector_words(Lookup(found_of(by_vector)), load(PUBLISHED)))
+    first = next(vector_words(view_of(by_vector), load(PUBLISHED)))
     assert "exponent of the information gain 0.70" in first
     assert "less than linear" in first
 
 
-def test_published_ranges_stand_beside_this_run_s(found: Results) -> None:
-    look = Lookup(found)
-    words = list(published_words(look, Cells(found.runs), load(PUBLISHED)))
+def test_published_ranges_stand_beside_this_run_s(view: View) -> None:
+    words = list(published_words(view, synthetic.cells_of(view.runs), load(PUBLISHED)))
     own = [
         value
-        for cell in look.widest("text-test")
-        if cell.model != "untrained" and (value := look.row("utilisation", cell).get("estimate")) is not None
+        for scope in view.estimates.widest("text-test")
+        if scope.model != "untrained" and (value := view.estimates.get("utilisation", scope).value) is not None
     ]
     low, high = np.min(own), np.max(own)
     assert words[0].startswith(f"Token gain over the bound, natural text: {low:.3f} to {high:.3f} (6 trained models)")
@@ -166,7 +156,7 @@ SMALL = synthetic.facts("capacity", "own") + synthetic.cells("capacity", "own", 
 
 @pytest.mark.parametrize("rows", [[], SMALL, synthetic.cells("uncertainty", "own", synthetic.RATES, (4, 8), texts=4)])
 def test_a_run_without_parts_of_the_study_is_reported(rows: list[synthetic.Row], shipped: dict[str, Any]) -> None:
-    made = chapter.values(found_of(rows), shipped, PUBLISHED)
+    made = chapter.values(view_of(rows), shipped, PUBLISHED)
     text = fill(TEMPLATE.read_text(), made | document.title_values("cramming"))
     assert "nan" not in text
     if rows:
@@ -176,6 +166,5 @@ def test_a_run_without_parts_of_the_study_is_reported(rows: list[synthetic.Row],
 
 
 def test_a_run_without_measures_is_reported(shipped: dict[str, Any]) -> None:
-    empty = [pd.DataFrame(columns=schema.names) for schema in (results.ARMS, results.SUMMARY, results.STATISTICS)]
-    made = chapter.values(Results(synthetic.frame([]), *empty, {}), shipped, PUBLISHED)
+    made = chapter.values(synthetic.bare_view([]), shipped, PUBLISHED)
     assert made["found.tally"] == "This run decides none of the claims (a) to (f)."

@@ -14,14 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tokentrial import results
-from tokentrial.cramming import measures
-from tokentrial.cramming.cells import Cells
-from tokentrial.cramming.columns import MEASURES
-from tokentrial.cramming.evidence import Evidence
 from tokentrial.report import catalogue, published
-from tokentrial.report.figures import cramming, cramming_curves, cramming_entropy, cramming_lengths, cramming_scaling
+from tokentrial.report.figures import cramming, cramming_curves, cramming_entropy
 from tokentrial.report.figures import draw as drawing
-from tokentrial.report.figures.cramming_data import Crammed, Key, family, kind_look, said, thinned
+from tokentrial.report.figures.cramming_data import family, kind_look, members, said, thinned
+from tokentrial.report.figures.sources import Sources
+from tokentrial.run.estimates import Scope
+from tokentrial.run.view import SCHEMAS, View
 from tokentrial.statistics.cramming import Estimate
 
 ROOT = Path(__file__).parents[2]
@@ -42,31 +41,22 @@ def curve_rows() -> list[synthetic.Row]:
     return made
 
 
-def crammed(rows: list[synthetic.Row]) -> Crammed:
-    frame = synthetic.frame(rows)
-    evidence = Evidence(Cells(frame), {**synthetic.SETTINGS, "resamples": 100}, seed=7)
-    return Crammed(measures.table(list(measures.rows(evidence)), MEASURES).to_pandas(), frame)
+def crammed(rows: list[synthetic.Row]) -> View:
+    return synthetic.view_of(rows, resamples=100)
 
 
 @pytest.fixture(scope="module")
-def study() -> Crammed:
+def view() -> View:
     return crammed(synthetic.study() + curve_rows())
 
 
-def figures(of: Crammed) -> dict[str, Figure]:
-    return {
-        "cramming-accuracy": cramming_lengths.accuracy(of),
-        "cramming-uncertainty": cramming_entropy.uncertainty(of),
-        "cramming-gains": cramming_entropy.gains(of),
-        "cramming-scaling": cramming_scaling.scaling(of, PRINTED),
-        "cramming-bound": cramming_scaling.bound(of, PRINTED),
-        "cramming-curves": cramming_curves.curves(of),
-    }
+def figures(of: View) -> dict[str, Figure]:
+    return {name: draw(Sources(of, str(PUBLISHED))) for name, draw in cramming.FIGURES.items()}
 
 
 @pytest.fixture(scope="module")
-def made(study: Crammed) -> dict[str, Any]:
-    return figures(study)
+def made(view: View) -> dict[str, Any]:
+    return figures(view)
 
 
 def lines(axes: Any) -> dict[str, Any]:
@@ -99,60 +89,60 @@ def test_no_text_leaves_the_page(made: dict[str, Any]) -> None:
     assert {name: outside(figure) for name, figure in made.items()} == {name: [] for name in made}
 
 
-def test_accuracy_has_a_panel_per_model_with_both_capacities(study: Crammed, made: dict[str, Any]) -> None:
-    keys = study.widest()
+def test_accuracy_has_a_panel_per_model_with_both_capacities(view: View, made: dict[str, Any]) -> None:
+    scopes = view.estimates.widest()
     axes = made["cramming-accuracy"].axes
-    assert [panel.get_title(loc="left") for panel in axes] == [key.model for key in keys]
-    assert keys[-1].model == "untrained"
-    for panel, key in zip(axes, keys, strict=True):
+    assert [panel.get_title(loc="left") for panel in axes] == [scope.model for scope in scopes]
+    assert scopes[-1].model == "untrained"
+    for panel, scope in zip(axes, scopes, strict=True):
         drawn = bars_of(panel)
         for measure in ("accuracy", "solved", "accuracy_without"):
-            expected = [(n, study.get(measure, key, n).value) for n in study.lengths(key)]
+            expected = [(n, view.estimates.get(measure, scope, n).value) for n in view.estimates.lengths(scope)]
             assert drawn[measure] == pytest.approx(np.array(expected))
         for measure in ("capacity", "n_max"):
-            found = study.get(measure, key)
-            place = panel.get_xlim()[0] if key.model == "untrained" else found.value
+            found = view.estimates.get(measure, scope)
+            place = panel.get_xlim()[0] if scope.model == "untrained" else found.value
             assert lines(panel)[measure][0, 0] == pytest.approx(place)
 
 
-def test_every_text_is_a_point_of_the_uncertainty_figure(study: Crammed, made: dict[str, Any]) -> None:
+def test_every_text_is_a_point_of_the_uncertainty_figure(view: View, made: dict[str, Any]) -> None:
     (panel,) = made["cramming-uncertainty"].axes
-    (group,) = study.groups()
+    (group,) = cramming_entropy.groups_of(view)
     drawn = lines(panel)
     counts = {kind: len(drawn[f"{kind}:solved"]) + len(drawn[f"{kind}:unsolved"]) for kind in synthetic.RATES}
     assert counts == dict.fromkeys(synthetic.RATES, 16 * 5)  # texts and lengths
-    slope, intercept = (study.get(f"entropy_{name}", group).value for name in ("slope", "intercept"))
+    slope, intercept = (view.estimates.get(f"entropy_{name}", group).value for name in ("slope", "intercept"))
     assert slope is not None and intercept is not None
     right = panel.get_xlim()[1]
     assert drawn["free"] == pytest.approx(np.array([[0, intercept], [right, slope * right + intercept]]))
-    offset = study.get("fixed_offset", group).value
+    offset = view.estimates.get("fixed_offset", group).value
     assert offset is not None
     assert drawn["fixed"][:, 1] - drawn["fixed"][:, 0] == pytest.approx([offset, offset])
     assert drawn["threshold"][:, 1] == pytest.approx([0, 0], abs=1e-9)  # solved texts of these runs have nothing left
     assert len({(kind_look(kind).color, kind_look(kind).marker) for kind in synthetic.RATES}) == len(synthetic.RATES)
 
 
-def test_gains_are_those_of_each_kind(study: Crammed, made: dict[str, Any]) -> None:
+def test_gains_are_those_of_each_kind(view: View, made: dict[str, Any]) -> None:
     gain, ratio, length = made["cramming-gains"].axes
-    (group,) = study.groups()
-    members = study.members(group)
-    assert [label.get_text() for label in gain.get_yticklabels()] == [kind_look(key.kind).name for key in members]
-    for y, key in enumerate(members):
-        value = study.get("information_gain_strict", key).value
-        assert bars_of(gain)[key.kind] == pytest.approx(np.array([[value, y]]))
-        if key.kind != "text-test":
-            assert bars_of(ratio)[key.kind][0, 0] == pytest.approx(study.get("gain_ratio", key).value)
-        assert lines(length)[f"n_max:{key.kind}"][0, 1] == pytest.approx(y + 0.17)
+    (group,) = cramming_entropy.groups_of(view)
+    kinds = members(view, group)
+    assert [label.get_text() for label in gain.get_yticklabels()] == [kind_look(scope.kind).name for scope in kinds]
+    for y, scope in enumerate(kinds):
+        value = view.estimates.get("information_gain_strict", scope).value
+        assert bars_of(gain)[scope.kind] == pytest.approx(np.array([[value, y]]))
+        if scope.kind != "text-test":
+            assert bars_of(ratio)[scope.kind][0, 0] == pytest.approx(view.estimates.get("gain_ratio", scope).value)
+        assert lines(length)[f"n_max:{scope.kind}"][0, 1] == pytest.approx(y + 0.17)
     assert any(text.get_text() == "reference" for text in ratio.texts)
 
 
-def test_scaling_shows_the_exponent_and_the_printed_series(study: Crammed, made: dict[str, Any]) -> None:
+def test_scaling_shows_the_exponent_and_the_printed_series(view: View, made: dict[str, Any]) -> None:
     length, gain = made["cramming-scaling"].axes
     assert [label.get_text() for label in gain.get_xticklabels()] == ["1", "2", "4", "8", "16"]
     drawn = lines(gain)["exponent"]
     slope = np.log(drawn[-1, 1] / drawn[0, 1]) / np.log(drawn[-1, 0] / drawn[0, 0])
-    group = Key("vectors", "llama-64x4", "text-test", None, "tuned")
-    exponent = study.get("exponent_information_gain", group).value
+    group = Scope("vectors", "llama-64x4", "text-test", None, "tuned")
+    exponent = view.estimates.get("exponent_information_gain", group).value
     assert exponent == pytest.approx(1, abs=0.01)  # every vector of these runs has the same room
     assert slope == pytest.approx(exponent)
     printed = [line.get_ydata() for line in length.lines if line.get_gid() == "published:capacity"]
@@ -163,22 +153,22 @@ def test_scaling_shows_the_exponent_and_the_printed_series(study: Crammed, made:
     assert "not shown, below the shortest text: capacity at m = 1, 2, 4, 8; N max at m = 8" in words
 
 
-def test_bound_has_every_model_here_and_published(study: Crammed, made: dict[str, Any]) -> None:
+def test_bound_has_every_model_here_and_published(view: View, made: dict[str, Any]) -> None:
     (panel,) = made["cramming-bound"].axes
     drawn = lines(panel)
     for row in PRINTED["cramming-models"].rows.values():
         point = drawn[f"published:{row['model']}"][0]
         assert list(point) == [published.number(row["bound"]), published.number(row["token_gain"])]
     own = bars_of(panel)
-    assert set(own) == {key.model for key in study.widest()}
-    for key in study.widest():
-        assert own[key.model][0] == pytest.approx(
-            [16 * (study.fact(key.model, "width") or 0) / 10, own[key.model][0, 1]]
+    assert set(own) == {scope.model for scope in view.estimates.widest()}
+    for scope in view.estimates.widest():
+        assert own[scope.model][0] == pytest.approx(
+            [16 * (view.estimates.fact(scope.model, "width") or 0) / 10, own[scope.model][0, 1]]
         )
-        assert own[key.model][0, 1] == study.get("token_gain", key).value
+        assert own[scope.model][0, 1] == view.estimates.get("token_gain", scope).value
 
 
-def test_curves_end_where_a_text_is_solved(study: Crammed, made: dict[str, Any]) -> None:
+def test_curves_end_where_a_text_is_solved(view: View, made: dict[str, Any]) -> None:
     loss, accuracy = made["cramming-curves"].axes
     assert loss.get_title(loc="left") == "llama-64x4, N = 16, 2 texts"
     expected = np.array([[step, 6 - math.log10(step)] for step in STEPS])
@@ -188,7 +178,7 @@ def test_curves_end_where_a_text_is_solved(study: Crammed, made: dict[str, Any])
     assert lines(accuracy)["no vector"][0, 1] == pytest.approx(0.1)
     easy = [(*row[:1], row[1].replace("n-16", "n-8"), *row[2:]) for row in curve_rows()]
     easy += synthetic.cells("settings", "llama-64x4", lengths=(8,), texts=2, room=300.0)
-    figure: Any = cramming_curves.curves(crammed(easy))
+    figure: Any = cramming_curves.curves(crammed(easy), synthetic.cells_of(synthetic.frame(easy)))
     assert list(lines(figure.axes[1])["tuned:0"][-1]) == [100, 1.0]  # solved at its hundredth step
 
 
@@ -214,18 +204,17 @@ def test_a_run_without_parts_of_the_study_says_so(rows: list[synthetic.Row]) -> 
         assert all(figure.texts and not figure.axes for figure in figures(crammed(rows)).values())
 
 
-def test_the_files_are_written_from_the_tables(study: Crammed, tmp_path: Path) -> None:
-    integers = {entry.name: "Int64" for entry in results.RUNS if str(entry.type).startswith("int")}
-    results.write(tmp_path / "runs.parquet", results.table(study.runs.astype(integers), results.RUNS))
-    integers = {entry.name: "Int32" for entry in MEASURES if str(entry.type).startswith("int")}
-    results.write(tmp_path / "m.parquet", results.table(study.measures.astype(integers), MEASURES))
-    where = {name: str(tmp_path / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")}
-    where |= {"measures": str(tmp_path / "m.parquet")}
+def test_the_files_are_written_from_the_tables(view: View, tmp_path: Path) -> None:
     blank = {entry.name: "a" if entry.type == pa.string() else 1 for entry in results.ARMS}
     arms = pd.DataFrame([blank | {"study": "cramming", "corpus": "My $letters$"}])
-    results.write(where["arms"], results.table(arms, results.ARMS))
+    where = {}
+    for name in ("runs", "arms", "conditions", "methods", "summary", "statistics", "measures"):
+        frame, schema = arms if name == "arms" else getattr(view, name), SCHEMAS[name]
+        integers = {entry.name: "Int64" for entry in schema if str(entry.type).startswith("int")}
+        where[name] = str(tmp_path / f"{name}.parquet")
+        results.write(where[name], results.table(frame.astype(integers), schema))
     target = tmp_path / "cramming-accuracy.svg"
-    drawing.write_figures([str(target)], **where, published={"cramming": str(PUBLISHED)}, confidence=0.95)  # type: ignore[arg-type]
+    drawing.write_figures([str(target)], tables=where, published={"cramming": str(PUBLISHED)}, confidence=0.95)
     assert target.stat().st_size > 5000
     assert "Text: My $letters$" in target.read_text(encoding="utf-8")
 

@@ -8,39 +8,31 @@ import pytest
 import typst
 
 from tokentrial import results
-from tokentrial.cramming import decisions, measures
-from tokentrial.cramming.columns import DECISIONS, MEASURES
+from tokentrial.cramming import decisions
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue, formats, published
 from tokentrial.report.formats import MISSING, Table
-from tokentrial.report.tables import cramming, cramming_decided, cramming_rows, rows
-from tokentrial.report.tables.rows import Results
+from tokentrial.report.tables import cramming, cramming_decided, cramming_rows
+from tokentrial.run.estimates import UNKNOWN
+from tokentrial.run.view import SCHEMAS, View
+from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 
 PUBLISHED = Path(__file__).parents[2] / "config/published/cramming.yaml"
 PRINTED = published.load(PUBLISHED)
-SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05}
 
 
-def found_of(runs: list[synthetic.Row]) -> Results:
-    evidence = synthetic.evidence(runs)
-    made = measures.table(list(measures.rows(evidence)), MEASURES).to_pandas()
-    decided = measures.table(decisions.rows(evidence, {}), DECISIONS).to_pandas()
-    empty = [pd.DataFrame(columns=schema.names) for schema in (results.ARMS, results.SUMMARY, results.STATISTICS)]
-    return Results(synthetic.frame(runs), *empty, {}, measures=made, decisions=decided)
-
-
-def tables_of(found: Results) -> dict[str, Table]:
-    return {table.name: table for table in cramming.build(found, PRINTED)}
+def tables_of(view: View) -> dict[str, Table]:
+    return {table.name: table for table in cramming.build(view, PRINTED)}
 
 
 @pytest.fixture(scope="module")
-def found() -> Results:
-    return found_of(synthetic.study())
+def view() -> View:
+    return synthetic.view_of(synthetic.study())
 
 
 @pytest.fixture(scope="module")
-def made(found: Results) -> dict[str, Table]:
-    return tables_of(found)
+def made(view: View) -> dict[str, Table]:
+    return tables_of(view)
 
 
 def section(table: Table, start: str) -> pd.DataFrame:
@@ -48,8 +40,8 @@ def section(table: Table, start: str) -> pd.DataFrame:
     return chosen.shown.set_index(chosen.shown.columns[0])
 
 
-def measure(found: Results, name: str, design: str, model: str) -> pd.Series:
-    frame = found.measures
+def measure(view: View, name: str, design: str, model: str) -> pd.Series:
+    frame = view.measures
     assert frame is not None
     wanted = (frame["measure"] == name) & (frame["design"] == design) & (frame["model"] == model)
     chosen = frame[wanted & (frame["kind"] == "text-test") & (frame["vectors"] == 1) & (frame["arm"] == "tuned")]
@@ -73,11 +65,11 @@ def test_every_table_compiles(made: dict[str, Table], tmp_path: Path) -> None:
         assert typst.compile(str(tmp_path / f"{name}.typ"), root=str(tmp_path)).startswith(b"%PDF")
 
 
-def test_measured_models_stand_beside_the_published_ones(found: Results, made: dict[str, Table]) -> None:
+def test_measured_models_stand_beside_the_published_ones(view: View, made: dict[str, Table]) -> None:
     table = made["cramming-models"]
     own = section(table, "This run: natural text, unseen")
     assert list(own.index)[:3] == ["llama-64x2", "llama-128x2", "llama-256x2"]
-    longest = measure(found, "n_max", "capacity", "llama-256x2")
+    longest = measure(view, "n_max", "capacity", "llama-256x2")
     expected = f"{longest['estimate']:.1f}\n[{longest['low']:.1f},{formats.GAP}{longest['high']:.1f}]"
     assert own.loc["llama-256x2", "N max"] == expected
     assert own.loc["llama-256x2", "Val.\nloss"] == "4.000"
@@ -139,14 +131,14 @@ def test_controls_stand_beside_the_tuned_vectors(made: dict[str, Table]) -> None
     assert (raw["tuned_gain"] > 20).all()
 
 
-def test_every_claim_has_its_verdict_and_its_criteria(found: Results, made: dict[str, Table]) -> None:
+def test_every_claim_has_its_verdict_and_its_criteria(view: View, made: dict[str, Table]) -> None:
     shown = made["cramming-decisions"].sections[0].shown
     assert list(shown["Claim"]) == [cramming_decided.CLAIMS[claim] for claim in decisions.CLAIMS]
     assert set(cramming_decided.CLAIMS) == set(decisions.CLAIMS)
     assert shown["Why"].str.len().min() > 20
-    assert found.decisions is not None
+    assert view.decisions is not None
     criteria = made["cramming-criteria"]
-    assert sum(len(each.shown) for each in criteria.sections) == (found.decisions["quantity"] != "verdict").sum()
+    assert sum(len(each.shown) for each in criteria.sections) == (view.decisions["quantity"] != "verdict").sum()
     assert section(criteria, "(a)").loc["capacity", "Outcome"] == "beside"
 
 
@@ -165,9 +157,9 @@ def test_a_published_slip_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(table.data.loc[~table.data["agrees"].astype(bool), "name"]) == ["pythia-160m"]
 
 
-def test_a_run_without_the_study_or_with_little_of_it_has_all_tables(found: Results, tmp_path: Path) -> None:
-    bare = Results(found.runs, found.arms, found.summary, found.statistics, {})
-    little = found_of(synthetic.cells("controls", "x-1", lengths=(8,), arm="control.prefix", texts=1))
+def test_a_run_without_the_study_or_with_little_of_it_has_all_tables(tmp_path: Path) -> None:
+    bare = synthetic.bare_view(synthetic.study(texts=1))
+    little = synthetic.view_of(synthetic.cells("controls", "x-1", lengths=(8,), arm="control.prefix", texts=1))
     for each in (bare, little):
         made = tables_of(each)
         assert list(made) == list(catalogue.TABLES["cramming"])
@@ -178,32 +170,30 @@ def test_a_run_without_the_study_or_with_little_of_it_has_all_tables(found: Resu
 
 
 @pytest.mark.parametrize(
-    ("row", "text"),
+    ("estimate", "text"),
     [
-        ({"estimate": 20.71, "low": 19.4, "high": 22.4}, "20.7\n[19.4,\u00a022.4]"),
-        ({"estimate": 32.0, "low": 24.0, "high": None, "note": "at least: x"}, "≥\u00a032.0\n[24.0,\u00a0–]"),
-        ({"estimate": None, "low": None, "high": 4.0, "note": "below the x"}, "<\u00a04.0"),
-        ({"estimate": None, "note": "every text is solved"}, MISSING),
-        ({"estimate": 4.0}, "4.0"),
-        ({}, MISSING),
+        (Estimate(20.71, 19.4, 22.4, 16), "20.7\n[19.4,\u00a022.4]"),
+        (Estimate(32.0, 24.0, None, 16, ABOVE), "≥\u00a032.0\n[24.0,\u00a0–]"),
+        (Estimate(None, None, 4.0, 16, BELOW), "<\u00a04.0"),
+        (Estimate(None, None, None, 0, "every text is solved"), MISSING),
+        (Estimate(4.0, None, None, 1), "4.0"),
+        (UNKNOWN, MISSING),
     ],
 )
-def test_cells(row: rows.Row, text: str) -> None:
-    assert cramming_rows.shown(row) == text
+def test_estimates(estimate: Estimate, text: str) -> None:
+    assert cramming_rows.shown(estimate) == text
 
 
-def test_the_tables_are_read_from_files_that_are_checked(found: Results, tmp_path: Path) -> None:
+def test_the_tables_are_read_from_files_that_are_checked(view: View, tmp_path: Path) -> None:
     paths = {}
-    for name in ("runs", "arms", "summary", "statistics", "measures", "decisions"):
-        schema = rows.OPTIONAL.get(name) or getattr(results, name.upper())
-        frame = getattr(found, name)
+    for name, schema in SCHEMAS.items():
         integers = {field.name: "Int64" for field in schema if str(field.type).startswith("int")}
-        results.write(tmp_path / f"{name}.parquet", results.table(frame.astype(integers), schema))
+        results.write(tmp_path / f"{name}.parquet", results.table(getattr(view, name).astype(integers), schema))
         paths[name] = str(tmp_path / f"{name}.parquet")
-    read = rows.load(paths, "[]", SETTINGS)
+    read = View.read(paths, 0.95)
     assert read.only("cramming").measures is read.measures
-    assert tables_of(read)["cramming-lengths"].data.equals(tables_of(found)["cramming-lengths"].data)
-    without = rows.load({name: path for name, path in paths.items() if name not in rows.OPTIONAL}, "[]", SETTINGS)
-    assert (without.measures, without.decisions) == (None, None)
+    assert tables_of(read)["cramming-lengths"].data.equals(tables_of(view)["cramming-lengths"].data)
+    without = View.read({name: path for name, path in paths.items() if name not in ("measures", "decisions")}, 0.95)
+    assert (without.measures, without.decisions, without.estimates.scopes) == (None, None, [])
     with pytest.raises(InputError, match="columns are"):
-        rows.load({**paths, "measures": paths["decisions"]}, "[]", SETTINGS)
+        View.read({**paths, "measures": paths["decisions"]}, 0.95)

@@ -9,6 +9,8 @@ with logged(snakemake.log[0]):
 
     write_measures(
         runs=snakemake.input.runs,
+        conditions=snakemake.input.conditions,
+        methods=snakemake.input.methods,
         measures=snakemake.output.measures,
         decisions=snakemake.output.decisions,
         settings=json.loads(snakemake.params.settings),

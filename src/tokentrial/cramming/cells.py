@@ -1,10 +1,9 @@
 """The cramming study's measurements as arrays: a block is one model, kind of text, number of vectors and arm.
 
-Rows of results.RUNS, condition ``cramming/<design>/<model>/<kind>/n-<tokens>-m-<vectors>``, seed the index of the text.
+They are made from rows of results.RUNS, whose seed is the index of the text, and what is known of their conditions.
 A text is the same one in every design, model and length, so blocks of several designs can be merged and compared.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,12 +19,13 @@ from tokentrial.statistics.samples import FloatArray
 
 STUDY = "cramming"
 MODEL_ARM = "model"  # rows that describe a language model
+CONTROL = "control"  # the role of arms that are controls
 TUNED, PAPER = "tuned", "paper"
 NATURAL, SEEN = "text-test", "text-train"
+ALL = "all"  # kinds of text together
 KINDS = (NATURAL, SEEN, "samples", "random-words", "random-tokens", "shuffled", "repeated")
 RIGHT = 1 - 1e-6  # an accuracy of 1, whatever its precision
 PAPER_UNSOLVED = 0.99  # the paper pools gains over texts of at most this accuracy
-_CELL = re.compile(rf"{STUDY}/(?P<design>[^/]+)/(?P<model>.+)/(?P<kind>[^/]+)/n-(?P<length>\d+)-m-(?P<vectors>\d+)")
 
 Facts = Mapping[str, float]
 
@@ -150,27 +150,38 @@ class Cells:
     def __init__(
         self,
         runs: pd.DataFrame,
+        conditions: pd.DataFrame,
+        methods: pd.DataFrame,
         models: Mapping[str, Any] | None = None,
         predict_first: bool = False,
         minimum_texts: int = 1,
     ) -> None:
-        """runs: rows of results.RUNS, of any study; models: name -> its entry in the config, where there is one;
-        predict_first: whether the first token of a text was predicted too; minimum_texts: see `block`."""
-        self._given, self._minimum = 0 if predict_first else 1, minimum_texts
+        """runs, conditions, methods: a run's tables; models: name -> its entry in the config, where there is one;
+        predict_first: whether the first token of a text was predicted too; minimum_texts: see `block`.
+
+        Raises InputError for rows of a condition that is not described.
+        """
+        self.given, self._minimum = 0 if predict_first else 1, minimum_texts
         final = runs[(runs["study"] == STUDY) & runs["step"].isna() & runs["value"].notna()]
         self._config = dict(models or {})
-        self._describing = final[final["arm"] == MODEL_ARM]
-        self._frame = _parsed(final[final["arm"] != MODEL_ARM])
+        self._controls = set(methods.loc[(methods["study"] == STUDY) & (methods["role"] == CONTROL), "arm"])
+        about_models, of_texts = final["arm"] == MODEL_ARM, conditions["kind"].notna()
+        self._about_models = _described(final[about_models], conditions)
+        self._frame = _described(final[~about_models], conditions[of_texts]).astype({"length": int, "vectors": int})
         self._merged: dict[Key, Block | None] = {}
 
     @cached_property
     def blocks(self) -> list[Block]:
         """One for each design, in the order of the rows."""
-        made = []
-        for key, group in self._frame.groupby(list(Key._fields), sort=False):
-            design, model, kind, vectors, arm = key
-            made.append(self._block(Key(str(design), str(model), str(kind), int(str(vectors)), str(arm)), group))
-        return made
+        return [
+            self._block(Key(str(design), str(model), str(kind), int(str(vectors)), str(arm)), group)
+            for (design, model, kind, vectors, arm), group in self._frame.groupby(list(Key._fields), sort=False)
+        ]
+
+    @cached_property
+    def optimised(self) -> list[Block]:
+        """The blocks that are no control."""
+        return [block for block in self.blocks if block.key.arm not in self._controls]
 
     @cached_property
     def models(self) -> list[str]:
@@ -179,19 +190,20 @@ class Cells:
     @cached_property
     def facts(self) -> dict[tuple[str, str], dict[str, float]]:
         """(design, model) -> width, layers, vocab_size, parameters, context, validation_cross_entropy, ..."""
-        found: dict[tuple[str, str], dict[str, float]] = {}
-        rows = self._describing
-        for name, metric, value in zip(rows["condition"], rows["metric"], rows["value"], strict=True):
-            _, design, model = str(name).split("/", 2)
-            found.setdefault((design, model), {})[str(metric)] = float(value)
-        return found
+        facts: dict[tuple[str, str], dict[str, float]] = {}
+        rows = self._about_models
+        for design, model, metric, value in zip(
+            *(rows[name] for name in ("design", "model", "metric", "value")), strict=True
+        ):
+            facts.setdefault((str(design), str(model)), {})[str(metric)] = float(value)
+        return facts
 
     def about(self, model: str) -> dict[str, float]:
         """What is known about a model, from all designs."""
-        made: dict[str, float] = {}
+        known: dict[str, float] = {}
         for (_, name), facts in self.facts.items():
-            made = facts | made if name == model else made
-        return made
+            known = facts | known if name == model else known
+        return known
 
     def architecture(self, model: str) -> str:
         """``llama``: from the config, else the name up to its first hyphen."""
@@ -216,9 +228,9 @@ class Cells:
         if wanted not in self._merged:
             frame = self._frame
             same = [frame[name] == value for name, value in zip(Key._fields[1:], wanted[1:], strict=True)]
-            mine = frame[np.logical_and.reduce(same)] if len(frame) else frame
-            designs = ", ".join(dict.fromkeys(mine["design"]))
-            merged = self._block(wanted._replace(design=designs), mine) if len(mine) else None
+            rows = frame[np.logical_and.reduce(same)] if len(frame) else frame
+            designs = ", ".join(dict.fromkeys(rows["design"]))
+            merged = self._block(wanted._replace(design=designs), rows) if len(rows) else None
             self._merged[wanted] = None if merged is None else merged.of_enough_texts(self._minimum)
         return self._merged[wanted]
 
@@ -244,28 +256,19 @@ class Cells:
             array = np.full((count, len(lengths)), np.nan)
             array[group["text"].to_numpy(), np.searchsorted(lengths, group["length"].to_numpy())] = group["value"]
             values[str(metric)] = array
-        return Block(key, lengths, values, self._given)
+        return Block(key, lengths, values, self.given)
 
 
 def _ordered(kinds: Iterable[str]) -> list[str]:
-    found = dict.fromkeys(kinds)
-    return [*(kind for kind in KINDS if kind in found), *(kind for kind in found if kind not in KINDS)]
+    present = dict.fromkeys(kinds)
+    return [*(kind for kind in KINDS if kind in present), *(kind for kind in present if kind not in KINDS)]
 
 
-def _parsed(rows: pd.DataFrame) -> pd.DataFrame:
-    """design, model, kind, length, vectors, arm, text, metric, value; raises InputError for another condition."""
-    names = rows["condition"].drop_duplicates()
-    parts: dict[str, dict[str, Any]] = {}
-    for name in names:
-        match = _CELL.fullmatch(str(name))
-        if match is None:
-            raise InputError(
-                f"runs: condition: found '{name}', expected {STUDY}/<design>/<model>/<kind>/n-<tokens>-m-<vectors>"
-            )
-        parts[str(name)] = match.groupdict()
-    made = rows[["condition", "arm", "seed", "metric", "value"]].rename(columns={"seed": "text"})
-    for column in ("design", "model", "kind"):
-        made[column] = [parts[name][column] for name in rows["condition"]]
-    for column in ("length", "vectors"):
-        made[column] = np.array([int(parts[name][column]) for name in rows["condition"]], dtype=int)
-    return made
+def _described(rows: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
+    """arm, text, metric and value with the design, model, kind, length and vectors of the condition."""
+    unknown = rows.loc[~rows["condition"].isin(conditions["condition"]), "condition"]
+    if len(unknown):
+        raise InputError(f"runs: condition: found '{unknown.iloc[0]}', expected one of the table of conditions")
+    columns = conditions.set_index("condition")[["experiment", "model", "kind", "length", "vectors"]]
+    texts = rows[["condition", "arm", "seed", "metric", "value"]].rename(columns={"seed": "text"})
+    return texts.join(columns.rename(columns={"experiment": "design"}), on="condition")

@@ -14,14 +14,12 @@ import pyarrow as pa
 
 from tokentrial import results
 from tokentrial.cramming import decisions as decided
-from tokentrial.cramming.cells import MODEL_ARM, NATURAL, PAPER, TUNED, Block, Cells, Facts, Key
+from tokentrial.cramming.cells import ALL, MODEL_ARM, NATURAL, PAPER, TUNED, Block, Cells, Facts, Key
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.cramming.evidence import MINIMUM_TEXTS, Evidence
+from tokentrial.run.columns import CONDITIONS, METHODS
 from tokentrial.statistics import cramming
 from tokentrial.statistics.cramming import Estimate
-
-ALL = "all"  # kinds of text together
-CONTROL = "control."  # begins the arms that are controls
 
 FACT_UNITS = {"bound": "tokens", "validation_cross_entropy": "nats", "test_cross_entropy": "nats"}
 # measure -> unit; the mean over texts of every length
@@ -56,10 +54,9 @@ def rows(evidence: Evidence) -> Iterator[Row]:
         facts = cells.facts.get((block.key.design, block.key.model)) or cells.about(block.key.model)
         yield from length_rows(evidence, block)
         yield from block_rows(evidence, block, facts)
-    optimised = [block for block in cells.blocks if not block.key.arm.startswith(CONTROL)]
-    for group in _grouped(optimised, "design", "model", "vectors", "arm"):
+    for group in _grouped(cells.optimised, "design", "model", "vectors", "arm"):
         yield from kind_rows(evidence, group)
-    for group in _grouped(optimised, "design", "model", "kind", "arm"):
+    for group in _grouped(cells.optimised, "design", "model", "kind", "arm"):
         yield from vector_rows(evidence, group)
     for group in _grouped(cells.blocks, "design", "model", "kind", "vectors"):
         yield from arm_rows(evidence, group)
@@ -186,22 +183,30 @@ def table(made: list[Row], schema: pa.Schema) -> pa.Table:
 
 def write_measures(
     runs: str,
+    conditions: str,
+    methods: str,
     measures: str,
     decisions: str,
     settings: Mapping[str, Any],
     seed: int,
     published: str | Path | None = None,
 ) -> None:
-    """Read all runs and write the measures and the decisions of the cramming study; both are empty without its rows.
+    """Write the measures and the decisions of the cramming study, two tables; both are empty without rows of it.
 
-    settings: confidence and resamples; where given, ``models``, the config's entries by name, which say what is
-    untrained, ``predict_first``, and ``minimum_texts``, which a decision asks of a cell (16). published:
-    config/published/cramming.yaml, for claims about models that document 004 has. Raises InputError for a file that
-    cannot be used.
+    runs, conditions, methods: the run's tables; settings: confidence and resamples; where given, ``models``, the
+    config's entries by name, which say what is untrained, ``predict_first``, and ``minimum_texts``, which a decision
+    asks of a cell (16); published: config/published/cramming.yaml, for claims about models that document 004 has.
+    Raises InputError for a file that cannot be used.
     """
-    frame = results.read(runs, results.RUNS).to_pandas()
     minimum = int(settings.get("minimum_texts", MINIMUM_TEXTS))
-    cells = Cells(frame, settings.get("models"), bool(settings.get("predict_first", False)), minimum)
+    cells = Cells(
+        results.read(runs, results.RUNS).to_pandas(),
+        results.read(conditions, CONDITIONS).to_pandas(),
+        results.read(methods, METHODS).to_pandas(),
+        settings.get("models"),
+        bool(settings.get("predict_first", False)),
+        minimum,
+    )
     evidence = Evidence(cells, settings, seed)
     results.write(measures, table(list(rows(evidence)), MEASURES))
     made = decided.rows(evidence, decided.published_capacities(published))

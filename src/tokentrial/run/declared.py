@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tokentrial import config
 from tokentrial.errors import InputError
 
-OWN, CONTROL = "own", "control"
+OWN = "own"
+Role = Literal["own", "baseline", "control", "as released", "bound"]
 CORPUS = "{corpus}"
 """Stands for the title of the run's real text."""
 
@@ -41,17 +42,18 @@ class Method(Declared):
     """name: for readers, by default the arm's own. Comparisons start from arms whose role is own."""
 
     name: str | None = None
-    role: Literal["own", "baseline", "control", "as released", "bound"] = "control"
+    role: Role = "control"
 
 
 class Study(Declared):
-    """One study's file."""
+    """One study's file. others: the role of methods that it does not declare."""
 
     title: str
     real_text: bool
     experiments: dict[str, Experiment]
     question: Question
     methods: dict[str, Method]
+    others: Role = "control"
     layouts: dict[str, str] = {}
 
     @classmethod
@@ -61,9 +63,9 @@ class Study(Declared):
             title=title, real_text=False, experiments={}, question=Question(encodings=[], baselines=[]), methods={}
         )
 
-    def role(self, method: str) -> str:
+    def role(self, method: str) -> Role:
         """The role of a method, declared or not."""
-        return self.methods[method].role if method in self.methods else CONTROL
+        return self.methods[method].role if method in self.methods else self.others
 
     def baselines(self, experiment: str) -> Sequence[str]:
         """The methods that an experiment's own encodings should beat."""

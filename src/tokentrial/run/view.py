@@ -12,6 +12,7 @@ from tokentrial import real_text, results
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.errors import InputError
 from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
+from tokentrial.run.estimates import Estimates
 from tokentrial.run.finals import BANDS, LOSS, final_values
 
 Row = dict[str, Any]
@@ -109,6 +110,15 @@ class View:
         """An arm's name for readers; of one that this run does not have, its own."""
         known = self._methods.get((study, arm))
         return arm.replace("_", " ") if known is None else known.name
+
+    def with_role(self, study: str, role: str) -> list[str]:
+        """The arms of a study that have this role, in the order of its file."""
+        return [arm for (of, arm), method in self._methods.items() if (of, method.role) == (study, role)]
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        """The measures of the cramming study; none in a run without it."""
+        return Estimates([] if self.measures is None else records(self.measures, MEASURES))
 
     def level(self, condition: str, arm: str, metric: str = LOSS) -> Row:
         """The arm's row of results.SUMMARY; empty where there is none."""

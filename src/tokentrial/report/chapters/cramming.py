@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tokentrial.cramming.cells import KINDS, NATURAL, RIGHT, TUNED, Block, Cells
+from tokentrial.cramming.cells import ALL, KINDS, NATURAL, RIGHT, STUDY, TUNED, Block, Cells
 from tokentrial.cramming.criteria import INCONCLUSIVE, REFUTED, SUPPORTED
 from tokentrial.report.chapters.cramming_found import (
     grid_words,
@@ -13,21 +13,15 @@ from tokentrial.report.chapters.cramming_found import (
     plural,
     published_words,
     scale_words,
-    setting_name,
     settings_words,
     vector_words,
 )
 from tokentrial.report.formats import MISSING, count, number
 from tokentrial.report.published import PublishedTable, load
-from tokentrial.report.tables.cramming_decided import CLAIMS, VERDICT
-from tokentrial.report.tables.cramming_rows import (
-    CONTROL,
-    Lookup,
-    Row,
-    kind_name,
-)
-from tokentrial.report.tables.rows import Results
+from tokentrial.report.tables.cramming_decided import CLAIMS, CONTROL_CLAIMS, VERDICT, decided
+from tokentrial.report.tables.cramming_rows import Row, arm_name, kind_name
 from tokentrial.report.template import escape
+from tokentrial.run.view import View
 
 Values = dict[str, str]
 Printed = Mapping[str, PublishedTable]
@@ -36,33 +30,32 @@ NOTHING = "- This run has none of it."
 PREFIXES = ("Supported: ", "Refuted: ", "Not decided: ")
 
 
-def values(found: Results, config: Mapping[str, Any], published: str) -> Values:
-    """Every placeholder of the chapter; found: the study's results; published: what document 004 reports."""
-    look, printed = Lookup(found), load(published)
-    study = config["cramming"]
-    cells = Cells(found.runs, study["models"], bool(study["predict_first"]))
+def values(view: View, config: Mapping[str, Any], published: str) -> Values:
+    """Every placeholder of the chapter; view: the study's results alone; published: what document 004 reports."""
+    printed, study = load(published), config["cramming"]
+    cells = Cells(view.runs, view.conditions, view.methods, study["models"], bool(study["predict_first"]))
     quotes = printed["cramming-claims"].quotes
     return {
         "claim.ratio": escape(quotes[1]),
         "claim.uncertainty": escape(quotes[2]),
         "claim.vectors": escape(quotes[3].rstrip(".")),
         "protocol.first": "predicted too" if study["predict_first"] else "given and not predicted, as in the paper",
-        "protocol.models": ",\n    ".join(model_rows(look, study)),
-        "protocol.designs": ",\n    ".join(design_rows(look, study)),
-        "protocol.settings": escape(" ".join(setting_words(look, study))),
-        "found.tally": escape(tally(look)),
-        "found.claims": listed(claim_words(look, LETTERS)),
-        "found.controls": listed(claim_words(look, [name for name in CLAIMS if name.startswith(CONTROL)])),
-        "found.example": escape(example(look, cells)),
+        "protocol.models": ",\n    ".join(model_rows(view, study)),
+        "protocol.designs": ",\n    ".join(design_rows(view, study)),
+        "protocol.settings": escape(" ".join(setting_words(view, study))),
+        "found.tally": escape(tally(view)),
+        "found.claims": listed(claim_words(view, {letter: CLAIMS[letter] for letter in LETTERS})),
+        "found.controls": listed(claim_words(view, CONTROL_CLAIMS)),
+        "found.example": escape(example(view, cells)),
         "found.exact": listed(exact_words(cells)),
-        "found.limits": listed(limit_words(look)),
-        "found.vectors": listed(vector_words(look, printed)),
-        "found.settings": listed(settings_words(look, cells)),
-        "found.published": listed(published_words(look, cells, printed)),
-        "limits.scale": escape(scale_words(look, cells, printed)),
-        "limits.grid": escape(grid_words(look)),
-        "corpus.title": escape(found.corpus),
-        "limits.device": escape("; ".join(sorted(found.arms["device"].unique())) or "not known"),
+        "found.limits": listed(limit_words(view)),
+        "found.vectors": listed(vector_words(view, printed)),
+        "found.settings": listed(settings_words(view, cells)),
+        "found.published": listed(published_words(view, cells, printed)),
+        "limits.scale": escape(scale_words(view, cells, printed)),
+        "limits.grid": escape(grid_words(view)),
+        "corpus.title": escape(view.corpus),
+        "limits.device": escape("; ".join(sorted(view.arms["device"].unique())) or "not known"),
     }
 
 
@@ -75,81 +68,86 @@ def cells_of(row: Sequence[str]) -> str:
     return ", ".join(f"[{escape(cell)}]" for cell in row)
 
 
-def model_rows(look: Lookup, study: Mapping[str, Any]) -> Iterator[str]:
+def model_rows(view: View, study: Mapping[str, Any]) -> Iterator[str]:
     """A Typst table row per model: where it is from, its size and how good it is."""
-    for model in dict.fromkeys(cell.model for cell in look.cells):
-        cell = next(cell for cell in look.cells if cell.model == model)
+    for model in dict.fromkeys(scope.model for scope in view.estimates.scopes):
         entry = study["models"].get(model, {})
         source = entry.get("train", {}).get("architecture") or next(
             (k for k in ("folder", "hub") if k in entry), MISSING
         )
-        facts = {name: look.fact(cell, name) for name in ("width", "layers", "parameters", "vocab_size", "context")}
+        facts = {
+            name: view.estimates.fact(model, name)
+            for name in ("width", "layers", "parameters", "vocab_size", "context")
+        }
         metrics = ("cross_entropy", "bits_per_byte")
-        losses = [look.fact(cell, f"{split}_{metric}") for split in ("validation", "test") for metric in metrics]
+        losses = [
+            view.estimates.fact(model, f"{split}_{metric}") for split in ("validation", "test") for metric in metrics
+        ]
         yield cells_of([model, source, *map(count, facts.values()), *(number(loss, 3) for loss in losses)])
 
 
-def design_rows(look: Lookup, study: Mapping[str, Any]) -> Iterator[str]:
+def design_rows(view: View, study: Mapping[str, Any]) -> Iterator[str]:
     """A Typst table row per design: models, kinds, lengths, vectors, settings and controls, texts."""
-    for design in dict.fromkeys(cell.design for cell in look.cells):
-        own = [cell for cell in look.cells if cell.design == design]
-        models = dict.fromkeys(cell.model for cell in own)
-        kinds = dict.fromkeys(kind_name(cell.kind) for cell in own)
+    for design in dict.fromkeys(scope.design for scope in view.estimates.scopes):
+        scopes = [scope for scope in view.estimates.scopes if scope.design == design]
+        models = dict.fromkeys(scope.model for scope in scopes)
+        kinds = dict.fromkeys(kind_name(scope.kind) for scope in scopes)
         by_vector = study["studies"].get(design, {}).get("per_vector", False)
-        lengths = {n // (cell.vectors or 1) if by_vector else n for cell in own for n in look.lengths(cell)}
-        texts = {look.row("accuracy", cell, n).get("n") or 0 for cell in own for n in look.lengths(cell)}
+        run = [(scope, n) for scope in scopes for n in view.estimates.lengths(scope)]
+        lengths = {n // (scope.vectors or 1) if by_vector else n for scope, n in run}
+        texts = {view.estimates.get("accuracy", scope, n).n for scope, n in run}
         yield cells_of(
             [
                 design,
                 ", ".join(models),
                 ", ".join(kinds) if len(kinds) < 3 else f"{len(kinds)} kinds",
                 ", ".join(f"{n:g}" for n in sorted(lengths)) + (" for each vector" if by_vector else ""),
-                ", ".join(f"{m:g}" for m in sorted({cell.vectors or 1 for cell in own})),
-                ", ".join(dict.fromkeys(setting_name(cell.arm) for cell in own)),
+                ", ".join(f"{m:g}" for m in sorted({scope.vectors or 1 for scope in scopes})),
+                ", ".join(dict.fromkeys(arm_name(view, scope.arm) for scope in scopes)),
                 f"{min(texts):g}" if len(texts) == 1 else f"{min(texts):g} to {max(texts):g}",
             ]
         )
 
 
-def setting_words(look: Lookup, study: Mapping[str, Any]) -> Iterator[str]:
+def setting_words(view: View, study: Mapping[str, Any]) -> Iterator[str]:
     """The optimiser of every arm that was run."""
     for arm, options in study["settings"].items():
-        if any(cell.arm == arm for cell in look.cells):
+        if any(scope.arm == arm for scope in view.estimates.scopes):
             rate = f"rate {options['learning_rate']:g}"
             rate += " times the standard deviation of the embedding table" if options["relative"] else ""
             patience = options["patience"]
             given_up = "" if patience is None else f", given up after {patience:,} without a better accuracy"
             betas = " and ".join(f"{beta:g}" for beta in options["betas"])
             words = f"{rate}, {options['schedule']}, betas {betas}, decay {options['weight_decay']:g}"
-            yield f"{setting_name(arm).capitalize()}: AdamW, {words}, up to {options['steps']:,} steps{given_up}."
+            yield f"{arm_name(view, arm).capitalize()}: AdamW, {words}, up to {options['steps']:,} steps{given_up}."
 
 
 # The decisions
 
 
-def verdict_of(look: Lookup, claim: str) -> Row | None:
-    rows = (row for row in look.decisions if (row["claim"], row["quantity"], row["model"]) == (claim, VERDICT, "all"))
+def verdict_of(view: View, claim: str) -> Row | None:
+    rows = (row for row in decided(view) if (row["claim"], row["quantity"], row["model"]) == (claim, VERDICT, ALL))
     return next(rows, None)
 
 
-def tally(look: Lookup) -> str:
+def tally(view: View) -> str:
     """How the six claims ended."""
-    found = [row["outcome"] for claim in LETTERS if (row := verdict_of(look, claim)) is not None]
-    if not found:
+    outcomes = [row["outcome"] for claim in LETTERS if (row := verdict_of(view, claim)) is not None]
+    if not outcomes:
         return "This run decides none of the claims (a) to (f)."
-    parts = [f"{found.count(outcome)} {outcome}" for outcome in (SUPPORTED, REFUTED, INCONCLUSIVE)]
-    return f"Of the {len(found)} claims (a) to (f): {', '.join(parts)}."
+    parts = [f"{outcomes.count(outcome)} {outcome}" for outcome in (SUPPORTED, REFUTED, INCONCLUSIVE)]
+    return f"Of the {len(outcomes)} claims (a) to (f): {', '.join(parts)}."
 
 
-def claim_words(look: Lookup, claims: Iterable[str]) -> Iterator[str]:
-    """Claim, verdict and its reason with the numbers."""
-    for claim in claims:
-        row = verdict_of(look, claim)
+def claim_words(view: View, titles: Mapping[str, str]) -> Iterator[str]:
+    """Claim, verdict and its reason with the numbers; titles: by claim."""
+    for claim, title in titles.items():
+        row = verdict_of(view, claim)
         if row is not None:
             reason = str(row["reason"])
             for prefix in PREFIXES:
                 reason = reason.removeprefix(prefix)
-            yield f"{CLAIMS[claim].removeprefix('control: ')}: {row['outcome']}. {reason[0].upper()}{reason[1:]}"
+            yield f"{title}: {row['outcome']}. {reason[0].upper()}{reason[1:]}"
 
 
 # Exact recovery
@@ -164,11 +162,10 @@ class Recovered(NamedTuple):
 
 
 def optimised(cells: Cells, model: str, vectors: int = 1) -> list[Block]:
-    kept = (block for block in cells.blocks if not block.key.arm.startswith(CONTROL))
-    return [block for block in kept if (block.key.model, block.key.vectors) == (model, vectors)]
+    return [block for block in cells.optimised if (block.key.model, block.key.vectors) == (model, vectors)]
 
 
-def largest(look: Lookup, cells: Cells) -> str | None:
+def largest(cells: Cells) -> str | None:
     """The trained model of the greatest width, then of the most parameters, with one vector."""
 
     def size(model: str) -> tuple[float, float]:
@@ -180,38 +177,41 @@ def largest(look: Lookup, cells: Cells) -> str | None:
 
 def longest(blocks: Iterable[Block]) -> Recovered | None:
     """The longest text decoded exactly; of equally long ones natural text, then the lowest index."""
-    found = []
+    recovered = []
     for block in blocks:
         for text, place in np.argwhere(block.solved == 1):
             kind = KINDS.index(block.key.kind) if block.key.kind in KINDS else len(KINDS)
-            found.append(((-block.lengths[place], kind, text), Recovered(block, int(block.lengths[place]), int(text))))
-    return min(found, key=lambda each: each[0])[1] if found else None
+            order = (-block.lengths[place], kind, text)
+            recovered.append((order, Recovered(block, int(block.lengths[place]), int(text))))
+    return min(recovered, key=lambda each: each[0])[1] if recovered else None
 
 
-def example(look: Lookup, cells: Cells) -> str:
+def example(view: View, cells: Cells) -> str:
     """The longest exact recovery of the largest model, with where its rows are."""
-    model = largest(look, cells)
+    model = largest(cells)
     if model is None:
         return "This run has no trained model with one optimised vector."
-    found = longest(optimised(cells, model))
+    recovered = longest(optimised(cells, model))
     facts = cells.about(model)
     loss = facts.get("validation_cross_entropy")
     name = f"{model} (width {count(facts.get('width'))}, validation loss {number(loss, 2)})"
-    if found is None:
+    if recovered is None:
         return f"No text was decoded exactly from one vector of {name}."
-    block, length, text = found
+    block, length, text = recovered
     place = int(np.flatnonzero(block.lengths == length)[0])
     step = block.metric("solved_step")[text, place]
     predicted = length - block.given
     first = " after the given first one" if block.given else ""
     key = block.key
+    of = {"experiment": key.design, "model": model, "kind": key.kind, "length": length, "vectors": 1}
+    [condition] = view.select(study=STUDY, **of)
     known = "" if np.isnan(step) else f", found after {step:.0f} steps"
     costs = [number(value[text, place], 1) for value in (block.entropy, block.entropy_with)]
     return (
         f"{name}: text {text} of the {kind_name(key.kind)}, {length} tokens long. From one vector{known} "
-        f"({setting_name(key.arm)} settings), greedy decoding, each token fed back, gives all "
+        f"({arm_name(view, key.arm)} settings), greedy decoding, each token fed back, gives all "
         f"{plural(predicted, 'token')}{first}. They cost the model {costs[0]} nats without the vector and {costs[1]} "
-        f"with it. Rows: condition cramming/{key.design}/{model}/{key.kind}/n-{length}-m-1, seed {text}, arm {key.arm}."
+        f"with it. Rows: condition {condition.id}, seed {text}, arm {key.arm}."
     )
 
 
@@ -219,20 +219,20 @@ def exact_words(cells: Cells) -> Iterator[str]:
     """The longest exact recovery of natural text by model, and what teacher forcing is worth."""
     for model in cells.models:
         blocks = [block for block in optimised(cells, model) if (block.key.kind, block.key.arm) == (NATURAL, TUNED)]
-        found = longest(blocks)
-        if found is not None:
-            solved = found.block.solved[:, found.block.lengths == found.length]
+        recovered = longest(blocks)
+        if recovered is not None:
+            solved = recovered.block.solved[:, recovered.block.lengths == recovered.length]
             texts = f"{int(np.nansum(solved))} of {int((~np.isnan(solved)).sum())} texts"
-            yield f"{model}, one vector, unseen natural text: decoded exactly up to {found.length} tokens ({texts})."
+            length = f"{recovered.length} tokens ({texts})"
+            yield f"{model}, one vector, unseen natural text: decoded exactly up to {length}."
         elif blocks:
             yield f"{model}, one vector, unseen natural text: no text is decoded exactly at any length."
     right = exact = nearly = 0
-    for block in cells.blocks:
-        if not block.key.arm.startswith(CONTROL):
-            accuracy, greedy = block.values["accuracy"], block.metric("greedy_exact")
-            right += int((accuracy >= RIGHT).sum())
-            exact += int(((accuracy >= RIGHT) & (greedy >= 1)).sum())
-            nearly += int(((accuracy >= 0.99) & (accuracy < RIGHT)).sum())
+    for block in cells.optimised:
+        accuracy, greedy = block.values["accuracy"], block.metric("greedy_exact")
+        right += int((accuracy >= RIGHT).sum())
+        exact += int(((accuracy >= RIGHT) & (greedy >= 1)).sum())
+        nearly += int(((accuracy >= 0.99) & (accuracy < RIGHT)).sum())
     if right:
         yield (
             f"Of {plural(right, 'optimised text')} right throughout under teacher forcing, {exact:,} are decoded "

@@ -1,26 +1,20 @@
-"""What the cramming study's figures look up: measures with their intervals, the texts behind them, names and colours.
-
-Measures are rows of cramming.columns.MEASURES. The texts themselves, one value each, come from the rows of all runs.
-"""
+"""What the cramming study's figures share: how kinds of text, settings and models look, and how intervals are drawn."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from tokentrial.cramming.cells import NATURAL, PAPER, TUNED, Cells
+from tokentrial.cramming.cells import PAPER, STUDY, TUNED
 from tokentrial.report.figures import style
 from tokentrial.report.figures.style import BLACK, BLUE, GREEN, NEUTRAL, ORANGE, PURPLE, SKY, VERMILLION, Look
+from tokentrial.run.estimates import Scope
+from tokentrial.run.view import View
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 
 ABSENT = "This run has no measurement of the cramming study."
-ALL = "all"  # kinds of text together
-CONTROL = "control."
 KINDS = {
     "text-test": Look("natural, unseen", BLUE, "o"),
     "text-train": Look("natural, seen in training", SKY, "s", 3.8),
@@ -31,9 +25,9 @@ KINDS = {
     "repeated": Look("repeated text", BLACK, "X", 4.4),
 }
 SETTINGS = {
-    TUNED: Look("tuned", BLUE, "o"),
-    "tuned_long": Look("tuned, more steps", GREEN, "^", 4.4),
-    PAPER: Look("the paper's", VERMILLION, "s", 3.8),
+    TUNED: Look("", BLUE, "o"),
+    "tuned_long": Look("", GREEN, "^", 4.4),
+    PAPER: Look("", VERMILLION, "s", 3.8),
 }
 DASHES: dict[str, Any] = {TUNED: "-", "tuned_long": (0, (1, 1)), PAPER: (0, (4, 1.5))}
 FAMILIES = {
@@ -45,92 +39,21 @@ FAMILIES = {
     "untrained": Look("untrained", NEUTRAL, "X", 4.4),
 }
 KIN = {"pythia": "neox", "sheared": "llama"}  # a model's name up to its first hyphen -> its family
-NO_VALUE = Estimate(None, None, None, 0, "not measured")
 
 
-class Key(NamedTuple):
-    """What measures are of; kind 'all' and vectors None stand for several together."""
-
-    design: str
-    model: str
-    kind: str | None
-    vectors: int | None
-    arm: str
-
-
-@dataclass(frozen=True)
-class Crammed:
-    """measures: rows of cramming.columns.MEASURES; runs: those of results.RUNS; predict_first: see cramming.cells."""
-
-    measures: pd.DataFrame
-    runs: pd.DataFrame
-    confidence: float = 0.95
-    predict_first: bool = False
-
-    @cached_property
-    def texts(self) -> Cells:
-        """One value per text."""
-        return Cells(self.runs, predict_first=self.predict_first)
-
-    @cached_property
-    def found(self) -> dict[tuple[str, Key, int | None], Estimate]:
-        rows = self.measures.astype(object).where(self.measures.notna(), None).to_dict("records")
-        made = {}
-        for row in rows:
-            key = Key(row["design"], row["model"], row["kind"], _whole(row["vectors"]), row["arm"])
-            value = Estimate(row["estimate"], row["low"], row["high"], int(row["n"]), row["note"])
-            made[(str(row["measure"]), key, _whole(row["length"]))] = value
-        return made
-
-    @cached_property
-    def keys(self) -> list[Key]:
-        """Every model, kind, number of vectors and arm of each design, in the run's order."""
-        return list(dict.fromkeys(key for _, key, length in self.found if length is not None))
-
-    def get(self, measure: str, key: Key, length: int | None = None) -> Estimate:
-        return self.found.get((measure, key, length), NO_VALUE)
-
-    def fact(self, model: str, name: str) -> float | None:
-        """Width, vocab_size, validation_cross_entropy, ... of a model."""
-        found = (value.value for (measure, key, _), value in self.found.items() if (measure, key[1]) == (name, model))
-        return next(found, None)
-
-    def lengths(self, key: Key) -> list[int]:
-        return sorted(n for measure, other, n in self.found if other == key and measure == "accuracy" and n is not None)
-
-    def widest(self, kind: str = NATURAL, vectors: int = 1, arm: str = TUNED) -> list[Key]:
-        """A key for each model: of its designs the one with the most lengths."""
-        best: dict[str, Key] = {}
-        for key in self.keys:
-            if (key.kind, key.vectors, key.arm) == (kind, vectors, arm):
-                held = best.get(key.model)
-                if held is None or len(self.lengths(key)) > len(self.lengths(held)):
-                    best[key.model] = key
-        return list(best.values())
-
-    def groups(self) -> list[Key]:
-        """Several kinds of text taken together: one vector, tuned settings, by design and model."""
-        kept = [key for _, key, _ in self.found if (key.kind, key.vectors, key.arm) == (ALL, 1, TUNED)]
-        return list(dict.fromkeys(kept))
-
-    def members(self, group: Key) -> list[Key]:
-        """The kinds of text behind a group, in the order of legends."""
-        order = list(KINDS)
-        own = [key for key in self.keys if key._replace(kind=ALL) == group]
-        return sorted(own, key=lambda key: order.index(key.kind) if key.kind in order else len(order))
-
-
-def _whole(value: Any) -> int | None:
-    """A column that may be empty is read as floats."""
-    return None if value is None else int(value)
+def members(view: View, group: Scope) -> list[Scope]:
+    """The kinds of text behind a group, in the order of legends."""
+    order = list(KINDS)
+    scopes = view.estimates.members(group)
+    return sorted(scopes, key=lambda scope: order.index(scope.kind) if scope.kind in order else len(order))
 
 
 def kind_look(kind: str | None) -> Look:
     return KINDS.get(kind or "") or style.look(kind or "")
 
 
-def setting_look(arm: str) -> Look:
-    return SETTINGS.get(arm) or style.look(arm)
+def setting_look(view: View, arm: str) -> Look:
+    return (SETTINGS.get(arm) or style.look(arm))._replace(name=view.arm_name(STUDY, arm))
 
 
 def family(model: str) -> str:

@@ -1,20 +1,17 @@
 """Cramming by size: lengths and gains against the number of vectors, token gain against what a vector could hold."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tokentrial.cramming.cells import CONTROL, STUDY
 from tokentrial.report.figures import style
 from tokentrial.report.figures.cramming_data import (
     ABSENT,
-    CONTROL,
     FAMILIES,
-    Crammed,
-    Key,
     bars,
     family,
     family_look,
@@ -28,30 +25,32 @@ from tokentrial.report.figures.cramming_data import (
 )
 from tokentrial.report.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE
 from tokentrial.report.published import PublishedTable, number
+from tokentrial.run.estimates import Scope
+from tokentrial.run.view import View
+from tokentrial.statistics.cramming import Estimate
 
 Printed = Mapping[str, PublishedTable]
 NOTHING = "No model of this run was given more than one number of vectors."
 OURS = ((BLUE, "o", 4.0), (GREEN, "^", 4.4), (ORANGE, "D", 3.6), (PURPLE, "v", 4.4), (BLACK, "P", 4.6))
 THEIRS = ("s", "^", "D", "v")
 SHARES = (1.0, 0.1, 0.01)
-EXPONENTS = {"token_gain": "exponent_token_gain", "information_gain": "exponent_information_gain"}
 
 
 @style.applied()
-def scaling(study: Crammed, printed: Printed) -> Figure:
+def scaling(view: View, printed: Printed) -> Figure:
     """Left: capacity and N max; right: information gain; both against the number of vectors, logarithmic axes."""
-    series = _series(study)
+    series = _series(view)
     if not series:
         return style.nothing(NOTHING)
     boxes = [style.Box(1.4, 0.6, 6.3, 6.0), style.Box(9.4, 0.6, 6.3, 6.0)]
     shown = list(series.items())[: len(OURS)]
     looks = dict(zip(series, OURS, strict=False))
     published = _published(printed)
-    handles = [*_own_handles(study, looks, shown), *_published_handles(published)]
+    handles = [*_own_handles(view, looks, shown), *_published_handles(published)]
     figure, axes = style.canvas(7.75 + 0.34 * len(handles) + 0.1, boxes)
-    for group, keys in shown:
-        _lengths(axes[0], study, keys, looks[group])
-        _gains(axes[1], study, group, keys, looks[group])
+    for group, scopes in shown:
+        _lengths(axes[0], view, scopes, looks[group])
+        _gains(axes[1], view, group, scopes, looks[group])
     for place, rows in enumerate(published.values()):
         for panel, quantity in zip(axes, ("capacity", "information_gain"), strict=True):
             sizes, levels = ([number(row[name]) for row in rows] for name in ("vectors", quantity))
@@ -60,63 +59,63 @@ def scaling(study: Crammed, printed: Printed) -> Figure:
                 linewidth=0.6, gid=f"published:{quantity}", zorder=2,
             )  # fmt: skip
     for panel, title in zip(axes, ("Length (tokens)", "Information gain (nats)"), strict=True):
-        _finish(panel, [key.vectors or 1 for _, keys in shown for key in keys], published)
+        _finish(panel, [scope.vectors or 1 for _, scopes in shown for scope in scopes], published)
         panel.set_title(title)
     style.legend(figure, handles, top=7.75, columns=1)
     return figure
 
 
-def _series(study: Crammed) -> dict[Key, list[Key]]:
-    """Model, kind and settings -> its keys by number of vectors, where there are several."""
-    found: dict[Key, list[Key]] = {}
-    for key in study.keys:
-        if key.vectors is not None and not key.arm.startswith(CONTROL):
-            found.setdefault(key._replace(vectors=None), []).append(key)
-    several = {group: sorted(keys, key=lambda key: key.vectors or 0) for group, keys in found.items()}
-    return {group: keys for group, keys in several.items() if len(keys) > 1}
+def _series(view: View) -> dict[Scope, list[Scope]]:
+    """Model, kind and settings -> its scopes by number of vectors, where there are several."""
+    series: dict[Scope, list[Scope]] = {}
+    for scope in view.estimates.scopes:
+        if scope.vectors is not None and scope.arm not in view.with_role(STUDY, CONTROL):
+            series.setdefault(scope._replace(vectors=None), []).append(scope)
+    rising = {group: sorted(scopes, key=lambda scope: scope.vectors or 0) for group, scopes in series.items()}
+    return {group: scopes for group, scopes in rising.items() if len(scopes) > 1}
 
 
 def _published(printed: Printed) -> dict[str, list[Mapping[str, str]]]:
     """Label -> the printed rows of a model."""
-    found: dict[str, list[Mapping[str, str]]] = {}
+    by_label: dict[str, list[Mapping[str, str]]] = {}
     for row in printed["cramming-vectors"].rows.values():
-        found.setdefault(row["label"].partition(",")[0], []).append(row)
-    return found
+        by_label.setdefault(row["label"].partition(",")[0], []).append(row)
+    return by_label
 
 
-def _lengths(axes: Axes, study: Crammed, keys: Sequence[Key], look: tuple[str, str, float]) -> None:
+def _lengths(axes: Axes, view: View, scopes: Sequence[Scope], look: tuple[str, str, float]) -> None:
     color, marker, size = look
     for measure, face, dashes in (("capacity", color, "-"), ("n_max", "white", (0, (2, 1)))):
-        found = [(key.vectors or 1, study.get(measure, key)) for key in keys]
-        kept = [(m, each) for m, each in found if each.value is not None]
+        estimates = [(scope.vectors or 1, view.estimates.get(measure, scope)) for scope in scopes]
+        kept = [(m, each) for m, each in estimates if each.value is not None]
         axes.errorbar(
             [m for m, _ in kept], values(each for _, each in kept), yerr=bars([each for _, each in kept]), color=color,
             marker=marker, markersize=size, markerfacecolor=face, linewidth=0.7, linestyle=dashes, elinewidth=0.9,
-            label=f"{keys[0].model}:{measure}", zorder=3,
+            label=f"{scopes[0].model}:{measure}", zorder=3,
         )  # fmt: skip
 
 
-def _unplaced(study: Crammed, keys: Sequence[Key]) -> str:
+def _unplaced(view: View, scopes: Sequence[Scope]) -> str:
     """Which lengths have no place on the axis, since they lie below the shortest text or were not measured."""
     words = []
     for measure, name in (("capacity", "capacity"), ("n_max", "N max")):
-        sizes = [f"{key.vectors}" for key in keys if study.get(measure, key).value is None]
+        sizes = [f"{scope.vectors}" for scope in scopes if view.estimates.get(measure, scope).value is None]
         if sizes:
             words.append(f"{name} at m = {', '.join(sizes)}")
     return f"not shown, below the shortest text: {'; '.join(words)}" if words else ""
 
 
-def _gains(axes: Axes, study: Crammed, group: Key, keys: Sequence[Key], look: tuple[str, str, float]) -> None:
+def _gains(axes: Axes, view: View, group: Scope, scopes: Sequence[Scope], look: tuple[str, str, float]) -> None:
     color, marker, size = look
-    found = [(key.vectors or 1, study.get("information_gain_strict", key)) for key in keys]
-    kept = [(m, each) for m, each in found if each.value is not None and each.value > 0]
+    estimates = [(scope.vectors or 1, view.estimates.get("information_gain_strict", scope)) for scope in scopes]
+    kept = [(m, each) for m, each in estimates if each.value is not None and each.value > 0]
     lows = [(m, each._replace(low=None) if (each.low or 0) <= 0 else each) for m, each in kept]
     axes.errorbar(
         [m for m, _ in lows], values(each for _, each in lows), yerr=bars([each for _, each in lows]), color=color,
         marker=marker, markersize=size, linestyle="none", elinewidth=0.9, label=group.model, zorder=3,
         markeredgecolor="white", markeredgewidth=0.3,
     )  # fmt: skip
-    exponent = study.get("exponent_information_gain", group).value
+    exponent = view.estimates.get("exponent_information_gain", group).value
     if exponent is not None and len(kept) > 1:
         sizes = np.array([m for m, _ in kept], dtype=float)
         middle = np.log(values(each for _, each in kept)).mean() - exponent * np.log(sizes).mean()
@@ -139,16 +138,16 @@ def _finish(axes: Axes, ours: Sequence[int], published: Mapping[str, Sequence[Ma
 
 
 def _own_handles(
-    study: Crammed, looks: Mapping[Key, tuple[str, str, float]], shown: Sequence[tuple[Key, Sequence[Key]]]
+    view: View, looks: Mapping[Scope, tuple[str, str, float]], shown: Sequence[tuple[Scope, Sequence[Scope]]]
 ) -> list[Line2D]:
     made = []
-    for group, keys in shown:
+    for group, scopes in shown:
         color, marker, size = looks[group]
-        exponent = study.get("exponent_information_gain", group)
+        exponent = view.estimates.get("exponent_information_gain", group)
         words = f"exponent of the gain {said(exponent, 2)} (n = {exponent.n})"
         label = f"{group.model}, {kind_look(group.kind).name}: {words}; left: closed capacity, open N max"
         made.append(Line2D([], [], color=color, marker=marker, markersize=size, linewidth=0.9, label=label))
-        absent = _unplaced(study, keys)
+        absent = _unplaced(view, scopes)
         if absent:
             made.append(Line2D([], [], linestyle="none", label=absent))
     return made
@@ -165,17 +164,17 @@ def _published_handles(published: Mapping[str, Sequence[Mapping[str, str]]]) -> 
 
 
 @style.applied()
-def bound(study: Crammed, printed: Printed) -> Figure:
+def bound(view: View, printed: Printed) -> Figure:
     """Token gain against 16 d / log2 V tokens: this run's models (closed) and the published ones (open)."""
-    own = study.widest()
-    if not own:
+    scopes = view.estimates.widest()
+    if not scopes:
         return style.nothing(ABSENT)
     published = list(printed["cramming-models"].rows.values())
-    points = _points(study, own)
+    points = _points(view, scopes)
     kinds = [family(name) for name, *_ in points] + [family(row["model"]) for row in published]
     names = [name for name in (*FAMILIES, "other") if name in kinds]
     handles = [sample(family_look(f"{name}-")) for name in names]
-    texts = sorted({found.n for _, _, found in points if found.value is not None}) or [0]
+    texts = sorted({gain.n for _, _, gain in points if gain.value is not None}) or [0]
     counted = f"{texts[0]}" if len(texts) == 1 else f"{texts[0]} to {texts[-1]}"
     for label, face in ((f"closed: this run, {counted} texts", GREY), ("open: published, PG-19", "white")):
         handles.append(
@@ -183,8 +182,8 @@ def bound(study: Crammed, printed: Printed) -> Figure:
         )
     figure, axes = style.canvas(9.1 + style.legend_height(handles), [style.Box(1.6, 0.3, 14.0, 7.6)])
     (panel,) = axes
-    for name, x, found in points:
-        _own_point(panel, name, x, found)
+    for name, x, gain in points:
+        _own_point(panel, name, x, gain)
     for row in published:
         _, color, marker, size = family_look(row["model"])
         panel.plot(
@@ -193,9 +192,9 @@ def bound(study: Crammed, printed: Printed) -> Figure:
         )  # fmt: skip
     _shares(panel)
     named = [(number(row["bound"]), number(row["token_gain"]), row["label"]) for row in published]
-    named += [(x, found.value, name) for name, x, found in points if (found.value or 0) > 0]
-    label_points(panel, [(x, y, name) for x, y, name in named if y is not None])
-    lost = [name for name, _, found in points if (found.value or 0) <= 0]
+    named += [(x, gain.value, name) for name, x, gain in points if gain.value is not None and gain.value > 0]
+    label_points(panel, named)
+    lost = [name for name, _, gain in points if (gain.value or 0) <= 0]
     if lost:
         panel.text(0.01, 0.98, f"not shown, gain undefined or not above 0: {', '.join(lost)}", va="top",
                    transform=panel.transAxes, fontsize=style.SMALL, color=GREY)  # fmt: skip
@@ -205,19 +204,20 @@ def bound(study: Crammed, printed: Printed) -> Figure:
     return figure
 
 
-def _points(study: Crammed, keys: Sequence[Key]) -> list[tuple[str, float, Any]]:
+def _points(view: View, scopes: Sequence[Scope]) -> list[tuple[str, float, Estimate]]:
     """Model, bound and token gain; models whose bound is not known are left out."""
-    found = [(key.model, study.get("theoretical_capacity", key).value, study.get("token_gain", key)) for key in keys]
-    return [(name, x, gain) for name, x, gain in found if x is not None]
+    get = view.estimates.get
+    points = [(scope.model, get("theoretical_capacity", scope).value, get("token_gain", scope)) for scope in scopes]
+    return [(name, x, gain) for name, x, gain in points if x is not None]
 
 
-def _own_point(axes: Axes, name: str, x: float, found: Any) -> None:
-    if (found.value or 0) <= 0:
+def _own_point(axes: Axes, name: str, x: float, gain: Estimate) -> None:
+    if gain.value is None or gain.value <= 0:
         return
     _, color, marker, size = family_look(name)
-    shown = found._replace(low=None) if (found.low or 0) <= 0 else found
+    shown = gain._replace(low=None) if (gain.low or 0) <= 0 else gain
     axes.errorbar(
-        [x], [found.value], yerr=bars([shown]), marker=marker, markersize=size + 0.8, color=color, elinewidth=0.9,
+        [x], [gain.value], yerr=bars([shown]), marker=marker, markersize=size + 0.8, color=color, elinewidth=0.9,
         markeredgecolor="white", markeredgewidth=0.3, label=name, zorder=4,
     )  # fmt: skip
 

@@ -6,15 +6,23 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from tokentrial.cramming.cells import ALL
 from tokentrial.cramming.columns import DECISIONS
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, number, yes_no
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of
-from tokentrial.report.tables.cramming_rows import Lookup, Row, source_of, table
+from tokentrial.report.tables.cramming_rows import Row, source_of, table
+from tokentrial.run.view import View, records
 from tokentrial.statistics.cramming import bits_per_dimension, theoretical_capacity
 from tokentrial.statistics.cramming_scaling import power_exponent
 
+CONTROL_CLAIMS = {
+    "control.random-vector": "a random vector takes nothing away",
+    "control.untrained": "an untrained model holds about nothing",
+    "control.prefix": "one vector beats the text as its own prefix",
+    "control.shared": "one vector for two texts holds less of each",
+}
 CLAIMS = {
     "a": "(a) one vector holds far more than 10 tokens",
     "b": "(b) uncertainty sets the limit, not length",
@@ -22,10 +30,7 @@ CLAIMS = {
     "d": "(d) almost linear in the number of vectors",
     "e": "(e) random text too",
     "f": "(f) Transformer and Mamba",
-    "control.random-vector": "control: a random vector takes nothing away",
-    "control.untrained": "control: an untrained model holds about nothing",
-    "control.prefix": "control: one vector beats the text as its own prefix",
-    "control.shared": "control: one vector for two texts holds less of each",
+    **{claim: f"control: {title}" for claim, title in CONTROL_CLAIMS.items()},
     "CR4-X10": "CR4-X10: encoders hold at most 10 tokens for a vector",
     "CR4-X1500": "CR4-X1500: the published capacity of a model",
     "CR4-UNCERT": "CR4-UNCERT: gains vary less over kinds than lengths",
@@ -34,13 +39,18 @@ CLAIMS = {
     "CR4-LINEAR": "CR4-LINEAR: exponent over the number of vectors",
     "CR4-RANDOM": "CR4-RANDOM: random words against random tokens",
 }
-VERDICT, ALL = "verdict", "all"
+VERDICT = "verdict"
 
 
-def decisions(look: Lookup) -> Table:
+def decided(view: View) -> list[Row]:
+    """Rows of cramming.columns.DECISIONS; none in a run without the study."""
+    return [] if view.decisions is None else records(view.decisions)
+
+
+def decisions(view: View) -> Table:
     """Every claim's verdict with its sentence."""
-    own = [row for row in look.decisions if row["quantity"] == VERDICT and row["model"] == ALL]
-    verdicts = [{"Claim": _claim(row["claim"]), "Verdict": row["outcome"], "Why": row["reason"]} for row in own]
+    rows = [row for row in decided(view) if row["quantity"] == VERDICT and row["model"] == ALL]
+    verdicts = [{"Claim": _claim(row["claim"]), "Verdict": row["outcome"], "Why": row["reason"]} for row in rows]
     shown = pd.DataFrame(verdicts or [{"Claim": MISSING, "Verdict": MISSING, "Why": MISSING}])
     notes = (
         "The rules were fixed before the run. A criterion is met when its whole interval is where the rule wants it, "
@@ -48,25 +58,25 @@ def decisions(look: Lookup) -> Table:
         "when one is failed, else inconclusive at this scale. So it is where a cell was not run or has too few texts. "
         "Claims are decided on the tuned settings. Numbers in brackets: see the criteria.",
     )
-    name, data = "cramming-decisions", pd.DataFrame(own, columns=DECISIONS.names)
-    return table(look, name, data, (Section("", shown),), notes, "Claim", (3, 2, 9))
+    name, data = "cramming-decisions", pd.DataFrame(rows, columns=DECISIONS.names)
+    return table(view, name, data, (Section("", shown),), notes, "Claim", (3, 2, 9))
 
 
-def criteria(look: Lookup) -> Table:
+def criteria(view: View) -> Table:
     """The criteria behind the verdicts, each with its number and rule."""
-    own = [row for row in look.decisions if row["quantity"] != VERDICT]
+    rows = [row for row in decided(view) if row["quantity"] != VERDICT]
     sections = []
-    for claim in dict.fromkeys(row["claim"] for row in own):
-        shown = [_criterion(row) for row in own if row["claim"] == claim]
+    for claim in dict.fromkeys(row["claim"] for row in rows):
+        shown = [_criterion(row) for row in rows if row["claim"] == claim]
         sections.append(Section(_claim(claim), pd.DataFrame(shown)))
     notes = (
-        f"Intervals: {100 * look.confidence:g} % percentile bootstrap over texts; differences of CR4-FAMILIAR: the "
-        f"{100 * (2 * look.confidence - 1):g} % t "
+        f"Intervals: {100 * view.confidence:g} % percentile bootstrap over texts; differences of CR4-FAMILIAR: the "
+        f"{100 * (2 * view.confidence - 1):g} % t "
         "interval of two one-sided tests. Beside: reported with a rule, deciding nothing. n: texts. Gains are strict: "
         "N − 1 predicted tokens, over texts not solved with an exact greedy decode; ratios over the texts and lengths "
         f"that both sides left unsolved. {MISSING}: not defined, or beyond the lengths that were run.",
     )
-    return table(look, "cramming-criteria", pd.DataFrame(own, columns=DECISIONS.names), sections, notes, "Claim")
+    return table(view, "cramming-criteria", pd.DataFrame(rows, columns=DECISIONS.names), sections, notes, "Claim")
 
 
 def _claim(claim: str) -> str:
