@@ -115,6 +115,13 @@ def test_kinds_of_text_have_their_ratio(made: dict[str, Table]) -> None:
     assert list(line[0].shown["Text"])[-1] == "all kinds together"
 
 
+def test_lengths_and_numbers_of_vectors_are_whole(made: dict[str, Table]) -> None:
+    headings = [each.heading for each in made["cramming-lengths"].sections]
+    assert "vectors: llama-64x4, natural text, unseen, 8 vectors, tuned" in headings
+    assert "H at\nN = 32" in made["cramming-kinds"].sections[0].shown.columns
+    assert made["cramming-lengths"].data[["vectors", "length"]].dtypes.astype(str).tolist() == ["int64", "int64"]
+
+
 def test_the_papers_settings_stand_beside_the_tuned_ones(made: dict[str, Table]) -> None:
     own = section(made["cramming-settings"], "llama-64x4")
     assert list(own.index) == ["tuned", "tuned", "the paper's", "the paper's"]

@@ -158,10 +158,10 @@ def kinds(view: View) -> Table:
         for scope in scopes:
             entropy = view.estimates.get("entropy", scope, longest)
             rows.append(
-                place(scope) | raw(view, KIND_MEASURES, scope) | {"longest": float(longest), "entropy": entropy.value}
+                place(scope) | raw(view, KIND_MEASURES, scope) | {"longest": longest, "entropy": entropy.value}
             )
             first = {"Text": kind_name(scope.kind), "n": count(view.estimates.get("capacity", scope).n)}
-            texts.append(first | {f"H at\nN = {longest:.1f}": shown(entropy)} | columns(view, KIND_COLUMNS, scope))
+            texts.append(first | {f"H at\nN = {longest}": shown(entropy)} | columns(view, KIND_COLUMNS, scope))
         heading = f"{group.model}, {in_words(group.vectors)}, {arm_name(view, group.arm)} settings"
         sections.append(Section(heading, pd.DataFrame(texts)))
     notes = (

@@ -32,8 +32,7 @@ KIND_NAMES = {
 
 def place(scope: Scope, length: int | None = None) -> Row:
     """The columns of a CSV that say what a row is of."""
-    vectors = None if scope.vectors is None else float(scope.vectors)
-    return {**scope._asdict(), "vectors": vectors, **({} if length is None else {"length": float(length)})}
+    return {**scope._asdict(), **({} if length is None else {"length": length})}
 
 
 def raw(view: View, measures: Iterable[str], scope: Scope, length: int | None = None) -> Row:
@@ -108,7 +107,7 @@ def arm_name(view: View, arm: str) -> str:
 
 
 def in_words(vectors: int | None) -> str:
-    return "one vector" if vectors == 1 else f"{vectors:.1f} vectors"
+    return "one vector" if vectors == 1 else f"{vectors} vectors"
 
 
 def notes_on_lengths(view: View) -> str:
