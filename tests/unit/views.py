@@ -1,0 +1,93 @@
+"""A view of a run for tests that make its rows by hand: what their conditions and arms are comes from the shipped files."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tokentrial import config as settings
+from tokentrial.data.spec import complete
+from tokentrial.real_text import UNNAMED
+from tokentrial.run import conditions as conditions_
+from tokentrial.run import methods as methods_
+from tokentrial.run.declared import Study, load
+from tokentrial.run.view import SCHEMAS, View
+from tokentrial.studies import cramming, language_models, small_models
+
+ROOT = Path(__file__).parents[2]
+TABLES = ("runs", "arms", "summary", "statistics")
+Row = dict[str, Any]
+
+
+@cache
+def studies() -> dict[str, Study]:
+    """What every shipped studies/<study>.yaml says."""
+    return load(sorted((ROOT / "studies").glob("*.yaml")))
+
+
+@cache
+def plan() -> tuple[Row, ...]:
+    """What the shipped config says of every condition: the rows of conditions.planned."""
+    config = settings.load(ROOT / "config/config.yaml")
+    datasets = small_models.datasets(config)
+    for name, dataset in datasets.items():
+        dataset["source"] = complete(dataset["source"], where=name)
+    tokenizers = {name: tokens["tokenizer"] for name, tokens in config["language_models"]["tokens"].items()}
+    conditions, jobs = small_models.conditions(config), language_models.jobs(config)
+    scripts, crammed = small_models.scripts(config), cramming.jobs(config)
+    return tuple(conditions_.planned(scripts, conditions, datasets, jobs, tokenizers, crammed))
+
+
+def conditions(
+    names: Iterable[str], extra: Mapping[str, Mapping[str, Any]] | None = None, corpus: str = UNNAMED
+) -> pd.DataFrame:
+    """Rows of columns.CONDITIONS. One that the shipped config does not plan is what its name says.
+
+    extra: name -> columns of conditions.planned that replace those of the plan.
+    """
+    unique = list(dict.fromkeys(names))
+    known = {row["condition"]: row for row in plan()}
+    parents = {name: [name.rsplit("/", k)[0] for k in range(name.count("/") + 1)] for name in unique}
+    jobs = [next((part for part in parents[name] if part in known), None) for name in unique]
+    unplanned = [name for name, job in zip(unique, jobs, strict=True) if job is None]
+    known |= {row["condition"]: row for row in map(_by_name, unplanned)}
+    for name, columns in (extra or {}).items():
+        known[name] = {**known[name], **columns}
+    return conditions_.table(list(known.values()), studies(), pd.DataFrame({"condition": unique}), corpus)
+
+
+def _by_name(name: str) -> Row:
+    """The plan's row for study/experiment/way/cell, or for study/as-released/script and the cells below it."""
+    study, experiment, way, *_ = [*name.split("/"), None, None]
+    if experiment == "as-released":
+        job = "/".join(name.split("/")[:3])
+        return {"study": study, "condition": job, "experiment": way, "way": experiment, "of_job": True}
+    return {"study": study, "condition": name, "experiment": experiment, "way": way}
+
+
+def methods(arms: Iterable[str], study: str) -> pd.DataFrame:
+    """Rows of columns.METHODS of one study's arms."""
+    return methods_.table(studies(), pd.DataFrame({"arm": list(arms)}).assign(study=study))
+
+
+def view(extra: Mapping[str, Mapping[str, Any]] | None = None, **given: Any) -> View:
+    """A view of the tables that are given, the others empty, with what the conditions and arms in them are.
+
+    extra: see :func:`conditions`; given: tables by their names, and other fields of View. A table without a column
+    ``study`` is of the studies that its conditions' names begin with.
+    """
+    corpus = given.setdefault("corpus", UNNAMED)
+    for name in TABLES:
+        given.setdefault(name, SCHEMAS[name].empty_table().to_pandas())
+        if "study" not in given[name]:
+            given[name] = given[name].assign(study=given[name]["condition"].str.split("/").str[0])
+    columns = [(given[name], column) for name in TABLES for column in ("arm", "arm_a", "arm_b")]
+    pairs = [rows[["study", arm]].set_axis(["study", "arm"], axis=1) for rows, arm in columns if arm in rows]
+    names = pd.concat([given[name]["condition"] for name in TABLES])
+    described = {
+        "conditions": conditions(names, extra, corpus),
+        "methods": methods_.table(studies(), pd.concat(pairs).drop_duplicates()),
+    }
+    return View(**(described | given))
