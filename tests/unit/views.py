@@ -1,4 +1,4 @@
-"""A view of a run for tests that make its rows by hand: what their conditions and arms are comes from the shipped files."""
+"""Views of rows that a test makes by hand: what their conditions and arms are comes from the shipped files."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache

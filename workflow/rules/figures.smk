@@ -4,7 +4,7 @@
 # STEPS    draw each figure; its caption is workflow/report/<figure>.rst
 
 FIGURE_MODULES = (
-    *("style", "cells", "levels", "documents", "draw", "by_ratio", "by_vocabulary"),
+    *("style", "conditions", "levels", "documents", "draw", "by_ratio", "by_vocabulary"),
     *("forest", "learning_curves", "parameters", "power", "seeds"),
     *("verdicts", "sources", "learned_encoding", "language_models", "bespoke"),
     *[f"language_models_{figure}" for figure in ("pareto", "ratio", "curves", "mask")],

@@ -11,8 +11,9 @@ import pyarrow as pa
 class Condition:
     """One cell of an experiment. A column is None where it says nothing of the condition.
 
-    Released scripts: ``cell`` is the script's own name of it, ``varied`` what varies within the script and ``value``
-    its value; ``fresh`` says that its models are measured on text that they were not trained on.
+    ``varied``: what varies within the experiment; of a small model, the columns (of data, ratio, head) by spaces.
+    Released scripts: ``cell`` is the script's own name of it, ``value`` that of what varies; ``fresh`` says that its
+    models are measured on text that they were not trained on.
     """
 
     study: str
@@ -97,6 +98,14 @@ class Method:
     """For readers: ``bands permuted, ultra-efficient``."""
     size_name: str | None
     """The size alone: ``ultra-efficient``, ``8:1``."""
+    label: str | None = None
+    """In the legends of figures; None for an arm without a look of its own,"""
+    color: str | None = None
+    """which has a name of style.COLORS,"""
+    marker: str | None = None
+    """and one of Matplotlib's,"""
+    marker_size: float | None = None
+    """in points."""
 
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}

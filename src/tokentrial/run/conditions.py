@@ -27,17 +27,7 @@ def planned(
     arguments: specifications by job (see studies), with the data sets of synthetic ones and the kinds of tokenizer.
     """
     rows: list[Row] = [{**_script(job), "condition": job, "way": "as-released", "of_job": True} for job in scripts]
-    for name, spec in conditions.items():
-        source = datasets[spec["dataset"]]["source"]
-        rows.append(
-            {
-                **_named(name),
-                "data": spec["dataset"].rsplit("/", 1)[-1],
-                **{key: source[key] for key in ("source", "train", "length")},
-                **{key: spec[key] for key in ("vocab_size", "full_width", "width", "head")},
-                "ratio": spec["full_width"] // spec["width"],
-            }
-        )
+    rows += _of_small_models(conditions, datasets)
     rows += {spec["condition"]: _of_language_model(spec, tokenizers) for spec in language_models.values()}.values()
     return rows + [
         {"study": spec["study"], "condition": job, "experiment": spec["design"], "model": spec["model"], "of_job": True}
@@ -53,6 +43,29 @@ def _script(job: str) -> Row:
 def _named(name: str) -> Row:
     study, experiment, way, _ = name.split("/")
     return {"study": study, "condition": name, "experiment": experiment, "way": way}
+
+
+def _of_small_models(
+    conditions: Mapping[str, Mapping[str, Any]], datasets: Mapping[str, Mapping[str, Any]]
+) -> list[Row]:
+    rows: list[Row] = []
+    experiments: dict[tuple[str, ...], list[Row]] = {}
+    for name, spec in conditions.items():
+        source = datasets[spec["dataset"]]["source"]
+        row = {
+            **_named(name),
+            "data": spec["dataset"].rsplit("/", 1)[-1],
+            **{key: source[key] for key in ("source", "train", "length")},
+            **{key: spec[key] for key in ("vocab_size", "full_width", "width", "head")},
+            "ratio": spec["full_width"] // spec["width"],
+        }
+        rows.append(row)
+        experiments.setdefault((row["study"], row["experiment"], row["way"]), []).append(row)
+    for others in experiments.values():
+        varied = [name for name in ("data", "ratio", "head") if len({row[name] for row in others}) > 1]
+        for row in others:
+            row["varied"] = " ".join(varied)
+    return rows
 
 
 def _of_language_model(spec: Mapping[str, Any], tokenizers: Mapping[str, str]) -> Row:

@@ -38,11 +38,21 @@ class Question(Declared):
     baselines: list[str]
 
 
+class Look(Declared):
+    """In figures. label: in legends, by default the name; size: of the marker, in points."""
+
+    label: str | None = None
+    color: Literal["blue", "vermillion", "green", "orange", "sky", "purple", "black", "grey"]
+    marker: Literal["o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "*", "h", "H", "X"]
+    size: float = 4.0
+
+
 class Method(Declared):
     """name: for readers, by default the arm's own. Comparisons start from arms whose role is own."""
 
     name: str | None = None
     role: Role = "control"
+    look: Look | None = None
 
 
 class Study(Declared):
@@ -95,7 +105,7 @@ def _line(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
         known = list(model.model_fields)
         for name, inner in (("experiments", Experiment), ("methods", Method), ("question", Question)):
             if parents and parents[0] == name:
-                known = list(inner.model_fields)
+                known = list((Look if len(parents) > 2 else inner).model_fields)
         near = get_close_matches(last, known, 1)
         return f"{where}: unknown key" + (f"; did you mean '{near[0]}'?" if near else f"; expected one of {known}")
     if error["type"] == "missing":

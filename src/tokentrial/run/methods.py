@@ -50,6 +50,7 @@ def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> 
         "ratio": int(size) if size is not None and size.isdigit() else None,
         "role": study.role(method),
         **_names(study, method, size),
+        **_look(study, method),
     }
 
 
@@ -70,3 +71,14 @@ def _names(study: Study, method: str, size: str | None) -> dict[str, str | None]
 def _name(study: Study, method: str) -> str:
     declared = study.methods.get(method)
     return (declared and declared.name) or method.replace("_", " ")
+
+
+def _look(study: Study, method: str) -> dict[str, Any]:
+    """The method's look, or that of its family."""
+    for name in (method, SIZE.sub("", method)):
+        declared = study.methods.get(name)
+        if declared is not None and declared.look is not None:
+            look = declared.look
+            label = look.label or declared.name or name.replace("_", " ")
+            return {"label": label, "color": look.color, "marker": look.marker, "marker_size": look.size}
+    return {}

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tokentrial.report.figures import style
-from tokentrial.report.figures.cells import HEADS, cells, in_words, require, sub_study_title
+from tokentrial.report.figures.conditions import done_right, panel_title, require
 from tokentrial.report.figures.levels import (
     arm_handles,
     arms_of,
@@ -20,6 +20,8 @@ from tokentrial.report.figures.levels import (
     reference_levels,
     scale,
 )
+from tokentrial.run.finals import ACCURACY, LOSS
+from tokentrial.run.view import View
 
 TOP = 0.85  # cm
 SPREAD = 0.6  # octaves over which the arms of one ratio are laid side by side
@@ -27,47 +29,48 @@ ACCURACY_WORDS = {"chance": "chance", "unigram": "constant", "floor": "optimum"}
 
 
 class Published(NamedTuple):
-    """A value from a document: of which sub-study, arm and ratio."""
+    """A value from a document: of which experiment, arm and ratio."""
 
-    sub_study: str
+    experiment: str
     arm: str
     ratio: float
     value: float
 
 
 @style.applied()
-def loss_by_ratio(summary: pd.DataFrame) -> Figure:
-    """Mean held-out cross-entropy (nats) with its interval; summary: results.SUMMARY."""
-    return _figure(summary, "cross_entropy", "loss-by-ratio", "held-out loss (nats)", {})
+def loss_by_ratio(view: View) -> Figure:
+    """Mean held-out cross-entropy (nats) with its interval."""
+    return _figure(view, LOSS, "loss-by-ratio", "held-out loss (nats)", {})
 
 
 @style.applied()
-def accuracy_by_ratio(summary: pd.DataFrame, published: Iterable[Published] = ()) -> Figure:
+def accuracy_by_ratio(view: View, published: Iterable[Published] = ()) -> Figure:
     """Mean held-out accuracy with its interval, and published accuracies as hollow markers."""
-    return _figure(summary, "accuracy", "accuracy-by-ratio", "held-out accuracy", ACCURACY_WORDS, tuple(published))
+    return _figure(view, ACCURACY, "accuracy-by-ratio", "held-out accuracy", ACCURACY_WORDS, tuple(published))
 
 
 def _figure(
-    summary: pd.DataFrame,
+    view: View,
     metric: str,
     name: str,
     y_label: str,
     words: dict[str, str],
     published: tuple[Published, ...] = (),
 ) -> Figure:
-    """Panels in two columns in the order of the config; raises InputError where no cell has a ratio."""
-    rows = cells(summary[summary["metric"] == metric]).dropna(subset="ratio")
+    """Panels in two columns in the order of the config; raises InputError if no experiment has several ratios."""
+    rows = done_right(view, view.summary[view.summary["metric"] == metric])
+    rows = rows[["ratio" in varied.split() for varied in rows["varied"].fillna("")]]
     rows = require(rows, name, "condition run right with a compression ratio")
-    panels = list(rows.groupby(["sub_study", "data", "head"], sort=False))
-    arms = arms_of(rows)
+    panels = list(rows.groupby(["experiment", "data", "head"], sort=False))
+    arms = arms_of(rows["arm"])
     handles = arm_handles(arms) + ([Line2D([], [], **HOLLOW, label="published")] if published else [])
     boxes = style.grid(len(panels), 2, height=5.0, top=TOP, gap=(2.6, 1.7), sides=(1.25, 1.35))
     bottom = boxes[-1].top + boxes[-1].height + 1.1
     figure, axes = style.canvas(bottom + style.legend_height(handles), boxes)
     for panel, (key, group) in zip(axes, panels, strict=True):
-        points = [point for point in published if point.sub_study == key[0]]
+        points = [point for point in published if point.experiment == key[0]]
         _panel(panel, group, dodge(arms, SPREAD), points, words)
-        panel.set_title(_title(group), pad=11)
+        panel.set_title(panel_title(view, group), pad=11)
         panel.set_ylabel(y_label)
     for panel in axes[-2:]:
         panel.set_xlabel("compression ratio")
@@ -82,13 +85,6 @@ HOLLOW: dict[str, Any] = {
     "markersize": 6,
     "linestyle": "none",
 }
-
-
-def _title(group: pd.DataFrame) -> str:
-    """Sub-study, vocabulary and what the task model sees, as far as the cells differ in it."""
-    first = group.iloc[0]
-    details = [in_words(first["data"]), HEADS.get(first["head"], first["head"])]
-    return ", ".join([sub_study_title(first["sub_study"]), *[word for word in details if word]])
 
 
 def _panel(

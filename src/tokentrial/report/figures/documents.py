@@ -5,28 +5,30 @@ from typing import NamedTuple
 
 from tokentrial.report.published import PublishedTable, number
 
-# table -> the released script's cell of a row, and the script's name for the arm that documents call autoencoder
-CELLS = {
-    "doc000-accuracy": ("corrected/ratio-{}", "autoencoder"),
-    "doc001-compression": ("focused-scaling/compression-{}", "traditional"),
-    "doc001-vocabulary": ("focused-scaling/vocabulary-{}", "traditional"),
-    "doc001-complexity": ("focused-scaling/complexity-{}", "traditional"),
+# table -> the released script, what varies over the rows, and the script's name for the documents' autoencoder
+SCRIPTS = {
+    "doc000-accuracy": ("corrected", "ratio", "autoencoder"),
+    "doc001-compression": ("focused-scaling", "compression", "traditional"),
+    "doc001-vocabulary": ("focused-scaling", "vocabulary", "traditional"),
+    "doc001-complexity": ("focused-scaling", "complexity", "traditional"),
 }
 
 
 class Point(NamedTuple):
-    """A printed mean: of which cell of a released script (``corrected/ratio-8``) and which arm."""
+    """A printed mean: of which released script, the value of what varies within it, and the arm."""
 
-    cell: str
+    script: str
+    varied: str
+    value: str
     arm: str
-    value: float
+    mean: float
 
 
 def published_points(tables: Mapping[str, PublishedTable]) -> list[Point]:
     """The printed means of the tables that a released script stands behind."""
     return [
-        Point(cell.format(key.replace("-", "_")), arm, number(row[column]))
-        for name, (cell, baseline) in CELLS.items()
+        Point(script, varied, key.replace("-", "_"), arm, number(row[column]))
+        for name, (script, varied, baseline) in SCRIPTS.items()
         for key, row in tables[name].rows.items()
         for column, arm in (("learned", "learned"), ("autoencoder", baseline))
     ]

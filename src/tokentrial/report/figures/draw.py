@@ -59,7 +59,8 @@ def write_figures(
 
 def _of_study(study: str, draw: Callable[[Sources], Figure], sources: Sources) -> Figure:
     """A study's figure; one of real text says below it which."""
-    figure = draw(sources)
+    with style.looks(sources.view.methods):
+        figure = draw(sources)
     if study in OF_REAL_TEXT and sources.view.corpus != UNNAMED:
         style.note(figure, f"Text: {sources.view.corpus}")
     return figure

@@ -1,4 +1,4 @@
-"""Learned minus autoencoder, every cell a row, in units of its equivalence margin."""
+"""Learned minus autoencoder, every condition a row, in units of its equivalence margin."""
 
 import math
 from collections.abc import Iterator
@@ -9,22 +9,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tokentrial.report.figures import style
-from tokentrial.report.figures.cells import cells, in_words, require, sub_study_title
+from tokentrial.report.figures.conditions import done_right, in_words, require
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import View
 
 NAME = "forest"
 MAIN, OTHERS = "autoencoder", ("pca", "random_frozen")
 ROW, HEAD, FOOT = 0.42, 0.6, 1.75  # cm
-LEFT, RIGHT = 3.8, 5.2  # cm: room for the cells' names and for the numbers
-TITLE, CELL = -0.535, -0.51  # where text starts, in widths of the panel
+LEFT, RIGHT = 3.8, 5.2  # cm: room for the conditions' names and for the numbers
+TITLE, CONDITION = -0.535, -0.51  # where text starts, in widths of the panel
 N, DIFFERENCE, INTERVAL = 1.07, 1.28, 1.31  # right edge, right edge, left edge of the columns of numbers
 SUPERSCRIPT = str.maketrans("+−0123456789", "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 OFFSETS = {"pca": -0.27, "random_frozen": 0.27}  # rows
 
 
 @style.applied()
-def forest(statistics: pd.DataFrame, metric: str = "cross_entropy") -> Figure:
-    """Paired differences with intervals; statistics: results.STATISTICS. Raises InputError where there is none."""
-    rows = cells(statistics[(statistics["metric"] == metric) & (statistics["arm_a"] == "learned")])
+def forest(view: View) -> Figure:
+    """Paired differences with intervals. Raises InputError if there is none."""
+    pairs = view.statistics
+    rows = done_right(view, pairs[(pairs["metric"] == LOSS) & (pairs["arm_a"] == "learned")])
     main = require(rows[rows["arm_b"] == MAIN], NAME, "comparison of learned with autoencoder run right")
     lines = list(_lines(main))
     height = HEAD + ROW * len(lines) + FOOT
@@ -40,7 +43,7 @@ def forest(statistics: pd.DataFrame, metric: str = "cross_entropy") -> Figure:
         for arm in reversed(present):
             _row(axes, y + OFFSETS[arm], same[same["arm_b"] == arm], arm)
         _row(axes, y, same[same["arm_b"] == MAIN], MAIN)
-        _numbers(axes, y, line)
+        _numbers(axes, y, line, in_words(view.condition(line["condition"])))
     _frame(axes)
     handles = [
         style.handle(arm, alpha=1 if arm == MAIN else 0.55, label=f"learned − {style.look(arm).name}")
@@ -51,16 +54,16 @@ def forest(statistics: pd.DataFrame, metric: str = "cross_entropy") -> Figure:
 
 
 def _lines(main: pd.DataFrame) -> Iterator[str | pd.Series]:
-    """The rows from top to bottom: a sub-study's title, then its cells."""
-    for name, group in main.groupby("sub_study", sort=False):
-        yield sub_study_title(str(name))
+    """The rows from top to bottom: an experiment's title, then its conditions."""
+    for _, group in main.groupby("experiment", sort=False):
+        yield str(group["short"].iloc[0])
         for _, row in group.iterrows():
             yield row
 
 
-def _row(axes: Axes, y: float, found: pd.DataFrame, arm: str) -> None:
+def _row(axes: Axes, y: float, differences: pd.DataFrame, arm: str) -> None:
     """One difference: a thin line for its interval, a thick one for that of the equivalence test."""
-    for _, row in found.iterrows():
+    for _, row in differences.iterrows():
         _, color, marker, _ = style.look(arm)
         main, unit = arm == MAIN, row["margin"]
         look: dict[str, Any] = {"color": color, "alpha": 1.0 if main else 0.55, "solid_capstyle": "butt"}
@@ -82,10 +85,10 @@ def _row(axes: Axes, y: float, found: pd.DataFrame, arm: str) -> None:
         )
 
 
-def _numbers(axes: Axes, y: float, row: pd.Series) -> None:
-    """The cell's name at left; n, the difference and its interval in the metric's own unit at right."""
+def _numbers(axes: Axes, y: float, row: pd.Series, name: str) -> None:
+    """The condition's name at left; n, the difference and its interval in the metric's own unit at right."""
     side: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
-    axes.text(CELL, y, in_words(row["cell"]), **side, fontsize=7)
+    axes.text(CONDITION, y, name, **side, fontsize=7)
     small = side | {"fontsize": style.SMALL}
     low, high = row["t_low"], row["t_high"]
     digits = decimals(high - low)

@@ -13,25 +13,24 @@ from tokentrial.report.figures.parameters import parameters
 from tokentrial.report.figures.power import power
 from tokentrial.report.figures.seeds import seeds
 from tokentrial.report.figures.sources import Sources
-from tokentrial.statistics.tables import final_values
 
 
 def markov_points(points: Iterable[Point]) -> list[Published]:
-    """Document 000's accuracies, as points of the sub-study that runs its experiment right."""
+    """Document 000's accuracies, as points of the experiment that runs its own right."""
     return [
-        Published("markov", point.arm, float(point.cell.rpartition("-")[2]), point.value)
+        Published("markov", point.arm, float(point.value), point.mean)
         for point in points
-        if point.cell.startswith("corrected/ratio-")
+        if (point.script, point.varied) == ("corrected", "ratio")
     ]
 
 
 FIGURES: dict[str, Callable[[Sources], Figure]] = {
-    "loss-by-ratio": lambda s: loss_by_ratio(s.summary),
-    "accuracy-by-ratio": lambda s: accuracy_by_ratio(s.summary, markov_points(published_points(s.documents))),
-    "loss-by-vocabulary": lambda s: loss_by_vocabulary(s.summary),
-    "forest": lambda s: forest(s.statistics),
-    "learning-curves": lambda s: learning_curves(s.runs, s.summary, s.confidence),
-    "seeds": lambda s: seeds(final_values(s.runs), published_points(s.documents)),
-    "power": lambda s: power(s.statistics, stated_runs(s.documents), s.confidence),
-    "parameters": lambda s: parameters(s.summary, s.arms),
+    "loss-by-ratio": lambda s: loss_by_ratio(s.view),
+    "accuracy-by-ratio": lambda s: accuracy_by_ratio(s.view, markov_points(published_points(s.documents))),
+    "loss-by-vocabulary": lambda s: loss_by_vocabulary(s.view),
+    "forest": lambda s: forest(s.view),
+    "learning-curves": lambda s: learning_curves(s.view),
+    "seeds": lambda s: seeds(s.view, published_points(s.documents)),
+    "power": lambda s: power(s.view, stated_runs(s.documents)),
+    "parameters": lambda s: parameters(s.view),
 }

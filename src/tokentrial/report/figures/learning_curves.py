@@ -1,18 +1,24 @@
 """Validation loss during training: mean over seeds with its band, where it ends, and what bounds it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tokentrial.errors import InputError
 from tokentrial.report.figures import style
-from tokentrial.report.figures.cells import cells, in_words, require, sub_study_title
+from tokentrial.report.figures.conditions import in_words
 from tokentrial.report.figures.levels import arm_handles, arms_of, draw_levels, reference_levels
+from tokentrial.run.columns import Condition
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import View
 from tokentrial.statistics.intervals import t_interval
 
 NAME = "learning-curves"
 PANELS = 6
-# Cells that differ most in what there is to learn; others of the run stand in for those that it does not have.
+# Conditions that differ most in what there is to learn; others of the run stand in for those that it does not have.
 CHOSEN = (
     ("markov", "ratio-8-mean-pool"),
     ("markov", "ratio-2-window-mlp"),
@@ -24,77 +30,66 @@ CHOSEN = (
 
 
 @style.applied()
-def learning_curves(runs: pd.DataFrame, summary: pd.DataFrame, confidence: float = 0.95) -> Figure:
-    """Up to six cells; runs: results.RUNS, summary: results.SUMMARY (for the reference levels).
-
-    Raises InputError where no cell has a validation curve.
-    """
-    validation = cells(runs[(runs["split"] == "validation") & runs["value"].notna()])
-    curves = validation[(validation["metric"] == "cross_entropy") & validation["step"].notna()]
-    curves = require(curves, NAME, "validation curve of a condition run right")
-    ends = validation[validation["metric"] == "chosen_step"]
-    names = choose(curves)
-    arms = arms_of(curves[curves["condition"].isin(names)])
+def learning_curves(view: View) -> Figure:
+    """Up to six conditions. Raises InputError if none has a validation curve."""
+    conditions = choose([each for each in view.select(way="done-right") if curves(view, each)])
+    if not conditions:
+        raise InputError(f"figure {NAME}: nothing to show: no validation curve of a condition run right in the results")
+    arms = arms_of(arm for each in conditions for arm in curves(view, each))
     handles = arm_handles(arms)
-    levels = summary[summary["metric"] == "cross_entropy"]
-    boxes = style.grid(len(names), 2, height=4.3, top=0.6, gap=(2.6, 1.5), sides=(1.25, 1.35))
+    boxes = style.grid(len(conditions), 2, height=4.3, top=0.6, gap=(2.6, 1.5), sides=(1.25, 1.35))
     bottom = boxes[-1].top + boxes[-1].height + 1.2
     figure, axes = style.canvas(bottom + style.legend_height(handles), boxes)
-    for k, (panel, name) in enumerate(zip(axes, names, strict=True)):
-        own = reference_levels(levels[levels["condition"] == name])
-        of_cell = curves[curves["condition"] == name]
-        _panel(panel, of_cell, ends[ends["condition"] == name], own, arms, confidence)
-        first = of_cell.iloc[0]
-        panel.set_title(f"{sub_study_title(first['sub_study'])}, {in_words(first['cell'])}")
+    for k, (panel, condition) in enumerate(zip(axes, conditions, strict=True)):
+        _panel(panel, view, condition, arms)
+        panel.set_title(f"{condition.short}, {in_words(condition)}")
         panel.set_ylabel("validation loss (nats)")
-        panel.set_xlabel("optimiser step" if k >= len(names) - 2 else "")
+        panel.set_xlabel("optimiser step" if k >= len(conditions) - 2 else "")
     style.legend(figure, handles, top=bottom)
     return figure
 
 
-def choose(curves: pd.DataFrame) -> list[str]:
-    """Conditions of the panels: the chosen cells that the run has, and others of it in their place, in its order."""
-    known = curves.drop_duplicates("condition").set_index("condition")[["sub_study", "cell"]]
-    wanted = [str(name) for name, row in known.iterrows() if (row["sub_study"], row["cell"]) in CHOSEN]
-    spare = [str(name) for name in known.index if name not in wanted]
-    picked = {*wanted, *spare[: PANELS - len(wanted)]}
-    return [str(name) for name in known.index if name in picked]
+def curves(view: View, condition: Condition) -> dict[str, pd.DataFrame]:
+    """Arm -> its validation losses by step (rows) and seed (columns), of the arms that have any."""
+    every = {arm: view.curve(condition.id, arm) for arm in view.arms_of(condition.id)}
+    return {arm: curve for arm, curve in every.items() if len(curve)}
 
 
-def _panel(
-    axes: Axes,
-    curves: pd.DataFrame,
-    ends: pd.DataFrame,
-    levels: dict[str, float],
-    arms: list[str],
-    confidence: float,
-) -> None:
-    axes.set_xlim(0, curves["step"].max() * 1.02)
-    _limits(axes, curves[curves["arm"].isin(arms)], levels)
-    for arm in arms:
-        of_arm = curves[curves["arm"] == arm]
-        if len(of_arm):
-            _curve(axes, arm, of_arm, ends.loc[ends["arm"] == arm, "value"], confidence)
+def choose(conditions: Sequence[Condition]) -> list[Condition]:
+    """Those of the panels: the chosen ones that the run has, and others of it in their place, in its order."""
+    wanted = [each for each in conditions if (each.experiment, each.name) in CHOSEN]
+    spare = [each for each in conditions if each not in wanted][: PANELS - len(wanted)]
+    return [each for each in conditions if each in wanted or each in spare]
+
+
+def _panel(axes: Axes, view: View, condition: Condition, arms: Sequence[str]) -> None:
+    rows = view.summary[view.summary["condition"] == condition.id]
+    levels = reference_levels(rows[rows["metric"] == LOSS])
+    of_arm = curves(view, condition)
+    axes.set_xlim(0, max(curve.index.max() for curve in of_arm.values()) * 1.02)
+    drawn = {arm: of_arm[arm] for arm in arms if arm in of_arm}
+    _limits(axes, [curve.mean(axis=1) for curve in drawn.values()], levels)
+    for arm, curve in drawn.items():
+        steps = view.values_on("validation", condition.id, arm, "chosen_step")
+        _curve(axes, arm, curve, float(steps.mean()), view.confidence)
     draw_levels(axes, levels)
     style.label_right(axes, levels)
 
 
-def _curve(axes: Axes, arm: str, of_arm: pd.DataFrame, chosen: pd.Series, confidence: float) -> None:
+def _curve(axes: Axes, arm: str, curve: pd.DataFrame, chosen: float, confidence: float) -> None:
     """One arm: mean, band of its interval, and its marker at the mean step that was chosen for the test."""
-    by_step = of_arm.pivot_table(index="step", columns="seed", values="value")
-    steps, mean = by_step.index.to_numpy(dtype=float), by_step.mean(axis=1).to_numpy()
+    steps, mean = curve.index.to_numpy(dtype=float), curve.mean(axis=1).to_numpy()
     _, color, marker, size = style.look(arm)
     order = 4 if arm == "learned" else 3
-    if by_step.shape[1] > 1:
-        band = np.array([t_interval(row.dropna(), confidence) for _, row in by_step.iterrows()])
+    if curve.shape[1] > 1:
+        band = np.array([t_interval(row.dropna(), confidence) for _, row in curve.iterrows()])
         axes.fill_between(steps, band[:, 0], band[:, 1], color=color, alpha=0.18, linewidth=0, zorder=order - 1)
     axes.plot(steps, mean, color=color, linewidth=0.9, zorder=order, gid=arm)
-    at = float(chosen.mean()) if len(chosen) else np.nan
-    y = float(np.interp(at, steps, mean))
+    y = float(np.interp(chosen, steps, mean))
     bottom, top = axes.get_ylim()
     if bottom <= y <= top:
         axes.plot(
-            [at],
+            [chosen],
             [y],
             color=color,
             marker=marker,
@@ -107,10 +102,10 @@ def _curve(axes: Axes, arm: str, of_arm: pd.DataFrame, chosen: pd.Series, confid
         )
 
 
-def _limits(axes: Axes, curves: pd.DataFrame, levels: dict[str, float]) -> None:
+def _limits(axes: Axes, means: Sequence[pd.Series], levels: dict[str, float]) -> None:
     """From the lowest value to a little above chance: a start far above it would flatten everything else."""
-    mean = curves.groupby(["arm", "step"])["value"].mean()
-    low = min([mean.min(), *levels.values()])
-    top = levels.get("chance", mean.max())
+    values = pd.concat(means)
+    low = min([values.min(), *levels.values()])
+    top = levels.get("chance", values.max())
     margin = 0.06 * (top - low)
     axes.set_ylim(low - margin, top + 2 * margin)

@@ -15,9 +15,9 @@ from tokentrial.statistics.samples import FloatArray
 AS_LINE = ("unigram",)
 
 
-def arms_of(rows: pd.DataFrame) -> list[str]:
-    """Arms that a figure of levels draws as points, in the order of legends."""
-    return [arm for arm in style.in_order(rows["arm"]) if arm not in AS_LINE]
+def arms_of(arms: Iterable[str]) -> list[str]:
+    """The arms that a figure of levels draws as points, in the order of legends."""
+    return [arm for arm in style.in_order(arms) if arm not in AS_LINE]
 
 
 def dodge(arms: Sequence[str], width: float) -> dict[str, float]:

@@ -8,22 +8,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tokentrial.report.figures import style
-from tokentrial.report.figures.cells import HEADS, cells, in_words, require, sub_study_title
+from tokentrial.report.figures.conditions import done_right, panel_title, require
 from tokentrial.report.figures.levels import arm_handles
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import View
 
 NAME = "parameters"
 ARMS = ("learned", "autoencoder", "pca", "factorised", "full", "random_frozen")
 COSTS = {"params_trained": "numbers trained (k = 1,024)", "bits_deployed": "bits deployed (k = 1,024)"}
 BOUNDS = {"unigram": 0.0, "floor": 1.0}  # shares
 ROOM = 0.15  # octaves at both ends of the axes of costs
-# One row of panels each: a sub-study and the part of its cells that is drawn; all ratios of it are joined.
+# One row of panels each: an experiment and the part of its conditions that is drawn; all ratios of it are joined.
 ROWS = (("markov", "ordered"), ("compression", "largest"), ("vocabulary", "largest"), ("complexity", "hardest"))
 
 
 @style.applied()
-def parameters(summary: pd.DataFrame, arms: pd.DataFrame) -> Figure:
-    """summary: results.SUMMARY, arms: results.ARMS. Raises InputError where no cell has both costs and a floor."""
-    rows = with_shares(summary, arms)
+def parameters(view: View) -> Figure:
+    """Shares with their intervals. Raises InputError if no condition has both costs and a floor."""
+    rows = with_shares(view)
     require(rows, NAME, "condition run right with its costs and floor")
     groups = [group for group in pick(rows) if len(group)]
     boxes = style.grid(2 * len(groups), 2, height=3.0, top=0.6, gap=(0.6, 1.55), sides=(1.75, 1.4))
@@ -43,16 +45,16 @@ def parameters(summary: pd.DataFrame, arms: pd.DataFrame) -> Figure:
         pair[1].tick_params(axis="y", labelleft=False)
         style.label_right(pair[1], BOUNDS)
         pair[0].set_ylabel("share of the way from\nunigram to floor")
-        pair[0].set_title(_title(group))
+        pair[0].set_title(panel_title(view, group))
     style.legend(figure, handles, top=bottom)
     return figure
 
 
-def with_shares(summary: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
+def with_shares(view: View) -> pd.DataFrame:
     """Levels and costs by condition and arm: ``share`` with its interval, 0 at the unigram entropy, 1 at the floor."""
-    loss = cells(summary[summary["metric"] == "cross_entropy"])
+    loss = done_right(view, view.summary[view.summary["metric"] == LOSS])
     loss = loss[loss["arm"].isin(ARMS)].dropna(subset=["floor", "unigram"])
-    costs = arms[["condition", "arm", *COSTS]].dropna()
+    costs = view.arms[["condition", "arm", *COSTS]].dropna()
     rows = loss.merge(costs, on=["condition", "arm"], how="inner", validate="one_to_one")
     span = rows["unigram"] - rows["floor"]
     # The interval's ends change places: a low loss is a high share.
@@ -64,24 +66,18 @@ def with_shares(summary: pd.DataFrame, arms: pd.DataFrame) -> pd.DataFrame:
 
 
 def pick(rows: pd.DataFrame) -> list[pd.DataFrame]:
-    """The cells of each row of panels, in the order of their width."""
+    """The conditions of each row of panels, in the order of their width."""
     groups = []
     for name, part in ROWS:
-        own = rows[rows["sub_study"] == name]
-        if part == "ordered" and (own["head"] == "window-mlp").any():
-            own = own[own["head"] == "window-mlp"]
+        group = rows[rows["experiment"] == name]
+        if part == "ordered" and (group["head"] == "window_mlp").any():
+            group = group[group["head"] == "window_mlp"]
         elif part == "largest":
-            own = own[own["chance"] == own["chance"].max()]
+            group = group[group["chance"] == group["chance"].max()]
         elif part == "hardest":
-            own = own[own["floor"] == own["floor"].max()]
-        groups.append(own)
+            group = group[group["floor"] == group["floor"].max()]
+        groups.append(group)
     return groups
-
-
-def _title(group: pd.DataFrame) -> str:
-    first = group.iloc[0]
-    details = [in_words(first["data"]), HEADS.get(first["head"], first["head"])]
-    return ", ".join([sub_study_title(first["sub_study"]), *[word for word in details if word]])
 
 
 def _panel(axes: Axes, group: pd.DataFrame, cost: str) -> None:

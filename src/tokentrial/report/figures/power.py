@@ -8,7 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tokentrial.report.figures import style
-from tokentrial.report.figures.cells import cells, require, sub_study_title
+from tokentrial.report.figures.conditions import done_right, require
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import View
 from tokentrial.statistics.power import minimal_detectable_effect, power_curve
 
 NAME = "power"
@@ -18,31 +20,29 @@ TOP, HEIGHT, LEFT, CURVES = 0.6, 6.2, 1.3, 6.6  # cm
 
 
 @style.applied()
-def power(statistics: pd.DataFrame, stated: Mapping[str, int], confidence: float = 0.95) -> Figure:
-    """statistics: results.STATISTICS; stated: document -> runs per condition that it states.
+def power(view: View, stated: Mapping[str, int]) -> Figure:
+    """stated: document -> runs per condition that it states.
 
     Left: the true effect that a two-sided t test finds with a power of 80 %, in standard deviations, against n, with
     the documents' and this run's n. Right: the difference that each fair comparison of learned with the autoencoder
     would find, in its equivalence margin. Raises InputError without a comparison run right.
     """
-    rows = cells(statistics[(statistics["metric"] == "cross_entropy") & (statistics["arm_b"] == MAIN)])
+    rows = done_right(view, view.statistics[(view.statistics["metric"] == LOSS) & (view.statistics["arm_b"] == MAIN)])
     rows = require(rows, NAME, "comparison of learned with autoencoder run right")
-    found = rows[rows["minimal_detectable"].notna() & (rows["minimal_detectable"] > 0)]
+    known = rows[rows["minimal_detectable"].notna() & (rows["minimal_detectable"] > 0)]
     boxes = [style.Box(LEFT, TOP, CURVES, HEIGHT)]
-    if len(found):
+    if len(known):
         boxes.append(style.Box(LEFT + CURVES + 3.6, TOP, style.WIDTH - LEFT - CURVES - 3.6 - 0.4, HEIGHT))
     figure, axes = style.canvas(TOP + HEIGHT + 1.4, boxes)
-    _curves(
-        axes[0], {**{f"document {name}": n for name, n in stated.items()}, "this run": int(rows["n"].max())}, confidence
-    )
-    if len(found):
-        _cells(axes[1], found)
+    marked = {**{f"document {name}": n for name, n in stated.items()}, "this run": int(rows["n"].max())}
+    _curves(axes[0], marked, view.alpha)
+    if len(known):
+        _conditions(axes[1], known)
     return figure
 
 
-def _curves(axes: Axes, marked: Mapping[str, int], confidence: float) -> None:
+def _curves(axes: Axes, marked: Mapping[str, int], alpha: float) -> None:
     """Both designs' curves with their names, and a line with a name at every n of ``marked`` that a test can use."""
-    alpha = 1 - confidence
     usable = {name: n for name, n in marked.items() if n >= 2}
     most = max(30, *usable.values())
     curve = power_curve(range(2, most + 1), alpha=alpha)
@@ -113,21 +113,21 @@ def _label_designs(axes: Axes, curve: pd.DataFrame) -> None:
         )  # fmt: skip
 
 
-def _cells(axes: Axes, rows: pd.DataFrame) -> None:
-    """A row per sub-study, a dot per cell: minimal detectable difference over margin; right of 1 is too coarse."""
+def _conditions(axes: Axes, rows: pd.DataFrame) -> None:
+    """A row per experiment, a dot per condition: minimal detectable difference over margin; above 1 is too coarse."""
     rows = rows.assign(ratio_to_margin=rows["minimal_detectable"] / rows["margin"])
-    names = list(dict.fromkeys(rows["sub_study"]))
+    titles = dict(zip(rows["experiment"], rows["short"], strict=True))
     _, color, marker, _ = style.look(MAIN)
-    for y, name in enumerate(names):
-        values = rows.loc[rows["sub_study"] == name, "ratio_to_margin"].to_numpy()
+    for y, name in enumerate(titles):
+        values = rows.loc[rows["experiment"] == name, "ratio_to_margin"].to_numpy()
         shifts = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1)
         axes.plot(values, y + shifts, linestyle="none", marker=marker, markersize=3.2, color=color, gid=name)
     axes.set_xscale("log")
     axes.axvline(1, color=style.INK, linewidth=0.8, zorder=1)
     low, high = rows["ratio_to_margin"].min(), rows["ratio_to_margin"].max()
     axes.set_xlim(min(low / 2, 0.1), max(high * 2, 40))
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_yticks(range(len(names)), labels=[sub_study_title(name) for name in names])
+    axes.set_ylim(len(titles) - 0.4, -0.6)
+    axes.set_yticks(range(len(titles)), labels=list(titles.values()))
     axes.tick_params(axis="y", length=0)
     axes.text(1.15, 0.99, "margin", transform=axes.get_xaxis_transform(), fontsize=style.SMALL, va="top")
     axes.set_title("What this run can find")

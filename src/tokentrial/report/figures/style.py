@@ -9,11 +9,13 @@ import textwrap
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axes._secondary_axes import SecondaryAxis
@@ -71,50 +73,20 @@ SKY, PURPLE, BLACK, NEUTRAL = "#56B4E9", "#CC79A7", "#000000", "#7A7A7A"
 
 
 class Look(NamedTuple):
-    """How an arm appears in every figure."""
+    """How a method appears in every figure of a study."""
 
     name: str
     color: str
     marker: str
     size: float = 4.0
-    """Points; set so that markers look equally large, and that arms with equal values show behind each other."""
+    """Points."""
 
 
-# In the order of legends. Related arms share a colour; colour and marker together are unique.
-ARMS = {
-    "learned": Look("learned", BLUE, "o"),
-    "learned_twice": Look("learned, twice the epochs", BLUE, "D", 3.6),
-    "autoencoder": Look("autoencoder (trained table)", VERMILLION, "s", 4.6),
-    "autoencoder_random": Look("autoencoder (random table)", ORANGE, "s"),
-    "pca": Look("PCA of the trained table", GREEN, "D", 3.1),
-    "factorised": Look("factorised", PURPLE, "^"),
-    "full": Look("full table, uncompressed", BLACK, "P", 4.8),
-    "random_frozen": Look("random table, frozen", SKY, "v"),
-    "noise_walk": Look("learned by noise, no gradient", NEUTRAL, "X"),
-    "one_hot": Look("one-hot", PURPLE, "h"),
-    "unigram": Look("unigram (sees no input)", NEUTRAL, "d"),
-    "autoencoder_relu": Look("autoencoder with ReLU", VERMILLION, "^"),
-    "autoencoder_deep": Look("deep autoencoder", VERMILLION, "v"),
-    "autoencoder_deep_random": Look("deep autoencoder (random table)", ORANGE, "v"),
-    "autoencoder_variational": Look("variational autoencoder", VERMILLION, "p"),
-    "autoencoder_variational_random": Look("variational autoencoder (random table)", ORANGE, "p"),
-    "autoencoder_finetuned": Look("autoencoder, fine-tuned", VERMILLION, "*"),
-    "autoencoder_000": Look("autoencoder as in document 000", GREEN, "s"),
-    "autoencoder_001": Look("autoencoder as in document 001", GREEN, "v"),
-    "autoencoder_001_deep": Look("deep autoencoder as in document 001", GREEN, "^"),
-    "autoencoder_001_variational": Look("variational autoencoder as in document 001", GREEN, "p"),
-    "traditional": Look("traditional (released scripts)", VERMILLION, "X"),
-    "autoencoder_released": Look("autoencoder (released code)", VERMILLION, "D", 3.6),
-    "learned_unmasked": Look("learned, without mask", SKY, "s"),
-    "learned_masked": Look("learned, with mask", BLUE, "s"),
-    "autoencoder_released_masked": Look("autoencoder (released code), with mask", VERMILLION, "P"),
-    "svd": Look("SVD of the trained table", GREEN, "o"),
-    "svd_weighted": Look("SVD, weighted by counts", GREEN, "P", 4.4),
-    "int": Look("quantised by row (int8, int4)", BLACK, "s", 3.6),
-    "pq": Look("product quantised", PURPLE, "D", 3.6),
-    "qr": Look("quotient-remainder", SKY, "^", 4.4),
-    "hash": Look("hash embedding", SKY, "D", 3.6),
-}
+COLORS = {
+    "blue": BLUE, "vermillion": VERMILLION, "green": GREEN, "orange": ORANGE,
+    "sky": SKY, "purple": PURPLE, "black": BLACK, "grey": NEUTRAL,
+}  # fmt: skip
+"""By their names in the studies' files."""
 SPARE = [(color, marker) for marker in ("<", ">", "H") for color in (BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)]
 
 
@@ -141,15 +113,37 @@ def applied() -> Iterator[None]:
         yield
 
 
+_LOOKS: ContextVar[Mapping[str, Look]] = ContextVar("looks")  # name -> look, in the order of legends
+
+
+@contextmanager
+def looks(methods: pd.DataFrame) -> Iterator[None]:
+    """Draw arms as their study's file says. An arm may be named by its method or family.
+
+    methods: rows of run.columns.METHODS.
+    """
+    rows = [row for row in methods.to_dict("records") if isinstance(row["color"], str)]
+    known: dict[str, tuple[int, Look]] = {}
+    for column in ("arm", "method", "family"):
+        for place, row in enumerate(rows):
+            look = Look(row["label"], COLORS[row["color"]], row["marker"], row["marker_size"])
+            known.setdefault(row[column], (place, look))
+    token = _LOOKS.set({name: known[name][1] for name in sorted(known, key=lambda name: known[name][0])})
+    try:
+        yield
+    finally:
+        _LOOKS.reset(token)
+
+
 def look(arm: str) -> Look:
-    """The arm's look; an arm of the user's own keeps one of the spare ones, chosen by its name."""
+    """The arm's look; one that the study does not declare keeps one of the spare ones, chosen by its name."""
     spare = SPARE[zlib.crc32(arm.encode()) % len(SPARE)]
-    return ARMS.get(arm) or Look(arm.replace("_", " "), *spare)
+    return _LOOKS.get({}).get(arm) or Look(arm.replace("_", " "), *spare)
 
 
 def in_order(arms: Iterable[str]) -> list[str]:
     """The arms in the order of legends, unknown ones last."""
-    known = list(ARMS)
+    known = list(_LOOKS.get({}))
     return sorted(set(arms), key=lambda arm: (known.index(arm) if arm in known else len(known), arm))
 
 
