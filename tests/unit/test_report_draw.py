@@ -1,15 +1,18 @@
 """Figures by name: the catalogue is drawn and captioned, each from its own study's rows, into files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import views
 
 from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
-from tokentrial.report.figures import draw
+from tokentrial.report.figures import draw, style
+from tokentrial.run.view import SCHEMAS, View
 
 ROOT = Path(__file__).parents[2]
 STUDY = "learned_encoding"
@@ -33,37 +36,47 @@ def test_the_catalogue_is_drawn_and_captioned(study: str) -> None:
     assert all((ROOT / f"workflow/report/{name}.rst").read_text().strip() for name in catalogue.FIGURES[study])
 
 
-def files(folder: Path) -> dict[str, Any]:
-    """Where the tables would be, and the study's own printed numbers."""
-    tables = {name: str(folder / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")}
-    return tables | {"published": {STUDY: str(PUBLISHED)}, "confidence": 0.95}
+def files(folder: Path, view: View) -> dict[str, Any]:
+    """A view's tables as files, and the study's own printed numbers."""
+    tables = {name: str(folder / f"{name}.parquet") for name in (*views.TABLES, "conditions", "methods")}
+    for name, path in tables.items():
+        results.write(path, results.table(views.typed(getattr(view, name), SCHEMAS[name]), SCHEMAS[name]))
+    return {"tables": tables, "published": {STUDY: str(PUBLISHED)}, "confidence": 0.95}
 
 
 def test_figures_are_written_from_tables(tmp_path: Path) -> None:
-    where = files(tmp_path)
-    results.write(where["summary"], results.table(summary(), results.SUMMARY))
+    where = files(tmp_path, views.view(summary=summary()))
     targets = [tmp_path / "loss-by-ratio.png", tmp_path / "loss-by-ratio.svg"]
     draw.write_figures(map(str, targets), **where)
     assert all(path.stat().st_size > 1000 for path in targets)
-    with pytest.raises(InputError, match=r"arms\.parquet: not found"):
-        draw.write_figures([str(tmp_path / "parameters.svg")], **where)
     with pytest.raises(InputError, match="figure 'nonsense' is unknown"):
         draw.write_figures([str(tmp_path / "nonsense.svg")], **where)
+    Path(where["tables"]["arms"]).unlink()
+    with pytest.raises(InputError, match=r"arms\.parquet: not found"):
+        draw.write_figures([str(tmp_path / "parameters.svg")], **where)
 
 
 def test_a_figure_shows_its_own_study_alone(tmp_path: Path) -> None:
     """Rows of another study in the same file move no point, and without its own rows a figure has nothing to show."""
-    where = files(tmp_path)
     own, path = summary(), tmp_path / "loss-by-ratio.svg"
-    other = own.assign(study="language_models", mean=own["mean"] + 1)
+    other = own.assign(study="language_models", condition=own["condition"].str.replace(STUDY, "language_models"))
+    other = other.assign(mean=own["mean"] + 1)
     pictures = []
     for table in (own, pd.concat([other, own])):
-        results.write(where["summary"], results.table(table, results.SUMMARY))
-        draw.write_figures([str(path)], **where)
+        draw.write_figures([str(path)], **files(tmp_path, views.view(summary=table)))
         pictures.append(path.read_bytes())
     assert pictures[0] == pictures[1]
-    results.write(where["summary"], results.table(other, results.SUMMARY))
+    where = files(tmp_path, views.view(summary=other))
     with pytest.raises(InputError, match="figure loss-by-ratio: nothing to show"):
         draw.write_figures([str(path)], **where)
     with pytest.raises(InputError, match=r"figure 'loss-by-ratio' is unknown; expected one of $"):
         draw.write_figures([str(path)], **where | {"published": {}})  # no study ran
+
+
+def test_a_figure_draws_its_arms_as_its_study_says(tmp_path: Path) -> None:
+    view, path = views.view(summary=summary()), tmp_path / "loss-by-ratio.svg"
+    for color, name in ((style.BLUE, "blue"), (style.PURPLE, "purple")):
+        where = files(tmp_path, replace(view, methods=view.methods.assign(color=name)))
+        draw.write_figures([str(path)], **where)
+        others = set(style.COLORS.values()) - {style.BLACK}
+        assert {other for other in others if other.lower() in path.read_text()} == {color}

@@ -1,5 +1,6 @@
 """Figures show the numbers they are given: positions of artists, same bytes twice, and what is missing is said."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import views
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
@@ -21,7 +23,7 @@ from tokentrial.errors import InputError
 from tokentrial.report.figures import style
 from tokentrial.report.figures.by_ratio import Published, accuracy_by_ratio, loss_by_ratio
 from tokentrial.report.figures.by_vocabulary import loss_by_vocabulary
-from tokentrial.report.figures.cells import cells, in_words
+from tokentrial.report.figures.conditions import done_right, in_words
 from tokentrial.report.figures.documents import Point, published_points, stated_runs
 from tokentrial.report.figures.forest import decimals, forest, signed
 from tokentrial.report.figures.learned_encoding import markov_points
@@ -30,6 +32,7 @@ from tokentrial.report.figures.parameters import parameters
 from tokentrial.report.figures.power import power
 from tokentrial.report.figures.seeds import seeds
 from tokentrial.report.published import load
+from tokentrial.run.columns import Condition
 from tokentrial.statistics.power import minimal_detectable_effect
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +42,13 @@ ARMS = ("learned", "autoencoder", "full")
 RATIOS = ("compression/done-right/v20-ratio-2", "compression/done-right/v20-ratio-8")
 SIZE, V1000 = "vocabulary/done-right/v50", "vocabulary/done-right/v1000"
 INTERVALS = ("t_low", "t_high", "equivalent_low", "equivalent_high")
+
+
+def drawn(draw: Callable[..., Figure], *rest: Any, **tables: Any) -> Figure:
+    """A figure of a view of the tables."""
+    view = views.view(**tables)
+    with style.looks(view.methods):
+        return draw(view, *rest)
 
 
 def summary(*conditions: str, arms: tuple[str, ...] = ARMS, **values: Any) -> pd.DataFrame:
@@ -130,17 +140,36 @@ def outside(figure: Figure) -> list[str]:
         return [text for text, box in boxes.items() if box.x0 < figure.bbox.x0 - 1 or box.x1 > figure.bbox.x1 + 1]
 
 
-def test_no_two_arms_share_a_colour_and_a_marker() -> None:
-    pairs = [(look.color, look.marker) for look in style.ARMS.values()] + style.SPARE
+@pytest.mark.parametrize("study", views.studies())
+def test_no_two_arms_share_a_colour_and_a_marker(study: str) -> None:
+    looks = {name: method.look for name, method in views.studies()[study].methods.items() if method.look is not None}
+    pairs = [(style.COLORS[look.color], look.marker) for look in looks.values()] + style.SPARE
     assert len(pairs) == len(set(pairs))
-    assert len({look.name for look in style.ARMS.values()}) == len(style.ARMS)
+    labels = views.methods(looks, study)["label"]
+    assert labels.nunique() == len(looks)
 
 
-def test_every_arm_of_the_config_has_a_look_and_the_users_own_gets_one() -> None:
-    assert config.load(ROOT / "config/config.yaml")["learned_encoding"]["arms"].keys() <= style.ARMS.keys()
-    own = style.look("my_encoder")
-    assert own == style.look("my_encoder") and own.name == "my encoder" and (own.color, own.marker) in style.SPARE
-    assert style.in_order(["my_encoder", "full", "learned", "full"]) == ["learned", "full", "my_encoder"]
+@pytest.mark.parametrize("study", ["learned_encoding", "language_models"])
+def test_every_arm_of_the_config_has_a_look_and_the_users_own_gets_one(study: str) -> None:
+    arms = config.load(ROOT / "config/config.yaml")[study]["arms"]
+    methods = views.methods([*arms, "learned-8", "my_encoder"], study)
+    of_another = {"bespoke", "budget", "permuted", "reversed", "adaptive", "mixed"}  # these figures do not draw them
+    assert set(methods.loc[methods["color"].isna(), "arm"]) <= {*of_another, "my_encoder"}
+    with style.looks(methods):
+        own = style.look("my_encoder")
+        assert own == style.look("my_encoder") and own.name == "my encoder" and (own.color, own.marker) in style.SPARE
+        assert style.in_order(["my_encoder", "full", "learned", "full"]) == ["learned", "full", "my_encoder"]
+        assert style.look("learned-8") == style.look("learned") == ("learned", style.BLUE, "o", 4.0)
+    assert (style.look("learned").color, style.look("learned").marker) in style.SPARE  # of no study
+
+
+def test_a_family_has_one_look_and_a_method_of_it_may_have_another() -> None:
+    with style.looks(views.methods(["int8", "int4"], "language_models")):
+        assert style.look("int") == style.look("int8") == style.look("int4")
+        assert style.look("int").name == "quantised by row (int8, int4)"
+    with style.looks(views.methods(["autoencoder_001", "autoencoder", "autoencoder_7"], "learned_encoding")):
+        assert style.look("autoencoder").name == style.look("autoencoder_7").name == "autoencoder (trained table)"
+        assert style.look("autoencoder_001").name == "autoencoder as in document 001"
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -156,10 +185,10 @@ def test_spread_labels_are_apart_and_in_order(positions: list[float], gap: float
 @pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
 def test_same_input_same_bytes_whatever_the_users_settings(tmp_path: Path, kind: str) -> None:
     first, second = tmp_path / f"a.{kind}", tmp_path / f"b.{kind}"
-    style.save(loss_by_ratio(summary(*RATIOS)), [first])
+    style.save(drawn(loss_by_ratio, summary=summary(*RATIOS)), [first])
     with mpl.rc_context({"font.size": 30, "lines.linewidth": 9, "svg.hashsalt": None, "pdf.fonttype": 3}):
         before = dict(mpl.rcParams)
-        style.save(loss_by_ratio(summary(*RATIOS)), [second])
+        style.save(drawn(loss_by_ratio, summary=summary(*RATIOS)), [second])
         assert dict(mpl.rcParams) == before
     assert first.read_bytes() == second.read_bytes()
     assert b"/Type3" not in first.read_bytes()
@@ -175,23 +204,38 @@ def test_files_appear_all_or_none(tmp_path: Path) -> None:
         style.save(Figure(), [tmp_path / "file" / "a.svg"])
 
 
-def test_cells_are_named_in_words() -> None:
-    assert in_words("v20-ratio-8-token-mlp") == "V = 20, 8:1, current token"
-    assert in_words("ratio-16-window-mlp") == "16:1, ordered window"
-    assert [in_words(cell) for cell in ("zipf-v100", "semi-random")] == ["zipf, V = 100", "semi-random"]
+def test_conditions_are_named_in_words() -> None:
+    names = {
+        "markov/done-right/ratio-16-window-mlp": "16:1, ordered window",
+        "compression/done-right/v20-ratio-8": "V = 20, 8:1",
+        "baselines/done-right/zipf-v100": "zipf, V = 100",
+        "complexity/done-right/semi-random": "semi-random",
+        "baselines/as-described/v20": "V = 20",  # the only one
+        "own/done-right/my_data": "my-data",
+    }
+    view = views.view(summary=summary(*names))
+    assert {name: in_words(view.condition(f"{STUDY}/{name}")) for name in names} == names
+    titles = {"name": "v20-ratio-8-token-mlp", "experiment": "own", "title": "own", "short": "own"}
+    columns: dict[str, Any] = {"data": "v20", "vocab_size": 20, "ratio": 8, "head": "token_mlp"}
+    every = Condition(study=STUDY, condition="a", **titles, **columns, varied="data ratio head")
+    assert in_words(every) == "V = 20, 8:1, current token"
+    assert in_words(every, "data", "head") == "V = 20, current token"
 
 
-def test_cells_are_taken_apart_and_other_ways_left_out() -> None:
+def test_rows_get_what_their_conditions_are_and_other_ways_are_left_out() -> None:
     names = ["markov/done-right/ratio-8-mean-pool", SIZE, "as-released/pure-python", "markov/as-described/ratio-8"]
-    found = cells(pd.DataFrame({"condition": [f"{STUDY}/{name}" for name in names]}))
-    assert found["sub_study"].tolist() == ["markov", "vocabulary"]
-    assert found["data"].tolist() == ["", "v50"] and found["head"].tolist() == ["mean-pool", ""]
-    assert found["ratio"].iloc[0] == 8 and pd.isna(found["ratio"].iloc[1])
+    table = summary(*names, arms=("learned",))
+    rows = done_right(views.view(summary=table), table)
+    assert rows["experiment"].tolist() == ["markov", "vocabulary"]
+    assert rows["short"].tolist() == ["Markov chain (000)", "Vocabulary (001)"]
+    assert rows["data"].tolist() == ["v50", "v50"] and rows["head"].tolist() == ["mean_pool", "token_mlp"]
+    assert rows["ratio"].tolist() == [8, 8] and rows["vocab_size"].tolist() == [50, 50]
+    assert rows["varied"].tolist() == ["ratio head", "data"]
 
 
 def test_by_ratio_shows_means_intervals_and_levels() -> None:
     table = summary(*RATIOS)
-    (axes,) = loss_by_ratio(table).axes
+    (axes,) = drawn(loss_by_ratio, summary=table).axes
     for arm in ARMS:
         rows = table[table["arm"] == arm]
         assert heights(means(axes, arm)) == pytest.approx(rows["mean"].tolist())
@@ -207,7 +251,8 @@ def test_by_ratio_shows_means_intervals_and_levels() -> None:
 
 def test_by_ratio_draws_what_is_there() -> None:
     table = summary(*RATIOS, low=np.nan, high=np.nan)
-    (axes,) = loss_by_ratio(table[~((table["arm"] == "full") & table["condition"].str.endswith("2"))]).axes
+    table = table[~((table["arm"] == "full") & table["condition"].str.endswith("2"))]
+    (axes,) = drawn(loss_by_ratio, summary=table).axes
     assert heights(means(axes, "full")) == pytest.approx([1.5])
     assert heights(means(axes, "learned")) == pytest.approx([1.0, 1.3])
 
@@ -215,24 +260,26 @@ def test_by_ratio_draws_what_is_there() -> None:
 def test_an_arm_beyond_the_scale_is_marked_outside_the_panel() -> None:
     table = summary(*RATIOS)
     table.loc[table["arm"] == "full", ["mean", "low", "high"]] = 40.0
-    (axes,) = loss_by_ratio(table).axes
+    (axes,) = drawn(loss_by_ratio, summary=table).axes
     assert axes.get_ylim()[1] < 5 and means(axes, "full") == []
     assert len(points(axes, "beyond:full")) == 2
 
 
 def test_a_panel_for_each_data_set_and_task_model() -> None:
     names = [f"markov/done-right/ratio-{ratio}-{head}" for ratio in (2, 4) for head in ("mean-pool", "window-mlp")]
-    titles = [axes.get_title(loc="left") for axes in loss_by_ratio(summary(*names, *RATIOS)).axes]
+    figure = drawn(loss_by_ratio, summary=summary(*names, *RATIOS))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[:2] == ["Markov chain (000), pooled window", "Markov chain (000), ordered window"]
     assert titles[2:] == ["Compression (001), V = 20"]
 
 
 def test_published_accuracies_are_hollow_and_bound_the_scale() -> None:
     table = summary(*(f"markov/done-right/ratio-{ratio}-mean-pool" for ratio in (2, 4)), metric="accuracy")
-    figure = accuracy_by_ratio(table, [Published("markov", "learned", 2, 9.0), Published("other", "learned", 2, 1.0)])
+    published = [Published("markov", "learned", 2, 9.0), Published("other", "learned", 2, 1.0)]
+    figure = drawn(accuracy_by_ratio, published, summary=table)
     (axes,) = figure.axes
     (marker,) = [line for line in axes.lines if line.get_gid() == "published"]
-    assert marker.get_markerfacecolor() == "none" and marker.get_color() == style.look("learned").color
+    assert marker.get_markerfacecolor() == "none" and marker.get_color() == style.BLUE
     assert heights(place(marker)) == [9.0] and axes.get_ylim()[1] > 9
     assert {"published", "optimum", "constant"} <= set(texts(figure))
 
@@ -240,26 +287,26 @@ def test_published_accuracies_are_hollow_and_bound_the_scale() -> None:
 @pytest.mark.parametrize("table", [summary(SIZE), summary(*RATIOS, metric="accuracy")])
 def test_no_ratio_is_said(table: pd.DataFrame) -> None:
     with pytest.raises(InputError, match="figure loss-by-ratio: nothing to show: no condition run right with a compr"):
-        loss_by_ratio(table)
+        drawn(loss_by_ratio, summary=table)
 
 
 def test_vocabulary_lies_at_its_size_and_type_at_its_place() -> None:
     sizes = [summary(f"vocabulary/done-right/v{size}", chance=np.log(size)) for size in (200, 50)]
     kinds = summary("complexity/done-right/simple", "complexity/done-right/complex", floor=0.25)
-    left, right = loss_by_vocabulary(pd.concat([*sizes, kinds])).axes
+    left, right = drawn(loss_by_vocabulary, summary=pd.concat([*sizes, kinds])).axes
     assert [label.get_text() for label in left.get_xticklabels()] == ["50", "200"]
     assert [label.get_text() for label in right.get_xticklabels()] == ["simple", "complex"]
     assert heights(points(left, "chance")) == pytest.approx(np.log([50, 50, 200, 200]))
     assert heights(points(right, "floor")) == [0.25] * 4
     assert heights(means(right, "learned")) == pytest.approx([1.0, 1.3])
     assert sorted(x for x, _ in means(left, "autoencoder")) == pytest.approx([50, 200])
-    assert len(loss_by_vocabulary(summary(SIZE)).axes) == 1
+    assert len(drawn(loss_by_vocabulary, summary=summary(SIZE)).axes) == 1
     with pytest.raises(InputError, match="figure loss-by-vocabulary: nothing to show"):
-        loss_by_vocabulary(summary(*RATIOS))
+        drawn(loss_by_vocabulary, summary=summary(*RATIOS))
 
 
 def test_forest_shows_differences_in_margins_and_numbers_in_nats() -> None:
-    figure = forest(statistics(*RATIOS))
+    figure = drawn(forest, statistics=statistics(*RATIOS))
     (axes,) = figure.axes
     for gid, x in ((f"{RATIOS[0]}:autoencoder", -2), (f"{RATIOS[0]}:pca", -3), (f"{RATIOS[1]}:autoencoder", -4)):
         assert points(axes, f"{STUDY}/{gid}")[0][0] == pytest.approx(x)
@@ -272,10 +319,11 @@ def test_forest_shows_differences_in_margins_and_numbers_in_nats() -> None:
 
 
 def test_forest_without_intervals_or_other_contrasts() -> None:
-    (axes,) = forest(statistics(RATIOS[0], others=("autoencoder",), **dict.fromkeys(INTERVALS))).axes
+    one = statistics(RATIOS[0], others=("autoencoder",), **dict.fromkeys(INTERVALS))
+    (axes,) = drawn(forest, statistics=one).axes
     assert len(points(axes, f"{STUDY}/{RATIOS[0]}:autoencoder")) == 1
     with pytest.raises(InputError, match="no comparison of learned with autoencoder run right"):
-        forest(statistics(RATIOS[0], others=("pca",)))
+        drawn(forest, statistics=statistics(RATIOS[0], others=("pca",)))
 
 
 def test_numbers_are_as_precise_as_their_interval() -> None:
@@ -286,7 +334,7 @@ def test_numbers_are_as_precise_as_their_interval() -> None:
 
 
 def test_learning_curves_are_means_with_the_chosen_step_marked() -> None:
-    (axes,) = learning_curves(curves(V1000), summary(V1000, arms=("learned", "full"))).axes
+    (axes,) = drawn(learning_curves, runs=curves(V1000), summary=summary(V1000, arms=("learned", "full"))).axes
     assert points(axes, "learned") == [(0, 3.1), (10, 2.1), (20, pytest.approx(1.1))]
     assert points(axes, "chosen:learned") == [(15, pytest.approx(1.6))]
     assert heights(points(axes, "floor")) == [0.5, 0.5]
@@ -294,23 +342,25 @@ def test_learning_curves_are_means_with_the_chosen_step_marked() -> None:
     assert edges.min() < 1.0 and edges.max() > 3.2
 
 
-def test_other_cells_stand_in_for_chosen_ones_that_are_missing() -> None:
-    table = cells(pd.concat([curves("markov/done-right/ratio-8-mean-pool"), curves("own/done-right/mine")]))
-    assert choose(table) == [f"{STUDY}/markov/done-right/ratio-8-mean-pool", f"{STUDY}/own/done-right/mine"]
-    many = choose(cells(pd.concat([curves(f"own/done-right/c{k}") for k in range(9)] + [curves(V1000)])))
-    assert len(many) == 6 and many[-1] == f"{STUDY}/{V1000}"
+def test_other_conditions_stand_in_for_chosen_ones_that_are_missing() -> None:
+    names = ["markov/done-right/ratio-8-mean-pool", "own/done-right/mine", V1000]
+    names += [f"own/done-right/c{k}" for k in range(9)]
+    view = views.view(runs=pd.concat([curves(name) for name in names]))
+    chosen, own, last, *many = (view.condition(f"{STUDY}/{name}") for name in names)
+    assert choose([chosen, own]) == [chosen, own]
+    assert choose([*many, last]) == [*many[:5], last]
 
 
 def test_learning_curves_of_one_seed_have_no_band_and_none_is_said() -> None:
     one = curves(V1000).query("seed == 0")
-    assert len(learning_curves(one, summary(V1000)).axes[0].collections) == 0
+    assert len(drawn(learning_curves, runs=one, summary=summary(V1000)).axes[0].collections) == 0
     with pytest.raises(InputError, match="figure learning-curves: nothing to show: no validation curve"):
-        learning_curves(one[one["step"].isna()], summary(V1000))
+        drawn(learning_curves, runs=one[one["step"].isna()], summary=summary(V1000))
 
 
 def test_seeds_shows_pairs_of_the_fair_arms_joined_and_no_lonely_seed() -> None:
     rows = [*fair(SIZE, [(0.1, 0.2), (0.3, 0.25)]), run(SIZE, "learned", 2.0, 7)]
-    (axes,) = seeds(pd.DataFrame(rows)).axes
+    (axes,) = drawn(seeds, runs=pd.DataFrame(rows)).axes
     assert heights(points(axes, f"{STUDY}/{SIZE}:learned")) == pytest.approx([0.1, 0.3])
     assert heights(points(axes, f"{STUDY}/{SIZE}:autoencoder")) == pytest.approx([0.2, 0.25])
     joined = [heights(place(line)) for line in axes.lines if line.get_linewidth() == 0.4]
@@ -324,18 +374,22 @@ def test_seeds_shows_released_scripts_above_chance_with_published_values() -> No
         run(cell, "reference.chance", 4.6),
         run("as-released/corrected/ratio-2", "learned", 0.04, metric="accuracy"),
     ]
-    published = [Point("focused-scaling/compression-2", "traditional", 4.62), Point("no-such/cell", "learned", 0)]
-    corrected, focused = seeds(pd.DataFrame(rows), published).axes
+    published = [
+        Point("focused-scaling", "compression", "2", "traditional", 4.62),
+        Point("focused-scaling", "vocabulary", "2", "traditional", 4.63),
+        Point("no-such", "compression", "2", "learned", 0),
+    ]
+    corrected, focused = drawn(seeds, published, runs=pd.DataFrame(rows)).axes
     assert heights(points(focused, "traditional")) == pytest.approx([0, 0.01, 0.02])
     assert heights(points(focused, "published")) == pytest.approx([0.02])
     assert heights(points(focused, "chance")) == [0.0, 0.0]
     assert heights(points(corrected, "learned")) == [0.04] and points(corrected, "published") == []
     with pytest.raises(InputError, match="figure seeds: nothing to show"):
-        seeds(pd.DataFrame([run(SIZE, "full", 1.0)]))
+        drawn(seeds, runs=pd.DataFrame([run(SIZE, "full", 1.0)]))
 
 
 def test_power_marks_the_runs_of_documents_and_of_this_run() -> None:
-    curve, run_right = power(statistics(*RATIOS), {"000": 3, "001": 10}).axes
+    curve, run_right = drawn(power, {"000": 3, "001": 10}, statistics=statistics(*RATIOS)).axes
     for n in (3, 7, 10):
         for design in ("paired", "independent"):
             effect = minimal_detectable_effect(n, paired=design == "paired")
@@ -344,37 +398,41 @@ def test_power_marks_the_runs_of_documents_and_of_this_run() -> None:
 
 
 def test_power_with_a_shared_n_one_seed_and_nothing() -> None:
-    assert "document 001,\nthis run" in texts(power(statistics(RATIOS[0], n=10), {"001": 10}))
-    assert len(power(statistics(RATIOS[0], n=1, minimal_detectable=None), {"000": 3}).axes) == 1
+    assert "document 001,\nthis run" in texts(drawn(power, {"001": 10}, statistics=statistics(RATIOS[0], n=10)))
+    one_seed = statistics(RATIOS[0], n=1, minimal_detectable=None)
+    assert len(drawn(power, {"000": 3}, statistics=one_seed).axes) == 1
     with pytest.raises(InputError, match="figure power: nothing to show"):
-        power(statistics(RATIOS[0], others=("pca",)), {"000": 3})
+        drawn(power, {"000": 3}, statistics=statistics(RATIOS[0], others=("pca",)))
 
 
 def test_parameters_shows_shares_against_both_costs() -> None:
     table = summary(*RATIOS)
-    trained, deployed = parameters(table, costs(table)).axes
+    trained, deployed = drawn(parameters, summary=table, arms=costs(table)).axes
     assert means(trained, "learned") == [(100, pytest.approx(1 / 1.5)), (400, pytest.approx(0.7 / 1.5))]
     assert [x for x, _ in means(deployed, "full")] == [3200, 3200]
     assert bars(trained, "learned")[0] == pytest.approx([0.95 / 1.5, 1.05 / 1.5])
     with pytest.raises(InputError, match="no condition run right with its costs and floor"):
-        parameters(table, costs(table).iloc[:0])
+        drawn(parameters, summary=table, arms=costs(table).iloc[:0])
 
 
 def test_published_points_and_runs_come_from_the_file() -> None:
     tables = load(PUBLISHED)
-    found = {(point.cell, point.arm): point.value for point in published_points(tables)}
+    found = {point[:4]: point.mean for point in published_points(tables)}
     row = tables["doc000-accuracy"].rows["2"]
-    assert found["corrected/ratio-2", "learned"] == float(row["learned"])
-    assert ("focused-scaling/complexity-semi_random", "traditional") in found
+    assert found["corrected", "ratio", "2", "learned"] == float(row["learned"])
+    assert ("focused-scaling", "complexity", "semi_random", "traditional") in found
     markov = markov_points(published_points(tables))
     assert markov[1] == Published("markov", "autoencoder", 2.0, float(row["autoencoder"]))
     assert set(stated_runs(tables)) == {"000", "001"}
 
 
 def test_no_text_leaves_the_page() -> None:
-    ratios, kind = summary(*RATIOS, arms=tuple(style.ARMS)), "complexity/done-right/semi-random"
+    arms = tuple(views.studies()[STUDY].methods)
+    ratios, kind = summary(*RATIOS, arms=arms), "complexity/done-right/semi-random"
     long = statistics("markov/done-right/ratio-16-window-mlp", t_low=-0.21234, t_high=-0.21233)
     pairs = [row for k in range(30) for row in fair(f"baselines/done-right/patterns-v{k}", [(0.1, 0.2)])]
-    figures = [loss_by_ratio(ratios), loss_by_vocabulary(summary(kind, SIZE)), forest(long), seeds(pd.DataFrame(pairs))]
-    figures += [power(statistics(*RATIOS), {"000": 3, "001": 10}), parameters(ratios, costs(ratios))]
+    figures = [drawn(loss_by_ratio, summary=ratios), drawn(loss_by_vocabulary, summary=summary(kind, SIZE))]
+    figures += [drawn(forest, statistics=long), drawn(seeds, runs=pd.DataFrame(pairs))]
+    figures.append(drawn(power, {"000": 3, "001": 10}, statistics=statistics(*RATIOS)))
+    figures.append(drawn(parameters, summary=ratios, arms=costs(ratios)))
     assert [outside(figure) for figure in figures] == [[]] * len(figures)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from tokentrial import config as settings
 from tokentrial.data.spec import complete
@@ -13,6 +14,7 @@ from tokentrial.real_text import UNNAMED
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
 from tokentrial.run.declared import Study, load
+from tokentrial.run.finals import BOUND
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.studies import cramming, language_models, small_models
 
@@ -73,21 +75,32 @@ def methods(arms: Iterable[str], study: str) -> pd.DataFrame:
 
 
 def view(extra: Mapping[str, Mapping[str, Any]] | None = None, **given: Any) -> View:
-    """A view of the tables that are given, the others empty, with what the conditions and arms in them are.
+    """A view of the tables that are given, with what the conditions and arms in them are.
 
-    extra: see :func:`conditions`; given: tables by their names, and other fields of View. A table without a column
-    ``study`` is of the studies that its conditions' names begin with.
+    extra: see :func:`conditions`; given: tables by their names, and other fields of View. Tables that are not given are
+    empty, but ``arms`` has every arm of the others. Rows without ``study`` are of the study that their condition's name
+    begins with.
     """
-    corpus = given.setdefault("corpus", UNNAMED)
-    for name in TABLES:
-        given.setdefault(name, SCHEMAS[name].empty_table().to_pandas())
+    for name in set(TABLES) & set(given):
         if "study" not in given[name]:
             given[name] = given[name].assign(study=given[name]["condition"].str.split("/").str[0])
-    columns = [(given[name], column) for name in TABLES for column in ("arm", "arm_a", "arm_b")]
-    pairs = [rows[["study", arm]].set_axis(["study", "arm"], axis=1) for rows, arm in columns if arm in rows]
+    columns = [(given[name], column) for name in TABLES if name in given for column in ("arm", "arm_a", "arm_b")]
+    keys = ["study", "condition", "arm"]
+    parts = [rows[[*keys[:2], arm]].set_axis(keys, axis=1) for rows, arm in columns if arm in rows]
+    arms = pd.concat([pd.DataFrame(columns=keys), *parts]).drop_duplicates()
+    arms = arms[~arms["arm"].str.startswith(BOUND)]
+    empty = {name: SCHEMAS[name].empty_table().to_pandas() for name in TABLES}
+    given = {**empty, "arms": arms.reindex(columns=SCHEMAS["arms"].names), **given}
     names = pd.concat([given[name]["condition"] for name in TABLES])
     described = {
-        "conditions": conditions(names, extra, corpus),
-        "methods": methods_.table(studies(), pd.concat(pairs).drop_duplicates()),
+        "conditions": conditions(names, extra, given.get("corpus", UNNAMED)),
+        "methods": methods_.table(studies(), arms),
     }
     return View(**(described | given))
+
+
+def typed(frame: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
+    """The frame as results.table takes it: whole numbers stay whole, and what is required but missing is 0 or empty."""
+    required = {field.name: "" if pa.types.is_string(field.type) else 0 for field in schema if not field.nullable}
+    whole = {field.name: "Int64" for field in schema if pa.types.is_integer(field.type)}
+    return frame.astype(object).fillna(required).astype(whole)
