@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import typst
+import views
 
 from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue, formats, published
 from tokentrial.report import tables as report_tables
 from tokentrial.report.formats import GAP, MISSING, Section, Table
-from tokentrial.report.tables.rows import STUDY, Results
+from tokentrial.report.tables.rows import STUDY
+from tokentrial.run.view import SCHEMAS, View
 from tokentrial.statistics.tables import compare_arms, summarise
 from tokentrial.studies.released.replicates import run_replicates
 
@@ -24,17 +26,14 @@ PUBLISHED = Path(__file__).parents[2] / "config/published/learned_encoding.yaml"
 SETTINGS = {"confidence": 0.95, "resamples": 200, "equivalence_margin": 0.05}
 LOSS, ACCURACY = ("cross_entropy", "nats"), ("accuracy", "fraction")
 LEVELS = {"cross_entropy": (3.0, 2.5, 1.0), "accuracy": (0.02, 0.03, 0.05)}  # chance, unigram, floor
-MARKOV = {"head": "mean_pool", "source": "markov", "vocab_size": 50, "ratio": 2}
-PATTERNS = {"head": "token_mlp", "source": "patterns", "vocab_size": 20, "ratio": 8}
-CELLS = {
-    "markov/as-described/ratio-2": MARKOV,
-    "markov/done-right/ratio-2-mean-pool": MARKOV,
-    "compression/as-described/ratio-8": PATTERNS,
-    "compression/done-right/v20-ratio-8": PATTERNS,
-    "compression/done-right/v100-ratio-8": {**PATTERNS, "source": "zipf_markov", "vocab_size": 100},
-    "signal/done-right/ordered": {**PATTERNS, "source": "zipf_markov", "vocab_size": 50},
+OTHER = {  # condition -> the arm beside learned
+    "markov/as-described/ratio-2": "autoencoder_000",
+    "markov/done-right/ratio-2-mean-pool": "autoencoder",
+    "compression/as-described/ratio-8": "autoencoder_001",
+    "compression/done-right/v20-ratio-8": "autoencoder",
+    "compression/done-right/v100-ratio-8": "autoencoder",
+    "signal/done-right/ordered": "autoencoder",
 }
-OTHER = {"as-described": "autoencoder_001", "done-right": "autoencoder"}
 
 
 def measured(condition: str, arms: dict[str, list[float]], kind: tuple[str, str], split: str = "test") -> pd.DataFrame:
@@ -59,9 +58,7 @@ def around(mean: float, n: int = 5, spread: float = 0.001) -> list[float]:
 def costs() -> pd.DataFrame:
     """The costs of every trained arm: learned 10 + 30 parameters, others 100 + 20 + 20 + 30, both deployed as 40."""
     rows = []
-    for condition in CELLS:
-        _, study, way, *_ = f"{STUDY}/{condition}".split("/")
-        other = "autoencoder_000" if study == "markov" and way == "as-described" else OTHER[way]
+    for condition, other in OTHER.items():
         for arm, counts, trained in (("learned", (10, 0, 0, None, 30), 40), (other, (100, 20, 20, None, 30), 70)):
             rows.append((STUDY, f"{STUDY}/{condition}", arm, 5, *counts, trained, 1280, 9, None, 1.0, 2.0, *"dvgc"))
     counted = [name for name in results.ARMS.names if name not in ("corpus", "trained_as")]
@@ -86,28 +83,28 @@ def frames() -> dict[str, pd.DataFrame]:
             measured("markov/as-described/ratio-2", markov, ACCURACY),
             measured("markov/done-right/ratio-2-mean-pool", fair, ACCURACY),
             *[
-                measured(name, {"learned": around(2.0), arm: around(2.0 + gap) + noise}, LOSS)
-                for name, arm, gap in (
-                    ("compression/as-described/ratio-8", "autoencoder_001", 0.0),
-                    ("compression/done-right/v20-ratio-8", "autoencoder", 0.5),
-                    ("compression/done-right/v100-ratio-8", "autoencoder", -0.5),
-                    ("signal/done-right/ordered", "autoencoder", 0.1),
+                measured(name, {"learned": around(2.0), OTHER[name]: around(2.0 + gap) + noise}, LOSS)
+                for name, gap in (
+                    ("compression/as-described/ratio-8", 0.0),
+                    ("compression/done-right/v20-ratio-8", 0.5),
+                    ("compression/done-right/v100-ratio-8", -0.5),
+                    ("signal/done-right/ordered", 0.1),
                 )
             ],
         ],
         ignore_index=True,
     )
-    summary, statistics = summarise(runs, 0.95), compare_arms(runs, SETTINGS, 1)
+    bare = views.view(runs=runs)
+    conditions = {each.id: each for each in bare.select()}
+    methods = {(STUDY, arm): bare.method(STUDY, arm) for arm in bare.methods["arm"]}
+    statistics = compare_arms(runs, conditions, methods, SETTINGS, 1)
+    summary = summarise(runs, bare.of_way("as-released"), 0.95)
     return {"runs": runs, "arms": costs(), "summary": summary, "statistics": statistics}
 
 
 @pytest.fixture(scope="module")
-def found() -> Results:
-    cells = {
-        f"{STUDY}/{name}": {**cell, "way": name.split("/")[1], "dataset": f"{STUDY}/{name}"}
-        for name, cell in CELLS.items()
-    }
-    return Results(**frames(), cells=cells)
+def view() -> View:
+    return views.view(**frames())
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +113,8 @@ def printed() -> dict[str, published.PublishedTable]:
 
 
 @pytest.fixture(scope="module")
-def made(found: Results) -> dict[str, Table]:
-    return {table.name: table for table in report_tables.build(found, {STUDY: str(PUBLISHED)})}
+def made(view: View) -> dict[str, Table]:
+    return {table.name: table for table in report_tables.build(view, {STUDY: str(PUBLISHED)})}
 
 
 def shown(table: Table, heading: str) -> pd.DataFrame:
@@ -133,15 +130,15 @@ def test_the_tables_are_those_of_the_catalogue(made: dict[str, Table]) -> None:
     assert all(table.notes for table in made.values())
 
 
-def test_a_study_that_did_not_run_has_no_table_and_the_first_page_is_always_there(found: Results) -> None:
-    assert [table.name for table in report_tables.build(found, {})] == ["headline"]
+def test_a_study_that_did_not_run_has_no_table_and_the_first_page_is_always_there(view: View) -> None:
+    assert [table.name for table in report_tables.build(view, {})] == ["headline"]
     assert list(catalogue.tables_of([])) == list(catalogue.HEADLINE) == ["headline"]
     assert list(report_tables.BUILDERS) == list(published.COLUMNS) == list(catalogue.STUDIES)
     everything = catalogue.tables_of(catalogue.STUDIES)
     assert [catalogue.table_title(name) for name in everything] == list(everything.values())
 
 
-def test_a_studys_tables_hold_its_own_rows_alone(found: Results, made: dict[str, Table]) -> None:
+def test_a_studys_tables_hold_its_own_rows_alone(view: View, made: dict[str, Table]) -> None:
     """Rows of another study, in the same files, change no table but the first page's."""
 
     def other(frame: pd.DataFrame) -> pd.DataFrame:
@@ -152,20 +149,18 @@ def test_a_studys_tables_hold_its_own_rows_alone(found: Results, made: dict[str,
                 moved[column] = moved[column].str.replace(f"{STUDY}/", "language_models/")
         return pd.concat([frame, moved], ignore_index=True)
 
-    frames = {name: other(getattr(found, name)) for name in ("runs", "arms", "summary", "statistics")}
-    cells = {**found.cells, **{name.replace(STUDY, "language_models"): cell for name, cell in found.cells.items()}}
-    both = Results(**frames, cells=cells)
-    pd.testing.assert_frame_equal(both.only(STUDY).runs, found.runs)
-    assert both.only(STUDY).cells == found.cells
+    both = views.view(**{name: other(getattr(view, name)) for name in views.TABLES})
+    pd.testing.assert_frame_equal(both.only(STUDY).runs, view.runs)
+    assert both.only(STUDY).select() == view.select()
     again = {table.name: table for table in report_tables.build(both, {STUDY: str(PUBLISHED)})}
     for name, table in made.items():
         assert (formats.to_csv(again[name]) == formats.to_csv(table)) is (name != "headline"), name
     assert len(again["headline"].data) == 2 * len(made["headline"].data)
 
 
-def test_an_empty_first_page_is_written_in_every_format(found: Results, tmp_path: Path) -> None:
+def test_an_empty_first_page_is_written_in_every_format(view: View, tmp_path: Path) -> None:
     """A run whose studies lack the documents' comparison still gets its report."""
-    [table] = report_tables.build(replace(found, statistics=found.statistics.iloc[:0]), {})
+    [table] = report_tables.build(replace(view, statistics=view.statistics.iloc[:0]), {})
     for suffix in formats.WRITERS:
         formats.write(table, tmp_path / f"headline.{suffix}")
     assert "Sub-study" in (tmp_path / "headline.md").read_text()
@@ -201,8 +196,8 @@ def test_a_published_row_stands_beside_its_measurements(made: dict[str, Table]) 
     assert fair["Fewer, %"] == f"{100 * (1 - 40 / 170):.1f}"
 
 
-def test_the_interval_is_the_statistics_table_s(made: dict[str, Table], found: Results) -> None:
-    row = found.contrast(f"{STUDY}/compression/done-right/v20-ratio-8", "autoencoder", "cross_entropy")
+def test_the_interval_is_the_statistics_table_s(made: dict[str, Table], view: View) -> None:
+    row = view.pair(f"{STUDY}/compression/done-right/v20-ratio-8", "learned", "autoencoder")
     rows = shown(made["doc001-compression"], "8:1")
     expected = formats.with_interval(row["difference"], row["t_low"], row["t_high"], signed=True)
     fair = rows.loc["done right, patterns, V = 20"]
@@ -259,11 +254,11 @@ def test_the_proof_of_concept_has_a_column_per_way(made: dict[str, Table]) -> No
     assert rows["As released,\nall runs"]["Built: autoencoder"] == "1,664"
 
 
-def test_signal_listings_and_power(made: dict[str, Table], found: Results) -> None:
+def test_signal_listings_and_power(made: dict[str, Table]) -> None:
     rows = shown(made["signal"], "ordered")
     assert rows.loc["chance / unigram / floor", "Loss"] == "3.000 / 2.500 / 1.000"
     assert rows.loc["learned", "Gap closed, %"] == "33.3"
-    fair = [name for name in CELLS if "/done-right/" in name]
+    fair = [name for name in OTHER if "/done-right/" in name]
     for name in ("levels", "comparisons", "costs"):
         assert made[name].data["cell"].nunique() == len(fair), name
     assert set(made["comparisons"].data["arm"]) == {"autoencoder"}
@@ -349,19 +344,16 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.
         formats.write(table(NASTY), tmp_path / "t.xlsx")
 
 
-def test_write_tables(tmp_path: Path, found: Results, made: dict[str, Table]) -> None:
-    schemas = {"runs": results.RUNS, "arms": results.ARMS, "summary": results.SUMMARY, "statistics": results.STATISTICS}
-    paths = {name: str(tmp_path / f"{name}.parquet") for name in schemas}
-    for name, schema in schemas.items():
-        kinds = {"n": "int32"} if "n" in schema.names else {}
-        results.write(paths[name], results.table(getattr(found, name).astype(kinds), schema))
+def test_write_tables(tmp_path: Path, view: View, made: dict[str, Table]) -> None:
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in (*views.TABLES, "conditions", "methods")}
+    for name, path in paths.items():
+        results.write(path, results.table(views.typed(getattr(view, name), SCHEMAS[name]), SCHEMAS[name]))
     files = {STUDY: str(PUBLISHED)}
-    cells = json.dumps([[name, dict(cell)] for name, cell in found.cells.items()])
     outputs = [str(tmp_path / f"tables/{name}.{suffix}") for name in made for suffix in formats.WRITERS]
-    report_tables.write_tables(paths, files, cells, SETTINGS, outputs)
+    report_tables.write_tables(paths, files, SETTINGS, outputs)
     assert all(Path(output).stat().st_size for output in outputs)
     with pytest.raises(InputError, match="not found"):
-        report_tables.write_tables({**paths, "arms": "gone"}, files, cells, SETTINGS, outputs)
+        report_tables.write_tables({**paths, "arms": "gone"}, files, SETTINGS, outputs)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import views
 from scipy import stats
 
 from tokentrial import results
 from tokentrial.errors import InputError
-from tokentrial.statistics.tables import compare_arms, final_values, method, pairs, span, summarise, write_statistics
+from tokentrial.run import methods as methods_
+from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
+from tokentrial.run.declared import Study
+from tokentrial.run.finals import BOUND, final_values
+from tokentrial.run.view import records
+from tokentrial.statistics.tables import compare_arms, pairs, span, summarise, write_statistics
 
 SETTINGS = {"confidence": 0.95, "resamples": 200, "equivalence_margin": 0.05}
 CELL = "study/markov/done-right/ratio-2"
+DECLARED = Study.model_validate(
+    {
+        "title": "A study",
+        "real_text": False,
+        "experiments": {},
+        "question": {"encodings": [], "baselines": []},
+        "methods": {name: {"role": "own"} for name in ("learned", "learned_twice", "bespoke")},
+    }
+)
 NOISE = np.random.default_rng(0).normal(0, 0.01, (9, 10))  # ten seeds, small against all gaps below
 
 
@@ -37,6 +52,38 @@ def rows_of(
 def bounds(*, chance: float = 3.0, unigram: float = 2.5, floor: float = 1.0, oracle: float = 1.05) -> dict[str, Any]:
     levels = {"chance": chance, "unigram": unigram, "floor": floor, "oracle": oracle}
     return {f"reference.{name}": np.full(10, value) for name, value in levels.items()}
+
+
+def methods_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of columns.METHODS; of every study the same arms start comparisons."""
+    trained = rows[~rows["arm"].str.startswith(BOUND)]
+    return methods_.table({str(study): DECLARED for study in rows["study"].unique()}, trained)
+
+
+def methods(rows: pd.DataFrame) -> dict[tuple[str, str], Method]:
+    return {(row["study"], row["arm"]): Method(**row) for row in records(methods_frame(rows), METHODS)}
+
+
+def conditions(rows: pd.DataFrame) -> dict[str, Condition]:
+    described = records(views.conditions(rows["condition"]), CONDITIONS)
+    return {row["condition"]: Condition(**row) for row in described}
+
+
+def released(rows: pd.DataFrame) -> list[str]:
+    return [name for name, row in conditions(rows).items() if row.way == "as-released"]
+
+
+def summarised(rows: pd.DataFrame) -> pd.DataFrame:
+    return summarise(rows, released(rows), 0.95)
+
+
+def compared(rows: pd.DataFrame, settings: dict[str, Any] = SETTINGS, seed: int = 42) -> pd.DataFrame:
+    return compare_arms(rows, conditions(rows), methods(rows), settings, seed)
+
+
+def method(arm: str) -> str:
+    [row] = methods(rows_of({arm: [1.0]})).values()
+    return row.method
 
 
 LOSSES = {
@@ -66,7 +113,7 @@ def flags(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def test_levels_intervals_and_bounds() -> None:
-    frame = summarise(rows_of({**noisy(LOSSES), **bounds()}), 0.95)
+    frame = summarised(rows_of({**noisy(LOSSES), **bounds()}))
     assert list(frame.columns) == results.SUMMARY.names
     assert frame["arm"].tolist() == list(LOSSES)  # reference levels are columns, not arms
     for row in frame.itertuples():
@@ -79,35 +126,35 @@ def test_levels_intervals_and_bounds() -> None:
 
 
 def test_losses_below_the_source_and_at_chance_are_flagged() -> None:
-    assert flags(summarise(rows_of({**noisy(LOSSES), **bounds()}), 0.95)) == FLAGS
+    assert flags(summarised(rows_of({**noisy(LOSSES), **bounds()}))) == FLAGS
 
 
 def test_accuracies_are_flagged_the_other_way_round() -> None:
     shares = {arm: (4 - loss) / 4 for arm, loss in LOSSES.items()}
     levels = bounds(chance=0.25, unigram=0.375, floor=0.75, oracle=0.7375)
-    assert flags(summarise(rows_of({**noisy(shares), **levels}, metric="accuracy"), 0.95)) == FLAGS
+    assert flags(summarised(rows_of({**noisy(shares), **levels}, metric="accuracy"))) == FLAGS
 
 
 def test_a_flag_needs_more_than_noise() -> None:
     """Below the oracle on average, but not beyond what ten such seeds vary."""
     wide = 10 * (NOISE[0] - NOISE[0].mean())
     levels = bounds()
-    assert flags(summarise(rows_of({"learned": 1.04 + wide, **levels}), 0.95)) == {"learned": "ok"}
+    assert flags(summarised(rows_of({"learned": 1.04 + wide, **levels}))) == {"learned": "ok"}
     # Against an oracle that varies with the seeds alike, the same values are clearly below.
     paired = {**levels, "reference.oracle": 1.05 + wide}
-    assert flags(summarise(rows_of({"learned": 1.04 + wide + NOISE[1] / 10, **paired}), 0.95)) == {"learned": "leaked"}
+    assert flags(summarised(rows_of({"learned": 1.04 + wide + NOISE[1] / 10, **paired}))) == {"learned": "leaked"}
 
 
 def test_bounds_of_other_seeds_are_compared_by_their_mean() -> None:
     levels = {arm: values[:3] for arm, values in bounds().items()}  # three draws of the source, ten runs
-    assert flags(summarise(rows_of({**noisy(LOSSES), **levels}), 0.95)) == FLAGS
+    assert flags(summarised(rows_of({**noisy(LOSSES), **levels}))) == FLAGS
 
 
 def test_what_nothing_bounds_has_no_flag() -> None:
-    frame = summarise(rows_of(noisy({"learned": 1.5})), 0.95)
+    frame = summarised(rows_of(noisy({"learned": 1.5})))
     assert flags(frame) == {"learned": ""}
     assert frame[["floor", "unigram", "chance"]].isna().all(axis=None)
-    one_seed = summarise(rows_of({"learned": [1.5], **bounds()}), 0.95)
+    one_seed = summarised(rows_of({"learned": [1.5], **bounds()}))
     assert flags(one_seed) == {"learned": ""}
     assert one_seed[["sd", "low", "high"]].isna().all(axis=None)
     assert one_seed["n"].tolist() == [1]
@@ -115,7 +162,7 @@ def test_what_nothing_bounds_has_no_flag() -> None:
 
 def test_a_seed_that_diverged_is_missing_not_zero() -> None:
     values = np.array([1.4, np.nan, 1.6, np.inf])
-    frame = summarise(rows_of({"learned": values, **{arm: level[:4] for arm, level in bounds().items()}}), 0.95)
+    frame = summarised(rows_of({"learned": values, **{arm: level[:4] for arm, level in bounds().items()}}))
     assert (frame["n"].item(), frame["mean"].item()) == (2, pytest.approx(1.5))
 
 
@@ -131,21 +178,22 @@ def test_only_final_held_out_values_count() -> None:
         rows_of({"learned": [4.0]}, metric="chosen_step"),
         rows_of({"learned": [5.0]}, metric="accuracy"),
     ]
-    assert final_values(pd.concat(parts, ignore_index=True))["value"].tolist() == [1.0, 5.0]
+    rows = pd.concat(parts, ignore_index=True)
+    assert final_values(rows, released(rows))["value"].tolist() == [1.0, 5.0]
 
 
 def test_released_scripts_without_held_out_data_count_their_training_text() -> None:
-    released = "study/as-released/pure-python"
+    script = "study/as-released/pure-python"
     parts = [
-        rows_of({"learned": [1.0], "reference.chance": [3.0]}, condition=released, split="train"),
-        rows_of({"reference.chance": [3.1]}, condition=released),
+        rows_of({"learned": [1.0], "reference.chance": [3.0]}, condition=script, split="train"),
+        rows_of({"reference.chance": [3.1]}, condition=script),
         rows_of({"learned": [7.0]}, condition="study/as-released/corrected", split="train"),
         rows_of({"learned": [8.0]}, condition="study/as-released/corrected"),
         rows_of({"learned": [9.0]}, split="train"),
     ]
-    found = final_values(pd.concat(parts, ignore_index=True))
+    rows = pd.concat(parts, ignore_index=True)
     # the training text's own reference level is not among them: the test split has one
-    assert sorted(found["value"]) == [1.0, 3.1, 8.0]
+    assert sorted(final_values(rows, released(rows))["value"]) == [1.0, 3.1, 8.0]
 
 
 # Comparisons
@@ -157,7 +205,7 @@ def two_arms(gap: float, row: int = 0) -> dict[str, Any]:
 
 def test_every_arm_is_compared_with_the_learned_one() -> None:
     arms = noisy(LOSSES)
-    frame = compare_arms(rows_of({**arms, **bounds()}), SETTINGS, seed=42)
+    frame = compared(rows_of({**arms, **bounds()}))
     assert list(frame.columns) == results.STATISTICS.names
     assert frame["arm_b"].tolist() == [arm for arm in LOSSES if arm != "learned"]
     assert set(frame["arm_a"]) == {"learned"}
@@ -173,7 +221,7 @@ def test_every_arm_is_compared_with_the_learned_one() -> None:
 
 def test_accuracy_is_better_when_higher() -> None:
     arms = {"learned": 0.8 + NOISE[0], "full": 0.5 + NOISE[1]}
-    [row] = compare_arms(rows_of(arms, metric="accuracy"), SETTINGS, seed=42).to_dict("records")
+    [row] = compared(rows_of(arms, metric="accuracy")).to_dict("records")
     assert (row["superiority"], row["noninferior"]) == (1, True)
 
 
@@ -181,14 +229,14 @@ def test_pairs_are_matched_by_seed_not_by_row() -> None:
     rows = rows_of({**two_arms(0.02), **bounds()})
     shuffled = rows.sample(frac=1, random_state=3)
     columns = ["difference", "p_t", "t_low", "bca_low", "bca_high", "hedges_g", "p_signflip"]
-    one, two = (compare_arms(frame, SETTINGS, seed=42)[columns] for frame in (rows, shuffled))
+    one, two = (compared(frame)[columns] for frame in (rows, shuffled))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
 def test_seeds_that_one_arm_lacks_are_left_out_and_counted() -> None:
     arms = {**two_arms(0.02), **bounds()}
     arms["full"] = np.where(np.arange(10) == 4, np.nan, arms["full"])
-    [row] = compare_arms(rows_of(arms), SETTINGS, seed=42).to_dict("records")
+    [row] = compared(rows_of(arms)).to_dict("records")
     kept = np.arange(10) != 4
     assert row["n"] == 9
     assert row["difference"] == pytest.approx((arms["learned"] - arms["full"])[kept].mean())
@@ -198,9 +246,7 @@ def test_seeds_that_one_arm_lacks_are_left_out_and_counted() -> None:
 def test_intervals_depend_on_the_seed_and_on_nothing_beside() -> None:
     one = rows_of({**two_arms(0.02), **bounds()})
     more = pd.concat([rows_of({**two_arms(0.02), **bounds()}, condition="study/markov/done-right/ratio-4"), one])
-    alone, beside, other = (
-        compare_arms(*call) for call in ((one, SETTINGS, 42), (more, SETTINGS, 42), (one, SETTINGS, 43))
-    )
+    alone, beside, other = (compared(rows, seed=seed) for rows, seed in ((one, 42), (more, 42), (one, 43)))
     same = beside[beside["condition"] == CELL].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone.drop(columns="p_holm"), same.drop(columns="p_holm"), check_exact=True)
     assert alone["bca_low"].item() != other["bca_low"].item()
@@ -227,7 +273,7 @@ def test_holm_runs_over_the_cells_of_one_claim() -> None:
                 arms = two_arms(gap, cell) | {"pca": 1.5 - gap / 2 + NOISE[cell + 4]}
                 parts.append(rows_of(arms, metric, f"study/{way}/ratio-{cell}"))
                 gap += 0.002
-    frame = compare_arms(pd.concat(parts, ignore_index=True), SETTINGS, seed=42)
+    frame = compared(pd.concat(parts, ignore_index=True))
     families = frame.groupby([frame["condition"].str.rsplit("/", n=1).str[0], "metric", "arm_b"])
     assert families.size().tolist() == [2] * 8
     for _, family in families:
@@ -240,13 +286,14 @@ def test_a_missing_p_is_not_a_test() -> None:
     parts = [rows_of(two_arms(0.004, cell), condition=f"study/markov/done-right/ratio-{cell}") for cell in range(2)]
     constant = {"learned": np.full(10, 1.5), "full": np.full(10, 1.6)}  # no scale, so no t test
     parts.append(rows_of(constant, condition="study/markov/done-right/ratio-2"))
-    frame = compare_arms(pd.concat(parts, ignore_index=True), SETTINGS, seed=42)
+    frame = compared(pd.concat(parts, ignore_index=True))
     assert np.isnan(frame["p_holm"].iloc[2])
     np.testing.assert_allclose(frame["p_holm"][:2], holm(frame["p_t"][:2]), rtol=1e-12)
 
 
 def test_without_a_learned_arm_there_is_nothing_to_compare() -> None:
-    frame = compare_arms(rows_of({"full": 1.5 + NOISE[0], **bounds()}), SETTINGS, seed=42)
+    assert compared(rows_of({"learned": 1.5 + NOISE[0], **bounds()})).empty  # levels are no arms
+    frame = compared(rows_of({"full": 1.5 + NOISE[0], **bounds()}))
     assert (len(frame), list(frame.columns)) == (0, results.STATISTICS.names)
     assert results.table(frame, results.STATISTICS).num_rows == 0
 
@@ -308,17 +355,18 @@ def test_an_arms_method_is_its_name_without_its_size() -> None:
             ["learned-2", "learned_twice-2", "svd-2"],
             [("learned-2", "learned_twice-2"), ("learned-2", "svd-2"), ("learned_twice-2", "svd-2")],
         ),
-        # levels are no arms
-        (["learned", "reference.chance", "reference.unigram"], []),
+        # what follows a hyphen and is no size of an own encoding is part of the name: such an arm is of every size
+        (["learned-2", "learned-16", "my-encoder"], [("learned-2", "my-encoder"), ("learned-16", "my-encoder")]),
     ],
 )
 def test_the_comparisons_of_a_condition(arms: list[str], expected: list[tuple[str, str]]) -> None:
-    assert list(pairs(arms)) == expected
+    known = methods(rows_of({arm: [1.0] for arm in arms}))
+    assert [(own.arm, other.arm) for own, other in pairs([known["study", arm] for arm in arms])] == expected
 
 
 def test_every_size_is_compared_with_its_own_and_with_the_uncompressed() -> None:
     arms = noisy({"full": 1.0, "learned-2": 1.1, "svd-2": 1.2, "learned-8": 1.4, "svd-8": 1.6})
-    frame = compare_arms(rows_of(arms, condition="study/lm/done-right/bpe"), SETTINGS, seed=42)
+    frame = compared(rows_of(arms, condition="study/lm/done-right/bpe"))
     found = {(row.arm_a, row.arm_b): row.difference for row in frame.itertuples()}
     assert found == {
         ("learned-2", "full"): pytest.approx(0.1),
@@ -335,7 +383,7 @@ def test_holm_runs_over_the_sizes_of_one_method() -> None:
     arms = {arm: 1.5 + gap + NOISE[k] for k, (arm, gap) in enumerate(gaps.items())}
     arms["full"] = 1.5 + NOISE[7]
     parts = [rows_of(arms, condition=f"study/{way}/bpe") for way in ("lm/done-right", "lm/as-described")]
-    frame = compare_arms(pd.concat(parts, ignore_index=True), SETTINGS, seed=42)
+    frame = compared(pd.concat(parts, ignore_index=True))
     families = frame.groupby(["condition", frame["arm_b"].map(method)])
     assert families.size().tolist() == [3] * 4
     for _, family in families:
@@ -346,9 +394,7 @@ def test_holm_runs_over_the_sizes_of_one_method() -> None:
 def test_each_subject_has_families_of_its_own() -> None:
     gaps = {"learned-2": 0.0, "learned-4": 0.0, "learned_twice-2": 0.003, "learned_twice-4": 0.005}
     gaps |= {"svd-2": 0.008, "svd-4": 0.012}
-    frame = compare_arms(
-        rows_of({arm: 1.5 + gap + NOISE[k] for k, (arm, gap) in enumerate(gaps.items())}), SETTINGS, 42
-    )
+    frame = compared(rows_of({arm: 1.5 + gap + NOISE[k] for k, (arm, gap) in enumerate(gaps.items())}))
     families = frame.groupby([frame["arm_a"].map(method), frame["arm_b"].map(method)])
     assert {names: len(family) for names, family in families} == {
         ("learned", "learned_twice"): 2,
@@ -365,7 +411,7 @@ def test_a_study_may_have_its_own_margins() -> None:
     rows = pd.concat([rows_of({**two_arms(0.02), **bounds()}), rows_of(shares, "accuracy")], ignore_index=True)
     studies = [rows.assign(study=name, condition=f"{name}/lm/done-right/bpe") for name in ("text", "half")]
     margins = {"text": {"cross_entropy": 0.3, "accuracy": 0.01}, "half": {"accuracy": 0.2}, "absent": {"accuracy": 9.0}}
-    frame = compare_arms(pd.concat([rows, *studies], ignore_index=True), {**SETTINGS, "margins": margins}, seed=42)
+    frame = compared(pd.concat([rows, *studies], ignore_index=True), {**SETTINGS, "margins": margins})
     share = {"cross_entropy": pytest.approx(0.05 * 2.0), "accuracy": pytest.approx(0.05 * 0.8)}  # chance to floor
     assert frame.set_index(["study", "metric"])["margin"].to_dict() == {
         **{("study", metric): value for metric, value in share.items()},
@@ -384,10 +430,20 @@ def test_a_study_may_have_its_own_margins() -> None:
 def test_a_margin_decides_what_is_equivalent() -> None:
     rows = rows_of({**two_arms(0.02), **bounds()})
     found = [
-        compare_arms(rows, {**SETTINGS, "margins": {"study": {"cross_entropy": margin}}}, seed=42)["equivalent"].item()
+        compared(rows, {**SETTINGS, "margins": {"study": {"cross_entropy": margin}}})["equivalent"].item()
         for margin in (0.001, 0.2)
     ]
     assert found == [False, True]
+
+
+def test_two_encodings_in_one_condition_are_two_comparisons_with_an_arm() -> None:
+    arms = {"learned-2": 1.5 + NOISE[0], "learned_twice-2": 1.4 + NOISE[1], "my-encoder": 1.2 + NOISE[2]}
+    frame = compared(rows_of(arms)).set_index(["arm_a", "arm_b"])
+    for arm in ("learned-2", "learned_twice-2"):
+        row = frame.loc[(arm, "my-encoder")]
+        assert row["comparison"] == f"{CELL}:cross_entropy:{arm}-my-encoder"
+        assert row["difference"] == pytest.approx((arms[arm] - arms["my-encoder"]).mean())
+    assert len(frame) == 3 and frame["comparison"].is_unique
 
 
 # From file to files
@@ -395,18 +451,23 @@ def test_a_margin_decides_what_is_equivalent() -> None:
 
 def test_both_tables_are_written(tmp_path: Path) -> None:
     arms = noisy({"learned": 1.5, "full": 0.9})
-    rows = pd.concat([rows_of({**arms, **bounds()}), rows_of({"learned": [0.5], "full": [0.4]}, "accuracy", "c/d")])
-    results.write(tmp_path / "runs.parquet", results.table(rows, results.RUNS))
-    paths = [str(tmp_path / f"{name}.parquet") for name in ("runs", "summary", "statistics")]
-    write_statistics(*paths, settings=SETTINGS, seed=42)
-    summary = results.read(paths[1], results.SUMMARY).to_pandas()
-    compared = results.read(paths[2], results.STATISTICS).to_pandas()
+    rows = pd.concat(
+        [rows_of({**arms, **bounds()}), rows_of({"learned": [0.5], "full": [0.4]}, "accuracy", "study/c/d/e")]
+    )
+    names = ("runs", "conditions", "methods", "summary", "statistics")
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in names}
+    described = (views.conditions(rows["condition"]), CONDITIONS), (methods_frame(rows), METHODS)
+    for name, (frame, schema) in zip(names, ((rows, results.RUNS), *described), strict=False):
+        results.write(paths[name], results.table(views.typed(frame, schema), schema))
+    write_statistics(**paths, settings=SETTINGS, seed=42)
+    summary = results.read(paths["summary"], results.SUMMARY).to_pandas()
+    statistics = results.read(paths["statistics"], results.STATISTICS).to_pandas()
     assert summary["flag"].tolist() == ["ok", "leaked", "", ""]
-    pd.testing.assert_frame_equal(summary, summarise(rows, 0.95), check_dtype=False, check_exact=True)
-    pd.testing.assert_frame_equal(compared, compare_arms(rows, SETTINGS, 42), check_dtype=False, check_exact=True)
-    before = [Path(path).read_bytes() for path in paths[1:]]
-    write_statistics(*paths, settings=SETTINGS, seed=42)
-    assert [Path(path).read_bytes() for path in paths[1:]] == before
-    results.write(paths[0], results.table(pd.DataFrame(columns=results.ARMS.names), results.ARMS))
+    pd.testing.assert_frame_equal(summary, summarised(rows), check_dtype=False, check_exact=True)
+    pd.testing.assert_frame_equal(statistics, compared(rows), check_dtype=False, check_exact=True)
+    before = [Path(paths[name]).read_bytes() for name in names]
+    write_statistics(**paths, settings=SETTINGS, seed=42)
+    assert [Path(paths[name]).read_bytes() for name in names] == before
+    results.write(paths["runs"], results.table(pd.DataFrame(columns=results.ARMS.names), results.ARMS))
     with pytest.raises(InputError, match=r"runs\.parquet: columns are \("):
-        write_statistics(*paths, settings=SETTINGS, seed=42)
+        write_statistics(**paths, settings=SETTINGS, seed=42)

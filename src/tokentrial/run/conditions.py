@@ -124,6 +124,7 @@ def _titled(row: Row, study: Study | None, corpus: str) -> Row:
     plain = name.replace("-", " ")
     declared = Experiment(title=name) if study is None else study.experiments.get(name, Experiment(title=name))
     titles = {"title": declared.title.replace(CORPUS, corpus), "short": declared.short or plain}
+    titles |= {"encodings": "", "baselines": ""}
     if study is not None:
         titles |= {"encodings": " ".join(study.question.encodings), "baselines": " ".join(study.baselines(name))}
     if row.get("tokenizer") is not None:
