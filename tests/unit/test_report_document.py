@@ -5,14 +5,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import views
 
 from tokentrial import config as settings
 from tokentrial import shipped
 from tokentrial.report import catalogue, deviations, document
 from tokentrial.report.chapters import learned_encoding
 from tokentrial.report.headline import COLUMNS, central, headline
-from tokentrial.report.tables.rows import Results
 from tokentrial.report.template import TemplateError, escape, fill
+from tokentrial.run.view import View
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
@@ -64,8 +65,8 @@ def test_an_arm_that_still_improves_is_counted() -> None:
     falling = curve(cell, "full", {0: 3.0, 50: 2.0, 100: 1.9})
     walk = curve(cell, "noise_walk", {0: 3.0, 50: 2.0, 100: 1.0})
     bounds = pd.DataFrame([{"condition": cell, "metric": "cross_entropy", "chance": 3.0, "floor": 1.0}])
-    found = learned_encoding.convergence_values(pd.concat([flat, falling, walk]), bounds)
-    assert found == {"checks.improving": "1", "checks.gradient_arms": "2"}
+    view = views.view(runs=pd.concat([flat, falling, walk]), summary=bounds)
+    assert learned_encoding.convergence_values(view) == {"checks.improving": "1", "checks.gradient_arms": "2"}
 
 
 def comparison(cell: str, difference: float, p_holm: float, equivalent: bool, **values: object) -> dict[str, object]:
@@ -99,7 +100,7 @@ def test_headline_counts_outcomes_and_cells_where_nothing_was_learned() -> None:
         *[(f"{cell}/{name}", "learned", flag) for name, flag, _ in found],
         *[(f"{cell}/{name}", "autoencoder", flag) for name, _, flag in found],
     )
-    [row] = headline(statistics, summary, 0.05).to_dict("records")
+    [row] = headline(views.view(statistics=statistics, summary=summary)).to_dict("records")
     assert row == {
         "Sub-study": "Compression ratios (001)", "Comparisons": 3, "Seeds": 10, "Better": 1, "Worse": 1,
         "Equivalent": 1, "Smallest difference": -0.2, "Largest difference": 0.1, "Nothing learned": 1,
@@ -120,9 +121,7 @@ def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
             of("learned_encoding", "markov", "learned", "full"),
             of("language_models", "transformer", "learned-2", "autoencoder-2", -0.3),
             of("language_models", "transformer", "learned-16", "autoencoder-16", 0.4, p=0.06),
-            of(
-                "language_models", "transformer", "learned_twice-2", "autoencoder-2"
-            ),  # a control, not the documents' own
+            of("language_models", "transformer", "learned_twice-2", "autoencoder-2"),  # not the documents' own
             of("language_models", "transformer", "learned-2", "svd-2"),
             of("language_models", "transformer", "learned-2", "full"),
             of("language_models", "lstm", "learned-8", "autoencoder_deep-8"),
@@ -135,7 +134,8 @@ def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
     helpless = [
         ("language_models/transformer/done-right/cell", arm, "unigram") for arm in ("learned-2", "autoencoder-2")
     ]
-    made = headline(statistics, flags(*helpless), 0.05, "My letters").set_index("Sub-study")
+    view = views.view(statistics=statistics, summary=flags(*helpless), corpus="My letters")
+    made = headline(view).set_index("Sub-study")
     assert list(made.index) == [
         "Markov chains (000)",
         "My letters, Transformer (002)",
@@ -154,7 +154,7 @@ def test_the_sub_study_of_variants_is_about_the_variants() -> None:
     """Its standard autoencoder repeats another sub-study's cells and is not counted twice."""
     others = ("autoencoder", "autoencoder_deep", "autoencoder_relu", "pca")
     rows = pd.DataFrame([of("learned_encoding", "baselines", "learned", arm) for arm in others])
-    assert list(central(rows)["arm_b"]) == ["autoencoder_deep", "autoencoder_relu"]
+    assert list(central(views.view(statistics=rows))["arm_b"]) == ["autoencoder_deep", "autoencoder_relu"]
 
 
 def test_one_name_in_two_studies_is_two_rows() -> None:
@@ -164,7 +164,7 @@ def test_one_name_in_two_studies_is_two_rows() -> None:
             of("language_models", "own", "learned-2", "autoencoder-2"),
         ]
     )
-    assert list(headline(rows, flags(), 0.05)["Sub-study"]) == ["own", "own"]
+    assert list(headline(views.view(statistics=rows))["Sub-study"]) == ["own", "own"]
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,11 @@ def test_one_name_in_two_studies_is_two_rows() -> None:
     ],
 )
 def test_a_run_without_such_comparisons_has_an_empty_headline(rows: list[dict[str, Any]]) -> None:
-    found = headline(pd.DataFrame(rows), flags(), 0.05)
-    assert found.empty
-    assert list(found) == COLUMNS
-    assert list(headline(pd.DataFrame([comparison("a", -0.1, 0.01, False)]), flags(), 0.05)) == COLUMNS
+    empty = headline(views.view(statistics=pd.DataFrame(rows)))
+    assert empty.empty
+    assert list(empty) == COLUMNS
+    some = pd.DataFrame([comparison("a", -0.1, 0.01, False)])
+    assert list(headline(views.view(statistics=some))) == COLUMNS
 
 
 # The chapters
@@ -210,9 +211,8 @@ def test_the_first_page_counts_each_study_by_itself() -> None:
     )
     summary = arms[["study", "condition", "arm"]].assign(metric="cross_entropy", n=3)
     summary.loc[summary["study"] == "language_models", "n"] = 2
-    empty = pd.DataFrame(columns=["study"])
-    rows = list(document.study_rows(Results(empty, arms, summary, empty, {}, corpus="R&D #1")))
-    assert rows == [
+    view = views.view(arms=arms, summary=summary, corpus="R&D #1")
+    assert list(document.study_rows(view)) == [
         "[Learned encodings of synthetic data], [2 + 1], [3], [40], [11], [3]",
         "[Learned encodings of R&D \\#1], [1 + 0], [2], [7], [3], [10]",
     ]
@@ -242,19 +242,19 @@ def test_every_study_has_its_chapter_its_template_and_its_titles() -> None:
 
 def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the published files' order, each from its own study's rows."""
-    runs = pd.DataFrame({"study": ["language_models", "bespoke", "bespoke"], "condition": ["w", "b", "b"]})
-    found = Results(runs, runs, runs, runs, {"bespoke/x": {}, "language_models/y": {}})
+    names = ["language_models/own/done-right/y", *["bespoke/own/done-right/x"] * 2]
+    view = views.view(runs=pd.DataFrame({"condition": names, "arm": "learned"}))
     for study in catalogue.STUDIES:
-        (tmp_path / f"{study}.typ").write_text(f"{study}: {{{{ rows }}}} of {{{{ cells }}}} from {{{{ file }}}}")
+        (tmp_path / f"{study}.typ").write_text(f"{study}: {{{{ rows }}}} of {{{{ conditions }}}} from {{{{ file }}}}")
 
-    def values(part: Results, config: object, file: str) -> dict[str, str]:
-        return {"rows": str(len(part.runs)), "cells": ",".join(part.cells), "file": file}
+    def values(part: View, config: object, file: str) -> dict[str, str]:
+        return {"rows": str(len(part.runs)), "conditions": ",".join(each.name for each in part.select()), "file": file}
 
     monkeypatch.setattr(document, "CHAPTERS", dict.fromkeys(catalogue.STUDIES, values))
     monkeypatch.setattr(document, "title_values", lambda study, corpus: {})
     published = {"bespoke": "b.yaml", "language_models": "w.yaml"}
-    made = document.chapters(found, {}, published, tmp_path)
-    assert made == "bespoke: 2 of bespoke/x from b.yaml\nlanguage_models: 1 of language_models/y from w.yaml"
+    made = document.chapters(view, {}, published, tmp_path)
+    assert made == "bespoke: 2 of x from b.yaml\nlanguage_models: 1 of y from w.yaml"
 
 
 def test_paragraphs_end_where_the_comment_or_docstring_ends() -> None:
