@@ -1,15 +1,112 @@
-"""What an arm is called for readers: its whole name, that of its method, and that of its size."""
+"""What the arms of a run are: method, family, size, role, name and look, from the studies' files."""
 
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+import views
 
-from tokentrial.run import declared, methods
-from tokentrial.run.columns import METHODS
+from tokentrial import results
+from tokentrial.run import methods
+from tokentrial.run.columns import METHODS, Method
+from tokentrial.run.declared import Study
 from tokentrial.run.view import records
 
-STUDIES = declared.load(sorted(Path(__file__).parents[2].glob("studies/*.yaml")))
+SHIPPED = views.ROOT / "results/reference"
+ROLES = {
+    "learned_encoding": {"own": ["learned"], "baseline": ["autoencoder"], "as released": ["noise_walk", "traditional"]},
+    "language_models": {
+        "own": ["learned", "learned_twice", "bespoke"],
+        "baseline": ["autoencoder"],
+        "as released": ["autoencoder_released", "learned_masked", "autoencoder_released_masked"],
+    },
+    "bespoke": {"own": ["bespoke"], "baseline": ["standard"]},
+    "cramming": {"own": ["tuned", "tuned_long"], "as released": ["paper"], "bound": ["model"]},
+}
+
+
+def described(arms: list[str], **declared: dict[str, Any]) -> dict[str, Method]:
+    """Arm -> what it is, in a study with these methods."""
+    empty: dict[str, Any] = {"title": "A study", "real_text": False, "experiments": {}}
+    study = Study.model_validate(
+        {**empty, "question": {"encodings": [], "baselines": []}, "methods": declared, "layouts": {"wide": "very wide"}}
+    )
+    rows = methods.table({"own": study}, pd.DataFrame({"study": "own", "arm": arms}))
+    return {row["arm"]: Method(**row) for row in records(rows, METHODS)}
+
+
+def test_the_shipped_arms_are_described_as_the_shipped_table_says() -> None:
+    arms = results.read(str(SHIPPED / "arms.parquet"), results.ARMS).to_pandas()
+    table = results.table(views.typed(methods.table(views.studies(), arms), METHODS), METHODS)
+    assert table.equals(results.read(str(SHIPPED / "methods.parquet"), METHODS))
+
+
+@pytest.mark.parametrize("study", views.studies())
+def test_every_shipped_arm_has_its_columns(study: str) -> None:
+    shipped = results.read(str(SHIPPED / "methods.parquet"), METHODS).to_pandas()
+    rows = shipped[shipped["study"] == study]
+    assert rows["arm"].is_unique and not rows[["arm", "method", "family", "role", "name"]].eq("").any(axis=None)
+    for _, row in rows.iterrows():
+        # the method and the size are the arm's name; a ratio is a size in digits
+        assert row["arm"] == (row["method"] if pd.isna(row["size"]) else f"{row['method']}-{row['size']}")
+        assert pd.isna(row["ratio"]) or str(int(row["ratio"])) == row["size"]
+        roles = [role for role, names in ROLES[study].items() if row["method"] in names]
+        assert row["role"] == (roles or ["control"])[0], row["arm"]
+    looks = rows[["label", "color", "marker", "marker_size"]].notna()
+    assert (looks.all(axis=1) == looks.any(axis=1)).all()
+
+
+def test_an_arm_is_a_method_and_a_size() -> None:
+    arms = described(["learned-2", "learned-16", "svd-2", "svd", "int8", "pq_16"], learned={"role": "own"}).values()
+    assert [(each.method, each.family, each.size, each.ratio, each.name) for each in arms] == [
+        ("learned", "learned", "2", 2, "learned 2:1"),
+        ("learned", "learned", "16", 16, "learned 16:1"),
+        ("svd", "svd", "2", 2, "svd 2:1"),
+        ("svd", "svd", None, None, "svd"),
+        ("int8", "int", None, None, "int8"),
+        ("pq_16", "pq", None, None, "pq 16"),
+    ]
+
+
+def test_what_follows_a_hyphen_is_a_size_only_if_an_own_encoding_has_it() -> None:
+    arms = described(["bespoke-wide", "budget-wide", "budget-narrow", "my-encoder"], bespoke={"role": "own"}).values()
+    assert [(each.method, each.size, each.name) for each in arms] == [
+        ("bespoke", "wide", "bespoke, very wide"),
+        ("budget", "wide", "budget, very wide"),
+        ("budget-narrow", None, "budget-narrow"),
+        ("my-encoder", None, "my-encoder"),
+    ]
+    declared = described(["my-encoder", "other-encoder"], **{"my-encoder": {"role": "own", "name": "mine"}}).values()
+    assert [(each.method, each.size, each.role, each.name) for each in declared] == [
+        ("my-encoder", None, "own", "mine"),
+        ("other-encoder", None, "control", "other-encoder"),
+    ]
+
+
+def test_methods_are_in_their_files_order_and_sizes_in_the_runs() -> None:
+    arms = ["late", "b-8", "int4", "a-8", "b-2", "a-2", "early", "int8"]
+    in_order = described(arms, a={"role": "own"}, int={}, b={})
+    assert list(in_order) == ["a-8", "a-2", "int4", "int8", "b-8", "b-2", "late", "early"]
+
+
+def test_names_and_looks_of_a_method_before_those_of_its_family() -> None:
+    look = {"color": "blue", "marker": "o"}
+    bits = {"int": {"name": "quantised", "look": look}, "int4": {"look": {**look, "label": "four bits", "size": 3.0}}}
+    arms = described(["int8", "int4", "walk"], **bits)
+    assert [(each.name, each.label, each.color, each.marker, each.marker_size) for each in arms.values()] == [
+        ("quantised (int8)", "quantised", "blue", "o", 4.0),
+        ("int4", "four bits", "blue", "o", 3.0),
+        ("walk", None, None, None, None),
+    ]
+
+
+def test_a_study_without_a_file_has_controls_alone() -> None:
+    rows = methods.table({}, pd.DataFrame({"study": ["a", "b", "b"], "arm": ["learned", "learned", "x_y-2"]}))
+    assert rows[["study", "arm", "role", "name"]].to_numpy().tolist() == [
+        ["a", "learned", "control", "learned"],
+        ["b", "learned", "control", "learned"],
+        ["b", "x_y-2", "control", "x y 2:1"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -27,5 +124,5 @@ def test_a_name_is_that_of_the_method_and_of_the_size(
     study: str, arm: str, name: str, family_name: str, size_name: str | None
 ) -> None:
     arms = pd.DataFrame([(study, "bespoke-ultra"), (study, arm)], columns=["study", "arm"])  # a layout of its own arms
-    row = {row["arm"]: row for row in records(methods.table(STUDIES, arms), METHODS)}[arm]
+    row = {row["arm"]: row for row in records(methods.table(views.studies(), arms), METHODS)}[arm]
     assert (row["name"], row["family_name"], row["size_name"]) == (name, family_name, size_name)

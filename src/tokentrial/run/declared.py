@@ -89,25 +89,30 @@ def load(files: Sequence[str | Path]) -> dict[str, Study]:
 
 
 def _study(file: Path) -> Study:
-    content = config.load(file)
     try:
-        return Study.model_validate(content)
+        study = Study.model_validate(config.load(file))
     except ValidationError as error:
-        raise InputError(f"{file}: {_line(error.errors()[0], content)}") from None
+        # a mistyped key first: it explains one that is not given
+        errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        raise InputError(f"{file}: {_line(errors[0])}") from None
+    named = {f"question.{key}": names for key, names in study.question.model_dump().items()}
+    named |= {f"experiments.{name}.baselines": each.baselines or [] for name, each in study.experiments.items()}
+    for where, names in named.items():
+        if unknown := [name for name in names if name not in study.methods]:
+            raise InputError(f"{file}: {where}: found '{unknown[0]}', expected one of {', '.join(study.methods)}")
+    return study
 
 
-def _line(error: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+def _line(error: Mapping[str, Any]) -> str:
     """Key, found, expected."""
     *parents, last = (str(part) for part in error["loc"])
     where = ".".join([*parents, last])
     if error["type"] == "extra_forbidden":
-        model: Any = Study
-        known = list(model.model_fields)
-        for name, inner in (("experiments", Experiment), ("methods", Method), ("question", Question)):
-            if parents and parents[0] == name:
-                known = list((Look if len(parents) > 2 else inner).model_fields)
+        inner = Look if len(parents) > 2 else Method
+        models = {"experiments": Experiment, "methods": inner, "question": Question}
+        known = list(models.get("".join(parents[:1]), Study).model_fields)
         near = get_close_matches(last, known, 1)
-        return f"{where}: unknown key" + (f"; did you mean '{near[0]}'?" if near else f"; expected one of {known}")
+        return f"{where}: unknown key; " + (f"did you mean '{near[0]}'?" if near else f"expected {', '.join(known)}")
     if error["type"] == "missing":
         return f"{where}: not given, expected it"
     return f"{where}: found {error['input']!r}, expected: {error['msg'].removeprefix('Input should be ')}"

@@ -223,7 +223,7 @@ class View:
 
 
 def records(frame: pd.DataFrame, schema: pa.Schema | None = None) -> list[Row]:
-    """Rows as mappings, None where a value is missing; schema: which columns hold whole numbers, though some miss one."""
+    """Rows as mappings, None where a value is missing; schema: its columns of whole numbers stay whole."""
     whole = [] if schema is None else [field.name for field in schema if pa.types.is_integer(field.type)]
     plain = frame.astype(dict.fromkeys(whole, "Int64")).astype(object)
     rows = plain.where(plain.notna(), None).to_dict("records")

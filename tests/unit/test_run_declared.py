@@ -1,0 +1,84 @@
+"""The studies' files: what is shipped can be used, and a mistake in one's own is named in one line."""
+
+from pathlib import Path
+
+import pytest
+import views
+
+from tokentrial.errors import InputError
+from tokentrial.report import catalogue
+from tokentrial.run.declared import CONTROL, Study, load
+
+FILE = """
+title: A study of {corpus}
+real_text: true
+experiments:
+  first: {title: First (001), short: 1st}
+  second: {title: Second (002), baselines: [slow]}
+question: {encodings: [quick], baselines: [slow, slower]}
+methods:
+  quick: {role: own, look: {color: blue, marker: o}}
+  slow: {name: very slow, role: baseline}
+  slower: {look: {label: slower still, color: green, marker: s, size: 3}}
+"""
+
+
+def study(folder: Path, text: str = FILE) -> Study:
+    """A study's file, as it is read."""
+    path = folder / "own.yaml"
+    path.write_text(text)
+    return load([path])["own"]
+
+
+def test_every_study_has_a_file_that_can_be_used() -> None:
+    shipped = views.studies()
+    assert set(shipped) == set(catalogue.STUDIES)
+    for each in shipped.values():
+        assert each.title and each.experiments and each.methods
+        # the question is asked of encodings that comparisons start from
+        assert {each.role(name) for name in each.question.encodings} <= {"own"}
+
+
+def test_what_is_not_said_has_its_usual_value(tmp_path: Path) -> None:
+    own = study(tmp_path)
+    assert [own.role(name) for name in ("quick", "slow", "slower", "unknown")] == ["own", "baseline", CONTROL, CONTROL]
+    assert own.methods["quick"].name is None and own.layouts == {}
+    sizes = {name: method.look.size for name, method in own.methods.items() if method.look is not None}
+    assert sizes == {"quick": 4.0, "slower": 3.0}
+    assert list(own.baselines("first")) == ["slow", "slower"]  # the study's
+    assert list(own.baselines("second")) == ["slow"]  # its own
+    assert list(own.baselines("not declared")) == ["slow", "slower"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("title: A study of {corpus}\n", "", "title: not given, expected it"),
+        ("real_text: true", "real_text: perhaps", "real_text: found 'perhaps', expected: a valid boolean"),
+        ("methods:", "method:", "method: unknown key; did you mean 'methods'?"),
+        ("title: First", "tilte: First", "experiments.first.tilte: unknown key; did you mean 'title'?"),
+        ("role: own", "rule: own", "methods.quick.rule: unknown key; did you mean 'role'?"),
+        ("role: own", "role: mine", "methods.quick.role: found 'mine', expected: 'own', 'baseline'"),
+        ("color: blue", "colour: blue", "methods.quick.look.colour: unknown key; did you mean 'color'?"),
+        ("color: blue", "color: bleu", "methods.quick.look.color: found 'bleu', expected: 'blue', 'vermillion'"),
+        ("marker: o", "marker: O", "methods.quick.look.marker: found 'O', expected: 'o', 's'"),
+        ("size: 3", "size: small", "methods.slower.look.size: found 'small', expected: a valid number"),
+        ("encodings: [quick]", "encodings: quick", "question.encodings: found 'quick', expected: a valid list"),
+        ("[slow, slower]", "[slwo]", "question.baselines: found 'slwo', expected one of quick, slow, slower"),
+        ("[slow]", "[fast]", "experiments.second.baselines: found 'fast', expected one of quick, slow, slower"),
+        ("very slow", "8", "methods.slow.name: found 8, expected: a valid string"),
+        ("  quick:", "  slow: {}\n  quick:", "found the key 'slow' a second time, expected each key once"),
+        (FILE, "- title", "expected keys and values, found list"),
+        (FILE, "title: [", "not YAML"),
+    ],
+)
+def test_a_mistake_is_said_in_one_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        study(tmp_path, FILE.replace(old, new, 1))
+    assert str(error.value).startswith(f"{tmp_path}/own.yaml: ") and said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.yaml: cannot be read"):
+        load([tmp_path / "gone.yaml"])
