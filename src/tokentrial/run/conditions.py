@@ -1,6 +1,6 @@
 """From the plan to a row of columns.CONDITIONS for every condition of a run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -28,7 +28,7 @@ def planned(
     """
     rows: list[Row] = [{**_script(job), "condition": job, "way": "as-released", "of_job": True} for job in scripts]
     rows += _of_small_models(conditions, datasets)
-    rows += {spec["condition"]: _of_language_model(spec, tokenizers) for spec in language_models.values()}.values()
+    rows += _of_language_models(language_models.values(), tokenizers)
     return rows + [
         {"study": spec["study"], "condition": job, "experiment": spec["design"], "model": spec["model"], "of_job": True}
         for job, spec in crammed.items()
@@ -66,6 +66,17 @@ def _of_small_models(
         for row in others:
             row["varied"] = " ".join(varied)
     return rows
+
+
+def _of_language_models(specs: Iterable[Mapping[str, Any]], tokenizers: Mapping[str, str]) -> list[Row]:
+    """One row per condition, whichever arm comes first."""
+    rows: dict[str, Row] = {}
+    for spec in specs:
+        row = _of_language_model(spec, tokenizers)
+        condition = rows.setdefault(row["condition"], row)
+        condition["narrow"] |= row["narrow"]  # the full table's body is wide in any design
+        condition["epochs"] = min(condition["epochs"], row["epochs"])  # an arm may train longer than the others
+    return list(rows.values())
 
 
 def _of_language_model(spec: Mapping[str, Any], tokenizers: Mapping[str, str]) -> Row:
