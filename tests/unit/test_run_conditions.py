@@ -38,8 +38,8 @@ def known(condition: Condition) -> set[str]:
 def test_the_shipped_arms_conditions_are_what_the_shipped_table_says() -> None:
     arms = results.read(str(SHIPPED / "arms.parquet"), results.ARMS).to_pandas()
     table = views.conditions(arms["condition"], corpus=real_text.title(arms))
-    made = results.table(views.typed(table, CONDITIONS), CONDITIONS)
-    assert made.equals(results.read(str(SHIPPED / "conditions.parquet"), CONDITIONS))
+    described = results.table(views.typed(table, CONDITIONS), CONDITIONS)
+    assert described.equals(results.read(str(SHIPPED / "conditions.parquet"), CONDITIONS))
 
 
 @pytest.mark.parametrize("study", ["learned_encoding", "bespoke"])

@@ -101,6 +101,7 @@ def view(extra: Mapping[str, Mapping[str, Any]] | None = None, **given: Any) -> 
 
 def typed(frame: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
     """The frame as results.table takes it: whole numbers stay whole, and what is required but missing is 0 or empty."""
-    required = {field.name: "" if pa.types.is_string(field.type) else 0 for field in schema if not field.nullable}
+    nothing = {pa.string(): "", pa.bool_(): False}
+    required = {field.name: nothing.get(field.type, 0) for field in schema if not field.nullable}
     whole = {field.name: "Int64" for field in schema if pa.types.is_integer(field.type)}
     return frame.astype(object).fillna(required).astype(whole)
