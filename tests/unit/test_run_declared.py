@@ -7,7 +7,7 @@ import views
 
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
-from tokentrial.run.declared import CONTROL, Study, load
+from tokentrial.run.declared import Study, load
 
 FILE = """
 title: A study of {corpus}
@@ -41,7 +41,7 @@ def test_every_study_has_a_file_that_can_be_used() -> None:
 
 def test_what_is_not_said_has_its_usual_value(tmp_path: Path) -> None:
     own = study(tmp_path)
-    assert [own.role(name) for name in ("quick", "slow", "slower", "unknown")] == ["own", "baseline", CONTROL, CONTROL]
+    assert [own.role(name) for name in ("quick", "slow", "slower", "unknown")] == ["own", "baseline", "control", "control"]
     assert own.methods["quick"].name is None and own.layouts == {}
     sizes = {name: method.look.size for name, method in own.methods.items() if method.look is not None}
     assert sizes == {"quick": 4.0, "slower": 3.0}
