@@ -1,6 +1,6 @@
-"""The config: loading with overlays, and one clear line for whatever is wrong with it.
+"""The config as text: loading with overlays, its canonical form, and one clear line for whatever is wrong in a file.
 
-The schema is closed: a key that it does not list is an error that names the nearest one it does.
+What a config may hold is said by the models of :mod:`tokentrial.schema`.
 """
 
 import difflib
@@ -9,15 +9,15 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
-from referencing import Registry, Resource
 
 from tokentrial.errors import InputError
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, eight times as fast; absent from some builds
 MERGE = "tag:yaml.org,2002:merge"  # of the key <<
@@ -189,26 +189,6 @@ def whole(value: Any) -> Any:
     return [whole(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def check(config: Mapping[str, Any], schema_path: str | Path) -> None:
-    """Check a config against the closed schema; raises InputError with one line on the first thing wrong."""
-    check_values(config)
-    path = Path(schema_path)
-
-    def part(name: str) -> Resource[Any]:
-        return _schema(path.parent / name, (path.parent / name).stat().st_mtime_ns)
-
-    validator = Draft202012Validator(part(path.name).contents, registry=Registry(retrieve=part))  # type: ignore[call-arg]
-    errors = sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.path)))
-    if errors:
-        raise InputError(describe(deepest(errors[0])))
-
-
-@lru_cache(maxsize=16)
-def _schema(path: Path, _: int) -> Resource[Any]:
-    """A schema file as it was at a time of change: it is read again once it is edited."""
-    return Resource.from_contents(load(path))
-
-
 def check_values(config: Mapping[str, Any], start: str = "config", key: re.Pattern[str] | None = KEY) -> None:
     """What a schema cannot say, or not before it takes too long: raises InputError with one line.
 
@@ -265,15 +245,15 @@ def shown(value: Any, most: int = 80, text: Callable[[Any], str] = repr) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def deepest(error: ValidationError) -> ValidationError:
+def deepest(error: "ValidationError") -> "ValidationError":
     """Of the alternatives of an anyOf, the error that got furthest into the value."""
     while error.context:
         error = max(error.context, key=lambda inner: len(inner.path))
     return error
 
 
-def describe(error: ValidationError) -> str:
-    """One line: the key, what was found, what was expected."""
+def describe(error: "ValidationError") -> str:
+    """One line for an error of a JSON schema: the key, what was found, what was expected."""
     key = ".".join(map(str, error.absolute_path))
     where = f"config: {key}" if key else "config"
     found, rule, schema = cast(Any, error.instance), cast(Any, error.validator_value), cast(Any, error.schema)
@@ -287,7 +267,13 @@ def describe(error: ValidationError) -> str:
     if error.validator == "required":
         missing = next(name for name in rule if name not in found)
         return f"{where}: key '{missing}' is missing"
-    expected = {
+    said = expected(str(error.validator), rule) or shown(error.message, 200, str)
+    return f"{where}: found {shown(found)}, expected {said}"
+
+
+def expected(keyword: str, rule: Any) -> str:
+    """What a rule of a JSON schema asks for, in words; nothing for a keyword without any."""
+    return {
         "type": f"a value of type {rule}",
         "enum": f"one of {rule}",
         "minimum": f"at least {rule}",
@@ -303,13 +289,16 @@ def describe(error: ValidationError) -> str:
         "minLength": f"at least {rule} characters",
         "maxLength": f"at most {rule} characters",
         "pattern": f"text like {rule}",
-    }.get(str(error.validator), shown(error.message, 200, str))
-    return f"{where}: found {shown(found)}, expected {expected}"
+    }.get(keyword, "")
 
 
 def unknown_key(name: object, known: Sequence[str]) -> str:
     """What is wrong with a key that is none of the known ones, with the nearest of them."""
     written = shown(name, text=str)
-    near = difflib.get_close_matches(written, known, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return f"unknown key '{written}': {hint}expected one of {', '.join(known)}"
+    return f"unknown key '{written}': {nearest(written, known)}expected one of {', '.join(known)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question that names the nearest of the known names, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean '{near[0]}'? " if near else ""

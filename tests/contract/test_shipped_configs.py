@@ -18,12 +18,14 @@ from tokentrial import config
 from tokentrial.data import patterns
 from tokentrial.data.spec import COMMON, OF_SOURCE, Source, Targets, complete
 from tokentrial.data.tokenise import TokenizerKind
+from tokentrial.encoders import schemes
 from tokentrial.encoders.banded import Banded
 from tokentrial.encoders.base import Context, Encoder, load
 from tokentrial.models import language
 from tokentrial.models.heads import HEADS
 from tokentrial.models.linear_cross_entropy import PRECISIONS
 from tokentrial.report import catalogue
+from tokentrial.schema import documents, encoders, validation
 from tokentrial.studies import language_models, released, released_bespoke, small_models
 from tokentrial.studies.released import corrected, focused_scaling
 from tokentrial.training import loop
@@ -47,8 +49,9 @@ def test_all_three_scales_are_shipped() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_config_passes_the_schema(name: str, root: Path) -> None:
-    config.check(loaded(name), root / "workflow/schemas/config.schema.yaml")
+def test_a_shipped_config_passes_the_models_and_the_written_schema(name: str) -> None:
+    validation.check(loaded(name))
+    assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(loaded(name))] == []
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -214,39 +217,58 @@ def test_every_encoder_is_used(shipped: Tree, root: Path) -> None:
 # The schemas
 
 
-FOLDER = ROOT / "workflow/schemas"
-SCHEMAS: dict[str, Tree] = {path.name: yaml.safe_load(path.read_text()) for path in FOLDER.glob("*.schema.yaml")}
-MAIN = "config.schema.yaml"
+SCHEMA: Tree = yaml.safe_load((ROOT / documents.SCHEMA).read_text())
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
-def test_the_schema_is_a_schema(name: str) -> None:
-    Draft202012Validator.check_schema(SCHEMAS[name])
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow/schemas").glob("*.schema.yaml")), ids=lambda path: path.name)
+def test_a_schema_is_a_schema(path: Path) -> None:
+    Draft202012Validator.check_schema(yaml.safe_load(path.read_text()))
 
 
-def resolved(name: str, part: Tree) -> tuple[str, Tree]:
-    """A part with what it refers to laid under it, and the file that it is in then."""
+def test_what_is_written_of_the_models_is_up_to_date(root: Path) -> None:
+    """After a change of them: python -m tokentrial.schema."""
+    assert (root / documents.SCHEMA).read_text() == documents.written_schema()
+    readme = (root / documents.README).read_text()
+    assert readme == documents.written_readme(readme)
+    for path, _ in PARTS:
+        last = path.rpartition(".")[2]
+        assert last in ("config", "*") or any(f"{mark}{last}" in readme for mark in ("| `", ".", "**")), path
+
+
+def resolved(part: Tree) -> Tree:
+    """A part with what it refers to laid under it."""
     while "$ref" in part:
-        file, _, fragment = part["$ref"].partition("#/$defs/")
-        name = file or name
-        found = SCHEMAS[name]["$defs"][fragment] if fragment else SCHEMAS[name]
+        found = SCHEMA["$defs"][part["$ref"].removeprefix("#/$defs/")]
         part = config.merge(found, {key: value for key, value in part.items() if key != "$ref"})
-    return name, part
+    return part
 
 
-def parts(name: str, part: Tree, path: str = "config") -> Iterator[tuple[str, Tree]]:
-    """(path, resolved schema) of every key that a config may have; a name of the user's own is a star."""
-    name, whole = resolved(name, part)
-    yield path, whole
-    for key, value in whole.get("properties", {}).items():
-        yield from parts(name, value, f"{path}.{key}")
-    for inner in ("additionalProperties", "items"):
-        if isinstance(whole.get(inner), dict):
-            yield from parts(name, whole[inner], f"{path}.*")
+def parts(part: Tree, path: str = "config") -> Iterator[tuple[str, Tree]]:
+    """(path, resolved schema) of every key that a config may have; a name of the user's own is a star.
+
+    A union's part has the keys of all its choices; each choice is a part of its own as well.
+    """
+    whole = resolved(part)
+    choices = [resolved(choice) for choice in whole.get("oneOf", ())]
+    if choices:
+        keys: Tree = {}
+        for choice in choices:
+            for key, value in choice["properties"].items():
+                values = [*keys.get(key, {}).get("enum", ()), *value.get("enum", ())]
+                keys[key] = {**value, "enum": list(dict.fromkeys(values))} if values else value
+        yield path, {**whole, "properties": keys, "choices": choices}
+    else:
+        yield path, whole
+    for each in choices or [whole]:
+        for key, value in each.get("properties", {}).items():
+            yield from parts(value, f"{path}.{key}")
+        for inner in ("additionalProperties", "items"):
+            if isinstance(each.get(inner), dict):
+                yield from parts(each[inner], f"{path}.*")
 
 
-PARTS = list(parts(MAIN, SCHEMAS[MAIN]))
-DEFINITIONS = [(name, key, part) for name, tree in SCHEMAS.items() for key, part in tree["$defs"].items()]
+PARTS = list(parts(SCHEMA))
+DEFINITIONS = SCHEMA["$defs"]
 
 
 def test_every_key_is_described() -> None:
@@ -259,15 +281,14 @@ def test_every_key_is_described() -> None:
 
 
 def test_every_definition_is_described_and_used() -> None:
-    texts = {name: (FOLDER / name).read_text() for name in SCHEMAS}
-    for name, key, part in DEFINITIONS:
-        text = resolved(name, part)[1].get("description", "")
-        assert len(text) > 10 and text.endswith("."), f"{name}: $defs.{key}: {text!r}"
-        assert f'"#/$defs/{key}"' in texts[name], f"{name}: $defs.{key} is used by nothing"
+    for key, part in DEFINITIONS.items():
+        text = part.get("description", "")
+        assert len(text) > 10 and text.endswith("."), f"$defs.{key}: {text!r}"
+        assert f"'#/$defs/{key}'" in (ROOT / documents.SCHEMA).read_text(), f"$defs.{key} is used by nothing"
 
 
 def test_every_mapping_is_closed() -> None:
-    mappings = [*PARTS, *[(f"{name}: $defs.{key}", resolved(name, part)[1]) for name, key, part in DEFINITIONS]]
+    mappings = [*PARTS, *[(f"$defs.{key}", part) for key, part in DEFINITIONS.items()]]
     objects = [(path, whole) for path, whole in mappings if whole.get("type") == "object"]
     assert len(objects) > 40
     for path, whole in objects:
@@ -317,9 +338,60 @@ def test_the_schema_knows_what_the_small_models_know() -> None:
         assert set(of(f"{study}.initialisation")["properties"]) == set(of(f"{study}.training")["properties"])
         assert names(f"{study}.studies") <= set(catalogue.STUDY_TITLES)
     assert names("learned_encoding.scripts") == {*released.WHOLE, *released.BY_CELL}
-    assert names("bespoke.scripts") == set(released_bespoke.SCRIPTS)
-    options = {option for needed in released_bespoke.OPTIONS.values() for option in needed}
-    assert set(of("bespoke.scripts.*")["properties"]) == {"seeds", "fresh", *options}
+    scripts = of("bespoke.scripts")["properties"]
+    assert set(scripts) == set(released_bespoke.SCRIPTS)
+    for script in scripts:
+        options = {"seeds", "fresh", *released_bespoke.OPTIONS.get(script, ())}
+        assert set(of(f"bespoke.scripts.{script}")["required"]) == options
+        assert set(of(f"bespoke.scripts.{script}")["properties"]) == options
+
+
+def test_the_schema_knows_what_the_sources_know() -> None:
+    """Of each source its own keys, their ranges and defaults: data sets that say the least are completed alike."""
+    for choice in of("learned_encoding.studies.*.done-right.data.*")["choices"]:
+        [source] = choice["properties"]["source"]["enum"]
+        assert set(choice["properties"]) == {*COMMON, *OF_SOURCE[source]}
+        least = {key: choice["properties"][key] for key in choice["required"]}
+        given = {key: part["enum"][0] if "enum" in part else part["maximum"] for key, part in least.items()}
+        made = complete(given, where=source)
+        for key, part in choice["properties"].items():
+            assert key in choice["required"] or made[key] == part.get("default", 0), key
+
+
+OPTIONS = {kind: [tag.partition("/") for tag in kind.tags] for kind in encoders.SHIPPED}
+
+
+@pytest.mark.parametrize("kind", OPTIONS, ids=lambda kind: kind.__name__)
+def test_the_models_know_the_encoders_options(kind: type[encoders.Options]) -> None:
+    """Names, defaults and which of them must be given, from the signatures of the encoders and of the layouts."""
+    for encoder, _, layout in OPTIONS[kind]:
+        signature = {**inspect.signature(load(encoder)).parameters}
+        if layout:
+            signature |= inspect.signature(schemes.SCHEMES[layout]).parameters
+        common = {
+            "vocab_size",
+            "width",
+            "full_width",
+            "options",
+            "name",
+            *(["epochs"] if "released" in encoder else []),
+        }
+        options = {name: parameter.default for name, parameter in signature.items() if name not in common}
+        fields = {name: field for name, field in kind.model_fields.items() if name != "encoder"}
+        assert set(fields) == set(options)
+        for name, field in fields.items():
+            assert field.is_required() == (options[name] is inspect.Parameter.empty), name
+            assert field.default in (None, options[name]) or field.is_required(), name
+
+
+def test_every_encoder_has_a_model() -> None:
+    modules = {
+        path.stem for path in (ROOT / "src/tokentrial/encoders").glob("*.py") if "(Encoder):" in path.read_text()
+    }
+    assert set(encoders.KNOWN) == modules
+    layouts = {layout for tags in OPTIONS.values() for _, _, layout in tags if layout}
+    assert layouts == set(schemes.SCHEMES) == set(of("learned_encoding.arms.*")["properties"]["layout"]["enum"])
+    assert layouts == set(get_args(encoders.Banded.model_fields["layout"].annotation))
 
 
 def test_the_schema_knows_what_the_language_models_know(shipped: Tree) -> None:

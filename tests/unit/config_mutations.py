@@ -19,7 +19,6 @@ from tokentrial.errors import InputError
 from tokentrial.studies import cramming
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 COMMON = "workflow/rules/common.smk"
 Tree = dict[str, Any]
 Place = tuple[Any, ...]
@@ -82,7 +81,7 @@ PLACES = {
 def common() -> CodeType:
     """The lines of common.smk before its first directive, which are plain Python."""
     head, directive, _ = (ROOT / COMMON).read_text().partition("\nwildcard_constraints:")
-    assert directive and "settings.check(config" in head and "CRAMMED = " in head
+    assert directive and "validation.check(config" in head and "CRAMMED = " in head
     return compile(head, COMMON, "exec")
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from config_mutations import FIRE, KEYS, ROOT, SCHEMA, Place, at, bases, mutate, places, planned, tried
+from config_mutations import FIRE, KEYS, ROOT, Place, at, bases, mutate, places, planned, tried
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokentrial import config
 from tokentrial.errors import InputError
+from tokentrial.schema import validation
 
 
 def test_the_shipped_configs_are_planned() -> None:
@@ -92,7 +93,7 @@ def test_a_key_that_is_no_name_is_one_line(key: Any) -> None:
             config.check_values(made)
             continue
         with pytest.raises(InputError, match=r"^config: .*found the key ") as caught:
-            config.check(made, SCHEMA)
+            validation.check(made)
         assert str(caught.value).isprintable()
 
 

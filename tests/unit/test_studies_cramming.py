@@ -1,7 +1,5 @@
 """The cramming study's planner: jobs, where models come from, and what it refuses."""
 
-from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -78,43 +76,6 @@ def test_a_folder_gives_its_files_and_a_hub_name_the_downloaded_folder(shipped: 
     expected = [str(tmp_path / file) for file in ("config.json", "model.safetensors", "tokenizer.json")]
     assert cramming.inputs(shipped, "mine", CORPORA) == expected
     assert cramming.inputs(shipped, "theirs", CORPORA) == ["results/models/hub/theirs"]
-
-
-def _unknown_model(study: Tree) -> None:
-    study["studies"]["capacity"]["models"] = ["gpt-9"]
-
-
-def _unknown_arm(study: Tree) -> None:
-    study["studies"]["capacity"]["arms"] = ["fast"]
-
-
-def _more_vectors_than_tokens(study: Tree) -> None:
-    study["studies"]["capacity"].update(lengths=[4, 8], vectors=[1, 5])
-
-
-def _two_sources(study: Tree) -> None:
-    study["models"]["untrained"]["hub"] = "a/b"
-
-
-def _no_source(study: Tree) -> None:
-    study["models"]["untrained"] = {"shipped": True}
-
-
-MISTAKES: list[tuple[Callable[[Tree], None], str]] = [
-    (_unknown_model, r"studies\.capacity: models: 'gpt-9' is unknown; expected one of llama"),
-    (_unknown_arm, r"studies\.capacity: arms: 'fast' is unknown; expected one of tuned, tuned_long, paper"),
-    (_more_vectors_than_tokens, r"studies\.capacity: vectors: found 5, expected at most the 4 tokens"),
-    (_two_sources, r"models\.untrained: found train and hub, expected one of train, folder, hub"),
-    (_no_source, r"models\.untrained: found no source, expected one of train, folder, hub"),
-]
-
-
-@pytest.mark.parametrize(("spoil", "message"), MISTAKES)
-def test_what_a_schema_cannot_say(shipped: Tree, spoil: Callable[[Tree], None], message: str) -> None:
-    spoiled = deepcopy(shipped)
-    spoil(spoiled["cramming"])
-    with pytest.raises(InputError, match=message):
-        cramming.jobs(spoiled)
 
 
 def test_a_folder_that_is_not_there_or_holds_no_model(shipped: Tree, tmp_path: Path) -> None:

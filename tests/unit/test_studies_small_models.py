@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tokentrial.errors import InputError
 from tokentrial.studies import small_models
 
 
@@ -100,27 +99,6 @@ def test_a_condition_is_complete() -> None:
         },
         "arms": {"learned": {"encoder": "learned"}},
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"ratios": [4, 5]}, r"^config: .*\.markov\.done-right\.ratio-5: ratios: 5 does not divide full_width 32$"),
-        ({"ratios": [64]}, r"ratios: 64 does not divide full_width 32$"),
-        ({"arms": ["learned", "fill"]}, r"^config: .*: arms: 'fill' is unknown; expected one of learned, full$"),
-    ],
-)
-def test_designs_that_cannot_be_built(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        small_models.conditions(design(**changes))
-    assert "\n" not in str(caught.value)
-
-
-def test_an_encoder_without_a_module_is_named_before_anything_runs() -> None:
-    made = design()
-    made["learned_encoding"]["arms"]["learned"] = {"encoder": "lerned"}
-    with pytest.raises(InputError, match=r"^config: learned_encoding\.arms\.learned: encoder 'lerned' has no module"):
-        small_models.conditions(made)
 
 
 def test_scripts_by_name() -> None:

@@ -1,5 +1,5 @@
 # PURPOSE  Check the config and turn it into jobs; helper functions for all rules.
-# INPUTS   config/config.yaml and its overlays, workflow/schemas/*.schema.yaml
+# INPUTS   config/config.yaml and its overlays
 # OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED: id -> specification (no files)
 # STEPS    validate the config, list the jobs, say which library modules a job uses
 
@@ -18,6 +18,7 @@ from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
 from tokentrial.run.conditions import planned
+from tokentrial.schema import validation
 from tokentrial.studies import cramming, language_models, small_models
 
 folder_names.mend()
@@ -33,7 +34,7 @@ try:
     if IS_MAIN:  # what a workflow that uses this one as a module was called with is its own
         given = workflow.config_settings
         config.update(settings.merge(config, settings.of_command_line(given.config_args, given.config)))
-    settings.check(config, ROOT / "workflow/schemas/config.schema.yaml")
+    validation.check(config)
     CORPUS = corpora.setting(config["corpus"])
     DATASETS = small_models.datasets(config)
     for name, dataset in DATASETS.items():

@@ -43,16 +43,8 @@ PRETRAINING_MODULES = (
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every job: ``cramming/<design>/<model>`` -> what to cram into what, complete and free of paths."""
     study = config[STUDY]
-    for name, model in study["models"].items():
-        found = [source for source in SOURCES if source in model]
-        if len(found) != 1:
-            where = f"config: {STUDY}.models.{name}"
-            raise InputError(
-                f"{where}: found {' and '.join(found) or 'no source'}, expected one of {', '.join(SOURCES)}"
-            )
     specs: dict[str, Spec] = {}
     for name, design in study["studies"].items():
-        check_design(study, design, f"config: {STUDY}.studies.{name}")
         for model in design["models"]:
             condition = f"{STUDY}/{name}/{model}"
             specs[condition] = {
@@ -147,14 +139,3 @@ def shapes(config: Mapping[str, Any]) -> dict[str, Spec]:
         for name, model in config[STUDY]["models"].items()
         if "train" in model
     }
-
-
-def check_design(study: Mapping[str, Any], design: Mapping[str, Any], where: str) -> None:
-    """Raises InputError for what a schema cannot say: names that are not defined, more vectors than tokens."""
-    for key, known in (("models", study["models"]), ("arms", study["settings"])):
-        for name in design[key]:
-            if name not in known:
-                raise InputError(f"{where}: {key}: '{name}' is unknown; expected one of {', '.join(known)}")
-    shortest, most = min(design["lengths"]), max(design["vectors"])
-    if not design["per_vector"] and most > shortest:
-        raise InputError(f"{where}: vectors: found {most}, expected at most the {shortest} tokens of the shortest text")

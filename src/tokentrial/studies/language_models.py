@@ -10,11 +10,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tokentrial.errors import InputError
-from tokentrial.studies.small_models import IMPORTED, has_module
+from tokentrial.studies.small_models import IMPORTED
 
 STUDY = "language_models"
-BYTES = 256  # the types that a byte-level BPE starts from
 FULL = "full"  # the arm whose trained model the two-stage arms start from
 
 Spec = dict[str, Any]
@@ -34,12 +32,9 @@ TWIN_MODULES = ("results", "training/twins")
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every training job: ``<condition>/<arm>`` -> what to train, complete and free of paths and machine facts."""
     specs: dict[str, Spec] = {}
-    check_tokens(config[STUDY]["tokens"])
     for name, ways in config[STUDY]["studies"].items():
         for way, design in ways.items():
             condition = f"{STUDY}/{name}/{way}/{design['tokens']}"
-            where = f"config: {STUDY}.studies.{name}.{way}"
-            check_design(config, design, where)
             for place, (arm, entry, ratio) in enumerate(arms_of(design)):
                 specs[f"{condition}/{arm}"] = {
                     **_common(config, design, way),
@@ -143,65 +138,3 @@ def encoder_modules(spec: Spec) -> list[str]:
     """Library modules of an arm's encoder."""
     name = spec["encoder"]["encoder"]
     return [f"encoders/{used}" for used in sorted({name, *IMPORTED.get(name, ())})]
-
-
-def check_design(config: Mapping[str, Any], design: Mapping[str, Any], where: str) -> None:
-    """Raises InputError for what a schema cannot say: unknown names, widths that do not divide, a missing full arm."""
-    study = config[STUDY]
-    for key, known in (("tokens", study["tokens"]), ("body", study["bodies"])):
-        if design[key] not in known:
-            raise InputError(f"{where}: {key}: '{design[key]}' is unknown; expected one of {', '.join(known)}")
-    for name in design["arms"]:
-        check_arm(study, name, f"{where}: arms")
-    for name in design["single"]:
-        check_arm(study, name.partition("-")[0], f"{where}: single")
-    names = [name for name, _, _ in arms_of(design)]
-    twice = [name for name in design["single"] if names.count(name) > 1]
-    if twice:
-        raise InputError(f"{where}: single: '{twice[0]}' is there already, from arms and ratios; expected it once")
-    check_widths(config, design, where)
-    entries = [study["arms"][entry] for _, entry, _ in arms_of(design)]
-    two_stage = [options["encoder"] for options in entries if needs_full({"encoder": options})]
-    if two_stage and FULL not in design["single"]:
-        raise InputError(f"{where}: single: '{FULL}' is missing; the '{two_stage[0]}' encoder starts from its table")
-    if two_stage and design["narrow"]:
-        others = [options["encoder"] for options in entries if options["encoder"] in FROM_FULL[2:]]
-        if others:
-            raise InputError(
-                f"{where}: narrow: found true, but '{others[0]}' keeps the full model's body; expected false"
-            )
-
-
-def check_tokens(tokens: Mapping[str, Any]) -> None:
-    """Raises InputError for a name that is a folder of the text itself, and for a BPE without its number of types."""
-    for name, entry in tokens.items():
-        where = f"config: {STUDY}.tokens"
-        if name in ("source", "text"):
-            raise InputError(f"{where}: found the key '{name}', a folder of the text itself; expected another name")
-        size = entry["vocab_size"]
-        if entry["tokenizer"] == "bpe" and (size is None or size < BYTES):
-            found = f"{where}.{name}.vocab_size: found {'null' if size is None else size}"
-            raise InputError(f"{found}, expected at least {BYTES} for a byte-level BPE")
-
-
-def check_arm(study: Mapping[str, Any], arm: str, where: str) -> None:
-    """Raises InputError for an arm that the config does not define, or whose encoder has no module."""
-    if arm not in study["arms"]:
-        raise InputError(f"{where}: '{arm}' is unknown; expected one of {', '.join(study['arms'])}")
-    encoder = study["arms"][arm]["encoder"]
-    if not has_module(encoder):
-        raise InputError(f"config: {STUDY}.arms.{arm}: encoder '{encoder}' has no module in src/tokentrial/encoders")
-
-
-def check_widths(config: Mapping[str, Any], design: Mapping[str, Any], where: str) -> None:
-    """Each ratio leaves a whole width of at least one number, and every arm's heads share its body's width."""
-    width = design["full_width"]
-    for ratio in dict.fromkeys([*design["ratios"], *(ratio for _, _, ratio in arms_of(design))]):
-        if width % ratio:
-            raise InputError(f"{where}: ratios: {ratio} does not divide full_width {width}")
-    for name, entry, ratio in arms_of(design):
-        heads = _body(config, design, entry).get("heads", 1)
-        left = _widths(design, ratio)["body_width"]
-        if left % heads:
-            found = f"full_width: found {width}" if left == width else f"ratios: {ratio} leaves a width of {left}"
-            raise InputError(f"{where}: {found}, expected a multiple of the {heads} heads of '{name}'")

