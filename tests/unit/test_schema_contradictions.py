@@ -77,6 +77,10 @@ def small(shipped: Tree, **changes: Any) -> Tree:
             {"single": ["full", "three_heads"], "arms": []},
             "full_width: found 16, expected a multiple of the 3 heads of 'three_heads'",
         ),
+        (
+            {"body": "lstm", "arms": ["learned_masked"]},
+            "body: found 'lstm', which lacks the key 'causal' of 'learned_masked-2'; expected a body of another kind",
+        ),
         # arms that start from the full model
         ({"single": ["int8"], "arms": []}, "single: 'full' is missing; the 'quantised' encoder starts from its table"),
         ({"single": []}, "single: 'full' is missing; the 'svd' encoder starts from its table"),
@@ -172,6 +176,15 @@ def test_an_encoder_without_a_module_is_named(shipped: Tree, study: str) -> None
         ({"encoder": "banded", "layout": "adaptive"}, ": key 'cutoffs' is missing"),
         ({"encoder": "banded", "layout": "mixed", "blocks": [1], "alpha": -1}, ".alpha: found -1, expected at least 0"),
         ({"encoder": "banded", "layout": "uniform", "factor": 4}, ": unknown key 'factor': expected one of encoder, "),
+        ({"encoder": "banded", "layout": "uniform_budget"}, ": found no budget, expected one of of, parameters"),
+        (
+            {"encoder": "banded", "layout": "uniform_budget", "of": "initial", "parameters": 9},
+            ": found of and parameters, expected one of of, parameters",
+        ),
+        (
+            {"encoder": "banded", "layout": "uniform_budget", "of": "adaptive"},
+            ".of: found 'adaptive', expected one of ['optimized', ",
+        ),
         ({"encoder": 3}, ".encoder: found 3, expected a value of type string"),
         (["learned"], ": found ['learned'], expected a value of type object"),
         (

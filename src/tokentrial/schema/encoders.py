@@ -211,8 +211,17 @@ class UniformBudget(Banded):
     tags = ("banded/uniform_budget",)
 
     layout: Literal["uniform_budget"] = key(LAYOUT)
-    of: Text = key("The layout whose number of parameters is met.", None)
+    of: Literal["optimized", "initial", "scaling", "ultra_efficient", "uniform", "uniform_projected"] = key(
+        "The layout whose number of parameters is met.", None
+    )
     parameters: Steps = key("The number of parameters that is met.", None)
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        given = [name for name in ("of", "parameters") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise contradiction(f"found {' and '.join(given) or 'no budget'}, expected one of of, parameters")
+        return self
 
 
 def _option(value: Any) -> Any:

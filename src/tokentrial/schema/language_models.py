@@ -220,7 +220,7 @@ class LanguageModels(Section):
                 if design:
                     place = ("studies", name, way.replace("_", "-"))
                     self._check_names(design, place)
-                    self._check_heads(design, place)
+                    self._check_bodies(design, place)
                     self._check_two_stages(design, place)
         return self
 
@@ -233,11 +233,15 @@ class LanguageModels(Section):
                 if name not in self.arms:
                     raise unknown(name, self.arms, where, *place)
 
-    def _check_heads(self, design: LanguageDesign, place: tuple[str, ...]) -> None:
-        """Every arm's heads share its body's width: D, or d_c if the body shrinks with the encoding."""
+    def _check_bodies(self, design: LanguageDesign, place: tuple[str, ...]) -> None:
+        """Every arm changes keys that its body has, and its heads share the body's width: D, or d_c if it shrinks."""
         width, body = design.full_width, self.bodies[design.body]
         for name, entry, ratio in design.jobs():
             changed = self.arms[entry].body
+            lacking = sorted(changed.model_fields_set - set(type(body).model_fields)) if changed else []
+            if lacking:
+                found = f"body: found '{design.body}', which lacks the key '{lacking[0]}' of '{name}'"
+                raise contradiction(f"{found}; expected a body of another kind", *place)
             heads = (changed and changed.heads) or getattr(body, "heads", 1)
             left = width // ratio if design.narrow else width
             if left % heads:
