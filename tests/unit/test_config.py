@@ -235,7 +235,7 @@ MISTAKES = [
         r"config: bespoke: unknown key 'hiden': did you mean 'hidden'\? expected one of hidden, scripts",
     ),
 ]
-# Keys of inner sections are as closed as the outer ones', and named by their whole path.
+# The keys of inner sections are closed too, and named by their whole path.
 TRANSFORMER = "language_models/studies/transformer/done-right"
 MISTAKES += [
     (
