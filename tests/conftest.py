@@ -122,6 +122,7 @@ def job_of() -> Callable[..., Any]:
 RULES = """
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, ResourceSettings
 
@@ -146,8 +147,9 @@ with SnakemakeApi(OutputSettings()) as api:
             "jobs": [str(file) for file in rule.input if str(file).startswith("results/runs/")],
             "code": None if callable(code) else [code] if isinstance(code, str) else list(code),
         }
-    training = {name: known["training_code"](name) for name in known["CONDITIONS"]}
-    language = {name: known["language_model_code"](name) for name in known["LANGUAGE_MODELS"]}
+    code_of = {rule.name: rule.input["code"] for rule in workflow.rules if rule.name in ("train", "language_model")}
+    training = {name: code_of["train"](SimpleNamespace(condition=name)) for name in known["CONDITIONS"]}
+    language = {name: code_of["language_model"](SimpleNamespace(job=name)) for name in known["LANGUAGE_MODELS"]}
     trained = {name: known["trained_full_model"](name) for name in known["LANGUAGE_MODELS"]}
     names = {kind: list(known[kind]) for kind in ("DATASETS", "JOBS", "STUDIES", "TOKENS")}
     names["TWINS"] = known["TWINS"]

@@ -1,6 +1,7 @@
-"""Honesty of ``code=``: each rule lists the library modules that its job imports, so an edit reruns what it touches."""
+"""Code lists: each job depends on the library modules that it runs, so that an edit reruns what it touches."""
 
 import ast
+import functools
 import importlib
 import inspect
 import json
@@ -12,57 +13,20 @@ from typing import Any
 
 import pytest
 
+from tokentrial import code_lists
 from tokentrial.data.corpora import Corpus, checksum
 from tokentrial.studies import language_models, small_models
 from tokentrial.training import condition
 
-# Imported by jobs but in no list: they change no number, and an edit of one of them must not retrain everything.
-NO_NUMBERS = {
-    "checkout": "finds the code and its commit; the digests of the files are what a rerun depends on",
-    "errors": "the exception class alone",
-    "fork_server": "starts the processes of jobs",
-    "job": "sends output to the log",
-    "provenance": "versions and names of machines, in columns that say where a number was made",
-    "rusage": "how much memory a process took, in a column that says what a job cost",
-    "studies/results": "puts rows and provenance into the two files of a job",
+# Modules whose text is part of a result although code_lists.NOT_LISTED has them.
+NAMED = {
+    "report": {"provenance"},  # it prints the commit that judged
+    "claims_page": {"provenance"},
+    "provenance": {"provenance"},  # it prints the versions, too
 }
-# Imported by one script beside what it uses.
-SYNTHETIC = dict.fromkeys(
-    ("data/markov", "data/zipf", "data/patterns", "data/spec"), "belong to levels of synthetic sources"
-)
-ONLY_IMPORTED = {
-    "train": {
-        **dict.fromkeys(("data/entropy", "data/markov", "data/zipf"), "make data; the job reads what rule data made"),
-        **dict.fromkeys(("data/spec", "data/patterns"), "check the specification of the data that rule data made"),
-    },
-    "prepare_corpus": SYNTHETIC,
-    "cram": {"studies/cramming": "plans the jobs; this one asks it which of the shipped folders is the corpus's"},
-    "pretrain": SYNTHETIC,
-    "language_model": SYNTHETIC,
-    "released_bespoke": {name: why for name, why in SYNTHETIC.items() if name != "data/zipf"},
-}
-# Scripts whose rules list their code by job, checked job by job below.
+# Scripts whose jobs load encoders by name, checked job by job below.
 BY_JOB = ("train", "language_model")
-SCRIPTS = (
-    *("data", "prepare_corpus", "corpus", "released", "released_bespoke", "collect"),
-    *("pretrain", "download_model", "cram", "cramming_measures", "verdicts", "claims_page"),
-    *(
-        "statistics",
-        "tables",
-        "figures",
-        "report",
-        "reference_rows",
-        "compare_reference",
-        "verify",
-        "provenance",
-        "crate",
-        *BY_JOB,
-    ),
-    "twin_language_model",
-)
-
-
-ENCODERS = Path(__file__).parents[2] / "src/tokentrial/encoders"
+SCRIPTS = sorted(path.stem for path in (Path(__file__).parents[2] / "workflow/scripts").glob("*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +50,19 @@ def run_by(node: ast.AST) -> tuple[str, list[str]] | None:
     return str(name.value), [str(keyword.arg) for keyword in node.keywords]
 
 
+def is_typing_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+@functools.cache
 def imported(source: Path, path: Path) -> set[str]:
     """Modules of the library that a file imports, anywhere in it, or whose function it runs as a job."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    typing_only = {id(node) for block in filter(is_typing_only, ast.walk(tree)) for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -115,14 +88,11 @@ def closure(source: Path, start: Iterable[str]) -> set[str]:
     return seen
 
 
+@functools.cache
 def has_code(path: Path) -> bool:
-    """Whether a file holds more than a docstring and a version."""
-    for statement in ast.parse(path.read_text()).body:
-        text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        version = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__version__"
-        if not text and not version:
-            return True
-    return False
+    """Whether a file holds more than a docstring."""
+    body = ast.parse(path.read_text()).body
+    return any(not isinstance(part, ast.Expr) or not isinstance(part.value, ast.Constant) for part in body)
 
 
 def files(source: Path, modules: Iterable[str]) -> set[str]:
@@ -146,13 +116,12 @@ def needed_by(root: Path, script: str, *more: str) -> set[str]:
     """What a job of this script depends on; ``more``: modules that it loads by name."""
     source = root / "src/tokentrial"
     needed = files(source, closure(source, script_modules(root, script) | set(more)))
-    needed -= {*NO_NUMBERS, *ONLY_IMPORTED.get(script, {})}
-    return needed | {"provenance"} if script == "report" else needed  # it prints provenance: an edit changes the result
+    return needed - code_lists.NOT_LISTED.keys() | NAMED.get(script, set())
 
 
-def assert_listed(found: set[str], needed: set[str], who: str) -> None:
+def assert_listed(listing: set[str], needed: set[str], who: str) -> None:
     """The code list of a rule or job is what it needs: says by name what is missing and what is too much."""
-    missing, superfluous = sorted(needed - found), sorted(found - needed)
+    missing, superfluous = sorted(needed - listing), sorted(listing - needed)
     assert (missing, superfluous) == ([], []), f"{who}: code lacks {missing}, and has {superfluous} for nothing"
 
 
@@ -182,17 +151,16 @@ def test_every_rule_with_code_has_its_content_as_a_param(workflow: dict[str, Any
     assert sorted(name for name in working if "code" not in workflow["rules"][name]["params"]) == []
 
 
-def test_every_script_is_checked(root: Path, workflow: dict[str, Any]) -> None:
-    assert sorted(path.stem for path in (root / "workflow/scripts").glob("*.py")) == sorted(SCRIPTS)
-    by_job = {rule["script"] for rule in workflow["rules"].values() if rule["code"] is None}
-    assert by_job == {f"../scripts/{name}.py" for name in BY_JOB}  # no rule escapes by computing its list
+def test_every_script_has_its_rule(workflow: dict[str, Any]) -> None:
+    assert {rule["script"] for rule in workflow["rules"].values()} - {None} == {f"../scripts/{n}.py" for n in SCRIPTS}
+    by_job = {rule["script"] for rule in workflow["rules"].values() if rule["code"] is None and rule["script"]}
+    assert by_job == {f"../scripts/{name}.py" for name in BY_JOB}  # no other rule escapes by computing its list
 
 
-def test_nothing_is_excused_for_nothing(root: Path, source: Path) -> None:
-    """Each excuse is for a module that the script does import."""
-    for script, excused in ONLY_IMPORTED.items():
-        everything = files(source, closure(source, script_modules(root, script)))
-        assert sorted(set(excused) - everything) == [], script
+def test_nothing_is_left_out_for_nothing(root: Path, source: Path) -> None:
+    """Each module that is in no list is imported by a script."""
+    everything = set().union(*(files(source, closure(source, script_modules(root, script))) for script in SCRIPTS))
+    assert sorted(code_lists.NOT_LISTED.keys() - everything) == []
 
 
 def encoders_loaded(spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch, data_of: Any) -> set[str]:
@@ -242,24 +210,20 @@ def test_a_language_model_lists_what_it_imports(root: Path, workflow: dict[str, 
 
 
 def test_an_encoders_edit_retrains_its_own_arms_alone(workflow: dict[str, Any], shipped: dict[str, Any]) -> None:
-    """Which jobs list an encoder's module: exactly those that train it."""
-    specs = language_models.jobs(shipped)
-    for encoder in {spec["encoder"]["encoder"] for spec in specs.values()}:
+    """Which jobs list an encoder's module: exactly those that train it, or start from a table that it trains."""
+    users: dict[str, set[str]] = {}
+    for job, spec in language_models.jobs(shipped).items():
+        users.setdefault(spec["encoder"]["encoder"], set()).add(job)
+    for name, spec in small_models.conditions(shipped).items():
+        compressed = any(language_models.needs_full({"encoder": options}) for options in spec["arms"].values())
+        for encoder in {options["encoder"] for options in spec["arms"].values()} | ({"full"} if compressed else set()):
+            users.setdefault(encoder, set()).add(name)
+    lists = {**workflow["training"], **workflow["language_code"]}
+    assert len(users) > 9
+    for encoder, jobs in users.items():
         path = f"src/tokentrial/encoders/{encoder}.py"
-        listing = {job for job, code in workflow["language_code"].items() if path in code}
-        assert listing == {job for job, spec in specs.items() if spec["encoder"]["encoder"] == encoder}, encoder
-
-
-@pytest.mark.parametrize(
-    "encoder", sorted(path.stem for path in ENCODERS.glob("[a-z]*.py") if "(Encoder):" in path.read_text())
-)
-def test_what_an_encoder_imports_is_listed_with_it(encoder: str, source: Path) -> None:
-    """The planner cannot import an encoder, so it has its imports from the package by name."""
-    everything = files(source, closure(source, {f"tokentrial.encoders.{encoder}"}))
-    package = {name for name in everything if name.startswith("encoders/")}
-    spec = {"encoder": {"encoder": encoder}, "arms": {"arm": {"encoder": encoder, "table": "random"}}}
-    for found in (language_models.encoder_modules(spec), small_models.encoder_modules(spec)):
-        assert_listed({*found, "encoders/base"} & {*package, *found}, package, f"IMPORTED[{encoder!r}]")
+        assert {job for job, code in lists.items() if path in code} == jobs, encoder
+        assert jobs < lists.keys(), encoder
 
 
 JOB = """
@@ -303,11 +267,9 @@ def test_a_real_training_job(tmp_path: Path, source: Path, shipped: dict[str, An
     loaded, called = json.loads(ran.stdout.splitlines()[-1])
     start = {"tokentrial.training.job", *(f"tokentrial.encoders.{options['encoder']}" for options in arms.values())}
     assert set(loaded) == closure(source, start)
-    # Of what is imported only, the parts that make data never run.
-    run = ran_modules(source, called)
-    assert not run & {"data/entropy", "data/markov", "data/zipf"}
-    listed_or_not = {*small_models.TRAINING_MODULES, *NO_NUMBERS, *ONLY_IMPORTED["train"]}
-    assert sorted({name for name in run if not name.startswith("encoders/")} - listed_or_not) == []
+    names = {f"encoders/{options['encoder']}" for options in arms.values()}
+    code = listed(source.parents[1], list(code_lists.code_of(source.parents[1], "train", *names)))
+    assert sorted(ran_modules(source, called) - code - code_lists.NOT_LISTED.keys()) == []
 
 
 LANGUAGE_JOB = """
@@ -385,21 +347,152 @@ def test_real_language_model_jobs(tmp_path: Path, source: Path, shipped: dict[st
     encoders = {spec["encoder"]["encoder"] for spec in specs}
     start = {"tokentrial.training.language_job", *(f"tokentrial.encoders.{name}" for name in encoders)}
     assert set(loaded) == closure(source, start)
-    run = ran_modules(source, called)
-    assert sorted(run & set(ONLY_IMPORTED["language_model"])) == []
-    extra = {name for name in run if not name.startswith("encoders/")}
-    assert sorted(extra - {*language_models.JOB_MODULES, *NO_NUMBERS}) == []
+    names = {f"encoders/{name}" for name in encoders}
+    code = listed(source.parents[1], list(code_lists.code_of(source.parents[1], "language_model", *names)))
+    assert sorted(ran_modules(source, called) - code - code_lists.NOT_LISTED.keys()) == []
+
+
+LOADED = """
+import importlib, json, os, sys
+import matplotlib.figure, pandas, scipy.stats, torch, transformers
+for script, names in json.loads(sys.argv[1]).items():
+    if not os.fork():  # a process of its own, with the libraries that take long to load
+        for name in names:
+            importlib.import_module(name)
+        print(json.dumps([script, sorted(name for name in sys.modules if name.split(".")[0] == "tokentrial")]))
+        sys.stdout.flush()
+        os._exit(0)
+    assert os.wait()[1] == 0, script
+"""
+
+
+def test_what_a_process_has_in_memory_is_listed(root: Path, source: Path) -> None:
+    """For every script: what Python itself loads with the modules that the script names."""
+    names = {script: sorted(script_modules(root, script)) for script in SCRIPTS}
+    command = [sys.executable, "-c", LOADED, json.dumps(names)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    loaded = dict(map(json.loads, ran.stdout.splitlines()))
+    assert sorted(loaded) == SCRIPTS
+    for script, everything in loaded.items():
+        code = listed(root, list(code_lists.code_of(root, script)))
+        assert sorted(files(source, everything) - code - code_lists.NOT_LISTED.keys()) == [], script
+
+
+# How imports are read
+
+
+def test_every_file_is_read_as_the_parser_reads_it(root: Path, source: Path) -> None:
+    paths = sorted([*source.rglob("*.py"), *(root / "workflow/scripts").glob("*.py")])
+    assert len(paths) > 250
+    for path in paths:
+        names = code_lists.imported(root, path.relative_to(root).as_posix()) | {"tokentrial"}
+        assert {name for name in names if file_of(source, name)} == imported(source, path) | {"tokentrial"}, path
+
+
+def test_few_files_are_parsed(root: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To parse all of them would add a second to every plan."""
+    parsed: list[str] = []
+    monkeypatch.setattr(code_lists, "_parsed", parsed.append)
+    paths = sorted(source.rglob("*.py"))
+    for path in paths:
+        code_lists.imported.__wrapped__(root, path.relative_to(root).as_posix())
+    assert 0 < len(parsed) < 0.05 * len(paths)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A small library: ``data`` is a package without code, ``kinds`` one with; ``a`` and ``b`` import each other."""
+    library = {
+        "__init__": '__version__ = "1"',
+        "a": "from tokentrial import b",
+        "b": "import tokentrial.a",
+        "alone": "",
+        "data/__init__": '"""Data."""',
+        "data/spec": "x = 1",
+        "kinds/__init__": "from tokentrial import a",
+        "kinds/one": "from . import other\nfrom ..data.spec import x",
+        "kinds/other": "",
+        "errors": "",
+    }
+    for name, text in library.items():
+        path = tmp_path / f"src/tokentrial/{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def code_of(checkout: Path, text: str, *named: str) -> set[str]:
+    """The modules of a script of this text."""
+    path = checkout / "workflow/scripts/job.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    code = code_lists.code_of(checkout, "job", *named)
+    assert list(code) == sorted(set(code))
+    return {name.removeprefix("src/tokentrial/").removesuffix(".py") for name in code}
+
+
+CYCLE = {"a", "b"}
+KINDS = CYCLE | {"kinds/__init__"}
 
 
 @pytest.mark.parametrize(
-    "names",
+    ("text", "modules"),
     [
-        small_models.TRAINING_MODULES,
-        small_models.RELEASED_MODULES,
-        small_models.RELEASED_BESPOKE_MODULES,
-        language_models.JOB_MODULES,
+        ("import tokentrial.data.spec", {"data/spec"}),
+        ("import os, tokentrial.data.spec as s  # for x", {"data/spec"}),
+        ("import os; import tokentrial.data.spec", {"data/spec"}),
+        ("from tokentrial.data import spec", {"data/spec"}),
+        ("from tokentrial.data import spec as s, nothing", {"data/spec"}),
+        ("from tokentrial.data.spec import *", {"data/spec"}),
+        ("from tokentrial.data import (\n    nothing,  # here (or there)\n    spec,\n)", {"data/spec"}),
+        ("from tokentrial import (\n    data,  # not a, alone\n    b as alone,\n)", CYCLE),
+        ("from tokentrial.data import \\\n    spec", {"data/spec"}),
+        ("from tokentrial import data, alone", {"alone"}),
+        ("if x: from tokentrial.data import spec", {"data/spec"}),
+        ("def f():\n    from tokentrial.data import spec", {"data/spec"}),
+        ("class A:\n    def f(self):\n        x = 1; import tokentrial.data.spec", {"data/spec"}),
+        ("try:\n    x = 1\nexcept E: import tokentrial.alone\nelse: import tokentrial.a", {"alone"} | CYCLE),
+        ("try: x = 1\nfinally: import tokentrial.alone", {"alone"}),
+        ("match x:\n    case 1: import tokentrial.alone", {"alone"}),
+        ("with x:\n    for y in x: import tokentrial.alone", {"alone"}),
+        ("run(log, 'tokentrial.data.spec.draw', x=1)", {"data/spec"}),
+        ('import_module("tokentrial.data.spec")', {"data/spec"}),
+        ("import tokentrial.b", CYCLE),
+        ("import tokentrial.kinds", KINDS),
+        ("from tokentrial.kinds import other", KINDS | {"kinds/other"}),
+        ("from tokentrial.kinds.one import x", KINDS | {"kinds/one", "kinds/other", "data/spec"}),
+        ("from tokentrial import __version__, errors, alone", {"alone"}),
+        ("if TYPE_CHECKING:\n    import tokentrial.a\nelse:\n    import tokentrial.alone", {"alone"}),
+        ("import typing\nif typing.TYPE_CHECKING:\n    import tokentrial.a", set()),
+        ("if not TYPE_CHECKING:\n    import tokentrial.a", CYCLE),
+        ("x = 'import tokentrial.a'", set()),
+        ('"""Neither an import of\nimport tokentrial.a nor another."""', set()),
+        ("from tokentrial import nothing\nimport tokentrialist.a", set()),
+        ("import tokentrial.alone\nx = (", {"alone"}),
+        ("import tokentrial.alone\nimport = 3", {"alone"}),
+        ("import tokentrial.alone\n\0 import", {"alone"}),
     ],
 )
-def test_listed_modules_exist(names: tuple[str, ...], source: Path) -> None:
-    assert [name for name in names if not (source / f"{name}.py").is_file()] == []
-    assert len(names) == len(set(names))
+def test_what_a_text_imports(text: str, modules: set[str], checkout: Path) -> None:
+    assert code_of(checkout, text) == modules
+
+
+def test_a_module_that_is_named_is_listed_with_what_it_imports(checkout: Path) -> None:
+    assert code_of(checkout, "import tokentrial.errors", "kinds/other", "errors") == KINDS | {"kinds/other", "errors"}
+    package = code_lists.code_of(checkout, "job", "kinds")
+    assert package == tuple(f"src/tokentrial/{name}.py" for name in sorted(KINDS))
+
+
+def test_a_named_module_that_is_missing_is_listed_for_snakemake_to_miss(checkout: Path) -> None:
+    assert code_of(checkout, "import tokentrial.alone", "kinds/nothing") == {"alone", "kinds/nothing"}
+
+
+def test_a_file_that_cannot_be_read_stops_no_plan(checkout: Path) -> None:
+    (checkout / "src/tokentrial/alone.py").write_bytes(b"import tokentrial.data.spec\nx = '\xff'")
+    (checkout / "src/tokentrial/kinds/__init__.py").write_text("def f(:")
+    (checkout / "src/tokentrial/kinds/one.py").unlink()
+    (checkout / "src/tokentrial/kinds/one.py").symlink_to("nowhere.py")
+    modules = {"alone", "data/spec", "kinds/__init__", "kinds/one"}
+    assert code_of(checkout, "import tokentrial.kinds.one\nimport tokentrial.alone") == modules
+    assert code_lists.code_of(checkout, "nowhere") == ()

@@ -128,8 +128,9 @@ def test_an_edit_in_the_checkout_is_seen(judged: Elsewhere, code: Path) -> None:
     path = code / "src/tokentrial/encoders/one_hot.py"
     was = path.read_text()
     try:
-        path.write_text(f"{was}\n# edited\n")
-        assert judged.planned("-s", "../code/Snakefile", "verdicts")["train"] >= {CONDITION}
+        for edit in ("# edited", "def half_an(edit"):  # the plan is made while a file is worked on
+            path.write_text(f"{was}\n{edit}\n")
+            assert judged.planned("-s", "../code/Snakefile", "verdicts")["train"] >= {CONDITION}
     finally:
         path.write_text(was)
 

@@ -4,19 +4,6 @@
 # STEPS    check the registry, run each claim's check or decision rule, write all verdicts or none
 
 CLAIM_FILES = [source(f"config/claims/{name}.yaml") for name in ("documents", *catalogue.DOCUMENTS)]
-CLAIM_MODULES = [
-    *VIEW_MODULES,
-    "seeds",
-    *[f"claims/{name}" for name in ("parameters", "printed", "registry", "verdict", "verdicts")],
-    *[f"claims/checks/{name}" for name in ("__init__", "agreement", "arithmetic", "counts", "effects", "granularity")],
-    *[f"claims/checks/{name}" for name in ("levels", "performance", "ranges", "row_means", "scope")],
-    *[f"claims/rules/{name}" for name in ("__init__", "comparisons", "contrasts", "decided", "frontier", "mechanisms")],
-    *[f"claims/rules/{name}" for name in ("outcomes", "persistence", "progress", "replicated", "results", "telling")],
-    *[f"data/{name}" for name in ("entropy", "markov", "patterns", "spec", "zipf")],
-    *[f"statistics/{name}" for name in ("comparison", "effect_size", "equivalence", "grim", "hypothesis_tests")],
-    *[f"statistics/{name}" for name in ("intervals", "multiplicity", "placement", "power", "replication", "reported")],
-    *[f"statistics/{name}" for name in ("samples", "superiority", "tables", "trend")],
-]
 
 
 rule verdicts:
@@ -24,7 +11,7 @@ rule verdicts:
         **{name: path for name, path in VIEWED.items() if name != "measures"},
         claims=CLAIM_FILES,
         schema=source("workflow/schemas/claims.schema.yaml"),
-        code=modules(*CLAIM_MODULES),
+        code=code_of("verdicts"),
     output:
         parquet="results/verdicts.parquet",
         json="results/verdicts.json",

@@ -1,5 +1,4 @@
-# PURPOSE  One table of all measurements and one of all arms, what each condition and arm is; a check that the files of a run
-#          are still whole.
+# PURPOSE  One table of all measurements and one of all arms; what each condition and arm is; whether the files are whole.
 # INPUTS   results/runs/<condition>.parquet, results/arms/<condition>.parquet, studies/<study>.yaml
 # OUTPUTS  results/{runs,arms,conditions,methods}.parquet
 # STEPS    check each file against its schema, concatenate in the order of the conditions; describe what there is
@@ -9,7 +8,7 @@ rule collect:
     input:
         runs=[f"results/runs/{job}.parquet" for job in JOBS],
         arms=[f"results/arms/{job}.parquet" for job in JOBS],
-        code=modules("collect", "results"),
+        code=code_of("collect"),
     output:
         runs="results/runs.parquet",
         arms="results/arms.parquet",
@@ -30,10 +29,7 @@ rule conditions:
     input:
         arms="results/arms.parquet",
         studies=[source(f"studies/{study}.yaml") for study in STUDIES],
-        code=modules(
-            *["config", "results", "real_text"],
-            *[f"run/{name}" for name in ("columns", "conditions", "declared", "describe", "methods")],
-        ),
+        code=code_of("conditions"),
     output:
         conditions="results/conditions.parquet",
         methods="results/methods.parquet",
@@ -56,24 +52,12 @@ VIEWED = {
     "measures": "results/cramming.parquet",
     "decisions": "results/cramming_decisions.parquet",
 }
-VIEW_MODULES = [
-    *["config", "results", "real_text", "cramming/columns"],
-    *[f"run/{name}" for name in ("columns", "conditions", "declared", "finals", "methods", "view")],
-]
 
 
 # Without an output, so that it runs whenever it is asked for; what it finds damaged is made again by the next run.
 rule verify:
     input:
-        code=modules(
-            "verify",
-            "results",
-            "training/checkpoint",
-            "data/corpora",
-            "cramming/folders",
-            "cramming/packed",
-            "cramming/scan",
-        ),
+        code=code_of("verify"),
     log:
         "logs/verify.log",
     localrule: True

@@ -1,7 +1,7 @@
 # PURPOSE  Check the config and turn it into jobs; helper functions for all rules.
 # INPUTS   config/config.yaml and its overlays
 # OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED: id -> specification (no files)
-# STEPS    validate the config, list the jobs, say which library modules a job uses
+# STEPS    validate the config, list the jobs, say on which library modules a job depends
 
 import functools
 import gc
@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from tokentrial import clock, folder_names, fork_server, scheduling
+from tokentrial import clock, code_lists, folder_names, fork_server, scheduling
 from tokentrial import config as settings
 from tokentrial.data import corpora
 from tokentrial.data.spec import complete
@@ -126,9 +126,10 @@ def source(path):
     return f"{PLACE}{path}"
 
 
-def modules(*names):
-    """Library files of these names below src/tokentrial: the code that a rule's result depends on."""
-    return [source(f"src/tokentrial/{name}.py") for name in names]
+@functools.cache
+def code_of(script, *named):
+    """The library files that a script's result depends on; named: modules that it loads by name (see code_lists)."""
+    return [source(path) for path in code_lists.code_of(ROOT, script, *named)]
 
 
 @functools.cache
@@ -157,16 +158,6 @@ def content(name):
         return digest(*[str(file).removeprefix(PLACE) for file in files if str(file).startswith(CHECKED)])
 
     return of_job
-
-
-def training_code(condition):
-    """The library files that a training job runs: the loop, its own task models and the encoders of its arms."""
-    return modules(*small_models.TRAINING_MODULES, *small_models.encoder_modules(CONDITIONS[condition]))
-
-
-def language_model_code(job):
-    """The library files that training a language model runs: the loop, the bodies and the arm's encoder."""
-    return modules(*language_models.JOB_MODULES, *language_models.encoder_modules(LANGUAGE_MODELS[job]))
 
 
 def trained_full_model(job):

@@ -7,7 +7,7 @@
 rule pretrain:
     input:
         **rules.corpus.output,
-        code=modules(*cramming.PRETRAINING_MODULES),
+        code=code_of("pretrain"),
     output:
         **{file.partition(".")[0]: f"results/models/{cramming.STUDY}/{{model}}/{file}" for file in cramming.FILES},
     log:
@@ -32,7 +32,7 @@ rule pretrain:
 
 rule download_model:
     input:
-        code=modules("cramming/folders", "cramming/packed", "cramming/scan"),
+        code=code_of("download_model"),
     output:
         folder=directory("results/models/hub/{model}"),
     log:
@@ -57,7 +57,7 @@ rule cram:
     input:
         **rules.corpus.output,
         model=lambda wildcards: CRAMMING_MODELS[CRAMMED[wildcards.crammed]["model"]],
-        code=modules(*cramming.JOB_MODULES),
+        code=code_of("cram"),
     output:
         runs="results/runs/{crammed}.parquet",
         arms="results/arms/{crammed}.parquet",

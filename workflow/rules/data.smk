@@ -6,10 +6,7 @@
 
 rule data:
     input:
-        code=modules(
-            *["seeds", "results", "data/generate", "data/spec", "data/entropy"],
-            *["data/markov", "data/zipf", "data/patterns"],
-        ),
+        code=code_of("data"),
     output:
         data="results/data/{dataset}.parquet",
         reference="results/data/{dataset}.reference.parquet",
@@ -30,7 +27,7 @@ rule data:
 # First of all jobs, since without the text the run can stop at once. Its record says which text it is; a run keeps it.
 rule corpus:
     input:
-        code=modules("data/corpora", "data/delivery", "data/download", "results", "seeds"),
+        code=code_of("corpus"),
     output:
         **{split: f"results/data/corpus/text/{split}.txt" for split in corpora.SPLITS},
         record="results/data/corpus/corpus.json",
@@ -52,7 +49,7 @@ rule corpus:
 rule prepare_corpus:
     input:
         **rules.corpus.output,
-        code=modules("results", "data/tokenise", "data/corpora", "data/entropy"),
+        code=code_of("prepare_corpus"),
     output:
         train="results/data/corpus/{tokens}/train.parquet",
         validation="results/data/corpus/{tokens}/validation.parquet",

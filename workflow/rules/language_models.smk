@@ -13,7 +13,7 @@ rule language_model:
         vocabulary=lambda wildcards: f"results/data/corpus/{LANGUAGE_MODELS[wildcards.job]['tokens']}/vocabulary.parquet",
         reference=lambda wildcards: f"results/data/corpus/{LANGUAGE_MODELS[wildcards.job]['tokens']}/reference.parquet",
         trained=lambda wildcards: trained_full_model(wildcards.job),
-        code=lambda wildcards: language_model_code(wildcards.job),
+        code=lambda wildcards: code_of("language_model", language_models.encoder_module(LANGUAGE_MODELS[wildcards.job])),
     output:
         runs="results/runs/{job}.parquet",
         arms="results/arms/{job}.parquet",
@@ -59,7 +59,7 @@ rule twin_language_model:
     input:
         runs=lambda wildcards: f"results/runs/{TWINS[wildcards.job]}.parquet",
         arms=lambda wildcards: f"results/arms/{TWINS[wildcards.job]}.parquet",
-        code=modules(*language_models.TWIN_MODULES),
+        code=code_of("twin_language_model"),
     output:
         runs="results/runs/{job}.parquet",
         arms="results/arms/{job}.parquet",

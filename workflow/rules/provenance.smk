@@ -6,17 +6,12 @@
 from tokentrial import provenance as origins
 from tokentrial.crate import files as packed
 
-PROVENANCE_MODULES = [
-    *["config", "data/corpora", "data/download", "results", "shipped"],
-    *[f"crate/{name}" for name in ("files", "jobs", "machine", "record")],
-]
-
 
 # The record of a run ends with the last job before this one: a rule does not see its own end.
 rule provenance:
     input:
         final=lambda wildcards: [path for path in rules.all.input if path != f"{RESULTS}/provenance.json"],
-        code=modules(*PROVENANCE_MODULES),
+        code=code_of("provenance", "provenance"),
     output:
         json="results/provenance.json",
     log:
@@ -44,7 +39,7 @@ rule crate:
     input:
         final=lambda wildcards: [path for path in rules.all.input if path != f"{RESULTS}/provenance.json"],
         provenance="results/provenance.json",
-        code=modules(*PROVENANCE_MODULES, "crate/actions", "crate/build"),
+        code=code_of("crate"),
     output:
         zip="results/crate.zip",
     log:

@@ -17,7 +17,7 @@ rule reference_rows:
         arms=f"{SHIPPED}/arms.parquet",
         record=f"{SHIPPED}/corpus.json",
         default=source("config/config.yaml"),
-        code=modules("collect", "config", "results", "shipped"),
+        code=code_of("reference_rows"),
     output:
         runs=f"{JUDGED_AGAIN}/runs.parquet",
         arms=f"{JUDGED_AGAIN}/arms.parquet",
@@ -138,17 +138,11 @@ use rule tables as reference_tables with:
         "Writing the tables of the shipped run"
 
 
-REFERENCE_MODULES = [
-    *["results", "cramming/columns", "claims/verdict", "report/catalogue", "real_text"],
-    *[f"reference/{name}" for name in ("comparison", "rows", "text")],
-]
-
-
 # A check of files that are there: it runs whenever it is asked for, never starts a run to have something to compare,
 # and what it wrote stays when it fails. So the tables are no inputs and the two files no outputs.
 rule compare_reference:
     input:
-        code=modules(*REFERENCE_MODULES),
+        code=code_of("compare_reference"),
     log:
         "logs/compare_reference.log",
     localrule: True

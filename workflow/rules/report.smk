@@ -14,22 +14,7 @@ rule report:
         template=source("workflow/report/report.typ"),
         chapters=[source(f"workflow/report/{chapter}.typ") for chapter in ("verdicts", "audit", *STUDIES)],
         published=PUBLISHED,
-        code=[
-            *modules(*TABLE_MODULES),
-            *modules(
-                "report/document",
-                "report/scale",
-                "report/template",
-                "report/deviations",
-                "provenance",
-                "data/corpora",
-                "report/bespoke_bands",
-                "shipped",
-            ),
-            *modules(*[f"report/chapters/{chapter}" for chapter in ("verdicts", "audit", *catalogue.STUDIES)]),
-            *modules("report/chapters/cramming_found", "statistics/cramming_entropy"),
-            *modules(*[f"cramming/{name}" for name in ("cells", "claim_rules", "criteria", "evidence", "rules")]),
-        ],
+        code=code_of("report", "provenance"),  # which finds the commit that it prints
     output:
         pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),
         source="results/report.typ",
@@ -58,11 +43,7 @@ rule claims_page:
         documents=source("config/claims/documents.yaml"),
         figures=FIGURES,
         templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
-        code=modules(
-            *["claims/verdict", "config", "results", "shipped"],
-            *["real_text", "data/corpora"],
-            *[f"report/{name}" for name in ("catalogue", "claims_page", "scale", "template")],
-        ),
+        code=code_of("claims_page", "provenance"),
     output:
         page=report("results/verdicts.html", category="Verdicts", caption="../report/verdicts.rst"),
     log:

@@ -14,22 +14,7 @@ rule statistics:
         runs="results/runs.parquet",
         conditions="results/conditions.parquet",
         methods="results/methods.parquet",
-        code=modules(
-            *[
-                "statistics/tables",
-                "statistics/comparison",
-                "statistics/effect_size",
-                "statistics/equivalence",
-            ],
-            *[
-                "statistics/hypothesis_tests",
-                "statistics/intervals",
-                "statistics/multiplicity",
-                "statistics/power",
-            ],
-            *["statistics/samples", "statistics/superiority", "results", "seeds"],
-            *[f"run/{name}" for name in ("columns", "finals", "methods", "declared")],
-        ),
+        code=code_of("statistics"),
     output:
         summary="results/summary.parquet",
         statistics="results/statistics.parquet",
@@ -53,7 +38,7 @@ rule cramming_measures:
         conditions="results/conditions.parquet",
         methods="results/methods.parquet",
         published=source("config/published/cramming.yaml"),
-        code=modules(*cramming.MEASURES_MODULES),
+        code=code_of("cramming_measures"),
     output:
         measures="results/cramming.parquet",
         decisions="results/cramming_decisions.parquet",

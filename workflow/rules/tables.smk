@@ -6,31 +6,6 @@
 PUBLISHED = [source(f"config/published/{study}.yaml") for study in STUDIES]
 TABLE_NAMES = [*catalogue.VERDICT_TABLES, *catalogue.tables_of(STUDIES)]
 TABLES = [f"results/tables/{name}.{suffix}" for name in TABLE_NAMES for suffix in ("csv", "md", "tex", "typ")]
-TABLE_MODULES = [
-    *VIEW_MODULES,
-    "seeds",
-    *[f"report/{name}" for name in ("catalogue", "formats", "headline", "published")],
-    *["report/verdicts", "report/tables/verdicts", "claims/verdict"],
-    *["report/language_model_names", "statistics/pareto"],
-    *["cramming/columns", "statistics/cramming", "statistics/cramming_scaling"],
-    *[f"report/tables/cramming{part}" for part in ("", "_decided", "_listings", "_rows")],
-    *["report/bespoke_results", "report/bespoke_trends", "encoders/layouts"],
-    *[f"report/tables/bespoke_{name}" for name in ("listings", "parameters")],
-    *[f"statistics/{name}" for name in ("attribution", "placement", "trend")],
-    *[f"report/tables/{name}" for name in ("__init__", "rows", "listings", "seeds", "first_page")],
-    *[f"report/tables/{name}" for name in ("learned_encoding", "language_models", "bespoke")],
-    *[f"report/tables/language_models_{name}" for name in ("rows", "listings")],
-    *[f"report/tables/document_{name}" for name in ("000", "001", "002")],
-    *["report/tables/significance"],
-    *[f"statistics/{name}" for name in ("comparison", "effect_size", "equivalence")],
-    *[f"statistics/{name}" for name in ("hypothesis_tests", "intervals", "power")],
-    *[f"statistics/{name}" for name in ("multiplicity", "samples", "superiority")],
-    *["statistics/tables"],
-    *[f"studies/released/{name}" for name in ("__init__", "cells", "context_free")],
-    *[f"studies/released/{name}" for name in ("academic_validation", "corrected")],
-    *[f"studies/released/{name}" for name in ("focused_scaling", "pure_python")],
-    *["studies/released/python_stream"],
-]
 
 
 rule tables:
@@ -38,7 +13,7 @@ rule tables:
         **VIEWED,
         verdicts="results/verdicts.parquet",
         published=PUBLISHED,
-        code=modules(*TABLE_MODULES),
+        code=code_of("tables"),
     output:
         csv=[
             report(

@@ -8,7 +8,7 @@ rule train:
     input:
         data=lambda wildcards: f"results/data/{CONDITIONS[wildcards.condition]['dataset']}.parquet",
         reference=lambda wildcards: f"results/data/{CONDITIONS[wildcards.condition]['dataset']}.reference.parquet",
-        code=lambda wildcards: training_code(wildcards.condition),
+        code=lambda wildcards: code_of("train", *small_models.encoder_modules(CONDITIONS[wildcards.condition])),
     output:
         runs="results/runs/{condition}.parquet",
         arms="results/arms/{condition}.parquet",
@@ -34,7 +34,7 @@ rule train:
 
 rule released:
     input:
-        code=modules(*small_models.RELEASED_MODULES),
+        code=code_of("released"),
     output:
         runs="results/runs/{script}.parquet",
         arms="results/arms/{script}.parquet",
@@ -59,7 +59,7 @@ rule released:
 
 rule released_bespoke:
     input:
-        code=modules(*small_models.RELEASED_BESPOKE_MODULES),
+        code=code_of("released_bespoke"),
     output:
         runs="results/runs/{script}.parquet",
         arms="results/arms/{script}.parquet",

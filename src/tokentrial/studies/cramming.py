@@ -18,27 +18,6 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config
 
 Spec = dict[str, Any]
 
-JOB_MODULES = (
-    *("results", "seeds", "data/corpora", "models/linear_cross_entropy"),
-    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices")),
-    *(f"cramming/{name}" for name in ("folders", "packed", "scan", "texts", "head", "engine", "decode")),
-    *(f"cramming/{name}" for name in ("controls", "design", "facts", "job")),
-)
-MEASURES_MODULES = (
-    *("results", "seeds", "config", "report/published"),
-    *[f"cramming/{name}" for name in ("cells", "claim_rules", "columns", "control_rules", "criteria", "decisions")],
-    *("cramming/evidence", "cramming/measures", "cramming/rules"),
-    *[f"statistics/{name}" for name in ("cramming", "cramming_entropy", "cramming_scaling")],
-    *[f"statistics/{name}" for name in ("equivalence", "intervals", "samples")],
-)
-PRETRAINING_MODULES = (
-    *("results", "seeds", "data/corpora", "data/tokenise", "data/entropy"),
-    *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
-    *("encoders/base", *(f"cramming/{name}" for name in ("architectures", "folders", "packed", "pretraining", "scan"))),
-    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
-    *("training/language_loop", "training/language_model"),
-)
-
 
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every job: ``cramming/<design>/<model>`` -> what to cram into what, complete and free of paths."""

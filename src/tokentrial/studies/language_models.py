@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tokentrial.studies.small_models import IMPORTED
+from tokentrial.studies.small_models import TWO_STAGE
 
 STUDY = "language_models"
 FULL = "full"  # the arm whose trained model the two-stage arms start from
@@ -18,15 +18,7 @@ FULL = "full"  # the arm whose trained model the two-stage arms start from
 Spec = dict[str, Any]
 
 # Encoders that are made from the trained full model; the last three also keep its body.
-FROM_FULL = ("pca", "autoencoder", "svd", "quantised", "product_quantised")
-JOB_MODULES = (
-    *("results", "seeds", "encoders/base"),
-    *(f"models/{name}" for name in ("dropout", "language", "linear_cross_entropy")),
-    *(f"training/{name}" for name in ("adam", "checkpoint", "device", "devices", "text")),
-    *(f"training/language_{name}" for name in ("job", "loop", "model")),
-    *("data/corpora", "data/tokenise", "data/entropy"),
-)
-TWIN_MODULES = ("results", "training/twins")
+FROM_FULL = (*TWO_STAGE, "svd", "quantised", "product_quantised")
 
 
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
@@ -134,7 +126,6 @@ def needs_full(spec: Spec) -> bool:
     return options["encoder"] in FROM_FULL and options.get("table", "task") == "task"
 
 
-def encoder_modules(spec: Spec) -> list[str]:
-    """Library modules of an arm's encoder."""
-    name = spec["encoder"]["encoder"]
-    return [f"encoders/{used}" for used in sorted({name, *IMPORTED.get(name, ())})]
+def encoder_module(spec: Spec) -> str:
+    """Returns the module of an arm's encoder, which its job loads by name."""
+    return f"encoders/{spec['encoder']['encoder']}"

@@ -9,37 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 STUDIES = ("learned_encoding", "bespoke")
+TWO_STAGE = ("pca", "autoencoder")  # encoders that compress a table, by default the one that the full arm trains
 WAYS = ("as-released", "as-described", "done-right")
 
 Spec = dict[str, Any]
-
-# Library modules that a job's numbers depend on, below src/tokentrial. A training job adds the encoders of its arms.
-TRAINING_MODULES = (
-    *("results", "seeds", "data/generate", "encoders/base", "models/heads", "models/softmax_loss"),
-    *("training/adam", "training/device", "training/devices", "training/loop", "training/bands"),
-    *("training/condition", "training/noise_walk", "training/reference", "training/job"),
-    *("training/checkpoint", "training/finished_arms"),
-)
-# What an encoder's module imports from its package, beside the base.
-IMPORTED = {
-    "pca": ("tables",),
-    "autoencoder": ("tables",),
-    "banded": ("layouts", "schemes"),
-    **dict.fromkeys(("svd", "quantised", "product_quantised", "quotient_remainder", "hashed"), ("options",)),
-}
-RELEASED_MODULES = (  # of documents 000 to 002
-    *(f"studies/released/{name}" for name in ("__init__", "replicates", "python_stream", "context_free", "cells")),
-    *(f"studies/released/{name}" for name in ("pure_python", "focused_scaling", "corrected", "academic_validation")),
-    *("studies/released/job", "results", "seeds", "training/reference"),
-    *(f"data/{name}" for name in ("generate", "spec", "entropy", "markov", "patterns", "zipf")),  # levels of its data
-)
-RELEASED_BESPOKE_MODULES = (
-    *("results", "seeds", "encoders/base", "data/entropy", "data/zipf"),
-    *("training/adam", "training/device", "training/devices"),
-    *(f"studies/released_bespoke/{name}" for name in ("__init__", "arms", "convergence", "initial", "job", "layouts")),
-    *(f"studies/released_bespoke/{name}" for name in ("models", "random_windows", "scaling", "text", "training")),
-    *(f"studies/released_bespoke/{name}" for name in ("transformer", "weights")),
-)
 
 
 def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
@@ -48,13 +21,14 @@ def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
 
 
 def encoder_modules(spec: Spec) -> list[str]:
-    """Library modules of the encoders that a condition trains; a task-trained table is the full arm's."""
-    arms = list(spec["arms"].values())
-    compressed = [
-        arm for arm in arms if arm["encoder"] in ("pca", "autoencoder") and arm.get("table", "task") == "task"
-    ]
-    names = {arm["encoder"] for arm in arms} | ({"full"} if compressed else set())
-    return [f"encoders/{name}" for name in sorted(names | {used for name in names for used in IMPORTED.get(name, ())})]
+    """Returns the modules of the encoders that a condition's job loads by name, sorted.
+
+    An arm that starts from a table trained on the task needs the encoder of the full arm, which trains that table.
+    """
+    names = {arm["encoder"] for arm in spec["arms"].values()}
+    if any(arm["encoder"] in TWO_STAGE and arm.get("table", "task") == "task" for arm in spec["arms"].values()):
+        names.add("full")
+    return [f"encoders/{name}" for name in sorted(names)]
 
 
 def conditions_of(config: Mapping[str, Any], study: str) -> dict[str, Spec]:
