@@ -163,6 +163,21 @@ def test_nothing_is_left_out_for_nothing(root: Path, source: Path) -> None:
     assert sorted(code_lists.NOT_LISTED.keys() - everything) == []
 
 
+TRAINING = ("train", "language_model", "cram", "pretrain", "released", "released_bespoke")
+TRAINED_BY = ("cramming/", "data/", "encoders/", "models/", "training/", "studies/released", "results", "seeds")
+DRAWING = {"data/generate", "data/levels", "data/markov", "data/zipf"}
+
+
+@pytest.mark.parametrize("script", TRAINING)
+def test_no_training_depends_on_what_plans_it_or_follows_it(script: str, root: Path, workflow: dict[str, Any]) -> None:
+    """Of all training jobs, those of the released scripts alone draw data; the others read what there is."""
+    lists = {"train": workflow["training"], "language_model": workflow["language_code"]}.get(script)
+    for code in lists.values() if lists else [workflow["rules"][script]["code"]]:
+        names = listed(root, code)
+        assert sorted(name for name in names if not name.startswith(TRAINED_BY)) == []
+        assert not names & DRAWING or script.startswith("released")
+
+
 def encoders_loaded(spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch, data_of: Any) -> set[str]:
     """The encoders that training a condition's arms loads; found by training them for one step."""
     loaded: set[str] = set()

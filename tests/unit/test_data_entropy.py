@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokentrial.data import entropy as levels
+from tokentrial.data import levels
+from tokentrial.data.entropy import conditional_entropy, entropy, entropy_rate
 from tokentrial.data.markov import Chain, document_chain, zipf_chain
 from tokentrial.data.patterns import Mixture, pattern_mixture
 from tokentrial.data.spec import Targets
@@ -64,7 +65,7 @@ def history_floor(law: Law, size: int, position: int) -> tuple[float, float]:
     for sequence, p in law.items():
         joint.setdefault(sequence[:position], np.zeros(size))[sequence[position]] += p
     table = np.stack(list(joint.values()))
-    return levels.conditional_entropy(table), float(table.max(axis=1).sum())
+    return conditional_entropy(table), float(table.max(axis=1).sum())
 
 
 def test_two_states_by_hand_all_targets() -> None:
@@ -102,7 +103,7 @@ def test_rule_of_another_chain_by_hand() -> None:
 
 
 def test_entropy_rate_by_hand() -> None:
-    assert levels.entropy_rate(TWO.transition, np.array([0.75, 0.25])) == pytest.approx(
+    assert entropy_rate(TWO.transition, np.array([0.75, 0.25])) == pytest.approx(
         0.75 * binary(0.1) + 0.25 * binary(0.3)
     )
 
@@ -144,9 +145,9 @@ def test_independent_tokens_have_one_floor_shuffled_or_not() -> None:
     for shuffled in (False, True):
         joint = levels.pair_law(marked, 6, "all", shuffled)
         np.testing.assert_allclose(joint, levels.pair_law(plain, 6, "all", shuffled), rtol=1e-13)
-        assert levels.pair_levels(joint)["floor_token"] == pytest.approx(levels.entropy(law))
+        assert levels.pair_levels(joint)["floor_token"] == pytest.approx(entropy(law))
         history = levels.history_levels(marked, joint, "all", shuffled)
-        assert history["floor_history"] == pytest.approx(levels.entropy(law))
+        assert history["floor_history"] == pytest.approx(entropy(law))
         assert history["accuracy_history"] == pytest.approx(law[0])
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokentrial import results
-from tokentrial.data.generate import Dataset, generate, read_dataset
+from tokentrial.data.dataset import Dataset, read_dataset
+from tokentrial.data.generate import generate
 from tokentrial.errors import InputError
 
 SIZES: dict[str, Any] = {"train": 40, "validation": 20, "test": 30}

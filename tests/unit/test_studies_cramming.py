@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tokentrial import config
+from tokentrial.cramming.model_folder import folder_for
 from tokentrial.data.corpora import TITLES
 from tokentrial.errors import InputError
 from tokentrial.studies import cramming
@@ -60,12 +61,12 @@ def test_a_shipped_model_is_there_for_named_corpora_until_it_is_retrained(
     files = cramming.inputs(shipped, name, CORPORA)
     assert set(files) == {f"models/{corpus}/{name}/{file}" for corpus in CORPORA for file in cramming.FILES}
     for corpus in CORPORA:
-        assert cramming.folder_for(files, corpus) == f"models/{corpus}/{name}"
+        assert folder_for(files, corpus) == f"models/{corpus}/{name}"
     trained = f"results/models/cramming/{name}/config.json"
     assert cramming.inputs(shipped, name, ())[0] == trained  # a text of one's own
     shipped["cramming"]["retrain"] = True
     again = cramming.inputs(shipped, name, CORPORA)
-    assert again[0] == trained and cramming.folder_for(again, "sotu") == str(Path(trained).parent)
+    assert again[0] == trained and folder_for(again, "sotu") == str(Path(trained).parent)
 
 
 def test_a_folder_gives_its_files_and_a_hub_name_the_downloaded_folder(shipped: Tree, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Cram the texts of one design into the vectors of one language model."""
 
+from tokentrial.cramming.model_folder import folder_for
 from tokentrial.data.corpora import read_record
 from tokentrial.job import run
-from tokentrial.studies.cramming import folder_for
 
 run(
     snakemake.log[0],

@@ -49,12 +49,6 @@ def source(config: Mapping[str, Any], name: str, corpora: Sequence[str]) -> str:
     return "shipped" if shipped else next(kind for kind in SOURCES if kind in model)
 
 
-def folder_for(files: Sequence[str], corpus: str) -> str:
-    """The folder that a model is read from; shipped models have one for each corpus that they were trained on."""
-    folders = list(dict.fromkeys(path if path.is_dir() else path.parent for path in map(Path, files)))
-    return str(folders[0] if len(folders) == 1 else next(path for path in folders if path.parent.name == corpus))
-
-
 def recipes(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Language models that this pipeline trains: name -> specification of the training."""
     study = config[STUDY]

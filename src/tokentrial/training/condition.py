@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from tokentrial.data.generate import Dataset
+from tokentrial.data.dataset import Dataset
 from tokentrial.encoders.base import Context, Encoder, load
 from tokentrial.errors import InputError
 from tokentrial.models import heads

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from tokentrial.data.generate import read_dataset
+from tokentrial.data.dataset import read_dataset
 from tokentrial.results import Measurement
 from tokentrial.studies.results import write_job
 from tokentrial.training.condition import train_condition
