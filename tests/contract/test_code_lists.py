@@ -303,6 +303,7 @@ for number, spec in enumerate(jobs):
     run_language_model(
         spec=json.dumps(spec, sort_keys=True),
         data=data,
+        code=[],
         trained=f"{folder}/full.safetensors" if waiting[number] else None,
         checkpoints=f"{folder}/checkpoints{number}",
         runs=f"{folder}/runs{number}.parquet",

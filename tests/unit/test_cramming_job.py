@@ -43,6 +43,7 @@ TEXT_METRICS = {
 CHILD = """
 import json, os, signal, sys
 from tokentrial.cramming import engine, job
+from tokentrial.training import runner
 
 arguments, every, kill = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 taken = 0
@@ -56,7 +57,7 @@ def counted(self):
     step(self)
 
 engine.Cramming.step = counted
-job.Keeper.due = lambda self: taken % every == 0
+runner.Runner.due = lambda self: taken % every == 0
 job.run_cramming(**arguments)
 """
 
@@ -77,7 +78,7 @@ def arguments(spec: Spec, model: str, files: dict[str, str], out: Path, **change
     return (
         made
         | {name: str(out / f"{name}.parquet") for name in ("runs", "arms")}
-        | {"checkpoints": str(out / "kept")}
+        | {"code": [], "checkpoints": str(out / "kept")}
         | changes
     )
 

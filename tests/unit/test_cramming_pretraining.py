@@ -57,7 +57,8 @@ def spec(architecture: str = "llama", **training: Any) -> Spec:
 
 
 def train(design: Spec, text: dict[str, Path], folder: Path, seconds: float = 60.0) -> Path:
-    pretraining.pretrain(json.dumps(design), text, recorded(text), folder / "checkpoints", folder / "model", seconds)
+    places = str(folder / "checkpoints"), folder / "model"
+    pretraining.pretrain(json.dumps(design), text, recorded(text), [], *places, seconds)
     return folder / "model"
 
 

@@ -132,7 +132,7 @@ def language_rows(spec: Spec, files: dict[str, str], out: Path, trained: str | N
     out.mkdir(exist_ok=True)
     paths = {name: str(out / name) for name in ("checkpoints", "runs", "arms", "models")}
     text = json.dumps(spec, sort_keys=True)
-    run_language_model(spec=text, data=files, trained=trained, checkpoint_seconds=0.0, **paths)
+    run_language_model(spec=text, data=files, code=[], trained=trained, checkpoint_seconds=0.0, **paths)
     return pd.read_parquet(out / "runs")
 
 
@@ -278,7 +278,7 @@ def test_pretraining(architecture: str, files: dict[str, str], tmp_path: Path) -
     records = {}
     for name, place in {"cpu": "cpu", "gpu": "cuda", "again": "cuda"}.items():
         text = json.dumps(spec | {"device": place}, sort_keys=True)
-        pretrain(text, files, recorded(files), tmp_path / "checkpoints", tmp_path / name)
+        pretrain(text, files, recorded(files), [], str(tmp_path / "checkpoints"), tmp_path / name)
         records[name] = json.loads((tmp_path / name / "training.json").read_text())
     for split, loss in records["cpu"]["cross_entropy"].items():
         assert math.isclose(records["gpu"]["cross_entropy"][split], loss, abs_tol=5e-3)

@@ -41,7 +41,12 @@ def test_every_study_has_a_file_that_can_be_used() -> None:
 
 def test_what_is_not_said_has_its_usual_value(tmp_path: Path) -> None:
     own = study(tmp_path)
-    assert [own.role(name) for name in ("quick", "slow", "slower", "unknown")] == ["own", "baseline", "control", "control"]
+    assert [own.role(name) for name in ("quick", "slow", "slower", "unknown")] == [
+        "own",
+        "baseline",
+        "control",
+        "control",
+    ]
     assert own.methods["quick"].name is None and own.layouts == {}
     sizes = {name: method.look.size for name, method in own.methods.items() if method.look is not None}
     assert sizes == {"quick": 4.0, "slower": 3.0}

@@ -79,7 +79,9 @@ def run(tmp_path: Path, data: dict[str, str]) -> Run:
     def go(spec: Spec, to: str = "a", **options: Any) -> tuple[pd.DataFrame, pd.Series]:
         folder = tmp_path / to
         files = {name: str(folder / f"{name}.parquet") for name in ("runs", "arms")}
-        arguments = {"data": data, "trained": None, "checkpoints": str(folder / "checkpoints")} | files | options
+        arguments = (
+            {"data": data, "code": [], "trained": None, "checkpoints": str(folder / "checkpoints")} | files | options
+        )
         run_language_model(json.dumps(spec, sort_keys=True), **arguments)
         return pd.read_parquet(files["runs"]), pd.read_parquet(files["arms"]).iloc[0]
 

@@ -43,7 +43,7 @@ STEPS = 24  # of one rate: 2 epochs of 12
 # A child that saves every ``every`` steps and kills itself at step ``kill`` of all its steps, seeds and rates together.
 CHILD = """
 import json, os, signal, sys
-from tokentrial.training import language_job, language_loop
+from tokentrial.training import language_job, language_loop, runner
 
 arguments, every, kill = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 taken = 0
@@ -57,7 +57,7 @@ def counted(self, *parts):
     step(self, *parts)
 
 language_loop.Run._step = counted
-language_job.Job.due = lambda self: taken % every == 0
+runner.Runner.due = lambda self: taken % every == 0
 language_job.run_language_model(**arguments)
 """
 
@@ -83,7 +83,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def arguments(spec: Spec, data: dict[str, str], folder: Path, **changes: Any) -> dict[str, Any]:
     files = {name: str(folder / f"{name}.parquet") for name in ("runs", "arms")}
     kept = {"checkpoints": str(folder / "checkpoints"), "models": str(folder / "models.safetensors")}
-    return {"spec": json.dumps(spec, sort_keys=True), "data": data, "trained": None} | files | kept | changes
+    return (
+        {"spec": json.dumps(spec, sort_keys=True), "data": data, "code": [], "trained": None} | files | kept | changes
+    )
 
 
 def same(first: Path, second: Path) -> None:

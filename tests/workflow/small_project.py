@@ -225,12 +225,12 @@ def edit(project: Project, module: str) -> None:
     assert newest < path.stat().st_mtime_ns
 
 
-def save_every(project: Project, module: str, seconds: float) -> None:
+def save_every(project: Project, seconds: float) -> None:
     """Jobs of a copy write their checkpoint far more often than once a minute; before anything is made."""
-    path, minute = project.folder / "src" / "tokentrial" / f"{module}.py", "checkpoint_seconds: float = 60.0"
+    path, minute = project.folder / "src/tokentrial/training/runner.py", "SECONDS = 60.0"
     code = path.read_text()
     assert code.count(minute) == 1
-    path.write_text(code.replace(minute, f"checkpoint_seconds: float = {seconds}"))
+    path.write_text(code.replace(minute, f"SECONDS = {seconds}"))
 
 
 def copy_project(folder: Path, config: dict[str, Any] | None = None) -> Project:

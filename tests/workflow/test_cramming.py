@@ -46,7 +46,7 @@ def prepared(text: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) 
     """A copy with its language model trained and nothing crammed."""
     project = copy_project(tmp_path_factory.mktemp("prepared"), cramming_config(str(folder)))
     project.environment[VARIABLE] = text
-    save_every(project, "cramming/job", 0.0)
+    save_every(project, 0.0)
     project.build("pretrained_models", cores=1)
     return project
 

@@ -46,7 +46,7 @@ def language_untouched(text: str, tmp_path_factory: pytest.TempPathFactory) -> P
     config["learned_encoding"] |= {"scripts": {}, "studies": {}}
     project = copy_project(tmp_path_factory.mktemp("language"), config)
     project.environment[VARIABLE] = text
-    save_every(project, "training/language_job", 0.1)
+    save_every(project, 0.1)
     project.build("tokens")
     return project
 

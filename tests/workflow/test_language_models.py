@@ -29,7 +29,7 @@ def prepared(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy with the text cut into tokens and nothing trained."""
     project = copy_project(tmp_path_factory.mktemp("prepared"), language_config())
     project.environment[VARIABLE] = text
-    save_every(project, "training/language_job", 0.2)
+    save_every(project, 0.2)
     project.build("tokens")
     return project
 

@@ -192,7 +192,7 @@ def undisturbed(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     config["language_models"]["training"]["done-right"] |= {"epochs": 10}
     project = copy_project(tmp_path_factory.mktemp("undisturbed"), config)
     project.environment[VARIABLE] = text
-    save_every(project, "training/language_job", 1.0)
+    save_every(project, 1.0)
     project.build(*TARGETS)
     return project
 

@@ -11,6 +11,7 @@ run(
     model=folder_for(snakemake.input.model, read_record(snakemake.input.record).name),
     text={split: snakemake.input[split] for split in ("train", "validation", "test")},
     record=snakemake.input.record,
+    code=snakemake.input.code,
     checkpoints=snakemake.params.checkpoints,
     runs=snakemake.output.runs,
     arms=snakemake.output.arms,

@@ -7,6 +7,7 @@ run(
     "tokentrial.training.language_job.run_language_model",
     spec=snakemake.params.spec,
     data={name: snakemake.input[name] for name in ("train", "validation", "test", "vocabulary", "reference")},
+    code=snakemake.input.code,
     trained=snakemake.input.get("trained") or None,
     checkpoints=snakemake.params.checkpoints,
     runs=snakemake.output.runs,

@@ -10,6 +10,7 @@ run(
     spec=snakemake.params.spec,
     text={split: snakemake.input[split] for split in ("train", "validation", "test")},
     record=snakemake.input.record,
+    code=snakemake.input.code,
     checkpoints=snakemake.params.checkpoints,
     folder=str(Path(snakemake.output.config).parent),
 )

@@ -1,26 +1,20 @@
-"""A cramming job from files to files: one design on one model; resumable.
+"""A cramming job from files to files: one design on one model.
 
-Work goes cell by cell: all kinds of text of one length and number of vectors under one arm are a batch. The batches of
-an arm step together where the model takes several lengths at once. While it works, the job's state (finished rows, the
-cells in work) is kept in ``<checkpoints>/state.safetensors``.
+Work goes cell by cell: all kinds of text of one length and number of vectors under one arm are a batch. A part of
+the job is the cells that step together: those of an arm where the model takes several lengths at once, else one.
 """
 
-import hashlib
 import itertools
-import json
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 import torch
 from torch import Tensor
 
-from tokentrial import provenance
 from tokentrial.cramming import controls, folders
 from tokentrial.cramming.decode import Reader, greedy_prefix
 from tokentrial.cramming.design import Cell, cells, check, check_model
@@ -28,19 +22,13 @@ from tokentrial.cramming.engine import Cramming, Settings, measure_together
 from tokentrial.cramming.facts import model_rows
 from tokentrial.cramming.texts import Texts, start_vectors
 from tokentrial.data.corpora import read_record
-from tokentrial.studies.results import write_job
-from tokentrial.training import checkpoint, device
+from tokentrial.training import device
 from tokentrial.training.checkpoint import Saved, prefixed
+from tokentrial.training.runner import SECONDS, Runner, Task, digest_of_arrays, digest_of_files
 
 WATCHED = 4  # texts of a kind whose learning curves are kept
 LOG_SECONDS = 10.0
 OF_THE_RUN = ("results", "models", "cramming")  # where the models are that a run has trained
-# Modules, below src/tokentrial, whose edit makes a checkpoint worthless.
-MODULES = (
-    *("seeds", "training/adam", "training/device"),
-    *(f"cramming/{name}" for name in ("folders", "packed", "scan", "head", "decode", "engine", "texts")),
-    *(f"cramming/{name}" for name in ("controls", "design", "job")),
-)
 UNITS = {
     **dict.fromkeys(("accuracy", "accuracy_without"), "fraction"),
     **dict.fromkeys(("cross_entropy", "cross_entropy_without"), "nats"),
@@ -69,49 +57,37 @@ def run_cramming(
     model: str,
     text: Mapping[str, str],
     record: str,
+    code: Sequence[str],
     checkpoints: str,
     runs: str,
     arms: str,
-    checkpoint_seconds: float = 60.0,
+    checkpoint_seconds: float = SECONDS,
 ) -> None:
     """Cram the texts of the canonical JSON ``spec`` and write the rows and the costs.
 
     model: a folder in Hugging Face's format. text: the raw text files of the splits train, validation and test; record:
-    the file that says what they are. A killed job goes on from its checkpoint and gives the same rows. Raises
-    InputError for a key, file or model that cannot be used, before anything is optimised.
+    the file that says what they are; code: the library files that the job runs. A killed job goes on from its
+    checkpoint and gives the same rows. Raises InputError for a key, file or model that cannot be used, before anything
+    is optimised.
     """
-    design = json.loads(spec)
+    runner = Runner(spec, code, checkpoints, checkpoint_seconds)
+    design = runner.design
     check(design)
     target = device.prepare(design)
     if Path(model).parts[-4:-1] == OF_THE_RUN:  # others are their owner's to change
         folders.check_digests(model)
     read = folders.read(model, target)
     check_model(design, read)
-    job = Job(design, spec, Reader.of(read, design["precision"], design["compile"]), model, text)
-    job.run(Keeper(Path(checkpoints) / "state.safetensors", job.identity, checkpoint_seconds))
-    rows = pd.DataFrame(job.rows, columns=Row._fields)
-    costs = pd.DataFrame(job.costs).assign(corpus=read_record(record).title)
-    write_job(design, spec, rows, costs, runs, arms)
-    (Path(checkpoints) / "state.safetensors").unlink(missing_ok=True)
-    if Path(checkpoints).is_dir() and not any(Path(checkpoints).iterdir()):
-        Path(checkpoints).rmdir()
+    job = Job(design, Reader.of(read, design["precision"], design["compile"]), text)
+    runner.run(job, job.fingerprint, digest_of_files(model_files(model)))
+    job.costs = [{**cost, "corpus": read_record(record).title} for cost in job.costs]
+    runner.write(runs, arms)
 
 
-@dataclass
-class Keeper:
-    """Writes a checkpoint when it is time to."""
-
-    path: Path
-    identity: str
-    seconds: float
-    saved_at: float = -math.inf
-
-    def due(self) -> bool:
-        return time.perf_counter() - self.saved_at >= self.seconds
-
-    def save(self, saved: Saved) -> None:
-        checkpoint.write(self.path, saved, self.identity)
-        self.saved_at = time.perf_counter()
+def model_files(folder: str) -> list[Path]:
+    """What decides a model's bits: config, weights and tokenizer."""
+    wanted = ("config.json", "tokenizer.json")
+    return [path for path in sorted(Path(folder).iterdir()) if path.name in wanted or path.suffix == ".safetensors"]
 
 
 @dataclass(frozen=True)
@@ -123,66 +99,42 @@ class Batch:
     start: Tensor
 
 
-class Job:
-    """One design on one model: its texts, its finished rows, and the cell in work."""
+class Job(Task):
+    """One design on one model: its texts, and the rows of its cells."""
 
-    def __init__(
-        self, design: Mapping[str, Any], spec: str, reader: Reader, folder: str, files: Mapping[str, str]
-    ) -> None:
+    row = Row
+
+    def __init__(self, design: Mapping[str, Any], reader: Reader, files: Mapping[str, str]) -> None:
+        super().__init__(design["condition"], [(), *together(cells(design), reader.packs)])
         self.design, self.reader = design, reader
-        self.cells = cells(design)
-        longest = max(cell.length for cell in self.cells)
+        longest = max(cell.length for cell in cells(design))
         self.texts = Texts(reader, files, design["seed"], design["texts"], longest)
-        everything = {kind: self.texts.ids(kind, longest).cpu().numpy() for kind in design["kinds"]}
-        fingerprint = hashlib.sha256(b"".join(everything[kind].tobytes() for kind in sorted(everything))).hexdigest()
-        parts = [spec, fingerprint, _digest_of_folder(folder), _digest_of_code(), torch.__version__]
-        self.identity = provenance.digest(json.dumps(parts))
-        self.rows: list[Row] = []
-        self.costs: list[dict[str, Any]] = []
-        self.finished = 0  # cells
-        self.seconds = 0.0  # of the cell in work, earlier attempts included
+        self.fingerprint = digest_of_arrays(
+            {kind: self.texts.ids(kind, longest).cpu().numpy() for kind in design["kinds"]}
+        )
         self.logged_at = time.perf_counter()
 
-    def log(self, message: str) -> None:
-        print(f"{self.design['condition']}: {message}", file=sys.stderr, flush=True)
+    def work(self, part: Sequence[Cell], state: Saved | None, runner: Runner) -> None:
+        """Work off cells that step together; the part without cells, the first, is the model's own rows."""
+        if not part:
+            return self._add_model()
+        batches = [self.batch(cell) for cell in part]
+        if part[0].control in controls.MEASURED:
+            return self._measure(part[0], batches[0], runner)
+        works = [self._work_of(cell, batch) for cell, batch in zip(part, batches, strict=True)]
+        if state is not None:
+            self._restore(works, state)
+        self._optimise(part[0], works, runner)
+        for cell, batch, work, seconds in zip(
+            part, batches, works, shares(works, runner.part_clock.seconds()), strict=True
+        ):
+            self._add_cell(cell, batch, work, seconds)
+        return None
 
-    def run(self, keeper: Keeper) -> None:
-        """Work off every cell that is not finished yet."""
-        keeper.saved_at = time.perf_counter()
-        part = self._resume(keeper)
-        if not self.rows:
-            self._add_model()
-        while self.finished < len(self.cells):
-            group = self.group(self.finished)
-            started, batches = time.perf_counter() - self.seconds, [self.batch(cell) for cell in group]
-            if group[0].control in controls.MEASURED:
-                self._measure(group[0], batches[0], started)
-            else:
-                works = [self.work(cell, batch) for cell, batch in zip(group, batches, strict=True)]
-                if part is not None:
-                    self._restore(works, part)
-                self._optimise(group[0], works, started, keeper)
-                shares = self._shares(works, time.perf_counter() - started)
-                for cell, batch, work, seconds in zip(group, batches, works, shares, strict=True):
-                    self._add_cell(cell, batch, work, seconds)
-            self.finished, self.seconds, part = self.finished + len(group), 0.0, None
-
-    def group(self, first: int) -> list[Cell]:
-        """The cells from ``first`` on that step together: those of its arm, where the model takes several lengths."""
-        cell = self.cells[first]
-        if cell.control in controls.MEASURED or not self.reader.packs:
-            return [cell]
-        return list(itertools.takewhile(lambda other: other.arm == cell.arm, self.cells[first:]))
-
-    def _restore(self, works: Sequence[Cramming], part: Saved) -> None:
-        for number, (work, values) in enumerate(zip(works, part.values["works"], strict=True)):
-            work.restore(Saved(part.under(str(number)), values))
+    def _restore(self, works: Sequence[Cramming], state: Saved) -> None:
+        for number, (work, values) in enumerate(zip(works, state.values["works"], strict=True)):
+            work.restore(Saved(state.under(str(number)), values))
         self.log(f"goes on from step {max(work.step_count for work in works)}")
-
-    def _shares(self, works: Sequence[Cramming], seconds: float) -> list[float]:
-        """The seconds of each of some batches that stepped together: by the positions that they put in."""
-        positions = [work.text_steps * (work.vectors.shape[1] + work.ids.shape[2]) for work in works]
-        return [seconds * own / sum(positions) for own in positions]
 
     def batch(self, cell: Cell) -> Batch:
         """The texts of all kinds of a cell; where pairs share vectors, a last text without a partner is left out."""
@@ -195,7 +147,7 @@ class Job:
         start = [start_vectors(model, seed, kind, index, cell.vectors) for kind, index in names]
         return Batch(names, ids, torch.stack(start))
 
-    def work(self, cell: Cell, batch: Batch) -> Cramming:
+    def _work_of(self, cell: Cell, batch: Batch) -> Cramming:
         """The batch of an arm, or of the control ``shared`` under the first arm's settings."""
         arms = self.design["arms"]
         settings = Settings.of(arms[cell.settings], cell.settings)
@@ -206,15 +158,14 @@ class Job:
         watched = frozenset(unit for unit in range(len(ids)) if batch.names[unit * texts][1] < WATCHED)
         return Cramming(self.reader, ids, start, settings, self.design["predict_first"], watched)
 
-    def _optimise(self, cell: Cell, works: Sequence[Cramming], started: float, keeper: Keeper) -> None:
+    def _optimise(self, cell: Cell, works: Sequence[Cramming], runner: Runner) -> None:
         """Step until every unit is done; a checkpoint and a line in the log now and then."""
         while open_ := [work for work in works if not work.done]:
             measure_together(open_)
             for work in open_:
                 work.step()
-            if keeper.due() and not all(work.done for work in works):
-                self.seconds = time.perf_counter() - started
-                keeper.save(self.saved(works))
+            if runner.due() and not all(work.done for work in works):
+                runner.save(saved(works))
             if time.perf_counter() - self.logged_at >= LOG_SECONDS:
                 left, all_ = (sum(map(len, each)) for each in zip(*((w.active, w.ids) for w in works), strict=True))
                 self.log(f"{cell.arm}: step {open_[0].step_count}, {left} of {all_} in work")
@@ -251,7 +202,7 @@ class Job:
         speed = work.text_steps / seconds
         self.log(f"{cell.name}: {done} of {count} solved, {work.step_count} steps, {speed:.0f} texts x steps a second")
 
-    def _measure(self, cell: Cell, batch: Batch, started: float) -> None:
+    def _measure(self, cell: Cell, batch: Batch, runner: Runner) -> None:
         """The rows of a control without optimisation; nulls where the context cannot hold it."""
         predicted = cell.length - (0 if self.design["predict_first"] else 1)
         found = controls.measure(
@@ -269,7 +220,7 @@ class Job:
                 }
             self._add_text(cell, kind, index, {**values, **without[text], "steps": 0, "solved_step": None})
         kinds = [kind for kind, _ in batch.names]
-        self._add_costs(cell, kinds, dict.fromkeys(range(len(kinds)), 0), time.perf_counter() - started)
+        self._add_costs(cell, kinds, dict.fromkeys(range(len(kinds)), 0), runner.part_clock.seconds())
         self.log(f"{cell.name}: measured")
 
     def _without(self, ids: Tensor) -> list[dict[str, float]]:
@@ -321,36 +272,27 @@ class Job:
         loss = facts["validation_cross_entropy"]
         self.log(f"{facts['parameters']:.0f} parameters, validation loss {loss:.3f} nats")
 
-    def saved(self, works: Sequence[Cramming]) -> Saved:
-        """The state of the job in the middle of a group of cells."""
-        parts = [work.saved() for work in works]
-        tensors: dict[str, Tensor] = {}
-        for number, part in enumerate(parts):
-            tensors |= prefixed(str(number), part.tensors)
-        values = {"finished": self.finished, "rows": self.rows, "costs": self.costs, "seconds": self.seconds}
-        return Saved(prefixed("work", tensors), {**values, "work": {"works": [part.values for part in parts]}})
 
-    def _resume(self, keeper: Keeper) -> Saved | None:
-        """Take up the checkpoint, if there is one; gives the state of the cell in work."""
-        saved = checkpoint.resume(keeper.path, keeper.identity, self.log)
-        if saved is None:
-            return None
-        values = saved.values
-        self.rows = [Row(*row) for row in values["rows"]]
-        self.costs, self.finished, self.seconds = values["costs"], values["finished"], values["seconds"]
-        return Saved(saved.under("work"), values["work"])
+def together(all_cells: Sequence[Cell], packs: bool) -> list[list[Cell]]:
+    """The cells that step together; packs: the model takes texts of several lengths at once."""
+
+    def key(numbered: tuple[int, Cell]) -> str | int:
+        number, cell = numbered
+        return cell.arm if packs and cell.control not in controls.MEASURED else number
+
+    return [[cell for _, cell in group] for _, group in itertools.groupby(enumerate(all_cells), key)]
 
 
-def _digest_of_folder(folder: str) -> str:
-    """A digest of a model folder's config, weights and tokenizer."""
-    total = hashlib.sha256()
-    for path in sorted(Path(folder).iterdir()):
-        if path.name in ("config.json", "tokenizer.json") or path.suffix == ".safetensors":
-            with path.open("rb") as file:
-                total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
+def shares(works: Sequence[Cramming], seconds: float) -> list[float]:
+    """The seconds of each of some batches that stepped together: by the positions that they put in."""
+    positions = [work.text_steps * (work.vectors.shape[1] + work.ids.shape[2]) for work in works]
+    return [seconds * own / sum(positions) for own in positions]
 
 
-def _digest_of_code() -> str:
-    root = Path(__file__).parents[1]
-    return hashlib.sha256(b"".join((root / f"{name}.py").read_bytes() for name in MODULES)).hexdigest()
+def saved(works: Sequence[Cramming]) -> Saved:
+    """The state of batches that step together."""
+    parts = [work.saved() for work in works]
+    tensors: dict[str, Tensor] = {}
+    for number, part in enumerate(parts):
+        tensors |= prefixed(str(number), part.tensors)
+    return Saved(tensors, {"works": [part.values for part in parts]})

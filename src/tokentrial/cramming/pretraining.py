@@ -1,15 +1,11 @@
-"""Train a small language model on a run's corpus and write it as a folder in Hugging Face's format; resumable.
+"""Train a small language model on a run's corpus and write it as a folder in Hugging Face's format.
 
 The loop is the one of the study of language models (:mod:`tokentrial.training.language_loop`); this module gives it a
 transformers model and the text.
 """
 
-import hashlib
-import json
 import math
-import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,18 +19,13 @@ from tokentrial.data.corpora import read_record
 from tokentrial.data.tokenise import encode_bpe, train_bpe
 from tokentrial.errors import InputError
 from tokentrial.models.linear_cross_entropy import linear_cross_entropy
-from tokentrial.training import checkpoint, device
+from tokentrial.training import device
 from tokentrial.training import language_model as training_model
+from tokentrial.training.checkpoint import Saved
 from tokentrial.training.language_loop import Run, Settings
 from tokentrial.training.language_model import Output
+from tokentrial.training.runner import SECONDS, Runner, Task, digest_of_arrays
 from tokentrial.training.text import Text, cut
-
-# Modules, below src/tokentrial, whose edit makes a checkpoint worthless.
-MODULES = (
-    *("seeds", "data/tokenise", "models/linear_cross_entropy", "cramming/architectures", "cramming/scan"),
-    "cramming/pretraining",
-    *("training/adam", "training/text", "training/language_loop", "training/language_model"),
-)
 
 
 class Trainable(nn.Module):
@@ -60,103 +51,74 @@ class Trainable(nn.Module):
         return linear_cross_entropy(features.flatten(0, 1), output.weight, targets.flatten(), output.bias), None
 
 
-class Keeper:
-    """Writes a checkpoint when it is time to."""
+class Pretraining(Task):
+    """One model on its text; its only part is the whole training."""
 
-    def __init__(self, path: Path, identity: str, seconds: float) -> None:
-        self.path, self.identity, self.seconds = path, identity, seconds
-        self.saved_at = time.perf_counter()
+    def __init__(self, design: Mapping[str, Any], text: Mapping[str, str | Path]) -> None:
+        super().__init__(f"pretraining {design['name']}", [design["name"]])
+        self.design, target = design, device.prepare(design)
+        self.tokenizer = train_bpe(text["train"], design["vocab_size"])
+        self.settings = Settings.of(design["training"])
+        self.texts = {split: self._text(split, text[split], target) for split in text}
+        self.model = architectures.build(design["shape"], design["vocab_size"], design["seed"]).to(target)
+        self.fingerprint = digest_of_arrays({split: text.inputs.cpu().numpy() for split, text in self.texts.items()})
 
-    def due(self) -> bool:
-        return time.perf_counter() - self.saved_at >= self.seconds
+    def _text(self, split: str, path: str | Path, target: torch.device) -> Text:
+        ids, settings = encode_bpe(path, self.tokenizer), self.settings
+        share = settings.fraction if split == "train" else settings.held_out_fraction
+        part = ids[: int(len(ids) * share)]
+        return cut(part, settings.batch_size, settings.length, settings.order, target, str(path))
 
-    def save(self, run: Run) -> None:
-        checkpoint.write(self.path, run.saved(), self.identity)
-        self.saved_at = time.perf_counter()
+    def work(self, part: str, state: Saved | None, runner: Runner) -> None:
+        trainable = cast(training_model.LanguageModel, Trainable(self.model))
+        run = Run(trainable, self.settings, self.settings.learning_rates[0], self.design["seed"], 0)
+        if state is not None:
+            run.restore(state)
+            self.log(f"goes on from step {run.step}")
+        chosen = run.train(self.texts["train"], self.texts["validation"], self.log, runner)
+        if not math.isfinite(chosen.loss):
+            raise InputError(f"config: cramming.models: {part}: training diverged, expected a smaller learning rate")
+        trainable.load_state_dict(chosen.weights)
+        self.curve = chosen.curve
+
+    def write(self, folder: str | Path, corpus: str, seconds: float) -> None:
+        """The folder, with the losses of the rounded weights and the facts of the training."""
+        model, design = self.model, self.design
+        model.half().float()
+        trainable = cast(training_model.LanguageModel, Trainable(model))
+        losses = {split: training_model.evaluate(trainable, self.texts[split])[0] for split in ("validation", "test")}
+        record = {
+            "spec": design,
+            "tokens_trained": design["training"]["epochs"] * self.texts["train"].tokens,
+            "parameters": sum(value.numel() for value in model.parameters()),
+            "cross_entropy": losses,
+            "corpus": corpus,
+            "curve": self.curve,
+            "wall_seconds": seconds,
+            "commit": provenance.git_commit(),
+            "versions": provenance.versions(),
+        }
+        folders.write(folder, model.cpu(), self.tokenizer, record)
 
 
 def pretrain(
     spec: str,
     text: Mapping[str, str | Path],
     record: str | Path,
-    checkpoints: str | Path,
+    code: Sequence[str],
+    checkpoints: str,
     folder: str | Path,
-    seconds: float = 60.0,
+    checkpoint_seconds: float = SECONDS,
 ) -> None:
     """Train the model of the canonical JSON ``spec`` and write its folder.
 
-    text: the files of the splits train, validation and test; record: the file that says what they are. The folder's
-    training.json holds the spec, the loss in nats per token on validation and test text (of the weights as written) and
-    what made it. A killed job goes on from its checkpoint with the same result. Raises InputError for a spec or text
-    that cannot be used, or where training diverges.
+    text: the files of the splits train, validation and test; record: the file that says what they are; code: the
+    library files that the job runs. The folder's training.json holds the spec, the loss in nats per token on validation
+    and test text (of the weights as written) and what made it. A killed job goes on from its checkpoint with the same
+    result. Raises InputError for a spec or text that cannot be used, or where training diverges.
     """
-    design = json.loads(spec)
-    started = time.perf_counter()
-    target = device.prepare(design)
-    tokenizer = train_bpe(text["train"], design["vocab_size"])
-    settings = Settings.of(design["training"])
-    texts = {split: _text(design, settings, split, text[split], tokenizer, target) for split in text}
-    model = architectures.build(design["shape"], design["vocab_size"], design["seed"]).to(target)
-    trainable = cast(training_model.LanguageModel, Trainable(model))
-
-    path = Path(checkpoints) / "state.safetensors"
-    identity = provenance.digest(json.dumps([spec, _digest(texts), _code(), torch.__version__]))
-    run = Run(trainable, settings, settings.learning_rates[0], design["seed"], 0)
-    saved = checkpoint.resume(path, identity, _log)
-    if saved is not None:
-        run.restore(saved)
-        _log(f"goes on from step {run.step}")
-    chosen = run.train(texts["train"], texts["validation"], _log, Keeper(path, identity, seconds))
-    if not math.isfinite(chosen.loss):
-        raise InputError(
-            f"config: cramming.models: {design['name']}: training diverged, expected a smaller learning rate"
-        )
-    trainable.load_state_dict(chosen.weights)
-    facts = {"corpus": read_record(record).title, "curve": chosen.curve, "wall_seconds": time.perf_counter() - started}
-    _write(folder, design, model, tokenizer, texts, facts)
-    path.unlink(missing_ok=True)
-
-
-def _write(
-    folder: str | Path,
-    design: Mapping[str, Any],
-    model: PreTrainedModel,
-    tokenizer: Any,
-    texts: Mapping[str, Text],
-    facts: Mapping[str, Any],
-) -> None:
-    """The folder, with the losses of the rounded weights and the facts of the training."""
-    model.half().float()
-    trainable = cast(training_model.LanguageModel, Trainable(model))
-    losses = {split: training_model.evaluate(trainable, texts[split])[0] for split in ("validation", "test")}
-    record = {
-        "spec": design,
-        "tokens_trained": design["training"]["epochs"] * texts["train"].tokens,
-        "parameters": sum(value.numel() for value in model.parameters()),
-        "cross_entropy": losses,
-        **facts,
-        "commit": provenance.git_commit(),
-        "versions": provenance.versions(),
-    }
-    folders.write(folder, model.cpu(), tokenizer, record)
-
-
-def _text(
-    design: Mapping[str, Any], settings: Settings, split: str, path: str | Path, tokenizer: Any, target: torch.device
-) -> Text:
-    ids = encode_bpe(path, tokenizer)
-    share = settings.fraction if split == "train" else settings.held_out_fraction
-    return cut(ids[: int(len(ids) * share)], settings.batch_size, settings.length, settings.order, target, str(path))
-
-
-def _digest(texts: Mapping[str, Text]) -> str:
-    return hashlib.sha256(b"".join(texts[split].inputs.cpu().numpy().tobytes() for split in sorted(texts))).hexdigest()
-
-
-def _code() -> str:
-    root = Path(__file__).parents[1]
-    return hashlib.sha256(b"".join((root / f"{name}.py").read_bytes() for name in MODULES)).hexdigest()
-
-
-def _log(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    runner = Runner(spec, code, checkpoints, checkpoint_seconds)
+    task = Pretraining(runner.design, text)
+    runner.run(task, task.fingerprint)
+    task.write(folder, read_record(record).title, runner.clock.seconds())
+    runner.clear()

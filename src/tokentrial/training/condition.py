@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,31 +67,24 @@ def token_counts(inputs: Tensor, vocab_size: int) -> Tensor:
     return counts.scatter_add_(1, flat, torch.ones_like(flat, dtype=counts.dtype))
 
 
-class Keeper(Protocol):
-    """Where finished arms are kept while others train."""
-
-    def get(self, name: str) -> Arm | None: ...
-
-    def put(self, arm: Arm) -> None: ...
+def begin(spec: Mapping[str, Any], dataset: Dataset) -> Job:
+    """A condition before its first arm, on its device."""
+    data = tensors(dataset, prepare(spec))
+    return Job(spec, data, token_counts(data["train"][0], dataset.vocab_size))
 
 
-def train_condition(
-    spec: Mapping[str, Any], dataset: Dataset, finished: Keeper | None = None
-) -> tuple[list[Arm], list[Measurement]]:
-    """Every arm of a condition, trained or taken from the finished ones, and the reference levels of its data.
+def levels(spec: Mapping[str, Any], dataset: Dataset) -> list[Measurement]:
+    """The reference levels of a condition's data, for what its task model sees."""
+    return reference_rows(dataset.reference, heads.HEADS[spec["head"]].context)
+
+
+def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> tuple[list[Arm], list[Measurement]]:
+    """Every arm of a condition, and the reference levels of its data.
 
     The same spec and data give the same rows on the same kind of machine.
     """
-    data = tensors(dataset, prepare(spec))
-    job = Job(spec, data, token_counts(data["train"][0], dataset.vocab_size))
-    levels = reference_rows(dataset.reference, heads.HEADS[spec["head"]].context)
-    arms = []
-    for name in spec["arms"]:
-        kept = finished.get(name) if finished else None
-        arms.append(kept or train_arm(job, name))
-        if finished and kept is None:
-            finished.put(arms[-1])
-    return arms, levels
+    job = begin(spec, dataset)
+    return [train_arm(job, name) for name in spec["arms"]], levels(spec, dataset)
 
 
 def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, heads.Head]:

@@ -1,15 +1,29 @@
-"""A training job from files to files: the adapter between a condition's spec and its two result tables."""
+"""A job of small models: the adapter between a condition's spec and its two result tables; a part is an arm."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import pandas as pd
+from tokentrial.data.dataset import Dataset, read_dataset
+from tokentrial.training import condition
+from tokentrial.training.checkpoint import Saved
+from tokentrial.training.runner import Runner, Task, digest_of_files
 
-from tokentrial.data.dataset import read_dataset
-from tokentrial.results import Measurement
-from tokentrial.studies.results import write_job
-from tokentrial.training.condition import train_condition
-from tokentrial.training.finished_arms import FinishedArms, identity
+
+class SmallModels(Task):
+    """The arms of a condition."""
+
+    def __init__(self, design: Mapping[str, Any], dataset: Dataset) -> None:
+        super().__init__(design["condition"], list(design["arms"]))
+        self.job = condition.begin(design, dataset)
+
+    def work(self, part: str, state: Saved | None, runner: Runner) -> None:
+        arm = condition.train_arm(self.job, part)
+        self.rows += arm.rows
+        self.costs.append({"arm": part, "seeds": self.job.spec["seeds"], **arm.costs, "wall_seconds": arm.seconds})
+
+    def restore(self, saved: Saved) -> None:
+        for cost in self.costs:
+            self.log(f"{cost['arm']}: was finished before")
 
 
 def run_condition(
@@ -20,10 +34,9 @@ def run_condition(
     code: the library files that the job runs. A killed job goes on after the last arm that it finished, as long as
     spec, data and code are the same, and gives the same rows.
     """
-    design = json.loads(spec)
-    finished = FinishedArms(checkpoints, identity(spec, (data, reference, *code)))
-    trained, levels = train_condition(design, read_dataset(data, reference), finished)
-    rows = [row for arm in trained for row in arm.rows] + levels
-    costs = [{"arm": arm.name, "seeds": design["seeds"], **arm.costs, "wall_seconds": arm.seconds} for arm in trained]
-    write_job(design, spec, pd.DataFrame(rows, columns=Measurement._fields), pd.DataFrame(costs), runs, arms)
-    finished.clear()
+    runner = Runner(spec, code, checkpoints, seconds=0.0, passes_over=True)
+    dataset = read_dataset(data, reference)
+    task = SmallModels(runner.design, dataset)
+    runner.run(task, digest_of_files((data, reference)))
+    task.rows += condition.levels(runner.design, dataset)
+    runner.write(runs, arms)

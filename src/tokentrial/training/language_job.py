@@ -1,22 +1,16 @@
-"""A language-model job from files to files: one arm of a condition, its seeds one after the other, resumable.
+"""A language-model job from files to files: one arm of a condition; a part is a seed.
 
-A language model's step fills the core, so seeds trained side by side would gain nothing. While it trains, the job's
-state is kept in ``<checkpoints>/state.safetensors``, outside what Snakemake deletes before it tries a job again.
+A language model's step fills the core, so seeds trained side by side would gain nothing.
 """
 
-import hashlib
 import json
 import math
-import sys
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -25,11 +19,11 @@ from tokentrial.data.tokenise import VOCABULARY, read_tokens, reference_levels
 from tokentrial.encoders.base import Context
 from tokentrial.errors import InputError
 from tokentrial.results import Measurement
-from tokentrial.studies.results import write_job
 from tokentrial.training import checkpoint, device
 from tokentrial.training.checkpoint import Saved, prefixed
 from tokentrial.training.language_loop import Chosen, Run, Settings
 from tokentrial.training.language_model import LanguageModel, build, evaluate, parameter_counts
+from tokentrial.training.runner import SECONDS, Runner, Task, digest_of_arrays
 from tokentrial.training.text import Text, cut
 
 Tokens = npt.NDArray[np.int32]
@@ -37,19 +31,6 @@ Tokens = npt.NDArray[np.int32]
 # What arms that start from one full model may differ in, and the name of the condition, since two may share that model.
 # The rest of a spec says whose trained model another arm can start from.
 OWN_KEYS = ("condition", "arm", "encoder", "width", "body_width", "body", "reference")
-# Modules, below src/tokentrial, whose edit makes a checkpoint worthless: going on would mix two versions in one run.
-MODULES = (
-    *(
-        "seeds",
-        "models/dropout",
-        "models/language",
-        "models/linear_cross_entropy",
-        "encoders/base",
-        "encoders/tables",
-        "encoders/options",
-    ),
-    *(f"training/{name}" for name in ("adam", "device", "text", "language_model", "language_loop", "language_job")),
-)
 # reference arm -> quantities of data.tokenise.reference_levels for (cross-entropy, accuracy)
 LEVELS = {
     "reference.chance": ("chance", "accuracy_chance"),
@@ -61,28 +42,29 @@ LEVELS = {
 def run_language_model(
     spec: str,
     data: Mapping[str, str],
+    code: Sequence[str],
     trained: str | None,
     checkpoints: str,
     runs: str,
     arms: str,
     models: str | None = None,
-    checkpoint_seconds: float = 60.0,
+    checkpoint_seconds: float = SECONDS,
 ) -> None:
     """Train the arm of the canonical JSON ``spec`` and write its rows, its costs and, where asked for, its models.
 
-    data: the files of data.tokenise.prepare by name. trained: the condition's full arm's ``models``. A killed job goes
-    on from its checkpoint and gives the same rows. Raises InputError for a key or file that cannot be used.
+    data: the files of data.tokenise.prepare by name. code: the library files that the job runs. trained: the
+    condition's full arm's ``models``. A killed job goes on from its checkpoint and gives the same rows. Raises
+    InputError for a key or file that cannot be used.
     """
-    design = json.loads(spec)
-    corpus = read_data(data)
-    job = Job(design, spec, corpus, data, trained, Path(checkpoints) / "state.safetensors", checkpoint_seconds)
-    counts = job.train()
-    rows = job.rows + (reference_rows(job) if design["reference"] else [])
-    cost = {"arm": design["arm"], "seeds": design["seeds"], "corpus": corpus.title, **counts, **job.speed()}
+    runner = Runner(spec, code, checkpoints, checkpoint_seconds)
+    job = Job(runner.design, read_data(data), data, trained)
+    runner.run(job, job.fingerprint)
+    if runner.design["reference"]:
+        job.rows += reference_rows(job)
+    job.costs = [job.cost(runner.clock.seconds())]
     if models is not None:
-        checkpoint.write(models, Saved(job.models, {"body": design["body"]}), job.family)
-    write_job(design, spec, pd.DataFrame(rows, columns=Measurement._fields), pd.DataFrame([cost]), runs, arms)
-    job.clear()
+        checkpoint.write(models, Saved(job.models, {"body": runner.design["body"]}), job.family)
+    runner.write(runs, arms)
 
 
 @dataclass(frozen=True)
@@ -110,72 +92,38 @@ def read_data(data: Mapping[str, str]) -> Corpus:
     return Corpus(tokens, sizes, vocab_size, titles.pop())
 
 
-@dataclass
-class Position:
-    """Where a job stands: seed, learning rate, the best rate's model of this seed so far, the run that was cut."""
+class Job(Task):
+    """One arm: its texts, and what its finished seeds leave behind."""
 
-    replicate: int = 0
-    rate: int = 0
-    chosen: Chosen = field(default_factory=Chosen)
-    run: Saved | None = None
-
-
-class Job:
-    """One arm: its texts, the results of its finished seeds, and the state that its checkpoint holds."""
-
-    def __init__(
-        self,
-        spec: Mapping[str, Any],
-        text: str,
-        data: Corpus,
-        files: Mapping[str, str],
-        trained: str | None,
-        path: Path,
-        checkpoint_seconds: float,
-    ) -> None:
-        self.started = self.saved_at = time.perf_counter()
-        self.spec, self.path, self.checkpoint_seconds = spec, path, checkpoint_seconds
+    def __init__(self, spec: Mapping[str, Any], data: Corpus, files: Mapping[str, str], trained: str | None) -> None:
+        super().__init__(f"{spec['condition']}: {spec['arm']}", range(spec["seeds"]))
+        self.spec, self.title, self.vocab_size = spec, data.title, data.vocab_size
         self.settings = Settings.of(spec["training"])
         self.device = device.prepare(spec)
-        tokens, self.vocab_size = data.tokens, data.vocab_size
-        fingerprint = hashlib.sha256(b"".join(tokens[split].tobytes() for split in sorted(tokens))).hexdigest()
+        self.fingerprint = digest_of_arrays(data.tokens)
         family = {key: value for key, value in spec.items() if key not in OWN_KEYS}
-        self.family = provenance.digest(json.dumps([family, fingerprint], sort_keys=True))
-        self.identity = provenance.digest(
-            json.dumps([text, fingerprint, code_digest(spec["encoder"]["encoder"]), torch.__version__])
-        )
-        self.train_tokens = share(tokens["train"], self.settings.fraction)
-        self.texts = texts(self.settings, tokens, self.train_tokens, files, self.device)
+        self.family = provenance.digest(json.dumps([family, self.fingerprint], sort_keys=True))
+        self.train_tokens = share(data.tokens["train"], self.settings.fraction)
+        self.texts = texts(self.settings, data.tokens, self.train_tokens, files, self.device)
         sizes = share(data.sizes["train"], self.settings.fraction)
         self.bits_per_nat = {
             name: text.targets.numel() / (math.log(2) * int(text.targets.sum()))
             for name, text in texts(self.settings, data.sizes, sizes, files, torch.device("cpu")).items()
         }
         self.trained = None if trained is None else self._read_trained(trained)
-        self.rows: list[Measurement] = []
-        self.models: dict[str, Tensor] = {}
-        self.steps = 0
-        self.training_seconds, self.training_tokens, self.seconds_before = 0.0, 0, 0.0
-        self.position = Position()
+        self.model = build(spec, data.vocab_size)
+        self.models: dict[str, Tensor] = {}  # of the finished seeds
+        self.rate, self.chosen = 0, Chosen()  # of the seed in work: the rate in training, the best one's model so far
+        self.training_seconds, self.training_tokens, self.steps = 0.0, 0, 0
 
-    def log(self, message: str) -> None:
-        spec = self.spec
-        print(f"{spec['condition']}: {spec['arm']}: {message}", file=sys.stderr, flush=True)
+    def work(self, part: int, state: Saved | None, runner: Runner) -> None:
+        """Train a seed at each learning rate and measure the best one's model."""
+        self._measure(part, self._train_seed(part, state, runner))
+        self.rate, self.chosen = 0, Chosen()
 
-    def train(self) -> dict[str, int | None]:
-        """Train and measure every seed that is not finished yet; gives the arm's parameter counts."""
-        self._resume()
-        model = build(self.spec, self.vocab_size)
-        for replicate in range(self.position.replicate, self.spec["seeds"]):
-            if replicate != self.position.replicate:
-                self.position = Position(replicate)
-            chosen = self._train_seed(model)
-            self._measure(model, chosen)
-        return parameter_counts(model)
-
-    def _train_seed(self, model: LanguageModel) -> Chosen:
+    def _train_seed(self, replicate: int, state: Saved | None, runner: Runner) -> Chosen:
         """The model of the best learning rate of this seed; loss infinite where all of them diverge."""
-        replicate, spec = self.position.replicate, self.spec
+        model, rates = self.model, self.settings.learning_rates
         if self.trained is not None and not self.trained.under(str(replicate)):
             self.log(f"seed {replicate}: the full arm's training diverged, so there is nothing to start from")
             return Chosen()
@@ -183,18 +131,19 @@ class Job:
         if model.encoder.after_training:
             return self._load_trained(model, replicate)
         start = {name: value.clone() for name, value in model.state_dict().items()}
-        for rate in range(self.position.rate, len(self.settings.learning_rates)):
+        for rate in range(self.rate, len(rates)):
+            self.rate = rate
             model.load_state_dict(start)
-            run = Run(model, self.settings, self.settings.learning_rates[rate], spec["seed"], replicate)
-            if self.position.run is not None:
-                run.restore(self.position.run)
+            run = Run(model, self.settings, rates[rate], self.spec["seed"], replicate)
+            if state is not None:
+                run.restore(state)
                 self.log(f"seed {replicate}: goes on from step {run.step} at rate {run.learning_rate:g}")
-            self.position = Position(replicate, rate, self.position.chosen)
-            found = run.train(self.texts["train"], self.texts["validation"], self.log, self)
+            found = run.train(self.texts["train"], self.texts["validation"], self.log, runner)
             self._count(run)
-            if found.loss < self.position.chosen.loss:
-                self.position.chosen = found
-        return self.position.chosen
+            if found.loss < self.chosen.loss:
+                self.chosen = found
+            state = None
+        return self.chosen
 
     def _context(self, replicate: int) -> Context:
         counts = np.bincount(self.train_tokens, minlength=self.vocab_size)
@@ -246,9 +195,9 @@ class Job:
         self.training_tokens += run.step * self.settings.batch_size * self.settings.length
         self.steps = self.settings.epochs * self.texts["train"].steps
 
-    def _measure(self, model: LanguageModel, chosen: Chosen) -> None:
+    def _measure(self, replicate: int, chosen: Chosen) -> None:
         """Rows of a trained seed; nulls where training diverged."""
-        replicate, learned = self.position.replicate, bool(chosen.weights)
+        model, learned = self.model, bool(chosen.weights)
 
         def add(split: str, step: int | None, metric: str, value: float | None, unit: str) -> None:
             self.rows.append(Measurement(self.spec["arm"], replicate, split, step, metric, value, unit))
@@ -280,52 +229,28 @@ class Job:
             return chosen.loss, chosen.accuracy
         return evaluate(model, self.texts["train_measured" if split == "train" else split])
 
-    def speed(self) -> dict[str, float | int | None]:
-        """Steps of one run, seconds of the whole job (earlier attempts included), training tokens a second."""
-        rate = self.training_tokens / self.training_seconds if self.training_seconds else None
-        seconds = self.seconds_before + time.perf_counter() - self.started
-        return {"steps": self.steps, "tokens_per_second": rate, "wall_seconds": seconds}
-
-    def due(self) -> bool:
-        """Whether it is time for a checkpoint."""
-        return time.perf_counter() - self.saved_at >= self.checkpoint_seconds
-
-    def save(self, run: Run) -> None:
-        """Write the checkpoint, whole or not at all."""
-        part, position = run.saved(), self.position
-        tensors = prefixed("run", part.tensors) | prefixed("models", self.models)
-        tensors |= prefixed("chosen", position.chosen.weights)
-        values = {
-            "replicate": position.replicate,
-            "rate": position.rate,
-            "chosen": position.chosen.values(),
-            "run": part.values,
-            "rows": self.rows,
-            "training": [self.training_seconds, self.training_tokens, self.steps],
-            "seconds": self.seconds_before + time.perf_counter() - self.started,
+    def cost(self, seconds: float) -> dict[str, Any]:
+        """What the arm cost: steps of one run, training tokens a second; seconds: of the whole job."""
+        return {
+            "arm": self.spec["arm"],
+            "seeds": self.spec["seeds"],
+            "corpus": self.title,
+            **parameter_counts(self.model),
+            "steps": self.steps,
+            "tokens_per_second": self.training_tokens / self.training_seconds if self.training_seconds else None,
+            "wall_seconds": seconds,
         }
-        checkpoint.write(self.path, Saved(tensors, values), self.identity)
-        self.saved_at = time.perf_counter()
 
-    def _resume(self) -> None:
-        """Take up the checkpoint, if there is one."""
-        saved = checkpoint.resume(self.path, self.identity, self.log)
-        if saved is None:
-            return
-        values = saved.values
+    def saved(self) -> Saved:
+        tensors = prefixed("models", self.models) | prefixed("chosen", self.chosen.weights)
+        training = [self.training_seconds, self.training_tokens, self.steps]
+        return Saved(tensors, {"rate": self.rate, "chosen": self.chosen.values(), "training": training})
+
+    def restore(self, saved: Saved) -> None:
         weights = {name: value.to(self.device) for name, value in saved.under("chosen").items()}
-        run = Saved(saved.under("run"), values["run"])
-        self.position = Position(values["replicate"], values["rate"], Chosen.of(weights, values["chosen"]), run)
-        self.rows = [Measurement(*row) for row in values["rows"]]
+        self.rate, self.chosen = saved.values["rate"], Chosen.of(weights, saved.values["chosen"])
         self.models = saved.under("models")
-        self.training_seconds, self.training_tokens, self.steps = values["training"]
-        self.seconds_before = values["seconds"]
-
-    def clear(self) -> None:
-        """Remove the checkpoint of a job that ended well."""
-        self.path.unlink(missing_ok=True)
-        if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
-            self.path.parent.rmdir()
+        self.training_seconds, self.training_tokens, self.steps = saved.values["training"]
 
 
 def share(tokens: Tokens, fraction: float) -> Tokens:
@@ -363,10 +288,3 @@ def reference_rows(job: Job) -> list[Measurement]:
                 rows.append(Measurement(arm, replicate, split, None, "bits_per_byte", per_byte, "bits"))
                 rows.append(Measurement(arm, replicate, split, None, "accuracy", levels[accuracy], "fraction"))
     return rows
-
-
-def code_digest(encoder: str) -> str:
-    """A digest of the modules that decide the bits of a training run over this encoder."""
-    root = Path(__file__).parents[1]
-    files = [root / f"{name}.py" for name in (*MODULES, f"encoders/{encoder}")]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files if path.exists())).hexdigest()

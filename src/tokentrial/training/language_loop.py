@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from tokentrial.seeds import stream
 from tokentrial.training.adam import linear_decay
 from tokentrial.training.checkpoint import Saved, prefixed
 from tokentrial.training.language_model import LanguageModel, evaluate
+from tokentrial.training.runner import Runner
 from tokentrial.training.text import Text
 
 CHOICES = {
@@ -89,14 +90,6 @@ class Chosen:
         return cls(weights, **{**values, "curve": curve})
 
 
-class Keeper(Protocol):
-    """Who saves a run in training: whether it is time to, and doing it."""
-
-    def due(self) -> bool: ...
-
-    def save(self, run: "Run") -> None: ...
-
-
 class Run:
     """One model in training: everything that has to survive a kill is in :meth:`saved`.
 
@@ -120,8 +113,8 @@ class Run:
         self.losses = torch.zeros((), device=self.weights[0].device)  # sum since the last look, to see a divergence
         torch.manual_seed(int(stream(seed, "dropout", replicate, repr(learning_rate)).integers(2**63)))
 
-    def train(self, text: Text, validation: Text, log: Callable[[str], None], keeper: Keeper) -> Chosen:
-        """Train to the end from wherever the run stands, saving whenever ``keeper`` says that it is time."""
+    def train(self, text: Text, validation: Text, log: Callable[[str], None], runner: Runner) -> Chosen:
+        """Train to the end from wherever the run stands, saving whenever ``runner`` says that it is time."""
         looks = self.settings.evaluation_steps(text.steps)
         total = self.settings.epochs * text.steps
         if not self.best.curve:
@@ -133,12 +126,12 @@ class Run:
             if position == 0 or not len(order):
                 order = text.epoch_order(self.seed, self.replicate, epoch)
             self._step(text.inputs[order[position]], text.targets[order[position]], position == 0, total)
-            if self.step in looks or keeper.due():
+            if self.step in looks or runner.due():
                 self._stop_clock()
                 if self.step in looks:
                     self._look(validation, log, total)
-                if keeper.due():
-                    keeper.save(self)
+                if runner.due():
+                    runner.save(self.saved())
                 self._start_clock()
         return self.best
 

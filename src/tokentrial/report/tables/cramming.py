@@ -157,9 +157,7 @@ def kinds(view: View) -> Table:
         texts = []
         for scope in scopes:
             entropy = view.estimates.get("entropy", scope, longest)
-            rows.append(
-                place(scope) | raw(view, KIND_MEASURES, scope) | {"longest": longest, "entropy": entropy.value}
-            )
+            rows.append(place(scope) | raw(view, KIND_MEASURES, scope) | {"longest": longest, "entropy": entropy.value})
             first = {"Text": kind_name(scope.kind), "n": count(view.estimates.get("capacity", scope).n)}
             texts.append(first | {f"H at\nN = {longest}": shown(entropy)} | columns(view, KIND_COLUMNS, scope))
         heading = f"{group.model}, {in_words(group.vectors)}, {arm_name(view, group.arm)} settings"
