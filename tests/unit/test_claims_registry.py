@@ -39,8 +39,11 @@ def entry(name: str, **changes: Any) -> Content:
 
 
 def empirical(name: str, **changes: Any) -> Content:
-    rule = {"rule": "superior", "parameters": {}, "decision": "better", "fixed": "before the run"}
-    return entry(name, kind="empirical", check=None, **(rule | changes))
+    cells = [{"study": "bespoke/chain", "pairs": [["bespoke", "standard"]]}]
+    rule = {"rule": "superior", "parameters": {"cells": cells, "metric": "cross_entropy"}}
+    rule |= {"decision": "better", "fixed": "before the run"}
+    given = rule["parameters"] | changes.pop("given", {})
+    return entry(name, kind="empirical", check=None, **(rule | {"parameters": given} | changes))
 
 
 def files() -> dict[str, Content]:
@@ -86,6 +89,15 @@ def _set(*path: Any, to: Any) -> Callable[[dict[str, Content]], None]:
 
 def _first(**changes: Any) -> Callable[[dict[str, Content]], None]:
     return _set("000.yaml", "claims", 0, to=entry("A0-TWO", **changes))
+
+
+def _rule(**changes: Any) -> Callable[[dict[str, Content]], None]:
+    return _set("000.yaml", "claims", 0, to=empirical("A0-TWO", **changes))
+
+
+def _cells(**changes: Any) -> Callable[[dict[str, Content]], None]:
+    cells = {"study": "bespoke/chain", "pairs": [["bespoke", "standard"]]} | changes
+    return _rule(given={"cells": [cells]})
 
 
 PARAMETERS = {"kept": "kept", "of": "13,632", "result": "saved"}
@@ -152,6 +164,47 @@ BAD: dict[str, tuple[Callable[[dict[str, Content]], None], str]] = {
         _set("000.yaml", "claims", 0, to=empirical("A0-TWO", rule=None)),
         r"000\.yaml: A0-TWO: key 'rule' is missing",
     ),
+    "unknown rule": (
+        _rule(rule="superier"),
+        r"000\.yaml: A0-TWO: rule: unknown key 'superier': did you mean 'superior'\?",
+    ),
+    "unknown parameter of a rule": (
+        _rule(given={"seed": 3}),
+        r"000\.yaml: A0-TWO: parameters: unknown key 'seed': did you mean 'seeds'\?",
+    ),
+    "results as a parameter": (
+        _rule(given={"results": 3}),
+        r"000\.yaml: A0-TWO: parameters: unknown key 'results': .*expected one of cells, metric",
+    ),
+    "missing parameter of a rule": (
+        _rule(parameters={"metric": "accuracy"}),
+        r"A0-TWO: parameters: 'cells' is missing",
+    ),
+    "value that a rule does not allow": (
+        _rule(given={"quantifier": "evry"}),
+        r"A0-TWO: parameters: quantifier: unknown key 'evry': did you mean 'every'\? expected one of every, agree",
+    ),
+    "number of seeds as text": (
+        _rule(given={"seeds": "10"}),
+        r"A0-TWO: parameters: seeds: found '10', expected a value of type int",
+    ),
+    "margin of no kind": (
+        _rule(given={"equivalence": {"relativ": 0.01}}),
+        r"A0-TWO: parameters: equivalence: unknown key 'relativ': did you mean 'relative'\?",
+    ),
+    "unknown key of cells": (
+        _cells(pair=[["bespoke", "standard"]]),
+        r"A0-TWO: parameters: cells\[0\]: unknown key 'pair': did you mean 'pairs'\?",
+    ),
+    "cells without a key": (
+        _rule(given={"cells": [{"study": "bespoke/chain"}]}),
+        r"A0-TWO: parameters: cells\[0\]: found the keys \['study'\], expected 'study', 'pairs'",
+    ),
+    "pair of one arm": (
+        _cells(pairs=[["bespoke"]]),
+        r"A0-TWO: parameters: cells\[0\]\.pairs\[0\]: found \['bespoke'\], expected a list of 2 entries",
+    ),
+    "no pair": (_cells(pairs=[]), r"A0-TWO: parameters: cells\[0\]\.pairs: found \[\], expected a list with at least"),
     "rule fixed some day": (
         _set("000.yaml", "claims", 0, to=empirical("A0-TWO", fixed="later")),
         r"000\.yaml: A0-TWO: fixed: found 'later', expected one of",
@@ -224,13 +277,14 @@ def test_a_check_cannot_give_the_verdict_of_a_rule(tmp_path: Path, monkeypatch: 
         verdicts.judge(load(written(tmp_path, content), SCHEMA), None)
 
 
-def test_an_unknown_rule(tmp_path: Path) -> None:
+def test_without_results_no_empirical_claim_is_judged(tmp_path: Path) -> None:
     content = files()
-    content["000.yaml"]["claims"][0] = empirical("A0-TWO", rule="superier")
+    content["000.yaml"]["claims"][0] = empirical("A0-TWO", given={"released": []})  # as it is without the parameter
     claims = load(written(tmp_path, content), SCHEMA)
-    assert verdicts.judge(claims, None)["id"].tolist() == ["A0-ONE", "XD-BOTH"]  # no results, no empirical verdict
+    assert [claim.id for claim in claims] == ["A0-ONE", "A0-TWO", "XD-BOTH"]
+    assert verdicts.judge(claims, None)["id"].tolist() == ["A0-ONE", "XD-BOTH"]
     results: Any = object()
-    with pytest.raises(InputError, match=r"000\.yaml: A0-TWO: rule: unknown key 'superier': did you mean 'superior'\?"):
+    with pytest.raises(InputError, match=r"000\.yaml: A0-TWO: superior failed: AttributeError"):
         verdicts.judge(claims, results)
 
 

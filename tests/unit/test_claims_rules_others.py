@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from claims_frames import around, made, rows
 
+from tokentrial.claims.decisions import CLAIMS
 from tokentrial.claims.rules import RULES, Results
 from tokentrial.claims.rules.progress import first_below
 from tokentrial.claims.verdict import ARTEFACT, CONFIRMED, INCONCLUSIVE, REFUTED, TOO_SMALL, UNTESTABLE, Finding
 from tokentrial.cramming.columns import DECISIONS
-from tokentrial.cramming.decisions import CLAIMS
 from tokentrial.errors import InputError
 
 RATIOS = (2, 4, 8, 16)

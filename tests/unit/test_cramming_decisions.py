@@ -7,21 +7,11 @@ from typing import Any
 import cramming_runs as synthetic
 import pytest
 
-from tokentrial.cramming import claim_rules, decisions
-from tokentrial.cramming.columns import DECISIONS
-from tokentrial.cramming.criteria import (
-    ALL,
-    INCONCLUSIVE,
-    REFUTED,
-    SUPPORTED,
-    VERDICT,
-    above,
-    at_least,
-    at_most,
-    said,
-    together,
-    within,
-)
+from tokentrial.claims import decisions
+from tokentrial.claims.decisions import single
+from tokentrial.claims.decisions.deciding import said, together
+from tokentrial.claims.judge import above, at_least, at_most, below, within
+from tokentrial.cramming.columns import ALL, DECISIONS, INCONCLUSIVE, REFUTED, SUPPORTED, VERDICT
 from tokentrial.cramming.measures import table
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 
@@ -60,6 +50,7 @@ def estimate(low: float | None, high: float | None, note: str = "") -> Estimate:
 def test_intervals_against_limits() -> None:
     assert [above(estimate(*ends), 1) for ends in ((1.1, 2), (0.9, 2), (0.1, 0.9))] == [True, None, False]
     assert above(estimate(1, 2), 1) is None
+    assert [below(estimate(*ends), 1) for ends in ((1.1, 2), (0.9, 2), (0.1, 0.9))] == [False, None, True]
     assert at_least(estimate(1, 2), 1) is True
     assert [at_most(estimate(*ends), 1) for ends in ((0, 1), (0.9, 2), (1.1, 2))] == [True, None, False]
     assert [within(estimate(*ends), 1, 2) for ends in ((1, 2), (0.9, 2), (2.1, 3), (0, 0.9))] == [
@@ -317,10 +308,10 @@ def test_x1500(lengths: tuple[int, ...], room: float, outcome: str) -> None:
 
 def test_steps_of_the_grid() -> None:
     assert CAPACITIES["pythia-160m"] == 80
-    assert CAPACITIES[claim_rules.plain_name("meta-llama/Llama-3.1-8B")] == 1568
-    assert claim_rules.steps_apart(64, 80, [32, 64, 80, 96]) == 1
-    assert claim_rules.steps_apart(32, 80, [32, 64, 96]) == 2  # the published length is a step of its own
-    assert claim_rules.steps_apart(None, 80, [32]) is None
+    assert CAPACITIES[single.plain_name("meta-llama/Llama-3.1-8B")] == 1568
+    assert single.steps_apart(64, 80, [32, 64, 80, 96]) == 1
+    assert single.steps_apart(32, 80, [32, 64, 96]) == 2  # the published length is a step of its own
+    assert single.steps_apart(None, 80, [32]) is None
 
 
 def test_uncertainty_by_variation() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tokentrial import results
+from tokentrial.claims import decisions
 from tokentrial.cramming import measures
 from tokentrial.cramming.cells import KINDS, NATURAL, Cells, common
 from tokentrial.cramming.columns import DECISIONS, MEASURES
@@ -213,7 +214,7 @@ def test_both_files_are_written_and_empty_without_the_study(tmp_path: Path) -> N
     runs = synthetic.study(texts=3)
     for rows, count in ((runs, 100), ([("bespoke", *each[1:]) for each in runs], 0)):
         write_run(synthetic.frame(rows), tmp_path)
-        measures.write_measures(
+        decisions.write(
             *(str(tmp_path / f"{name}.parquet") for name in ("runs", "conditions", "methods")),
             str(tmp_path / "measures.parquet"),
             str(tmp_path / "decisions.parquet"),

@@ -8,7 +8,7 @@ import pytest
 import typst
 
 from tokentrial import results
-from tokentrial.cramming import decisions
+from tokentrial.claims import decisions
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue, formats, published
 from tokentrial.report.formats import MISSING, Table

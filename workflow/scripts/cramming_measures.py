@@ -5,9 +5,9 @@ import json
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
-    from tokentrial.cramming.measures import write_measures
+    from tokentrial.claims import decisions
 
-    write_measures(
+    decisions.write(
         runs=snakemake.input.runs,
         conditions=snakemake.input.conditions,
         methods=snakemake.input.methods,

@@ -1,4 +1,4 @@
-"""The parameters of a check: from YAML values to what the function's annotations ask for.
+"""The parameters of a check or a rule: from YAML values to what the function's annotations ask for.
 
 A number of a claim reaches its check in one of four forms: the name of one of the claim's reported numbers, a quoted
 number that the document prints, the same with its place ``{value: "0.083", where: "Section 3.2, row 2:1"}``, or a bare
@@ -8,10 +8,10 @@ number, which is a setting without rounding. Nothing is ever evaluated.
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Sized
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, NotRequired, get_args, get_origin
 
 from tokentrial.claims.printed import INFINITY, Interval, Number, Quantity, parse, setting
 from tokentrial.config import shown, unknown_key
@@ -39,26 +39,49 @@ Share = Annotated[Quantity, Domain("a share of at most 100 %", -INFINITY, Fracti
 class Reported:
     """A claim's reported values by name, and which of them a parameter has used."""
 
-    values: Mapping[str, Any]
-    used: set[str]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
 
     def get(self, name: str) -> Any:
         self.used.add(name)
         return self.values[name]
 
 
-def bind(function: Callable[..., Any], given: Mapping[str, Any], reported: Reported) -> dict[str, Any]:
-    """Keyword arguments for a check. Raises InputError naming the parameter that is unknown, missing or of a "
-    "wrong type."""
+def expect_as_many(**lists: Sized) -> None:
+    """Raises InputError if two parameters that belong together have not as many entries."""
+    (name, one), (other_name, other) = lists.items()
+    if len(one) != len(other):
+        raise InputError(
+            f"parameters: {len(one)} {name} and {len(other)} {other_name}, expected as many".replace("_", " ")
+        )
+
+
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """What an entry can give: of a rule its keyword arguments, of a check all. Annotations are types, not text."""
+    known = inspect.signature(function).parameters.values()
     hints = typing.get_type_hints(function, include_extras=True)
-    known = inspect.signature(function).parameters
+    given = [entry for entry in known if entry.kind is entry.KEYWORD_ONLY] or known
+    return [entry.replace(annotation=hints[entry.name]) for entry in given]
+
+
+def bind(function: Callable[..., Any], given: Mapping[str, Any], reported: Reported | None = None) -> dict[str, Any]:
+    """Keyword arguments for a check or a rule. reported: a claim's numbers, which parameters can name.
+
+    Raises InputError naming the parameter that is unknown, missing or of a wrong type.
+    """
+    known = {entry.name: entry for entry in parameters_of(function)}
     for name in given:
         if name not in known:
             raise InputError(f"parameters: {unknown_key(name, list(known) or ['none'])}")
     missing = [name for name, entry in known.items() if entry.default is entry.empty and name not in given]
     if missing:
         raise InputError(f"parameters: '{missing[0]}' is missing")
-    return {name: _typed(hints[name], value, reported, f"parameters: {name}") for name, value in given.items()}
+    numbers = reported or Reported()
+    return {
+        name: () if value == [] and known[name].default == ()
+        else _typed(known[name].annotation, value, numbers, f"parameters: {name}")
+        for name, value in given.items()
+    }  # fmt: skip
 
 
 def _typed(hint: Any, value: Any, reported: Reported, where: str) -> Any:
@@ -74,16 +97,33 @@ def _typed(hint: Any, value: Any, reported: Reported, where: str) -> Any:
         return value
     if origin in (typing.Union, types.UnionType):
         return None if value is None else _typed(inner[0], value, reported, where)
-    if origin is Sequence:
+    if origin in (Sequence, tuple):
         entries = reported.get(value) if isinstance(value, str) and value in reported.values else value
-        if not isinstance(entries, list) or not entries:
-            raise InputError(f"{where}: found {shown(value)}, expected a list with at least one entry")
+        size = len(inner) if origin is tuple else None
+        if not isinstance(entries, list) or not entries or (size or len(entries)) != len(entries):
+            what = f"a list of {size} entries" if size else "a list with at least one entry"
+            raise InputError(f"{where}: found {shown(value)}, expected {what}")
         return tuple(_typed(inner[0], entry, reported, f"{where}[{i}]") for i, entry in enumerate(entries))
-    if origin is Mapping:
+    if origin is Mapping or typing.is_typeddict(hint):
         if not isinstance(value, Mapping) or not value:
             raise InputError(f"{where}: found {shown(value)}, expected names with values")
-        return {str(key): _typed(inner[1], entry, reported, f"{where}.{key}") for key, entry in value.items()}
+        entries = _of_keys(hint, value, where) if typing.is_typeddict(hint) else dict.fromkeys(value, inner[1])
+        if origin is Mapping and inner[0] is not str:
+            value = {_typed(inner[0], key, reported, where): entry for key, entry in value.items()}
+        return {str(key): _typed(entries[key], entry, reported, f"{where}.{key}") for key, entry in value.items()}
     return _plain(hint, value, reported, where)
+
+
+def _of_keys(hint: Any, value: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The type of each key of a typed dictionary, which has to have all that are required and no other."""
+    known = typing.get_type_hints(hint, include_extras=True)
+    for key in value:
+        if key not in known:
+            raise InputError(f"{where}: {unknown_key(key, list(known))}")
+    if not hint.__required_keys__ <= set(value):
+        needed = ", ".join(f"'{key}'" for key in known if key in hint.__required_keys__)
+        raise InputError(f"{where}: found the keys {shown(list(value))}, expected {needed}")
+    return {key: get_args(entry)[0] if get_origin(entry) is NotRequired else entry for key, entry in known.items()}
 
 
 def _plain(hint: Any, value: Any, reported: Reported, where: str) -> Any:

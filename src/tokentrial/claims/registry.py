@@ -1,7 +1,7 @@
 """The registry of claims: ``config/claims/*.yaml``, loaded, checked and bound to its checks and rules.
 
-Whatever is wrong is one line with file and id. Loading binds the parameters of every check, so that a mistake shows
-before anything is judged.
+Whatever is wrong is one line with file and id. Loading compares the parameters of every check and rule with what it
+takes, so that a mistake shows before anything is judged.
 """
 
 import hashlib
@@ -14,9 +14,11 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from tokentrial import config
+from tokentrial.claims.catalogue import Check
 from tokentrial.claims.checks import CHECKS
 from tokentrial.claims.parameters import Reported, bind
 from tokentrial.claims.printed import Quantity
+from tokentrial.claims.rules import RULES
 from tokentrial.claims.verdict import CROSS, KINDS, Finding, combine
 from tokentrial.errors import InputError
 
@@ -117,9 +119,10 @@ def read_entry(entry: Mapping[str, Any], schema: Mapping[str, Any], file: str, d
             raise InputError(f"{where}: document: found {name!r}, expected one of {', '.join(documents)}")
     head = {key: entry[key] for key in ("id", "document", "section", "kind", "paraphrase", "reported", "parameters")}
     head |= {"file": file, "source": entry.get("source", "check")}
-    if kind == "empirical":
-        return Claim(**head, check=entry["rule"], decision=entry["decision"], fixed=entry["fixed"])
     try:
+        if kind == "empirical":
+            bind(_named(entry["rule"], RULES, "rule"), entry["parameters"])
+            return Claim(**head, check=entry["rule"], decision=entry["decision"], fixed=entry["fixed"])
         call = bound(entry["check"], entry["parameters"], entry["reported"])
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
@@ -137,9 +140,14 @@ def bound(check: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) 
 
 
 def _one(check: Any, parameters: Mapping[str, Any], reported: Reported) -> Callable[[], Finding]:
-    if not isinstance(check, str) or check not in CHECKS:
-        raise InputError(f"check: {config.unknown_key(check, list(CHECKS))}")
-    return partial(CHECKS[check], **bind(CHECKS[check], parameters, reported))
+    function = _named(check, CHECKS, "check")
+    return partial(function, **bind(function, parameters, reported))
+
+
+def _named(name: Any, known: Mapping[str, Check], what: str) -> Check:
+    if not isinstance(name, str) or name not in known:
+        raise InputError(f"{what}: {config.unknown_key(name, list(known))}")
+    return known[name]
 
 
 def _several(parameters: Mapping[str, Any], reported: Reported) -> Callable[[], Finding]:

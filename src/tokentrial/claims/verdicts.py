@@ -1,25 +1,22 @@
 """One verdict for each claim: judged by its check or its rule, written as Parquet and as JSON."""
 
-import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tokentrial import results as tables
 from tokentrial.claims.registry import Claim
+from tokentrial.claims.rules import RULES, Results
 from tokentrial.claims.verdict import OF_CHECKS, OF_RULES, VERDICTS, Finding
-from tokentrial.config import unknown_key
 from tokentrial.errors import InputError
 
-if TYPE_CHECKING:
-    from tokentrial.claims.rules.results import Results
 
-
-def judge(claims: Sequence[Claim], results: "Results | None") -> pd.DataFrame:
+def judge(claims: Sequence[Claim], results: Results | None) -> pd.DataFrame:
     """One row per claim, see `VERDICTS`. Without results the empirical claims are left out.
 
     Raises InputError with file and id where a check or a rule fails: a failure never becomes a verdict.
@@ -32,9 +29,9 @@ def judge(claims: Sequence[Claim], results: "Results | None") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=VERDICTS.names).astype({"rows": "int32"})
 
 
-def finding(claim: Claim, results: "Results | None") -> Finding:
+def finding(claim: Claim, results: Results | None) -> Finding:
     """The verdict of one claim. Raises InputError with file and id."""
-    call = claim.call or _rule(claim, results)
+    call = claim.call or partial(RULES[claim.check], results, claim.reported, **claim.parameters)
     try:
         found = call()
     except InputError as error:
@@ -45,25 +42,6 @@ def finding(claim: Claim, results: "Results | None") -> Finding:
     if found.verdict not in allowed:
         raise InputError(f"{claim.where}: {claim.check} gave {found.verdict}, expected one of {', '.join(allowed)}")
     return found if claim.call is not None or results is None else results.with_text(found)
-
-
-def _rule(claim: Claim, results: "Results | None") -> Callable[[], Finding]:
-    """An empirical claim's rule with the run's tables and the entry's parameters, its names checked by signature."""
-    from tokentrial.claims.rules import RULES  # here, so that checks alone need no results
-
-    if claim.check not in RULES:
-        raise InputError(f"{claim.where}: rule: {unknown_key(claim.check, list(RULES))}")
-    rule = RULES[claim.check]
-    known = inspect.signature(rule).parameters
-    given = dict(claim.parameters)
-    names = [name for name in known if name not in ("results", "reported")]
-    for name in given:
-        if name not in names:
-            raise InputError(f"{claim.where}: parameters: {unknown_key(name, names or ['none'])}")
-    missing = [name for name in names if name not in given and known[name].default is inspect.Parameter.empty]
-    if missing:
-        raise InputError(f"{claim.where}: parameters: '{missing[0]}' is missing")
-    return lambda: rule(results, claim.reported, **given)
 
 
 def row(claim: Claim, found: Finding) -> dict[str, Any]:

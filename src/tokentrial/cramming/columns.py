@@ -21,6 +21,9 @@ MEASURES = pa.schema(
     ]
 )
 
+SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive at this scale"
+VERDICT, ALL = "verdict", "all"  # the quantity of a row that judges a claim; the model of one for all together
+
 # One row per criterion of a claim, and one of quantity 'verdict'.
 DECISIONS = pa.schema(
     [

@@ -20,6 +20,7 @@ from tokentrial.statistics.cramming import BoolArray, Estimate, Lengths
 from tokentrial.statistics.samples import FloatArray
 
 MINIMUM_TEXTS = 16
+PAIRS = 10  # texts that an equivalence test asks for
 MOST_OF_CONTEXT = 0.9  # texts and vectors beyond this share of a model's context are left out of exponents
 ELBOW = 2.0  # points count for the free slope where H(LM) is more than this many times the mean gain
 
@@ -46,11 +47,15 @@ class Limits(NamedTuple):
 
 @dataclass
 class Evidence:
-    """The cells of a run with one set of resampled texts. settings: confidence, resamples, and optionally texts."""
+    """The cells of a run with one set of resampled texts. settings: confidence, resamples, and optionally texts.
+
+    published: model -> decoding capacity in tokens, of document 004.
+    """
 
     cells: Cells
     settings: Mapping[str, Any]
     seed: int
+    published: Mapping[str, float] = field(default_factory=dict)
     _weights: dict[int, FloatArray] = field(default_factory=dict)
 
     @property
@@ -107,11 +112,7 @@ class Evidence:
         """Ratio of two blocks' gains over the pairs of text and length that both left unsolved."""
         above, below = common(above, below)
         both = above.unsolved & below.unsolved
-        if not both.any():
-            return nothing("no text of the same length is unsolved in both")
-        weights = self.weights(above.rows)
-        parts = (cramming.pooled(block.gain, both, weights) for block in (above, below))
-        return self.estimate(cramming.ratio(*parts), int(both.any(axis=1).sum()), f"{int(both.sum())} pairs")
+        return self._ratio(above, below, both, "no text of the same length is unsolved in both")
 
     def gain_difference(self, above: Block, below: Block) -> Estimate:
         """Mean difference of gains, nats, over all pairs that both measured."""
@@ -124,11 +125,13 @@ class Evidence:
     def control_ratio(self, control: Block, tuned: Block) -> Estimate:
         """Ratio of two mean gains over all pairs that both measured, solved or not."""
         control, tuned = common(control, tuned)
-        both = ~np.isnan(control.gain - tuned.gain)
+        return self._ratio(control, tuned, ~np.isnan(control.gain - tuned.gain), "no text of the same length in both")
+
+    def _ratio(self, above: Block, below: Block, both: BoolArray, none: str) -> Estimate:
+        """none: what to say if no pair of text and length counts."""
         if not both.any():
-            return nothing("no text of the same length in both")
-        weights = self.weights(control.rows)
-        parts = (cramming.pooled(block.gain, both, weights) for block in (control, tuned))
+            return nothing(none)
+        parts = (cramming.pooled(block.gain, both, self.weights(above.rows)) for block in (above, below))
         return self.estimate(cramming.ratio(*parts), int(both.any(axis=1).sum()), f"{int(both.sum())} pairs")
 
     # Number of vectors

@@ -4,8 +4,7 @@ Intervals are percentile bootstraps over texts; the same resampled texts serve e
 ratios are paired. Gains are pooled over unsolved pairs of text and length, as document 004 does.
 """
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from tokentrial import results
-from tokentrial.cramming import decisions as decided
-from tokentrial.cramming.cells import ALL, MODEL_ARM, NATURAL, PAPER, TUNED, Block, Cells, Facts, Key
-from tokentrial.cramming.columns import DECISIONS, MEASURES
-from tokentrial.cramming.evidence import MINIMUM_TEXTS, Evidence
-from tokentrial.run.columns import CONDITIONS, METHODS
+from tokentrial.cramming.cells import ALL, MODEL_ARM, NATURAL, PAPER, TUNED, Block, Facts, Key
+from tokentrial.cramming.evidence import Evidence
 from tokentrial.statistics import cramming
 from tokentrial.statistics.cramming import Estimate
 
@@ -93,10 +89,7 @@ def block_rows(evidence: Evidence, block: Block, facts: Facts) -> Iterator[Row]:
     gain = evidence.mean(block.gain_paper, block.unsolved_paper)
     yield row("token_gain", key, tokens, "tokens")
     yield row("information_gain", key, gain, "nats")
-    spreads = {
-        "token_gain_sd": (block.token_gain, "tokens"),
-        "information_gain_sd": (block.gain_paper, "nats"),
-    }
+    spreads = {"token_gain_sd": (block.token_gain, "tokens"), "information_gain_sd": (block.gain_paper, "nats")}
     for name, (values, unit) in spreads.items():
         sd = cramming.deviation(values, block.unsolved_paper)
         yield row(name, key, Estimate(sd, None, None, gain.n, "over unsolved pairs"), unit)
@@ -179,35 +172,3 @@ def table(made: list[Row], schema: pa.Schema) -> pa.Table:
     integers = {entry.name: "Int32" for entry in schema if entry.type == pa.int32()}
     floats = {entry.name: "float64" for entry in schema if entry.type == pa.float64()}
     return results.table(frame.astype({**integers, **floats}), schema)
-
-
-def write_measures(
-    runs: str,
-    conditions: str,
-    methods: str,
-    measures: str,
-    decisions: str,
-    settings: Mapping[str, Any],
-    seed: int,
-    published: str | Path | None = None,
-) -> None:
-    """Write the measures and the decisions of the cramming study, two tables; both are empty without rows of it.
-
-    runs, conditions, methods: the run's tables; settings: confidence and resamples; where given, ``models``, the
-    config's entries by name, which say what is untrained, ``predict_first``, and ``minimum_texts``, which a decision
-    asks of a cell (16); published: config/published/cramming.yaml, for claims about models that document 004 has.
-    Raises InputError for a file that cannot be used.
-    """
-    minimum = int(settings.get("minimum_texts", MINIMUM_TEXTS))
-    cells = Cells(
-        results.read(runs, results.RUNS).to_pandas(),
-        results.read(conditions, CONDITIONS).to_pandas(),
-        results.read(methods, METHODS).to_pandas(),
-        settings.get("models"),
-        bool(settings.get("predict_first", False)),
-        minimum,
-    )
-    evidence = Evidence(cells, settings, seed)
-    results.write(measures, table(list(rows(evidence)), MEASURES))
-    made = decided.rows(evidence, decided.published_capacities(published))
-    results.write(decisions, table(made, DECISIONS))

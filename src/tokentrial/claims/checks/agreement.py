@@ -1,10 +1,11 @@
 """Parts of a document, or several documents, against each other: do they say the same?"""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from tokentrial.claims.parameters import Count, Positive, Probability, Share
+from tokentrial.claims.catalogue import check
+from tokentrial.claims.parameters import Count, Positive, Probability, Share, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, listed, verdict_of
 from tokentrial.errors import InputError
@@ -13,8 +14,8 @@ Each = Literal["each", "all"]
 Better = Literal["lower", "higher"]
 
 
+@check("Can a number that is printed in several places be one number, as far as the digits tell?")
 def agreement(places: Mapping[str, Quantity], about: str = "the same quantity") -> Finding:
-    """One number in several places: consistent where the printed digits allow one common value."""
     if len(places) < 2:
         raise InputError(f"parameters: places: found {len(places)}, expected at least 2")
     low = max(entry.interval.low for entry in places.values())
@@ -27,10 +28,9 @@ def agreement(places: Mapping[str, Quantity], about: str = "the same quantity") 
     return Finding(INCONSISTENT, recomputed, reason)
 
 
+@check("Do printed values agree one by one with those of a table or of the public code?")
 def rows_agree(printed: Sequence[Quantity], elsewhere: Sequence[Quantity], place: str, claim: Each = "each") -> Finding:
-    """Printed values against those of another place (a table, the public code), one by one."""
-    if len(printed) != len(elsewhere):
-        raise InputError(f"parameters: {len(printed)} printed values and {len(elsewhere)} elsewhere, expected as many")
+    expect_as_many(printed=printed, elsewhere=elsewhere)
     pairs = list(zip(printed, elsewhere, strict=True))
     holds = [a.interval.meets(b.interval) for a, b in pairs]
     wrong = [f"{a.text} for {b.text}" for (a, b), right in zip(pairs, holds, strict=True) if not right]
@@ -40,8 +40,8 @@ def rows_agree(printed: Sequence[Quantity], elsewhere: Sequence[Quantity], place
     return Finding(verdict_of(holds, claim == "each"), recomputed, reason)
 
 
+@check("Do several places (documents, sections, the public code) say the same about one matter?")
 def same_statement(about: str, places: Mapping[str, str]) -> Finding:
-    """One matter stated in several places (documents, sections, the public code): consistent where all say the same."""
     if len(places) < 2:
         raise InputError(f"parameters: places: found {len(places)}, expected at least 2")
     said: dict[str, list[str]] = {}
@@ -55,9 +55,11 @@ def same_statement(about: str, places: Mapping[str, str]) -> Finding:
     return Finding(INCONSISTENT, recomputed, reason)
 
 
+@check("Is everything there that the claim needs?")
 def coverage(what: str, needed: Sequence[str], found: Sequence[str] = (), claim: Each = "each") -> Finding:
-    """How many of the things a claim needs are there: all CONSISTENT, some PARTLY (claim "all": INCONSISTENT), none
-    INCONSISTENT. ``what`` says what was looked for. Raises InputError for a found thing that is not needed.
+    """``what`` says what was looked for: all CONSISTENT, some PARTLY (claim "all": INCONSISTENT), none INCONSISTENT.
+
+    Raises InputError for a found thing that is not needed.
     """
     extra = [name for name in found if name not in needed]
     if extra:
@@ -72,16 +74,16 @@ def coverage(what: str, needed: Sequence[str], found: Sequence[str] = (), claim:
     )
 
 
+@check("Is everything there that the claim needs, and as many things as it states?")
 def coverage_count(what: str, needed: Sequence[str], stated: Count, found: Sequence[str] = ()) -> Finding:
-    """`coverage` of a claim that also states how many things there are; a wrong number is INCONSISTENT."""
     if len(needed) != int(stated.nominal):
         reason = f"{what}: the document has {len(needed)} ({listed(needed)}), not {stated.text}."
         return Finding(INCONSISTENT, {"needed": len(needed), "found": len(found)}, reason)
     return coverage(what, needed, found)
 
 
+@check("Does every value lie between two numbers, as far as the digits tell?")
 def within_range(values: Sequence[Quantity], low: Quantity, high: Quantity, claim: Each = "each") -> Finding:
-    """Every value lies between low and high, as far as the digits tell."""
     band = _band(low, high)
     holds = [value.interval.meets(band) for value in values]
     outside = [value.text for value, inside in zip(values, holds, strict=True) if not inside]
@@ -91,8 +93,8 @@ def within_range(values: Sequence[Quantity], low: Quantity, high: Quantity, clai
     return Finding(verdict_of(holds, claim == "each"), recomputed, reason)
 
 
+@check("Does every value lie between the two ends of a printed band?")
 def within_band(values: Sequence[Quantity], band: Sequence[Quantity], about: str, claim: Each = "each") -> Finding:
-    """Every value lies between the two ends of a printed band. about: what the values are."""
     if len(band) != 2:
         raise InputError(f"parameters: band: found {len(band)} ends, expected 2")
     found = within_range(values, band[0], band[1], claim)
@@ -101,8 +103,8 @@ def within_band(values: Sequence[Quantity], band: Sequence[Quantity], about: str
     return Finding(found.verdict, found.recomputed, reason)
 
 
+@check("Are the smallest and the largest value the printed ends of their range?")
 def range_ends(values: Sequence[Quantity], low: Quantity, high: Quantity) -> Finding:
-    """The smallest value rounds to low and the largest to high; PARTLY where only one end does."""
     smallest = min(values, key=lambda value: value.nominal)
     largest = max(values, key=lambda value: value.nominal)
     holds = [smallest.interval.meets(low.interval), largest.interval.meets(high.interval)]
@@ -124,6 +126,7 @@ def _band(low: Quantity, high: Quantity) -> Interval:
     return Interval(low.interval.low, high.interval.high)
 
 
+@check("Is the subject's printed value better than the other's in as many rows as claimed?")
 def wins(
     subject: Sequence[Quantity],
     other: Sequence[Quantity],
@@ -133,13 +136,10 @@ def wins(
     claim: Each = "each",
     about: str = "the printed value",
 ) -> Finding:
-    """In how many rows the subject's printed value is better than the other's, against how many are said to be.
-
-    ``claimed`` is a number of rows, ``claimed_share`` a share of them; without either all. Equal printed values are no
-    advantage. CONSISTENT where at least so many are better, PARTLY (claim "all": INCONSISTENT) where fewer are.
+    """``claimed`` is a number of rows, ``claimed_share`` a share of them; without either all. Equal printed values are
+    no advantage. CONSISTENT if at least so many are better, PARTLY (claim "all": INCONSISTENT) if fewer are.
     """
-    if len(subject) != len(other):
-        raise InputError(f"parameters: {len(subject)} and {len(other)} values, expected as many of both")
+    expect_as_many(subject=subject, other=other)
     sign = 1 if better == "higher" else -1
     gaps = [sign * (a.nominal - b.nominal) for a, b in zip(subject, other, strict=True)]
     won, lost = sum(gap > 0 for gap in gaps), sum(gap < 0 for gap in gaps)
@@ -158,13 +158,11 @@ def wins(
     return Finding(verdict_of([i < won for i in range(goal)], claim == "each"), recomputed, reason)
 
 
+@check("Can as many printed p values lie below alpha as are said to be significant?")
 def significant_count(
     p_values: Sequence[Probability], claimed: Count, of: Count, alpha: float = 0.05, untested: int = 0
 ) -> Finding:
-    """How many printed p values lie below alpha, where ``claimed`` of ``of`` are said to be significant.
-
-    ``untested`` rows print neither p nor test; each could count, so the claim holds only inside that range.
-    """
+    """``untested`` rows print neither p nor test; each could count, so the claim holds only inside that range."""
     level = exact(alpha).low  # the decimal itself: the float 0.05 is above 0.05, and ">0.05" would be undecided
     below = sum(p.interval.high < level for p in p_values)
     not_below = sum(p.interval.low >= level for p in p_values)
@@ -172,16 +170,15 @@ def significant_count(
     goal = int(claimed.nominal)
     recomputed = {"significant": below, "not_significant": not_below, "untested": untested, "claimed": goal}
     reason = (
-        f"Of {rows} rows {below} print p < {alpha}, {not_below} p of at least {alpha} and {untested} no test, so "
-        "at most "
-        f"{most} can be significant; {claimed.text} of {of.text} are claimed."
+        f"Of {rows} rows {below} print p < {alpha}, {not_below} p of at least {alpha} and {untested} no test, so at "
+        f"most {most} can be significant; {claimed.text} of {of.text} are claimed."
     )
     holds = below <= goal <= most and int(of.nominal) == rows
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
 
+@check("Is each value larger (smaller) than the one before?")
 def monotone(values: Sequence[Quantity], direction: Literal["rising", "falling"], claim: Each = "each") -> Finding:
-    """Each value is larger (smaller) than the one before; PARTLY where only some steps go that way."""
     sign = 1 if direction == "rising" else -1
     steps = [sign * (b.nominal - a.nominal) > 0 for a, b in itertools.pairwise(values)]
     against = [
@@ -194,8 +191,8 @@ def monotone(values: Sequence[Quantity], direction: Literal["rising", "falling"]
     return Finding(verdict_of(steps, claim == "each"), recomputed, reason)
 
 
+@check("Can the values grow exponentially with size, so that they rise with every step of it?")
 def exponential(sizes: Sequence[Quantity], values: Sequence[Quantity]) -> Finding:
-    """Whether values can grow exponentially with size: log(value) must rise with every step of size."""
     rising = monotone(values, "rising", "all")
     names = listed([f"{value.text} at {size.text}" for size, value in zip(sizes, values, strict=True)])
     if rising.verdict == CONSISTENT:
@@ -203,8 +200,8 @@ def exponential(sizes: Sequence[Quantity], values: Sequence[Quantity]) -> Findin
     return Finding(INCONSISTENT, rising.recomputed, f"No growing exponential falls, but the values do: {names}.")
 
 
+@check("Do all values have the sign or, if mixed, do both signs occur?")
 def signs(values: Sequence[Quantity], expected: Literal["positive", "negative", "mixed"]) -> Finding:
-    """All values have the sign; "mixed": both signs occur."""
     above, below = sum(v.interval.low > 0 for v in values), sum(v.interval.high < 0 for v in values)
     recomputed = {"positive": above, "negative": below}
     reason = f"Of the values {listed([v.text for v in values])}, {above} are above and {below} below zero."
@@ -214,26 +211,23 @@ def signs(values: Sequence[Quantity], expected: Literal["positive", "negative", 
     return Finding(verdict_of(holds), recomputed, reason)
 
 
+@check("Is the value at least (at most, above, below) the limit, as far as the digits tell?")
 def bound(
     value: Quantity, limit: Quantity, side: Literal["at least", "at most", "above", "below"], about: str = "the value"
 ) -> Finding:
-    """The value is at least (at most, above, below) the limit, as far as the digits tell."""
     low, high = value.interval.low, value.interval.high
     at = limit.interval
-    possible = {
-        "at least": high >= at.low,
-        "at most": low <= at.high,
-        "above": low > at.high,
-        "below": high < at.low,
-    }[side]
+    possible = {"at least": high >= at.low, "at most": low <= at.high, "above": low > at.high, "below": high < at.low}[
+        side
+    ]
     recomputed = {"value": value.value, "limit": limit.value}
     place = f" ({limit.where})" if limit.where else ""
     reason = f"{about[:1].upper()}{about[1:]} is {value.text}, {'' if possible else 'not '}{side} {limit.text}{place}."
     return Finding(CONSISTENT if possible else INCONSISTENT, recomputed, reason)
 
 
+@check("Is the named entry the largest, without an equal?")
 def largest_is(values: Mapping[str, Quantity], name: str) -> Finding:
-    """The named entry is the largest of all, and no other equals it."""
     if name not in values:
         raise InputError(f"parameters: name: found {name!r}, expected one of {', '.join(values)}")
     order = sorted(values, key=lambda key: values[key].nominal, reverse=True)
@@ -243,31 +237,11 @@ def largest_is(values: Mapping[str, Quantity], name: str) -> Finding:
     return Finding(CONSISTENT if holds else INCONSISTENT, {"largest": values[order[0]].value}, reason)
 
 
+@check("Do values that should be one quantity differ by less than a factor?")
 def spread_of_values(values: Sequence[Positive], same_within: float, about: str) -> Finding:
-    """Values that should be one quantity differ by less than the factor ``same_within``."""
     low, high = min(values, key=lambda q: q.nominal), max(values, key=lambda q: q.nominal)
     factor = high.interval / low.interval
     shown = listed([value.text for value in values])
     holds = factor.low <= exact(same_within).high
     reason = f"{about[:1].upper()}{about[1:]} differs by a factor of {show(factor, 3)}: {shown}."
     return Finding(CONSISTENT if holds else INCONSISTENT, {"factor": factor.middle}, reason)
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {
-    "agreement": agreement,
-    "rows_agree": rows_agree,
-    "same_statement": same_statement,
-    "coverage": coverage,
-    "coverage_count": coverage_count,
-    "within_range": within_range,
-    "within_band": within_band,
-    "range_ends": range_ends,
-    "wins": wins,
-    "significant_count": significant_count,
-    "monotone": monotone,
-    "exponential": exponential,
-    "signs": signs,
-    "bound": bound,
-    "largest_is": largest_is,
-    "spread_of_values": spread_of_values,
-}

@@ -1,20 +1,13 @@
 """Sums, differences, ratios and products of printed numbers, compared as intervals."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial, reduce
 
-from tokentrial.claims.parameters import Count, Positive
+from tokentrial.claims.catalogue import check
+from tokentrial.claims.parameters import Count, Positive, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, percent, show
-from tokentrial.claims.verdict import (
-    CONSISTENT,
-    INCONSISTENT,
-    PARTLY,
-    Finding,
-    listed,
-    verdict_of,
-)
-from tokentrial.errors import InputError
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, listed, verdict_of
 
 
 def compared(how: str, found: Interval, result: Quantity, may_truncate: bool = False) -> Finding:
@@ -33,22 +26,21 @@ def compared(how: str, found: Interval, result: Quantity, may_truncate: bool = F
     return Finding(INCONSISTENT, recomputed, f"{how} gives {write(found)}, not the printed {result.text}.")
 
 
+@check("Is one printed number minus another the printed difference?")
 def difference(minuend: Quantity, subtrahend: Quantity, result: Quantity) -> Finding:
-    """minuend - subtrahend = result."""
     found = minuend.interval - subtrahend.interval
     return compared(f"{minuend.text} - {subtrahend.text}", found, result)
 
 
+@check("Is one printed number divided by another the printed ratio?")
 def quotient(numerator: Quantity, denominator: Positive, result: Quantity, may_truncate: bool = False) -> Finding:
-    """numerator / denominator = result."""
     found = numerator.interval / denominator.interval
     return compared(f"{numerator.text} / {denominator.text}", found, result, may_truncate)
 
 
+@check("Is a number divided by each of several the printed row, such as a width at several ratios?")
 def quotients(numerator: Quantity, denominators: Sequence[Positive], results: Sequence[Quantity]) -> Finding:
-    """numerator / each denominator = each result: for instance a width at several compression ratios."""
-    if len(denominators) != len(results):
-        raise InputError(f"parameters: {len(denominators)} denominators and {len(results)} results, expected as many")
+    expect_as_many(denominators=denominators, results=results)
     found = [numerator.interval / denominator.interval for denominator in denominators]
     holds = [made.meets(result.interval) for made, result in zip(found, results, strict=True)]
     reason = (
@@ -58,50 +50,50 @@ def quotients(numerator: Quantity, denominators: Sequence[Positive], results: Se
     return Finding(verdict_of(holds), {"quotients": [made.middle for made in found]}, reason)
 
 
+@check("Is 1 - kept / of the printed saving?")
 def saving(kept: Positive, of: Positive, result: Quantity) -> Finding:
-    """1 - kept / of = result: the share that is saved."""
     return compared(f"1 - {kept.text} / {of.text}", exact(1) - kept.interval / of.interval, result)
 
 
+@check("Is 1 - 1 / ratio the printed saving of a table whose width is divided by the ratio?")
 def saving_at_ratio(ratio: Positive, result: Quantity) -> Finding:
-    """1 - 1/ratio = result: what a table saves when its width is divided by the ratio."""
     return compared(f"1 - 1/{show(ratio.interval)}", exact(1) - exact(1) / ratio.interval, result)
 
 
+@check("Is (baseline - subject) / baseline the printed improvement of a loss?")
 def improvement(subject: Positive, baseline: Positive, result: Quantity) -> Finding:
-    """(baseline - subject) / baseline = result, for a loss: above zero the subject is better."""
     found = exact(1) - subject.interval / baseline.interval
     return compared(f"({baseline.text} - {subject.text}) / {baseline.text}", found, result)
 
 
+@check("Is the product of the factors the printed number?")
 def product(factors: Sequence[Quantity], result: Quantity, may_truncate: bool = False) -> Finding:
-    """The product of the factors = result."""
     found = reduce(lambda a, b: a * b, (factor.interval for factor in factors))
     return compared(" x ".join(factor.text for factor in factors), found, result, may_truncate)
 
 
+@check("Is vocabulary x (width - narrow) the printed number of parameters that a narrower table saves?")
 def reduction(
     vocabulary: Positive, width: Positive, narrow: Positive, result: Quantity, may_truncate: bool = False
 ) -> Finding:
-    """vocabulary x (width - narrow) = result: the numbers a narrower table saves."""
     found = vocabulary.interval * (width.interval - narrow.interval)
     how = f"{vocabulary.text} x ({width.text} - {narrow.text})"
     return compared(how, found, result, may_truncate)
 
 
+@check("Is the sum of the parts the printed total?")
 def total(parts: Sequence[Quantity], result: Quantity) -> Finding:
-    """The sum of the parts = result."""
     found = reduce(lambda a, b: a + b, (part.interval for part in parts))
     return compared(" + ".join(part.text for part in parts), found, result)
 
 
+@check("Is part / of the printed share?")
 def share(part: Quantity, of: Positive, result: Quantity) -> Finding:
-    """part / of = result, a share in percent."""
     return compared(f"{part.text} / {of.text}", part.interval / of.interval, result)
 
 
+@check("Are two numbers as many orders of magnitude apart as is printed?")
 def orders_of_magnitude(large: Positive, small: Positive, orders: Count) -> Finding:
-    """log10(large / small), rounded to a whole number, = orders."""
     ratio = large.interval / small.interval
     found = ratio.rising(math.log10)
     holds = any(round(end) == orders.nominal for end in (found.low, found.high))
@@ -110,18 +102,3 @@ def orders_of_magnitude(large: Positive, small: Positive, orders: Count) -> Find
         f"{'which rounds to' if holds else 'not'} {orders.text}."
     )
     return Finding(CONSISTENT if holds else INCONSISTENT, {"orders": found.middle}, reason)
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {
-    "difference": difference,
-    "quotient": quotient,
-    "quotients": quotients,
-    "saving": saving,
-    "saving_at_ratio": saving_at_ratio,
-    "improvement": improvement,
-    "product": product,
-    "reduction": reduction,
-    "total": total,
-    "share": share,
-    "orders_of_magnitude": orders_of_magnitude,
-}

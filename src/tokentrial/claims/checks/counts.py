@@ -2,11 +2,12 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Literal
 
-from tokentrial.claims.parameters import Count
+from tokentrial.claims.catalogue import check
+from tokentrial.claims.parameters import Count, expect_as_many
 from tokentrial.claims.printed import Quantity, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, listed
 from tokentrial.errors import InputError
@@ -14,16 +15,17 @@ from tokentrial.errors import InputError
 Biases = Literal["none", "optional", "all"]
 
 
+@check("Can the described layers have the printed number of parameters?")
 def parameter_count(
     layers: Mapping[str, Sequence[Count]],
     result: Count,
     biases: Biases = "optional",
     optional_layers: Sequence[str] = (),
 ) -> Finding:
-    """The number of weights of the described layers = result. layers: name -> (rows, columns), or (n,) for n numbers.
+    """layers: name -> (rows, columns), or (n,) for n numbers.
 
     ``biases``: whether each layer but tables (a name with "table") has one bias per column; "optional" tries every
-    choice. CONSISTENT where all layers together can have the printed count; PARTLY where it takes leaving out some of
+    choice. CONSISTENT if all layers together can have the printed count; PARTLY if that takes leaving out some of
     ``optional_layers`` (a frozen table, a decoder that only training uses).
     """
     unknown = [name for name in optional_layers if name not in layers]
@@ -65,11 +67,10 @@ def _readings(
     ]
 
 
+@check("Can parameter counts at several compressed widths d_c come from one architecture?")
 def affine_counts(widths: Sequence[Count], counts: Sequence[Count]) -> Finding:
-    """Whether counts can come from one architecture at several compressed widths: such a count is a + b d_c.
-
-    Every layer between parts of fixed size and the code has d_c rows or columns, so the slope is the same between any
-    two widths.
+    """Such a count is a + b d_c: every layer between parts of fixed size and the code has d_c rows or columns, so the
+    slope is the same between any two widths.
     """
     if len(widths) != len(counts) or len(widths) < 3:
         raise InputError(f"parameters: {len(widths)} widths and {len(counts)} counts, expected as many and at least 3")
@@ -97,26 +98,22 @@ def affine_counts(widths: Sequence[Count], counts: Sequence[Count]) -> Finding:
     return Finding(INCONSISTENT, recomputed, reason)
 
 
+@check("Does the document list as many things as it says?")
 def number_listed(items: Sequence[str], result: Quantity) -> Finding:
-    """The number of things that the document lists = result."""
     different = len(set(items))
     holds = result.interval.contains(different)
     reason = f"The document lists {different} ({listed(items)}){', as stated' if holds else f', not {result.text}'}."
     return Finding(CONSISTENT if holds else INCONSISTENT, {"listed": different}, reason)
 
 
+@check("Does some split of the tokens over the classes give the printed count?")
 def shared_layout_count(
     tokens: int, widths: Sequence[int], model_width: int, projected: Sequence[bool], result: Count
 ) -> Finding:
-    """Whether some split of the tokens over the classes gives the printed count.
-
-    widths: one per class; a projected class also has a width x model_width map. Every token is in one class and every
-    class has at least one.
+    """widths: one per class; a projected class also has a width x model_width map. Every token is in one class and
+    every class has at least one.
     """
-    if len(widths) != len(projected):
-        raise InputError(
-            f"parameters: {len(widths)} widths and {len(projected)} entries of projected, expected as many"
-        )
+    expect_as_many(widths=widths, projected=projected)
     maps = sum(width * model_width for width, used in zip(widths, projected, strict=True) if used)
     goal = int(result.nominal) - maps
     splits = [
@@ -133,21 +130,18 @@ def shared_layout_count(
         return Finding(INCONSISTENT, recomputed, reason)
     shown = " / ".join(map(str, splits[0]))
     reason = (
-        f"With {maps:,} projection weights {len(splits)} split{'s' if len(splits) > 1 else ''} of {tokens} tokens "
-        "over widths "
-        f"{listed([str(w) for w in widths])} (for instance {shown}) give{'' if len(splits) > 1 else 's'} exactly "
-        f"{result.text}."
+        f"With {maps:,} projection weights {len(splits)} split{'s' if len(splits) > 1 else ''} of {tokens} tokens over "
+        f"widths {listed([str(w) for w in widths])} (for instance {shown}) give{'' if len(splits) > 1 else 's'} "
+        f"exactly {result.text}."
     )
     return Finding(CONSISTENT, recomputed | {"split": shown}, reason)
 
 
+@check("Can tables with these parameters have a row for each token, at widths between two limits?")
 def rows_covered(
     parameters: Sequence[Count], narrowest: Sequence[int], widest: Sequence[int], tokens: Count
 ) -> Finding:
-    """Whether tables with these parameters can have one row for each token, at widths between narrowest and widest.
-
-    parameters, narrowest, widest: one entry per table, in one order.
-    """
+    """parameters, narrowest, widest: one entry per table, in one order."""
     if not len(parameters) == len(narrowest) == len(widest):
         raise InputError("parameters: found lists of different lengths, expected one entry per table in each")
     most = [int(count.nominal) // low for count, low in zip(parameters, narrowest, strict=True)]
@@ -165,12 +159,3 @@ def _splits(tokens: int, classes: int) -> list[tuple[int, ...]]:
     if classes == 1:
         return [(tokens,)]
     return [(n, *rest) for n in range(1, tokens - classes + 2) for rest in _splits(tokens - n, classes - 1)]
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {
-    "parameter_count": parameter_count,
-    "affine_counts": affine_counts,
-    "number_listed": number_listed,
-    "shared_layout_count": shared_layout_count,
-    "rows_covered": rows_covered,
-}

@@ -1,13 +1,14 @@
 """Effect sizes, p values and decisions from what a document prints."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from tokentrial.claims.parameters import Count, Positive, Probability
+from tokentrial.claims.catalogue import check
+from tokentrial.claims.parameters import Count, Positive, Probability, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, Value, listed, verdict_of
 from tokentrial.errors import InputError
@@ -48,6 +49,11 @@ def p_interval(effect: Interval, n: int) -> Interval:
     return effect.falling(lambda d: p_of_effect(d, n))
 
 
+def p_by_reading(rows: Rows, n: int) -> dict[Reading, list[Interval]]:
+    """The p of each row, under each reading of its +-."""
+    return {r: [p_interval(effect_interval(row, n, r), n) for row in rows.values()] for r in READINGS}
+
+
 def _four(row: Sequence[Quantity]) -> Sequence[Quantity]:
     if len(row) != 4:
         raise InputError(f"found a row of {len(row)} numbers, expected mean, spread, mean, spread")
@@ -57,14 +63,12 @@ def _four(row: Sequence[Quantity]) -> Sequence[Quantity]:
     return row
 
 
+@check("Is Cohen's d of each row's means and +- the printed one?")
 def effect_size(rows: Rows, effects: Sequence[Quantity], n: Count) -> Finding:
-    """Cohen's d = (mean a - mean b) / sqrt((s_a^2 + s_b^2)/2) of each row = the printed |d|.
-
-    CONSISTENT where the +- as standard deviation gives every d; PARTLY where it gives some, or where one other reading
-    (standard error, 95 % half-width) gives all of them.
+    """d = (mean a - mean b) / sqrt((s_a^2 + s_b^2)/2). CONSISTENT if the +- as standard deviation gives every d; PARTLY
+    if it gives some, or if one other reading (standard error, 95 % half-width) gives all of them.
     """
-    if len(rows) != len(effects):
-        raise InputError(f"parameters: {len(rows)} rows and {len(effects)} effects, expected as many")
+    expect_as_many(rows=rows, effects=effects)
     size = int(n.nominal)
     found = {reading: [effect_interval(row, size, reading) for row in rows.values()] for reading in READINGS}
     right = {
@@ -85,13 +89,10 @@ def effect_size(rows: Rows, effects: Sequence[Quantity], n: Count) -> Finding:
     return Finding(verdict, recomputed, reason)
 
 
+@check("Is each printed p that of its printed d in an independent t test with n per arm?")
 def p_of_effects(effects: Sequence[Quantity], p_values: Sequence[Probability], n: Count) -> Finding:
-    """Each printed p is that of its printed d in an independent t test with n per arm.
-
-    The reason gives the n per arm that each pair implies.
-    """
-    if len(effects) != len(p_values):
-        raise InputError(f"parameters: {len(effects)} effects and {len(p_values)} p values, expected as many")
+    """The reason gives the n per arm that each pair implies."""
+    expect_as_many(effects=effects, p_values=p_values)
     size = int(n.nominal)
     found = [p_interval(abs(d.interval), size) for d in effects]
     holds = [made.meets(p.interval) for made, p in zip(found, p_values, strict=True)]
@@ -122,15 +123,12 @@ def _implied(d: Quantity, p: Quantity) -> Interval:
     return Interval(*(1.0 if math.isnan(end) else end for end in ends))
 
 
+@check("Is each printed p that of its row's means and +- in an independent t test with n per arm?")
 def p_of_rows(rows: Rows, p_values: Sequence[Probability], n: Count) -> Finding:
-    """Each printed p is that of its row's means and +- in an independent t test with n per arm, under a reading of +-.
-
-    CONSISTENT with the +- as standard deviation, PARTLY under another reading or in some rows only.
-    """
-    if len(rows) != len(p_values):
-        raise InputError(f"parameters: {len(rows)} rows and {len(p_values)} p values, expected as many")
+    """CONSISTENT with the +- as standard deviation, PARTLY under another reading or in some rows only."""
+    expect_as_many(rows=rows, p_values=p_values)
     size = int(n.nominal)
-    found = {r: [p_interval(effect_interval(row, size, r), size) for row in rows.values()] for r in READINGS}
+    found = p_by_reading(rows, size)
     right = {r: [made.meets(p.interval) for made, p in zip(found[r], p_values, strict=True)] for r in READINGS}
     verdict = verdict_of(right[READINGS[0]])
     if verdict == INCONSISTENT and any(all(right[r]) for r in READINGS[1:]):
@@ -143,14 +141,12 @@ def p_of_rows(rows: Rows, p_values: Sequence[Probability], n: Count) -> Finding:
     return Finding(verdict, recomputed, f"The rows give the printed p in {shown}.")
 
 
+@check("Is each row's difference significant (or not) at alpha, as claimed, by its means and +-?")
 def decisions(rows: Rows, n: Count, claimed: Decision, alpha: float = 0.05) -> Finding:
-    """Each row's difference is (not) significant at alpha, decided from its means and +- with n per arm.
-
-    A row agrees where the claimed decision is possible under the +- as standard deviation and as standard error.
-    """
+    """A row agrees if the claimed decision is possible under the +- as standard deviation and as standard error."""
     size = int(n.nominal)
     read = READINGS[:2]
-    found = {r: [p_interval(effect_interval(row, size, r), size) for row in rows.values()] for r in read}
+    found = p_by_reading(rows, size)
     holds = [
         all((p.low < alpha) if claimed == "significant" else (p.high >= alpha) for p in both)
         for both in zip(*(found[r] for r in read), strict=True)
@@ -161,12 +157,12 @@ def decisions(rows: Rows, n: Count, claimed: Decision, alpha: float = 0.05) -> F
     reason = (
         f"With n = {size} per arm {sum(holds)} of {len(holds)} {rows_word} can be {claimed} at {alpha}: "
         f"{'p' if len(holds) == 1 else 'the smallest p'} is {show(smallest[read[0]], 3)} with the +- as standard "
-        "deviation "
-        f"and {show(smallest[read[1]], 3)} as standard error."
+        f"deviation and {show(smallest[read[1]], 3)} as standard error."
     )
     return Finding(verdict_of(holds), recomputed, reason)
 
 
+@check("Can arm a be shown to be within the margin of arm b (or not worse by more) in each row?")
 def equivalence(
     rows: Rows,
     n: Count,
@@ -175,10 +171,8 @@ def equivalence(
     worse_only: bool = False,
     alpha: float = 0.05,
 ) -> Finding:
-    """Arm a is within ``margin`` of arm b (``worse_only``: not worse by more), by two one-sided t tests.
-
-    margin: in the unit of the means. A row holds where the 1 - 2 alpha interval of the difference, with the +- as
-    standard deviation, can lie inside the margin for some values that round to the printed ones.
+    """Two one-sided t tests; margin: in the unit of the means. A row holds if the 1 - 2 alpha interval of the
+    difference, with the +- as standard deviation, can lie inside the margin for some values that round to the printed.
     """
     size = int(n.nominal)
     holds, highest = [], -math.inf
@@ -194,33 +188,28 @@ def equivalence(
     what = "not to be worse by" if worse_only else "to differ by less than"
     reason = (
         f"With n = {size} per arm {sum(holds)} of {len(holds)} rows can be shown {what} {margin:g} at "
-        f"{1 - 2 * alpha:.0%} confidence; "
-        f"the widest interval of a difference is +- {show(highest, 2)}."
+        f"{1 - 2 * alpha:.0%} confidence; the widest interval of a difference is +- {show(highest, 2)}."
     )
     return Finding(verdict_of(holds), recomputed, reason)
 
 
+@check("Are as many printed p values significant after Bonferroni's or Holm's correction as claimed?")
 def corrected_decisions(p_values: Sequence[Probability], claimed: Count, alpha: float = 0.05) -> Finding:
-    """How many of the printed p values are significant at alpha after Bonferroni's and after Holm's correction.
-
-    An open p (``>0.05``) counts with its smallest value, in favour of the claim.
-    """
+    """An open p (``>0.05``) counts with its smallest value, in favour of the claim."""
     p = [max(float(entry.interval.low), 0.0) for entry in p_values]
     by_holm, by_bonferroni = int((holm(p) < alpha).sum()), sum(value * len(p) < alpha for value in p)
     uncorrected = sum(value < alpha for value in p)
     holds = int(claimed.nominal) in (by_holm, by_bonferroni)
     recomputed = {"uncorrected": uncorrected, "bonferroni": by_bonferroni, "holm": by_holm}
     reason = (
-        f"Of {len(p)} printed p values {uncorrected} are below {alpha}, {by_bonferroni} after Bonferroni's "
-        "correction and "
-        f"{by_holm} after Holm's; {claimed.text} are claimed."
+        f"Of {len(p)} printed p values {uncorrected} are below {alpha}, {by_bonferroni} after Bonferroni's correction "
+        f"and {by_holm} after Holm's; {claimed.text} are claimed."
     )
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
 
+@check("Can n runs per arm find an effect as large as the largest that is printed?")
 def enough_runs(rows: Rows, n: Count, alpha: float = 0.05, power: float = 0.8) -> Finding:
-    """n runs per arm can find effects as large as the printed ones: the minimal detectable d is not above the "
-    "largest."""
     size = int(n.nominal)
     needed = minimal_detectable_effect(size, paired=False, power=power, alpha=alpha)
     effects = {name: effect_interval(row, size, "standard deviation") for name, row in rows.items()}
@@ -236,10 +225,9 @@ def enough_runs(rows: Rows, n: Count, alpha: float = 0.05, power: float = 0.8) -
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
 
+@check("Can so small a p come from these ratios, one per experiment, where 1 is no effect?")
 def possible_p(ratios: Sequence[Positive], p: Probability) -> Finding:
-    """Whether so small a p can come from these ratios (1 is no effect), one number per experiment.
-
-    Two tests: Student's t of the log ratios and the exact sign test. CONSISTENT where one reaches the printed p. The
+    """Two tests: Student's t of the log ratios and the exact sign test. CONSISTENT if one reaches the printed p. The
     reason also gives the smallest p that any exact sign-flip test of so many values can have.
     """
     logs = np.log([float(ratio.nominal) for ratio in ratios])
@@ -257,9 +245,9 @@ def possible_p(ratios: Sequence[Positive], p: Probability) -> Finding:
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
 
+@check("Is the printed p the two-sided p of the printed t and df?")
 def p_of_statistic(t: Quantity, df: Positive, p: Probability) -> Finding:
-    """The printed p is the two-sided p of the printed t and df; a decision error where they lie on two sides of "
-    "0.05."""
+    """The reason says whether the two p lie on two sides of 0.05."""
     found = abs(t.interval).falling(lambda value: p_of_t(value, df.value))
     recomputed = {"low": float(found.low), "high": float(found.high)}
     if found.meets(p.interval):
@@ -272,16 +260,3 @@ def p_of_statistic(t: Quantity, df: Positive, p: Probability) -> Finding:
         f"{p.text}{', and the decision at 0.05 flips' if flips else ''}."
     )
     return Finding(INCONSISTENT, recomputed | {"decision_error": flips}, reason)
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {
-    "effect_size": effect_size,
-    "p_of_effects": p_of_effects,
-    "p_of_rows": p_of_rows,
-    "p_of_statistic": p_of_statistic,
-    "decisions": decisions,
-    "equivalence": equivalence,
-    "corrected_decisions": corrected_decisions,
-    "enough_runs": enough_runs,
-    "possible_p": possible_p,
-}

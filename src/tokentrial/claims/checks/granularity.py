@@ -1,17 +1,18 @@
 """GRIM and GRIMMER: which printed means and standard deviations counts of right answers can have."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Count, Spread
 from tokentrial.claims.printed import Quantity
 from tokentrial.claims.verdict import Finding, listed, verdict_of
 from tokentrial.statistics.grim import grim, grimmer
 
 
+@check("Is each mean a whole number of right answers out of runs x examples (GRIM)?")
 def attainable_means(means: Sequence[Quantity], runs: Count, examples: int, where: str) -> Finding:
-    """Each mean is a whole number of right answers out of runs x examples (GRIM). where: what says how many "
-    "examples."""
+    """where: what says how many examples."""
     n = int(runs.nominal) * examples
     holds = [grim(Fraction(mean.interval.low), Fraction(mean.interval.high), n) for mean in means]
     missed = [mean.text for mean, right in zip(means, holds, strict=True) if not right]
@@ -22,11 +23,9 @@ def attainable_means(means: Sequence[Quantity], runs: Count, examples: int, wher
     return Finding(verdict_of(holds), {"attainable": sum(holds), "means": len(holds), "answers": n}, reason)
 
 
+@check("Is each (mean, sd) that of so many whole numbers of right answers (GRIMMER)?")
 def attainable_spreads(rows: Mapping[str, Sequence[Spread]], runs: Count, examples: int, where: str) -> Finding:
-    """Each (mean, sd) is that of ``runs`` whole numbers of right answers out of ``examples`` (GRIMMER).
-
-    A pair is possible where the sample's or the population's standard deviation is: documents rarely say which.
-    """
+    """A pair is possible if the sample's or the population's standard deviation is: documents rarely say which."""
     n = int(runs.nominal)
     holds = []
     for mean, sd in rows.values():
@@ -38,15 +37,8 @@ def attainable_spreads(rows: Mapping[str, Sequence[Spread]], runs: Count, exampl
         if not ok
     ]
     reason = (
-        f"{sum(holds)} of {len(holds)} pairs of mean and standard deviation are possible for {n} runs of "
-        f"{examples} examples "
-        f"({where})"
+        f"{sum(holds)} of {len(holds)} pairs of mean and standard deviation are possible for {n} runs of {examples} "
+        f"examples ({where})"
     )
     reason += f"; not {listed(missed)}." if missed else "."
     return Finding(verdict_of(holds), {"possible": sum(holds), "pairs": len(holds)}, reason)
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {
-    "attainable_means": attainable_means,
-    "attainable_spreads": attainable_spreads,
-}

@@ -2,12 +2,13 @@
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
+from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Count, Positive, Probability
 from tokentrial.claims.printed import percent
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, Value, listed, verdict_of
@@ -20,16 +21,15 @@ from tokentrial.seeds import stream
 CHAINS, SEED = 200, 0
 
 
+@check("Does every loss lie below chance, ln V, by at least a share of it?")
 def learned(
     losses: Mapping[str, Sequence[Positive]],
     vocabularies: Mapping[str, Count],
     least_gain: float = 0.01,
     claim: Literal["each", "all"] = "each",
 ) -> Finding:
-    """Every loss lies below chance, ln V, by at least the share ``least_gain`` of it.
-
-    losses: row -> losses in nats; vocabularies: row -> V. A loss within that share of ln V is that of a model that has
-    learned nothing; a loss above it is worse than a uniform guess, or belongs to another V.
+    """losses: row -> losses in nats; vocabularies: row -> V. A loss within ``least_gain`` of ln V is that of a model
+    that has learned nothing; a loss above it is worse than a uniform guess, or belongs to another V.
     """
     if set(losses) != set(vocabularies):
         raise InputError(f"parameters: losses has the rows {', '.join(losses)}, vocabularies {', '.join(vocabularies)}")
@@ -45,8 +45,7 @@ def learned(
     levels = listed([f"ln {size} = {math.log(size):.3f}" for size in sizes])
     reason = (
         f"Of {len(pairs)} losses {sum(holds)} lie {least_gain:.0%} or more below chance ({levels}), {at_chance} at "
-        f"chance and {above} "
-        f"above it; the losses are those of a uniform guess among {_span(implied)} tokens."
+        f"chance and {above} above it; the losses are those of a uniform guess among {_span(implied)} tokens."
     )
     return Finding(verdict_of(holds, claim == "each"), recomputed, reason)
 
@@ -56,30 +55,27 @@ def _span(values: Sequence[float]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
+@check("Can the losses belong to the stated vocabulary, none of them above a uniform guess?")
 def vocabulary_fits(losses: Sequence[Positive], vocabulary: Count, slack: float = 0.01) -> Finding:
-    """The losses can belong to the stated vocabulary: none is more than ``slack`` above ln V, a uniform guess."""
+    """``slack``: the share of ln V by which a loss may lie above it."""
     chance = math.log(float(vocabulary.nominal))
     holds = [loss.interval.low <= chance * (1 + slack) for loss in losses]
     implied = [math.exp(loss.value) for loss in losses]
     reason = (
-        f"A uniform guess among {vocabulary.text} tokens costs {chance:.3f} nats; {sum(holds)} of {len(holds)} "
-        "losses are no worse, and "
-        f"they equal a guess among {_span(implied)} tokens."
+        f"A uniform guess among {vocabulary.text} tokens costs {chance:.3f} nats; {sum(holds)} of {len(holds)} losses "
+        f"are no worse, and they equal a guess among {_span(implied)} tokens."
     )
     return Finding(
         verdict_of(holds), {"fit": sum(holds), "losses": len(holds), "implied": float(np.mean(implied))}, reason
     )
 
 
+@check("Is no loss below what a next-token predictor of an unseen token of an iid Zipf corpus can reach?")
 def entropy_floor(
-    losses: Mapping[str, Sequence[Positive]],
-    sources: Mapping[str, Sequence[float]],
-    alpha: float = 0.05,
+    losses: Mapping[str, Sequence[Positive]], sources: Mapping[str, Sequence[float]], alpha: float = 0.05
 ) -> Finding:
-    """No loss is below what a next-token predictor of an unseen token of an iid Zipf corpus can reach.
-
-    sources: row -> (V, exponent, tokens averaged in one loss). The floor is the entropy; a mean over m tokens varies by
-    sd(-ln p) / sqrt(m) around it. One value below the floor beyond chance (normal, Bonferroni over all values) refutes.
+    """sources: row -> (V, exponent, tokens averaged in one loss). The floor is the entropy; a mean over m tokens varies
+    by sd(-ln p) / sqrt(m) around it. One value below it beyond chance (normal, Bonferroni over all values) refutes.
     """
     if set(losses) != set(sources):
         raise InputError(f"parameters: losses has the rows {', '.join(losses)}, sources {', '.join(sources)}")
@@ -122,10 +118,9 @@ def chain_ceiling(vocabulary: int) -> float:
     return float(np.mean(best))
 
 
+@check("Is no accuracy above what the best predictor of document 000's chains reaches, beyond sampling?")
 def accuracy_ceiling(accuracies: Sequence[Probability], vocabulary: int, answers: int, alpha: float = 0.05) -> Finding:
-    """No accuracy is above what the best predictor of document 000's chains reaches, beyond sampling.
-
-    answers: right or wrong answers behind one accuracy. A value is impossible where a binomial with the ceiling's
+    """answers: right or wrong answers behind one accuracy. A value is impossible if a binomial with the ceiling's
     probability is so large with p < alpha / number of values. One refutes.
     """
     ceiling = chain_ceiling(vocabulary)
@@ -136,17 +131,8 @@ def accuracy_ceiling(accuracies: Sequence[Probability], vocabulary: int, answers
     above = sum(a.value > ceiling for a in accuracies)
     reason = (
         f"The best predictor of such data is right in {percent(ceiling)} of cases; {above} of {len(accuracies)} "
-        "accuracies are above, "
-        f"{len(impossible)} by more than the sampling of {answers} answers allows"
+        f"accuracies are above, {len(impossible)} by more than the sampling of {answers} answers allows"
     )
     reason += f" ({listed(impossible)})." if impossible else "."
     recomputed = {"ceiling": ceiling, "above": above, "impossible": len(impossible)}
     return Finding(INCONSISTENT if impossible else CONSISTENT, recomputed, reason)
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {
-    "learned": learned,
-    "vocabulary_fits": vocabulary_fits,
-    "entropy_floor": entropy_floor,
-    "accuracy_ceiling": accuracy_ceiling,
-}

@@ -1,14 +1,15 @@
 """One arm against another over a document's printed rows: better, significantly better, or as good as it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from scipy import stats
 
-from tokentrial.claims.checks.effects import Rows, effect_interval, p_interval
-from tokentrial.claims.parameters import Count, Probability, Share
+from tokentrial.claims.catalogue import check
+from tokentrial.claims.checks.effects import Rows, effect_interval, p_by_reading, p_interval
+from tokentrial.claims.parameters import Count, Probability, Share, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, percent, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, listed, verdict_of
 from tokentrial.errors import InputError
@@ -38,12 +39,12 @@ def _compare(row: Sequence[Quantity], n: int, better: Better) -> Comparison:
     return Comparison(gain, nominal, p) if better == "higher" else Comparison(-gain, -nominal, p)
 
 
+@check("Can arm a be significantly better than arm b in every row, by the printed means and +-?")
 def superior(rows: Rows, n: Count, better: Better, alpha: float = 0.05) -> Finding:
-    """Arm a is better than arm b, significantly, in every row: one statement about all, which one row refutes.
+    """One statement about all rows, which one row refutes. rows: name -> (mean a, +- a, mean b, +- b).
 
-    rows: name -> (mean a, +- a, mean b, +- b). A row counts where a can be better with p < alpha in a two-sided
-    independent t test with n per arm, for some values that round to the printed ones and with the +- as standard
-    deviation, the reading that gives the smallest p.
+    A row counts if a can be better with p < alpha in a two-sided independent t test with n per arm, for some values
+    that round to the printed ones and with the +- as standard deviation, the reading that gives the smallest p.
     """
     size = int(n.nominal)
     found = {name: _compare(row, size, better) for name, row in rows.items()}
@@ -69,11 +70,9 @@ def superior(rows: Rows, n: Count, better: Better, alpha: float = 0.05) -> Findi
     return Finding(verdict_of(holds, each=False), recomputed, reason)
 
 
+@check("Are as many of the printed improvements above zero as claimed, or else all?")
 def advantage_count(improvements: Sequence[Quantity], claimed: Count | None = None) -> Finding:
-    """So many of the printed improvements are above zero; without ``claimed`` all of them, as one statement.
-
-    An improvement whose digits allow both signs is no advantage.
-    """
+    """An improvement whose digits allow both signs is no advantage."""
     goal = len(improvements) if claimed is None else int(claimed.nominal)
     above = sum(value.interval.low > 0 for value in improvements)
     below = sum(value.interval.high < 0 for value in improvements)
@@ -84,6 +83,7 @@ def advantage_count(improvements: Sequence[Quantity], claimed: Count | None = No
     return Finding(CONSISTENT if above == goal else INCONSISTENT, recomputed, reason)
 
 
+@check("Can arm a be significantly better in the printed share of all conditions?")
 def significant_share(
     share: Share,
     p_values: Sequence[Probability],
@@ -94,11 +94,9 @@ def significant_share(
     claimed: Count | None = None,
     alpha: float = 0.05,
 ) -> Finding:
-    """The share of all conditions in which arm a is significantly better.
-
-    Conditions are those with a printed p, those with means and +- only (``rows``, as in `superior`) and ``unreported``
-    ones without any number, each of which could count. CONSISTENT where a possible number of them rounds to the printed
-    share and is the ``claimed`` one, if there is one; PARTLY where only the share or only the count is possible.
+    """Conditions are those with a printed p, those with means and +- only (``rows``, as in `superior`) and
+    ``unreported`` ones without any number, each of which could count. CONSISTENT if a possible number of them rounds to
+    the printed share and is the ``claimed`` one, if there is one; PARTLY if only the share or the count is possible.
     """
     size = int(n.nominal)
     level = exact(alpha).low  # the decimal, so that a printed ">0.05" is not below 0.05
@@ -121,6 +119,7 @@ def significant_share(
     return Finding(CONSISTENT if all(holds) else PARTLY if possible else INCONSISTENT, recomputed, reason)
 
 
+@check("Can arm a's loss be shown to be within the margin of arm b's, by arms that have learned something?")
 def performance_kept(
     rows: Rows,
     n: Count,
@@ -131,13 +130,12 @@ def performance_kept(
     least_gain: float = 0.01,
     alpha: float = 0.05,
 ) -> Finding:
-    """Arm a's loss is within the share ``margin`` of arm b's (``worse_only``: not above it by more), in all rows or in
-    ``claimed`` many, and the arms have learned something that can be kept.
+    """margin: a share of b's loss (``worse_only``: not above it by more), in all rows or in ``claimed`` many.
 
     rows: name -> (mean loss a, +- a, mean loss b, +- b) in nats; vocabularies: name -> V. Two one-sided t tests
     (Schuirmann 1987) with n per arm and the +- as standard deviation; chance is ln V, see `levels.learned`. CONSISTENT
-    where both hold, PARTLY where the losses are as close as claimed but some are no lower than chance, INCONSISTENT
-    where they are not as close.
+    if both hold, PARTLY if the losses are as close as claimed but some are no lower than chance, INCONSISTENT if they
+    are not as close.
     """
     if set(rows) != set(vocabularies):
         raise InputError(f"parameters: rows has {', '.join(rows)}, vocabularies {', '.join(vocabularies)}")
@@ -174,21 +172,13 @@ def _close(row: Sequence[Quantity], n: int, margin: float, worse_only: bool, alp
     return float(loss.low) < room and (worse_only or (room > 0 and float(loss.high) > -room))
 
 
+@check("Is each printed p Bonferroni's: its row's own p times the number of rows, at most 1?")
 def bonferroni_adjusted(rows: Rows, p_values: Sequence[Probability], n: Count) -> Finding:
-    """Each printed p is Bonferroni's: as many times the row's own p as there are rows, at most 1.
-
-    A row agrees where this is so under some reading of its +-.
-    """
-    if len(rows) != len(p_values):
-        raise InputError(f"parameters: {len(rows)} rows and {len(p_values)} p values, expected as many")
+    """A row agrees if this is so under some reading of its +-."""
+    expect_as_many(rows=rows, p_values=p_values)
     size, tests = int(n.nominal), len(rows)
-    adjusted = [
-        [
-            p_interval(effect_interval(row, size, reading), size).rising(lambda p: min(1.0, tests * p))
-            for reading in READINGS
-        ]
-        for row in rows.values()
-    ]
+    by_row = zip(*p_by_reading(rows, size).values(), strict=True)
+    adjusted = [[p.rising(lambda value: min(1.0, tests * value)) for p in row] for row in by_row]
     holds = [any(made.meets(p.interval) for made in row) for row, p in zip(adjusted, p_values, strict=True)]
     least = min(float(made.low) for row in adjusted for made in row)
     printed = listed([p.text for p in p_values])
@@ -197,12 +187,3 @@ def bonferroni_adjusted(rows: Rows, p_values: Sequence[Probability], n: Count) -
         f"{sum(holds)} of the {tests} printed p ({printed}) can be such."
     )
     return Finding(verdict_of(holds), {"adjusted": sum(holds), "rows": tests, "least": least}, reason)
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {
-    "superior": superior,
-    "advantage_count": advantage_count,
-    "significant_share": significant_share,
-    "performance_kept": performance_kept,
-    "bonferroni_adjusted": bonferroni_adjusted,
-}

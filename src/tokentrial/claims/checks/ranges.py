@@ -1,16 +1,16 @@
 """Ranges with an open end, such as ``50 to 1,000+``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from tokentrial.claims.catalogue import check
 from tokentrial.claims.printed import Quantity
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding
 from tokentrial.errors import InputError
 
 
+@check("Do the values run from one number to beyond another, which is printed with a plus sign?")
 def open_range(values: Sequence[Quantity], low: Quantity, high: Quantity) -> Finding:
-    """The values run from low to beyond high, a number printed with a plus sign.
-
-    CONSISTENT where the smallest is low and the largest is above high, PARTLY where the largest is high itself, so that
+    """CONSISTENT if the smallest is low and the largest is above high, PARTLY if the largest is high itself, so that
     nothing stands behind the plus sign, INCONSISTENT otherwise. Raises InputError for a high without a plus sign.
     """
     if not high.text.endswith("+"):
@@ -28,6 +28,3 @@ def open_range(values: Sequence[Quantity], low: Quantity, high: Quantity) -> Fin
     start = "as stated" if starts else f"not the stated {low.text}"
     reason = f"The {len(values)} values run from {smallest.text}, {start}, to {largest.text}, {place}."
     return Finding(verdict, recomputed, reason)
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {"open_range": open_range}

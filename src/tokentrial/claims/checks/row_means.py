@@ -1,11 +1,12 @@
 """Means and intervals over the rows of a table: of all rows, or of a selection that the document does not name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 
 import numpy as np
 
+from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Positive
 from tokentrial.claims.printed import Interval, Quantity, exact, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, listed
@@ -13,8 +14,8 @@ from tokentrial.errors import InputError
 from tokentrial.statistics.reported import standard_deviation_per_spread
 
 
+@check("Is the printed mean that of all rows, or (PARTLY) only of the rows that the document selected?")
 def mean_of_rows(rows: Mapping[str, Quantity], mean: Quantity, selected: Sequence[str] | None = None) -> Finding:
-    """The mean of all rows = mean. PARTLY where it is the mean of the ``selected`` rows only, which is to be named."""
     chosen = [_row(rows, name) for name in selected or list(rows)]
     of_all, of_chosen = _mean(list(rows.values())), _mean(chosen)
     recomputed = {"all": of_all.middle, "selected": of_chosen.middle, "rows": len(rows), "rows_selected": len(chosen)}
@@ -44,21 +45,19 @@ def efficiency_scores(rows: Mapping[str, Sequence[Positive]], cap: float) -> dic
     return made
 
 
+@check("Is the printed mean that of the rows' efficiency scores?")
 def efficiency_mean(
     rows: Mapping[str, Sequence[Positive]], cap: float, mean: Quantity, selected: Sequence[str] | None = None
 ) -> Finding:
-    """The mean efficiency score of all rows = mean; PARTLY where only that of the selected rows is."""
     scores = efficiency_scores(rows, cap)
     return mean_of_rows(_as_quantities(scores), mean, selected)
 
 
+@check("Is the printed interval the 95 % t interval of the mean of the rows, or of the selected ones?")
 def interval_of_rows(
     rows: Mapping[str, Quantity], low: Quantity, high: Quantity, selected: Sequence[str] | None = None
 ) -> Finding:
-    """[low, high] is the 95 % t interval of the mean of the rows (of the selected ones).
-
-    INCONSISTENT otherwise; the reason says where the ends are the smallest and the largest row instead.
-    """
+    """If not, the reason says whether the ends are the smallest and the largest row instead."""
     names = list(selected or rows)
     if any(name not in rows for name in names):
         raise InputError(f"parameters: selected: found {names}, expected some of {', '.join(rows)}")
@@ -90,6 +89,7 @@ def interval_of_rows(
     return Finding(INCONSISTENT, recomputed | {"ends_are_extremes": sum(ends)}, reason)
 
 
+@check("Is the printed interval the 95 % t interval of the mean efficiency score?")
 def efficiency_interval(
     rows: Mapping[str, Sequence[Positive]],
     cap: float,
@@ -97,7 +97,6 @@ def efficiency_interval(
     high: Quantity,
     selected: Sequence[str] | None = None,
 ) -> Finding:
-    """`interval_of_rows` of the efficiency scores of the rows."""
     return interval_of_rows(_as_quantities(efficiency_scores(rows, cap)), low, high, selected)
 
 
@@ -113,11 +112,3 @@ def _row(rows: Mapping[str, Quantity], name: str) -> Quantity:
 
 def _mean(entries: Sequence[Quantity]) -> Interval:
     return reduce(lambda a, b: a + b, (entry.interval for entry in entries)) / exact(len(entries))
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {
-    "mean_of_rows": mean_of_rows,
-    "interval_of_rows": interval_of_rows,
-    "efficiency_mean": efficiency_mean,
-    "efficiency_interval": efficiency_interval,
-}

@@ -2,23 +2,16 @@
 
 import datetime
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Count, Positive, Share
 from tokentrial.claims.printed import exact, percent, show
-from tokentrial.claims.verdict import (
-    CONSISTENT,
-    INCONSISTENT,
-    NOT_CHECKABLE,
-    PARTLY,
-    Finding,
-    listed,
-    verdict_of,
-)
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, NOT_CHECKABLE, PARTLY, Finding, listed, verdict_of
 from tokentrial.errors import InputError
 
 Reason = Literal["future_work", "no_number", "outside_the_experiments", "literature", "no_material"]
@@ -51,13 +44,14 @@ MODELS = {
 }
 
 
+@check("What keeps a claim without a number from being checked?")
 def not_checkable(because: Reason, about: str) -> Finding:
-    """No number to check. about: what the claim is about, in a few words; the reason comes from a closed list."""
+    """about: what the claim is about, in a few words; the reason comes from a closed list."""
     return Finding(NOT_CHECKABLE, {}, f"{REASONS[because]} ({about}).")
 
 
+@check("Do token tables hold at least this share of the parameters of each public model?")
 def embedding_share(least: Share, models: Sequence[str] = tuple(MODELS)) -> Finding:
-    """Token tables hold at least this share of the parameters of each public model; PARTLY where of some only."""
     shares = {name: _table_share(_model(name)) for name in models}
     holds = [share >= least.interval.low for share in shares.values()]
     shown = listed([f"{percent(share)} of {name}" for name, share in shares.items()])
@@ -65,8 +59,8 @@ def embedding_share(least: Share, models: Sequence[str] = tuple(MODELS)) -> Find
     return Finding(verdict_of(holds), {name: float(share) for name, share in shares.items()}, reason)
 
 
+@check("Does saving this share of the input table save so much of each whole public model?")
 def model_saving(saving: Share, least: Share, models: Sequence[str] = tuple(MODELS)) -> Finding:
-    """Saving this share of the input table saves at least the share ``least`` of each whole public model."""
     shares = {
         name: saving.value * _model(name).vocabulary * _model(name).width / _model(name).parameters for name in models
     }
@@ -86,11 +80,9 @@ def _table_share(model: Model) -> Fraction:
     return Fraction(model.tables * model.vocabulary * model.width, model.parameters)
 
 
+@check("Is the printed share saved, if a body of the full width needs a projection of the narrower table?")
 def net_saving(vocabulary: Positive, width: Positive, narrow: Positive, result: Share) -> Finding:
-    """The share saved where a body of the full width still needs a narrow x width projection of the narrower table.
-
-    CONSISTENT with the projection, PARTLY where the printed share leaves it out.
-    """
+    """CONSISTENT with the projection (narrow x width), PARTLY if the printed share leaves it out."""
     full = vocabulary.interval * width.interval
     table = exact(1) - narrow.interval / width.interval
     net = table - narrow.interval * width.interval / full
@@ -101,35 +93,29 @@ def net_saving(vocabulary: Positive, width: Positive, narrow: Positive, result: 
     return Finding(verdict, recomputed, f"The narrower table saves {shown}; printed is {result.text}.")
 
 
+@check("Does a learned table save the stated share in use, against a frozen encoder's codes?")
 def deployed_saving(vocabulary: Count, narrow: Count, stated: Share) -> Finding:
-    """What a learned table saves in use against a frozen encoder, whose codes are a table of the same size.
-
-    A frozen encoder gives each token one fixed code, so V x d_c numbers are all that has to be kept of it.
-    """
+    """A frozen encoder gives each token one fixed code, so V x d_c numbers are all that has to be kept of it."""
     numbers = vocabulary.nominal * narrow.nominal
     holds = stated.interval.contains(0)
     reason = (
         f"Once trained, the frozen autoencoder's codes are a table of {vocabulary.text} x {narrow.text} = "
-        f"{show(numbers)} numbers, as the "
-        f"learned one, so in use the saving is 0 %, against the stated {stated.text}."
+        f"{show(numbers)} numbers, as the learned one, so in use the saving is 0 %, against the stated {stated.text}."
     )
     return Finding(CONSISTENT if holds else INCONSISTENT, {"numbers_kept": float(numbers), "saving": 0.0}, reason)
 
 
+@check("Is what a narrower table saves a share of a long sequence's memory that matters?")
 def sequence_memory(
     vocabulary: Positive, width: Positive, narrow: Positive, tokens: Positive, matters_from: Share
 ) -> Finding:
-    """A narrower table makes a long sequence tractable: what it saves is a share of the sequence that matters.
-
-    Table in 4-byte numbers; the sequence itself at one byte per token, far less than any activation.
-    """
+    """Table in 4-byte numbers; the sequence itself at one byte per token, far less than any activation."""
     saved = vocabulary.interval * (width.interval - narrow.interval) * exact(4)
     share = saved / tokens.interval
     holds = share.high >= matters_from.interval.low
     reason = (
-        f"The narrower table saves {show(saved)} bytes, {show(share, 2)} of the {tokens.text} bytes that the "
-        "sequence takes at one byte per "
-        f"token, {'which reaches' if holds else 'far from'} {matters_from.text}."
+        f"The narrower table saves {show(saved)} bytes, {show(share, 2)} of the {tokens.text} bytes that the sequence "
+        f"takes at one byte per token, {'which reaches' if holds else 'far from'} {matters_from.text}."
     )
     if saved.high <= 0:
         reason = (
@@ -140,10 +126,10 @@ def sequence_memory(
     return Finding(CONSISTENT if holds else INCONSISTENT, {"bytes_saved": saved.middle, "share": share.middle}, reason)
 
 
+@check("Do embeddings so much narrower fit so many more tokens into the memory of a public model?")
 def context_factor(ratio: Positive, factor: Positive, models: Sequence[str] = tuple(MODELS)) -> Finding:
-    """Embeddings ``ratio`` times narrower fit ``factor`` times more tokens into the memory of a public model.
-
-    Memory per token of context: its embedding and the keys and values of every layer, of which only the first shrinks.
+    """Memory per token of context: its embedding and the keys and values of every layer, of which only the first
+    shrinks.
     """
     found = {}
     for name in models:
@@ -159,9 +145,8 @@ def context_factor(ratio: Positive, factor: Positive, models: Sequence[str] = tu
     return Finding(verdict_of(holds), found, reason)
 
 
+@check("Is a vector of this width a compression: narrower than the rank of the table, its tokens?")
 def compressed_width(vocabulary: Count, width: Count, about: str = "the encoding") -> Finding:
-    """Vectors of this width compress the vocabulary: the width is below the number of tokens, which is the "
-    "table's rank."""
     holds = width.nominal < vocabulary.nominal
     found = f"{vocabulary.text} tokens span at most {vocabulary.text} dimensions, {about} has {width.text}"
     reason = f"{found}: {'a compression' if holds else 'an expansion, not a compression'}."
@@ -169,8 +154,8 @@ def compressed_width(vocabulary: Count, width: Count, about: str = "the encoding
     return Finding(CONSISTENT if holds else INCONSISTENT, {"tokens_per_dimension": ratio}, reason)
 
 
+@check("Has a vector of so many bits room for more than so many tokens, at log2 V bits each?")
 def capacity(bits: Count, widths: Sequence[Count], vocabulary: Count, ratio: Positive) -> Finding:
-    """A vector of ``widths`` numbers of ``bits`` bits can hold more than ``ratio`` tokens at log2 V bits each."""
     per_token = math.log2(float(vocabulary.nominal))
     found = [float(width.nominal) * float(bits.nominal) / per_token for width in widths]
     holds = [tokens > float(ratio.interval.high) for tokens in found]
@@ -182,23 +167,22 @@ def capacity(bits: Count, widths: Sequence[Count], vocabulary: Count, ratio: Pos
     return Finding(verdict_of(holds), {"tokens": found}, reason)
 
 
+@check("Can codes of d numbers of so many bits tell all tokens apart: is 2^(bits d) >= V?")
 def code_room(bits: Count, widths: Sequence[Count], vocabularies: Sequence[Count]) -> Finding:
-    """Codes of d numbers of so many bits can tell all tokens apart: 2^(bits d) >= V, at each width for each V."""
     largest = max(vocabularies, key=lambda size: size.nominal)
     holds = [float(width.nominal * bits.nominal) >= math.log2(float(largest.nominal)) for width in widths]
     needed = math.ceil(math.log2(float(largest.nominal)) / float(bits.nominal))
     reason = (
         f"{largest.text} tokens need {math.log2(float(largest.nominal)):.1f} bits, {needed} "
-        f"number{'s' if needed > 1 else ''} of "
-        f"{bits.text} bits; {sum(holds)} of {len(holds)} widths have the room."
+        f"number{'s' if needed > 1 else ''} of {bits.text} bits; {sum(holds)} of {len(holds)} widths have the room."
     )
     return Finding(verdict_of(holds), {"numbers_needed": needed}, reason)
 
 
+@check("Is the theoretical capacity at least so many times what is reached in practice, at every width?")
 def capacity_gap(
     bits: Count, widths: Sequence[Count], vocabulary: Count, practice: Positive, least: Positive
 ) -> Finding:
-    """Theoretical capacity (`capacity`) is at least ``least`` times what is reached in practice, at every width."""
     per_token = math.log2(float(vocabulary.nominal))
     factors = [float(width.nominal) * float(bits.nominal) / per_token / practice.value for width in widths]
     holds = [factor >= least.value for factor in factors]
@@ -210,8 +194,8 @@ def capacity_gap(
     return Finding(verdict_of(holds), {"factors": factors}, reason)
 
 
+@check("Is a date (year-month-day) not after any of the deadlines?")
 def before_deadlines(date: str, deadlines: Mapping[str, str]) -> Finding:
-    """A date (year-month-day) is not after any deadline; PARTLY where it is after some."""
     try:
         day = datetime.date.fromisoformat(date)
         ends = {name: datetime.date.fromisoformat(text) for name, text in deadlines.items()}
@@ -225,11 +209,9 @@ def before_deadlines(date: str, deadlines: Mapping[str, str]) -> Finding:
     return Finding(verdict_of([day <= end for end in ends.values()]), {"open": len(ends) - len(late)}, reason)
 
 
+@check("Do one-hot codes tell tokens apart and nothing else: are all pairs at one distance?")
 def one_hot_information(vocabulary: Count) -> Finding:
-    """One-hot codes tell tokens apart and nothing else: all pairs are at one distance, so no two tokens are more alike.
-
-    Raises InputError for fewer than two tokens.
-    """
+    """Raises InputError for fewer than two tokens."""
     size = int(vocabulary.nominal)
     if size < 2:
         raise InputError(f"parameters: vocabulary: found {vocabulary.text}, expected at least 2")
@@ -242,20 +224,3 @@ def one_hot_information(vocabulary: Count) -> Finding:
     )
     recomputed = {"bits": math.log2(size), "pairs": math.comb(size, 2)}
     return Finding(CONSISTENT if alike and apart else INCONSISTENT, recomputed, reason)
-
-
-CHECKS: dict[str, Callable[..., Finding]] = {
-    "not_checkable": not_checkable,
-    "embedding_share": embedding_share,
-    "model_saving": model_saving,
-    "net_saving": net_saving,
-    "deployed_saving": deployed_saving,
-    "sequence_memory": sequence_memory,
-    "context_factor": context_factor,
-    "compressed_width": compressed_width,
-    "capacity": capacity,
-    "code_room": code_room,
-    "capacity_gap": capacity_gap,
-    "before_deadlines": before_deadlines,
-    "one_hot_information": one_hot_information,
-}

@@ -7,9 +7,9 @@ conditions of the same seeds) Holm's correction runs over the claim's own compar
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from scipy import stats
 
 from tokentrial.claims.rules.results import UNUSABLE, Results, higher_is_better
 from tokentrial.errors import InputError
+from tokentrial.statistics.cramming import Estimate
 from tokentrial.statistics.equivalence import tost_paired
 from tokentrial.statistics.hypothesis_tests import paired_t_test
 from tokentrial.statistics.intervals import t_interval
@@ -25,7 +26,23 @@ from tokentrial.statistics.power import minimal_detectable_effect
 from tokentrial.statistics.samples import level, paired_differences
 
 LOSS = "cross_entropy"
-MARGINS = ("absolute", "relative", "least", "perplexity")
+Margin = Mapping[Literal["absolute", "relative", "least", "perplexity"], float]
+
+
+class Pairs(TypedDict):
+    """Pairs of arms to compare, in the conditions of a study whose keys have one of the selected values."""
+
+    study: str
+    pairs: Sequence[tuple[str, str]]
+    select: NotRequired[Mapping[str, Sequence[Any]]]
+
+
+class Released(TypedDict):
+    """A pair of arms in a cell of a released script, or in a script of one cell."""
+
+    script: str
+    pair: tuple[str, str]
+    cell: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,10 @@ class Contrast:
     """The best prediction that ignores the input."""
     rows: int = 1
     confidence: float = 0.95
+
+    @property
+    def estimate(self) -> Estimate:
+        return Estimate(self.difference, self.low, self.high, self.n)
 
     @property
     def unlearned(self) -> tuple[bool, bool]:
@@ -127,15 +148,14 @@ def better(metric: str) -> float:
     return 1.0 if higher_is_better(metric) else -1.0
 
 
-def margin_of(margin: Mapping[str, float], study_margin: float, reference: float) -> float:
-    """A margin in the metric's unit. margin: a claim's own, empty for the study's.
+def margin_of(margin: Margin | None, study_margin: float, reference: float) -> float:
+    """A margin in the metric's unit. margin: a claim's own, None for the study's.
 
     ``absolute``: as it is. ``relative``: that share of the reference arm's value, but not below ``least``, since a
     share of a loss of nearly 0 asks for equal rounding errors. ``perplexity``: ln(1 + share) nats.
     """
-    unknown = [name for name in margin if name not in MARGINS]
-    if unknown:
-        raise InputError(f"margin: found {unknown[0]!r}, expected one of {MARGINS}")
+    if margin is None:
+        return study_margin
     if "absolute" in margin:
         return margin["absolute"]
     if "perplexity" in margin:
@@ -146,7 +166,7 @@ def margin_of(margin: Mapping[str, float], study_margin: float, reference: float
 
 
 def contrast(
-    results: Results, condition: str, arm: str, other: str, metric: str, margin: Mapping[str, float]
+    results: Results, condition: str, arm: str, other: str, metric: str, margin: Margin | None = None
 ) -> Contrast | None:
     """The comparison of two arms of a condition; None where an arm has no values of the metric."""
     values = [results.values(condition, name, metric) for name in (arm, other)]
@@ -200,34 +220,39 @@ def holm_over(found: Sequence[Contrast]) -> list[Contrast]:
     ]
 
 
-def gather(
-    results: Results, cells: Sequence[Mapping[str, Any]], metric: str, margin: Mapping[str, float]
-) -> tuple[list[Contrast], list[str]]:
-    """All comparisons of a claim, and what the run lacks of them.
-
-    cells: ``{study, select: {key: [values]}, pairs: [[arm, other], ...]}``, a pair for each comparison in each cell.
+def planned(results: Results, cells: Sequence[Pairs], missing: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Condition, arm and other of every comparison that a claim asks for; conditions that the run lacks are added to
+    ``missing``.
     """
-    found: list[Contrast] = []
-    missing: list[str] = []
     for entry in cells:
-        unknown = sorted(set(entry) - {"study", "select", "pairs"})
-        if unknown or "study" not in entry or not entry.get("pairs"):
-            raise InputError(f"cells: found the keys {sorted(entry)}, expected study, pairs and perhaps select")
         conditions, absent = results.select(entry["study"], entry.get("select", {}))
         missing += [f"{entry['study']} ({name})" for name in absent] if conditions else [entry["study"]]
-        for condition in conditions:
-            for arm, other in entry["pairs"]:
-                made = contrast(results, condition, arm, other, metric, margin)
-                if made is None:
-                    missing.append(f"{arm} against {other} in {condition}")
-                else:
-                    found.append(made)
+        yield from ((condition, arm, other) for condition in conditions for arm, other in entry["pairs"])
+
+
+def gather(
+    results: Results, cells: Sequence[Pairs], metric: str, margin: Margin | None = None
+) -> tuple[list[Contrast], list[str]]:
+    """All comparisons of a claim, and what the run lacks of them. margin: a claim's own."""
+    found, missing = list[Contrast](), list[str]()
+    for condition, arm, other in planned(results, cells, missing):
+        made = contrast(results, condition, arm, other, metric, margin)
+        if made is None:
+            missing.append(f"{arm} against {other} in {condition}")
+        else:
+            found.append(made)
     return holm_over(found), list(dict.fromkeys(missing))
 
 
 def ids_of(found: Sequence[Contrast]) -> list[str]:
     """The ids of all comparisons, in order."""
     return [name for entry in found for name in entry.ids]
+
+
+def fewer(results: Results, found: Contrast, other: str = "") -> bool:
+    """Whether the arm is known to have fewer parameters than the comparison's other arm, or than another."""
+    size, limit = (results.parameters(found.condition, arm) for arm in (found.arm, other or found.other))
+    return size is not None and limit is not None and size < limit
 
 
 def _flagged(metric: str) -> str:

@@ -5,18 +5,21 @@ from typing import Any
 
 import pandas as pd
 
+from tokentrial.claims.catalogue import rule
 from tokentrial.claims.rules.outcomes import untestable
 from tokentrial.claims.rules.results import Results
 from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, UNTESTABLE, Finding, Value
+from tokentrial.cramming import columns as words
+from tokentrial.cramming.columns import ALL, VERDICT
 from tokentrial.errors import InputError
 
 STUDY = "cramming"
-VERDICT, ALL = "verdict", "all"  # the row of a decision that judges a claim, for all models together
-OUTCOMES = {"supported": CONFIRMED, "refuted": REFUTED, "inconclusive at this scale": INCONCLUSIVE}
+OUTCOMES = {words.SUPPORTED: CONFIRMED, words.REFUTED: REFUTED, words.INCONCLUSIVE: INCONCLUSIVE}
 
 
+@rule("What does the cramming study decide about the claim?")
 def as_decided(results: Results, reported: Mapping[str, Any], *, claim: str, differs: str = "") -> Finding:
-    """A decision of the cramming study (see `tokentrial.cramming.decisions`) as a verdict, with its criteria's numbers.
+    """A decision of `tokentrial.claims.decisions` as a verdict, with its criteria's numbers.
 
     supported: CONFIRMED, refuted: REFUTED, else INCONCLUSIVE; UNTESTABLE where the run has no such study, or where it
     lacks what the claim is about, so that no criterion has a value. The reason is the decision's own sentence.

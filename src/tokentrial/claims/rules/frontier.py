@@ -1,30 +1,24 @@
 """Rules on memory against quality: the Pareto front, and quality at equal or fewer parameters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-from tokentrial.claims.rules.contrasts import Contrast, better, gather, holm_over, paired
-from tokentrial.claims.rules.outcomes import Judged, joined, judge, maintained, phrase, superiority, untestable
+from tokentrial.claims.catalogue import rule
+from tokentrial.claims.judge import joined
+from tokentrial.claims.rules import outcomes
+from tokentrial.claims.rules.contrasts import Contrast, Margin, Pairs, better, fewer, gather, holm_over, ids_of, paired
+from tokentrial.claims.rules.outcomes import criteria, deciding, finding, limits, phrase, untestable
 from tokentrial.claims.rules.results import UNUSABLE, Results
-from tokentrial.claims.rules.telling import finding, limits
 from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, TOO_SMALL, Finding
-from tokentrial.errors import InputError
 
-AXES = ("parameters", "bits_deployed", "params_trained")
+Axis = Literal["parameters", "bits_deployed", "params_trained"]
 ON, OFF, OPEN, NOTHING = "on the front", "dominated", "undecided", "nothing learned"
+OUTCOMES = {ON: CONFIRMED, OFF: REFUTED, OPEN: INCONCLUSIVE, NOTHING: INCONCLUSIVE}
 
 
-@dataclass(frozen=True)
-class Point:
-    """One arm in one condition, with its size on an axis."""
-
-    condition: str
-    arm: str
-    size: int
-
-
+@rule("Is an arm on the Pareto front of size and quality in enough conditions, on every axis?")
 def on_front(
     results: Results,
     reported: Mapping[str, Any],
@@ -35,23 +29,18 @@ def on_front(
     arm: str,
     others: Sequence[str],
     metric: str,
-    axes: Sequence[str],
+    axes: Sequence[Axis],
     least: int,
     seeds: int = 10,
     differs: str = "",
 ) -> Finding:
-    """An arm is on the Pareto front of size and quality in at least ``least`` conditions, on every axis.
+    """A condition's point is dominated if another arm of any condition of its group (the same task model) is no larger
+    and better (Holm's p over the point's rivals, interval above 0).
 
-    A condition's point is dominated if another arm of any condition of its group (the same task model) is no larger and
-    better (Holm's p over the point's rivals, interval above 0). It is on the front if the interval of its advantage
-    over every rival that is no larger is above 0, which excludes domination; else undecided. A point that has learned
-    nothing counts as neither. CONFIRMED with ``least`` points on the front on all axes, REFUTED if so many are
-    dominated on some axis that this cannot be. Groups must agree.
-
-    Raises InputError for an unknown axis.
+    It is on the front if the interval of its advantage over every rival that is no larger is above 0, which excludes
+    domination; else undecided. A point that has learned nothing counts as neither. CONFIRMED with ``least`` points on
+    the front on all axes, REFUTED if so many are dominated on some axis that this cannot be. Groups must agree.
     """
-    if unknown := [axis for axis in axes if axis not in AXES]:
-        raise InputError(f"axes: found {unknown[0]!r}, expected some of {AXES}")
     conditions, missing = results.select(study, select)
     if not conditions:
         return untestable([study])
@@ -60,8 +49,8 @@ def on_front(
         groups.setdefault(results.cells[condition].get(group), []).append(condition)
     states = {name: _states(results, members, arm, others, metric, axes, seeds) for name, members in groups.items()}
     compared = [entry for _, found in states.values() for entry in found]
-    decided = {_placed(found, least) for found, _ in states.values()} - {INCONCLUSIVE}
-    verdict = decided.pop() if len(decided) == 1 and not missing else INCONCLUSIVE
+    words = [joined((OUTCOMES[state] for state in found), least) for found, _ in states.values()]
+    said = INCONCLUSIVE if missing else joined(words, "agree")
     recomputed: dict[str, Any] = {"missing": missing, "differs": differs, "least": least}
     notes = [f"{least} points of each {group} have to be on the front on every axis"]
     for name, (found, _) in states.items():
@@ -71,28 +60,16 @@ def on_front(
     if compared:
         worst = min(compared, key=lambda entry: better(metric) * entry.difference)
         notes.append(f"the rival that does best: {phrase(worst, 'sign')}")
-        notes += limits(compared, worst, verdict, seeds, missing, differs)
+        notes += limits(compared, worst, said, seeds, missing, differs)
         recomputed |= {"n": worst.n, "difference": worst.difference, "low": worst.low, "high": worst.high}
     ids = [name for where in conditions for other in others for name in results.ids(where, (arm, other), metric)]
-    return finding(verdict, recomputed, notes, ids)
-
-
-def _placed(states: Sequence[str], least: int) -> str:
-    """A group's verdict: enough points on the front, or so many dominated that there cannot be enough."""
-    if states.count(ON) >= least:
-        return CONFIRMED
-    return REFUTED if len(states) - states.count(OFF) < least else INCONCLUSIVE
+    return finding(said, recomputed, notes, ids)
 
 
 def _states(
-    results: Results,
-    conditions: Sequence[str],
-    arm: str,
-    others: Sequence[str],
-    metric: str,
-    axes: Sequence[str],
+    results: Results, conditions: Sequence[str], arm: str, others: Sequence[str], metric: str, axes: Sequence[Axis],
     seeds: int,
-) -> tuple[list[str], list[Contrast]]:
+) -> tuple[list[str], list[Contrast]]:  # fmt: skip
     """The state of the arm's point in each condition, the worst over axes, and all comparisons with its rivals."""
     states, compared = [], []
     for condition in conditions:
@@ -101,95 +78,85 @@ def _states(
             continue
         by_axis = []
         for axis in axes:
-            mine = _size(results, condition, arm, axis)
+            size = _size(results, condition, arm, axis)
             rivals = [
-                Point(where, other, size)
+                (where, other)
                 for where in conditions
                 for other in others
-                if (size := _size(results, where, other, axis)) is not None and mine is not None and size <= mine
+                if size is not None and (its := _size(results, where, other, axis)) is not None and its <= size
             ]
             found = holm_over([_against(results, condition, arm, rival, metric) for rival in rivals])
             compared += found
-            by_axis.append(OPEN if mine is None else _state(found, metric, results.alpha, seeds))
+            by_axis.append(OPEN if size is None else _state(found, metric, results.alpha, seeds))
         states.append(OFF if OFF in by_axis else OPEN if OPEN in by_axis else ON)
     return states, compared
 
 
 def _state(found: Sequence[Contrast], metric: str, alpha: float, seeds: int) -> str:
-    sign = better(metric)
     if any(entry.n < seeds or entry.low is None for entry in found):
         return OPEN
-    ends = [entry.ends(sign) or (0.0, 0.0) for entry in found]
+    ends = [entry.ends(better(metric)) or (0.0, 0.0) for entry in found]
     if any(high < 0 and (entry.p_holm or 1.0) < alpha for entry, (_, high) in zip(found, ends, strict=True)):
         return OFF
     return ON if all(low > 0 for low, _ in ends) else OPEN
 
 
-def _against(results: Results, condition: str, arm: str, rival: Point, metric: str) -> Contrast:
-    mine, other = results.values(condition, arm, metric), results.values(rival.condition, rival.arm, metric)
-    label = f"{condition.rsplit('/', 1)[-1]} against {rival.condition.rsplit('/', 1)[-1]}"
-    made = paired(label, mine, other, margin=max(abs(float(other.mean())), 1e-12), confidence=results.confidence)
-    return replace(made, condition=condition, arm=arm, other=rival.arm, metric=metric)
+def _against(results: Results, condition: str, arm: str, rival: tuple[str, str], metric: str) -> Contrast:
+    values, other = results.values(condition, arm, metric), results.values(*rival, metric)
+    label = f"{condition.rsplit('/', 1)[-1]} against {rival[0].rsplit('/', 1)[-1]}"
+    made = paired(label, values, other, margin=max(abs(float(other.mean())), 1e-12), confidence=results.confidence)
+    return replace(made, condition=condition, arm=arm, other=rival[1], metric=metric)
 
 
-def _size(results: Results, condition: str, arm: str, axis: str) -> int | None:
-    if axis == "parameters":
-        return results.parameters(condition, arm)
-    return results.cost(condition, arm, axis)
+def _size(results: Results, condition: str, arm: str, axis: Axis) -> int | None:
+    return results.parameters(condition, arm) if axis == "parameters" else results.cost(condition, arm, axis)
 
 
+@rule("Is an arm better at equal parameters, or as good with fewer?")
 def better_for_its_size(
     results: Results,
     reported: Mapping[str, Any],
     *,
-    equal: Sequence[Mapping[str, Any]],
-    larger: Sequence[Mapping[str, Any]],
+    equal: Sequence[Pairs],
+    larger: Sequence[Pairs],
     metric: str,
-    equivalence: Mapping[str, float],
+    equivalence: Margin,
     seeds: int = 10,
     differs: str = "",
 ) -> Finding:
-    """Better at equal parameters, or as good with fewer.
+    """equal: pairs whose arms have the same number of parameters, judged for superiority at the study's margin; larger:
+    pairs judged for maintained performance at ``equivalence``, of which only those count whose first arm has fewer.
 
-    equal: pairs whose arms have the same number of parameters, judged for superiority at the study's margin; larger:
-    pairs judged for maintained performance at ``equivalence``, of which only those count whose first arm has fewer. In
-    every condition one of the two must hold: CONFIRMED; in none can it hold: REFUTED; TOO SMALL if the only thing that
-    holds is an advantage inside the margin.
+    In every condition one of the two must hold: CONFIRMED; in none can it hold: REFUTED; TOO SMALL if the only thing
+    that holds is an advantage inside the margin.
     """
-    sign, alpha = better(metric), results.alpha
-    same, missing = gather(results, equal, metric, {})
-    fewer, absent = gather(results, larger, metric, equivalence)
-    fewer = [entry for entry in fewer if _fewer(results, entry)]
-    if not same and not fewer:
-        return untestable([*missing, *absent])
-    judged = judge(same, partial(superiority, sign=sign, alpha=alpha, seeds=seeds))
-    judged += judge(fewer, partial(maintained, sign=sign, seeds=seeds), reference=True)
-    parts = {entry.contrast.condition: _either(judged, entry.contrast.condition) for entry in judged}
-    counted = [Judged(entry.contrast, parts[entry.contrast.condition], entry.excluded) for entry in judged]
-    verdict = joined(counted, "agree")
-    shown = next((entry.contrast for entry in judged if not entry.excluded), judged[0].contrast)
+    sign = better(metric)
+    same, missing = gather(results, equal, metric)
+    pairs, absent = gather(results, larger, metric, equivalence)
+    smaller, missing = [entry for entry in pairs if fewer(results, entry)], [*missing, *absent]
+    if not same and not smaller:
+        return untestable(missing)
+    judged = criteria(same, partial(outcomes.superiority, sign=sign, alpha=results.alpha, seeds=seeds))
+    judged += criteria(smaller, partial(outcomes.maintained, sign=sign, seeds=seeds), reference=True)
+    parts = {
+        condition: joined((each.outcome for each in deciding(judged) if each.about.condition == condition), "any")
+        for condition in dict.fromkeys(entry.about.condition for entry in judged)
+    }
+    said, shown, found = (
+        joined(parts.values(), "agree"),
+        outcomes.shown_of(judged, ""),
+        [entry.about for entry in judged],
+    )
     best = {INCONCLUSIVE: "undecided", CONFIRMED: "holds", TOO_SMALL: "inside the margin", REFUTED: "does not hold"}
     notes = [
-        f"{len(same)} comparisons at equal and {len(fewer)} at fewer parameters",
-        ", ".join(f"{'/'.join(condition.split('/')[1::2])}: {best[said]}" for condition, said in parts.items()),
+        f"{len(same)} comparisons at equal and {len(smaller)} at fewer parameters",
+        ", ".join(f"{'/'.join(condition.split('/')[1::2])}: {best[part]}" for condition, part in parts.items()),
         phrase(shown),
-        *limits([entry.contrast for entry in judged], shown, verdict, seeds, [*missing, *absent], differs),
+        *limits(found, shown, said, seeds, missing, differs),
     ]
     recomputed: dict[str, Any] = {
-        "at_equal": len(same), "at_fewer": len(fewer), "conditions": len(parts), "missing": [*missing, *absent],
+        "at_equal": len(same), "at_fewer": len(smaller), "conditions": len(parts), "missing": missing,
         "n": shown.n, "difference": shown.difference, "low": shown.low, "high": shown.high, "p_holm": shown.p_holm,
         "margin": shown.margin, "p_tost": shown.p_tost, "minimal_detectable": shown.detectable, "differs": differs,
     }  # fmt: skip
-    return finding(verdict, recomputed, notes, [name for entry in judged for name in entry.contrast.ids])
-
-
-def _either(judged: Sequence[Judged], condition: str) -> str:
-    """A condition's verdict: the strongest of its comparisons that count."""
-    said = [entry.outcome for entry in judged if entry.contrast.condition == condition and not entry.excluded]
-    order = (CONFIRMED, TOO_SMALL, INCONCLUSIVE)
-    return next((outcome for outcome in order if outcome in said), REFUTED if said else INCONCLUSIVE)
-
-
-def _fewer(results: Results, entry: Contrast) -> bool:
-    sizes = [results.parameters(entry.condition, arm) for arm in (entry.arm, entry.other)]
-    return sizes[0] is not None and sizes[1] is not None and sizes[0] < sizes[1]
+    return finding(said, recomputed, notes, ids_of(found))

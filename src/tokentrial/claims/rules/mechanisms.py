@@ -1,19 +1,27 @@
 """Rules on how an encoding works: where the signal comes from, and whether reconstruction serves the task."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from tokentrial.claims.rules.contrasts import LOSS, Contrast, gather, margin_of, paired
-from tokentrial.claims.rules.outcomes import joined, judge, number, phrase, shown_of, summary, untestable
+from tokentrial.claims.catalogue import rule
+from tokentrial.claims.judge import Criterion, at_least, verdict
+from tokentrial.claims.rules import outcomes
+from tokentrial.claims.rules.contrasts import LOSS, Contrast, Margin, Pairs, gather, ids_of, margin_of, paired
+from tokentrial.claims.rules.outcomes import Compared, criteria, finding, limits, number, phrase, summary, untestable
 from tokentrial.claims.rules.results import Results
-from tokentrial.claims.rules.telling import finding, limits
-from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, Finding
+from tokentrial.claims.verdict import CONFIRMED, Finding
+from tokentrial.statistics.cramming import Estimate
 from tokentrial.statistics.intervals import t_interval
 
+Part = Criterion[str]
+"""A part of the claim, about the text of that name."""
 
+
+@rule("Does the signal come from relationships between tokens: does it go when their order is shuffled?")
 def from_relationships(
     results: Results,
     reported: Mapping[str, Any],
@@ -25,13 +33,12 @@ def from_relationships(
     blind: str,
     removed: float | None = None,
     relabelled: str = "",
-    equivalence: Mapping[str, float],
+    equivalence: Margin,
     seeds: int = 10,
     differs: str = "",
 ) -> Finding:
-    """The signal comes from relationships between tokens: it goes when their order is shuffled.
+    """A seed's gain is the loss of the arm ``blind`` to its input minus that of the arm, on the data set of that name.
 
-    A seed's gain is the loss of the arm ``blind`` to its input minus that of the arm, on the data set of that name.
     With ``removed``: shuffling must remove at least that share of the intact gain; without it: the intact gain must be
     above 0 and the shuffled one equivalent to 0. With ``relabelled``: renaming the tokens must leave the loss
     equivalent. All parts confirmed: CONFIRMED; one refuted (its interval wholly on the other side): REFUTED.
@@ -51,107 +58,102 @@ def from_relationships(
     if removed is not None:
         parts = [_removed(gains, removed, seeds, results.confidence, recomputed)]
     else:
-        limit = margin_of(equivalence, float("nan"), blind_loss)
-        parts = _gains(gains, limit, seeds, results.confidence, recomputed)
+        parts = _gains(gains, margin_of(equivalence, math.nan, blind_loss), seeds, results.confidence, recomputed)
     if relabelled:
-        limit = margin_of(equivalence, float("nan"), float(losses["intact"].mean()))
+        limit = margin_of(equivalence, math.nan, float(losses["intact"].mean()))
         same = paired("relabelled against intact", losses["relabelled"], losses["intact"], limit, results.confidence)
         parts.append(_equivalence("relabelling changes the loss by", same, seeds, recomputed, "relabelled"))
-    said = {outcome for outcome, _ in parts}
-    verdict = REFUTED if REFUTED in said else CONFIRMED if said == {CONFIRMED} else INCONCLUSIVE
     fewest = min(len(gain) for gain in gains.values())
     recomputed |= {"n": fewest, "differs": differs}
-    few = f"{fewest} of the {seeds} seeds that the rule asks for" if fewest < seeds else ""
-    notes = [*(text for _, text in parts), few, f"design: {differs}" if differs else ""]
-    return finding(verdict, recomputed, notes, _ids(results, list(where.values()), arm, blind))
+    notes = [
+        *(part.words for part in parts),
+        outcomes.few_seeds(fewest, seeds),
+        f"design: {differs}" if differs else "",
+    ]
+    ids = [name for condition in where.values() for name in results.ids(condition, (arm, blind), LOSS)]
+    return finding(verdict(parts), recomputed, notes, ids)
 
 
 def _gain(results: Results, condition: str, arm: str, blind: str) -> pd.Series:
     return (results.values(condition, blind, LOSS) - results.values(condition, arm, LOSS)).dropna()
 
 
-def _ids(results: Results, conditions: Sequence[str], arm: str, blind: str) -> list[str]:
-    return [name for condition in conditions for name in results.ids(condition, (arm, blind), LOSS)]
-
-
 def _removed(
     gains: Mapping[str, pd.Series], least: float, seeds: int, confidence: float, recomputed: dict[str, Any]
-) -> tuple[str, str]:
+) -> Part:
     """The share of the intact gain that shuffling removes, by seed."""
     share = (1 - gains["shuffled"] / gains["intact"]).dropna()
-    low, high = t_interval(share, confidence) if len(share) > 1 else (float("nan"), float("nan"))
+    low, high = t_interval(share, confidence) if len(share) > 1 else (math.nan, math.nan)
     recomputed |= {"removed": float(share.mean()), "removed_low": low, "removed_high": high}
     text = f"shuffling removes {share.mean():.1%} [{low:.1%}, {high:.1%}] of the gain over a blind model"
+    estimate, threshold = Estimate(float(share.mean()), low, high, len(share)), f"{least:.0%} asked for"
     if len(share) < seeds:
-        return INCONCLUSIVE, text
-    return CONFIRMED if low >= least else REFUTED if high < least else INCONCLUSIVE, f"{text}, {least:.0%} asked for"
+        return Criterion("removed", text, estimate, threshold, None, "shuffled")
+    return Criterion("removed", f"{text}, {threshold}", estimate, threshold, at_least(estimate, least), "shuffled")
 
 
 def _gains(
     gains: Mapping[str, pd.Series], margin: float, seeds: int, confidence: float, recomputed: dict[str, Any]
-) -> list[tuple[str, str]]:
+) -> list[Part]:
     """The intact gain against 0, and the shuffled one for equivalence with 0."""
-    zero = gains["intact"] * 0.0
-    intact = paired("intact gain", gains["intact"], zero, margin, confidence)
+    intact, left = (
+        paired(f"{part} gain", gains[part], gains[part] * 0.0, margin, confidence) for part in ("intact", "shuffled")
+    )
     low, high = intact.low, intact.high
     text = f"the gain of the intact text is {number(intact.difference)} nats [{number(low)}, {number(high)}]"
-    enough = intact.n >= seeds and low is not None and high is not None
-    first = (
-        INCONCLUSIVE if not enough else CONFIRMED if (low or 0) > 0 else REFUTED if (high or 0) <= 0 else INCONCLUSIVE
-    )
-    left = paired("shuffled gain", gains["shuffled"], gains["shuffled"] * 0.0, margin, confidence)
-    return [(first, text), _equivalence("that of the shuffled text is", left, seeds, recomputed, "shuffled")]
+    met = None
+    if intact.n >= seeds and low is not None and high is not None:
+        met = True if low > 0 else False if high <= 0 else None
+    first = Criterion("gain", text, intact.estimate, "interval above 0", met, "intact")
+    return [first, _equivalence("that of the shuffled text is", left, seeds, recomputed, "shuffled")]
 
 
-def _equivalence(words: str, found: Contrast, seeds: int, recomputed: dict[str, Any], name: str) -> tuple[str, str]:
-    """Equivalent: CONFIRMED; the whole t interval outside the margin: REFUTED."""
+def _equivalence(words: str, found: Contrast, seeds: int, recomputed: dict[str, Any], name: str) -> Part:
+    """Met if equivalent, not met if the whole t interval is outside the margin."""
     recomputed |= {
         f"{name}_difference": found.difference, f"{name}_low": found.low, f"{name}_high": found.high,
         f"{name}_margin": found.margin, f"{name}_p_tost": found.p_tost,
     }  # fmt: skip
     inner = f"{100 * (2 * found.confidence - 1):g} % [{number(found.inner_low)}, {number(found.inner_high)}]"
     text = f"{words} {number(found.difference, True)} nats ({inner}, margin {number(found.margin)})"
-    if found.n < seeds or found.low is None or found.high is None:
-        return INCONCLUSIVE, text
-    outside = found.low > found.margin or found.high < -found.margin
-    return CONFIRMED if found.equivalent else REFUTED if outside else INCONCLUSIVE, text
+    met = None
+    if found.n >= seeds and found.low is not None and found.high is not None:
+        outside = found.low > found.margin or found.high < -found.margin
+        met = True if found.equivalent else False if outside else None
+    return Criterion("difference", text, found.estimate, "TOST's interval inside the margin", met, name)
 
 
+@rule("Are codes trained to reconstruct no better than random ones by more than the margin, in every cell?")
 def no_better_than_random(
     results: Results,
     reported: Mapping[str, Any],
     *,
-    cells: Sequence[Mapping[str, Any]],
+    cells: Sequence[Pairs],
     metric: str,
-    equivalence: Mapping[str, float],
+    equivalence: Margin,
     needs: str,
     seeds: int = 10,
 ) -> Finding:
-    """Codes trained to reconstruct are not better than random ones by more than the margin, in every cell.
-
-    This is the first half of its claim's rule and can only confirm it: codes that are better than random do not refute
-    a misalignment, for which the other half of the rule, on ``needs``, would have to be run.
+    """This is the first half of its claim's rule and can only confirm it: codes that are better than random do not
+    refute a misalignment, for which the other half of the rule, on ``needs``, would have to be run.
     """
     found, missing = gather(results, cells, metric, equivalence)
     if not found:
         return untestable(missing)
-    judged = judge(found, partial(_not_better, seeds=seeds))
-    verdict = joined(judged, "every", missing)
-    shown = shown_of(judged, verdict)
-    counted = [entry for entry in judged if not entry.excluded]
+    judged = criteria(found, partial(_not_better, seeds=seeds))
+    said = verdict(judged, "every", missing)
+    shown, counted = outcomes.shown_of(judged, said), outcomes.deciding(judged)
     none = sum(entry.outcome == CONFIRMED for entry in counted)
     notes = [
         f"not better than random codes by more than the margin in {none} of {len(counted)} cells where both arms learn",
         phrase(shown),
-        f"to refute the claim takes {needs}, which this run does not have" if verdict != CONFIRMED else "",
-        *limits(found, shown, verdict, seeds, missing, ""),
+        f"to refute the claim takes {needs}, which this run does not have" if said != CONFIRMED else "",
+        *limits(found, shown, said, seeds, missing, ""),
     ]
-    ids = [name for entry in found for name in entry.ids]
-    return finding(verdict, summary(judged, shown, missing) | {"needs": needs}, notes, ids)
+    return finding(said, summary(judged, shown, missing) | {"needs": needs}, notes, ids_of(found))
 
 
-def _not_better(found: Contrast, seeds: int) -> str:
-    """CONFIRMED where the loss is at most the margin below the other's (one-sided, TOST's interval)."""
-    if found.n < seeds or found.inner_low is None:
-        return INCONCLUSIVE
-    return CONFIRMED if found.inner_low > -found.margin else INCONCLUSIVE
+def _not_better(found: Contrast, seeds: int) -> Compared:
+    """Met if the loss is at most the margin below the other's (one-sided, TOST's interval)."""
+    shown = found.n >= seeds and found.inner_low is not None and found.inner_low > -found.margin
+    return outcomes.criterion(found, "TOST's interval above minus the margin", shown or None)

@@ -1,19 +1,10 @@
-"""What a comparison says about a claim, how several comparisons make one verdict, and the sentence that explains it.
-
-Outcomes of one comparison are the verdicts themselves. Two quantifiers join them:
-
-``every``   the claim is about each cell: one refuted cell refutes it, and it is confirmed only if all cells are.
-``agree``   the cells are settings of one effect (task models, data sets): the verdict on which all that decide agree.
-
-TOO SMALL counts as a weaker confirmation under ``every``: an effect that is there in each cell and matters in some
-only.
-"""
+"""Comparisons of two arms as criteria of a claim, and the sentence that explains the verdict on them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from tokentrial.claims.rules.contrasts import Contrast, better
+from tokentrial.claims.judge import Criterion
+from tokentrial.claims.rules.contrasts import Contrast, Released, better
 from tokentrial.claims.rules.results import Results
 from tokentrial.claims.verdict import (
     ARTEFACT,
@@ -26,12 +17,17 @@ from tokentrial.claims.verdict import (
     Value,
     listed,
 )
-from tokentrial.errors import InputError
 from tokentrial.statistics.tables import METRICS
 
-QUANTIFIERS = ("every", "agree")
 UNITS = {"accuracy": "", "simulated_loss": "", "steps": " steps"}
 NATS = " nats"
+WIDE = 0.2
+"""Share of what there is to learn above which a reason says how wide a margin is."""
+ASIDE = {
+    "vacuous": "where nothing was learned from the input",
+    "saturated": "where both arms are within the margin of the best possible",
+}
+"""Why a comparison does not count, and how a reason says it."""
 SUPERIOR_WORDS = {
     CONFIRMED: "significant as claimed",
     TOO_SMALL: "significant as claimed but inside the margin",
@@ -39,82 +35,62 @@ SUPERIOR_WORDS = {
     INCONCLUSIVE: "undecided",
 }
 
-
-@dataclass(frozen=True)
-class Judged:
-    """One comparison with its outcome, and why it does not count (``vacuous``, ``saturated``); empty if it does."""
-
-    contrast: Contrast
-    outcome: str
-    excluded: str = ""
+Compared = Criterion[Contrast]
 
 
-def superiority(found: Contrast, sign: float, alpha: float, seeds: int) -> str:
+def criterion(found: Contrast, threshold: str, met: bool | None, small: bool = False) -> Compared:
+    """A comparison as a criterion."""
+    return Criterion(found.metric, f"{found.arm} minus {found.other}", found.estimate, threshold, met, found, small)
+
+
+def superiority(found: Contrast, sign: float, alpha: float, seeds: int) -> Compared:
     """Is the arm better (sign x difference above 0): significant by Holm's p, with the interval on that side.
 
-    REFUTED where the interval is on the other side, or the difference is inside the margin without being significant in
-    the claimed direction; TOO SMALL where it is both. INCONCLUSIVE also for fewer seeds than the rule asks for.
+    Not met if the interval is on the other side, or the difference is inside the margin without being significant in
+    the claimed direction; small if it is both. Undecided also for fewer seeds than the rule asks for.
     """
-    ends = found.ends(sign)
-    if ends is None or found.n < seeds:
-        return INCONCLUSIVE
-    significant = ends[0] > 0 and found.p_holm is not None and found.p_holm < alpha
-    if significant:
-        return TOO_SMALL if found.equivalent else CONFIRMED
-    return REFUTED if ends[1] < 0 or found.equivalent else INCONCLUSIVE
+    ends, met = found.ends(sign), None
+    if ends is not None and found.n >= seeds:
+        significant = ends[0] > 0 and found.p_holm is not None and found.p_holm < alpha
+        met = True if significant else False if ends[1] < 0 or found.equivalent else None
+    return criterion(found, f"Holm's p below {alpha:.2g}, interval on the claimed side", met, found.equivalent)
 
 
-def maintained(found: Contrast, sign: float, seeds: int) -> str:
+def maintained(found: Contrast, sign: float, seeds: int) -> Compared:
     """Is the arm at most the margin worse (one-sided: the end of TOST's interval).
 
-    REFUTED where the whole 95 % interval is worse by more than the margin. A result that is better by more than the
+    Not met if the whole 95 % interval is worse by more than the margin. A result that is better by more than the
     margin does not refute a claim of maintained performance, though a two-sided TOST would reject equivalence.
     """
-    ends, inner = found.ends(sign), found.inner_ends(sign)
-    if ends is None or inner is None or found.n < seeds:
-        return INCONCLUSIVE
-    if inner[0] > -found.margin:
-        return CONFIRMED
-    return REFUTED if ends[1] < -found.margin else INCONCLUSIVE
+    ends, inner, met = found.ends(sign), found.inner_ends(sign), None
+    if ends is not None and inner is not None and found.n >= seeds:
+        met = True if inner[0] > -found.margin else False if ends[1] < -found.margin else None
+    return criterion(found, "TOST's interval above minus the margin", met)
 
 
-def judge(
-    found: Sequence[Contrast], outcome: Callable[[Contrast], str], reference: bool = False, saturated: bool = True
-) -> list[Judged]:
-    """Outcomes, and which cells do not count: those where nothing was learned, and saturated ones if others are left.
+def criteria(
+    found: Sequence[Contrast], rule: Callable[[Contrast], Compared], reference: bool = False, saturated: bool = True
+) -> list[Compared]:
+    """The comparisons by a rule; those without anything learned do not count, nor saturated ones beside others.
 
-    Vacuous is a cell where neither arm has learned, or with ``reference`` one where the other arm has not, since then
-    there is no performance to maintain; there an arm that has not learned where the other has is not confirmed.
-    saturated: whether saturated cells count.
+    Vacuous is a comparison of which neither arm has learned, or with ``reference`` one whose other arm has not, since
+    then there is no performance to maintain; an arm that has not learned beside one that has is not confirmed there.
+    saturated: whether saturated comparisons count.
     """
     judged = []
     for entry in found:
-        said = outcome(entry)
-        arm, other = entry.unlearned
-        if reference and arm and not other and said == CONFIRMED:
-            said = INCONCLUSIVE
-        judged.append(Judged(entry, said, "vacuous" if other and (arm or reference) else ""))
-    if saturated or all(entry.excluded or entry.contrast.saturated for entry in judged):
+        made, (arm, other) = rule(entry), entry.unlearned
+        if reference and arm and not other and made.outcome == CONFIRMED:
+            made = replace(made, met=None)
+        judged.append(replace(made, aside="vacuous") if other and (arm or reference) else made)
+    if saturated or all(entry.aside or entry.about.saturated for entry in judged):
         return judged
-    return [
-        replace(entry, excluded="saturated") if not entry.excluded and entry.contrast.saturated else entry
-        for entry in judged
-    ]
+    return [replace(entry, aside=entry.aside or ("saturated" if entry.about.saturated else "")) for entry in judged]
 
 
-def joined(judged: Sequence[Judged], quantifier: str, missing: Sequence[str] = ()) -> str:
-    """One verdict of the cells that count; what the run lacks keeps a claim about every cell from being confirmed."""
-    if quantifier not in QUANTIFIERS:
-        raise InputError(f"quantifier: expected one of {QUANTIFIERS}, found {quantifier!r}")
-    said = {entry.outcome for entry in judged if not entry.excluded}
-    if quantifier == "every":
-        if REFUTED in said:
-            return REFUTED
-        if not said or INCONCLUSIVE in said or missing:
-            return INCONCLUSIVE
-        return TOO_SMALL if TOO_SMALL in said else CONFIRMED
-    decided = said - {INCONCLUSIVE}
-    return decided.pop() if len(decided) == 1 else INCONCLUSIVE
+def deciding(judged: Sequence[Compared]) -> list[Compared]:
+    """The comparisons that count."""
+    return [entry for entry in judged if entry.decides]
 
 
 def untestable(missing: Sequence[str]) -> Finding:
@@ -123,51 +99,36 @@ def untestable(missing: Sequence[str]) -> Finding:
     return Finding(UNTESTABLE, {"missing": list(missing)}, f"This run has no results of {wanted}.", source="none")
 
 
-def summary(judged: Sequence[Judged], shown: Contrast, missing: Sequence[str]) -> dict[str, Value]:
+def summary(judged: Sequence[Compared], shown: Contrast, missing: Sequence[str]) -> dict[str, Value]:
     """The numbers that every finding about comparisons carries, under the same names."""
-    counted = [entry for entry in judged if not entry.excluded]
-
-    def count(outcome: str) -> int:
-        return sum(entry.outcome == outcome for entry in counted)
-
+    counted = deciding(judged)
+    outcomes = {"confirmed": CONFIRMED, "too_small": TOO_SMALL, "refuted": REFUTED, "inconclusive": INCONCLUSIVE}
     return {
         "cells": len(judged),
         "decided": len(counted),
-        "confirmed": count(CONFIRMED),
-        "too_small": count(TOO_SMALL),
-        "refuted": count(REFUTED),
-        "inconclusive": count(INCONCLUSIVE),
-        "vacuous": sum(entry.excluded == "vacuous" for entry in judged),
-        "saturated": sum(entry.excluded == "saturated" for entry in judged),
+        **{name: sum(entry.outcome == outcome for entry in counted) for name, outcome in outcomes.items()},
+        **{name: sum(entry.aside == name for entry in judged) for name in ASIDE},
         "missing": list(missing),
         "shown": shown.ids[0] if shown.ids else shown.label,
-        **numbers(shown),
+        "metric": shown.metric,
+        "n": shown.n,
+        "mean": shown.mean,
+        "other_mean": shown.other_mean,
+        "difference": shown.difference,
+        "low": shown.low,
+        "high": shown.high,
+        "p_holm": shown.p_holm,
+        "margin": shown.margin,
+        "p_tost": shown.p_tost,
+        "smallest_margin": shown.smallest_margin,
+        "minimal_detectable": shown.detectable,
     }
 
 
-def numbers(found: Contrast) -> dict[str, Value]:
-    """One comparison's numbers, in the metric's unit and with its sign."""
-    return {
-        "metric": found.metric,
-        "n": found.n,
-        "mean": found.mean,
-        "other_mean": found.other_mean,
-        "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
-        "p_holm": found.p_holm,
-        "margin": found.margin,
-        "p_tost": found.p_tost,
-        "smallest_margin": found.smallest_margin,
-        "minimal_detectable": found.detectable,
-    }
-
-
-def shown_of(judged: Sequence[Judged], verdict: str) -> Contrast:
+def shown_of(judged: Sequence[Compared], verdict: str) -> Contrast:
     """The comparison that a reader sees: the first that says what the verdict says, else the first that counts."""
-    counted = [entry for entry in judged if not entry.excluded] or list(judged)
-    agreeing = [entry for entry in counted if entry.outcome == verdict]
-    return (agreeing or counted)[0].contrast
+    counted = deciding(judged) or list(judged)
+    return next((entry for entry in counted if entry.outcome == verdict), counted[0]).about
 
 
 def unit(metric: str) -> str:
@@ -175,7 +136,7 @@ def unit(metric: str) -> str:
 
 
 def number(value: float | None, signed: bool = False) -> str:
-    """Three significant digits; a dash where it is undefined."""
+    """Three significant digits; a dash if it is undefined."""
     if value is None:
         return "-"
     return f"{value:+.3g}" if signed else f"{value:.3g}"
@@ -193,34 +154,23 @@ def phrase(found: Contrast, test: str = "difference") -> str:
     return f"{found.arm} minus {found.other} {difference}{interval}{p}{margin}, n = {found.n} ({found.label})"
 
 
-def counts(judged: Sequence[Judged], words: Mapping[str, str]) -> str:
+def counts(judged: Sequence[Compared], words: Mapping[str, str]) -> str:
     """``significant as claimed in 2 and undecided in 1 of 3 cells; 1 cell where ... does not count``."""
-    counted = [entry for entry in judged if not entry.excluded]
-    parts = [
-        f"{word} in {sum(entry.outcome == outcome for entry in counted)}"
-        for outcome, word in words.items()
-        if any(entry.outcome == outcome for entry in counted)
-    ]
-    aside = {
-        "vacuous": "where nothing was learned from the input",
-        "saturated": "where both arms are within the margin of the best possible",
-    }
-    left_out = [
-        f"{number_of} cell{'s' if number_of > 1 else ''} {text} do{'' if number_of > 1 else 'es'} not count"
-        for name, text in aside.items()
-        if (number_of := sum(entry.excluded == name for entry in judged))
-    ]
-    told = (
-        f"{listed(parts)} of {len(counted)} {'cell' if len(counted) == 1 else 'cells'}" if parts else "no cell decides"
-    )
-    return "; ".join([told, *left_out])
+    counted = deciding(judged)
+    times = {word: sum(entry.outcome == outcome for entry in counted) for outcome, word in words.items()}
+    parts = [f"{word} in {n}" for word, n in times.items() if n]
+    text = f"{listed(parts)} of {len(counted)} {'cell' if len(counted) == 1 else 'cells'}"
+    told = [text if parts else "no cell decides"]
+    for name, why in ASIDE.items():
+        if n := sum(entry.aside == name for entry in judged):
+            told.append(f"{n} cell{'s' if n > 1 else ''} {why} do{'' if n > 1 else 'es'} not count")
+    return "; ".join(told)
 
 
-def as_released(results: Results, study: str, released: Sequence[Mapping[str, Any]], claimed: float) -> list[str]:
+def as_released(results: Results, study: str, released: Sequence[Released], claimed: float) -> list[str]:
     """Ids of the released cells' comparisons that show the claimed effect (Holm's p over their script's family).
 
-    released: ``{script, cell, pair: [arm, other]}``, without ``cell`` for a script of one; a cell that is not in the
-    run is skipped. claimed: 1 where the arm is said to be better, -1 where it is said to be worse.
+    A cell that is not in the run is skipped. claimed: 1 if the arm is said to be better, -1 if it is said to be worse.
     """
     showing = []
     for entry in released:
@@ -237,6 +187,44 @@ def as_released(results: Results, study: str, released: Sequence[Mapping[str, An
     return showing
 
 
-def with_artefact(verdict: str, released: Sequence[str]) -> str:
-    """A claim that the fair arms refute and the released code shows is an artefact of that code."""
-    return ARTEFACT if verdict == REFUTED and released else verdict
+def finding(verdict: str, recomputed: Mapping[str, Value], notes: Sequence[str], ids: Sequence[str]) -> Finding:
+    """The notes as one sentence, the comparisons without repeats; rows: those of statistics.parquet that they are."""
+    text = "; ".join(note for note in notes if note)
+    unique = tuple(dict.fromkeys(ids))
+    return Finding(verdict, recomputed, f"{text[0].upper()}{text[1:]}.", unique, rows=len(unique))
+
+
+def limits(
+    found: Sequence[Contrast], shown: Contrast, verdict: str, seeds: int, missing: Sequence[str], differs: str
+) -> list[str]:
+    """What keeps the run from saying more: too few seeds, what it could detect, what it lacks, another design."""
+    smallest = f"equivalent under any margin above {shown.smallest_margin or 0:.4g}, here {shown.margin:.4g}"
+    detectable = f"minimal detectable difference {number(shown.detectable)}{unit(shown.metric)}"
+    return [
+        few_seeds(min(entry.n for entry in found), seeds),
+        smallest if verdict == TOO_SMALL and shown.equivalent else "",
+        detectable if verdict == INCONCLUSIVE and shown.detectable is not None else "",
+        f"missing in this run: {', '.join(missing)}" if missing else "",
+        f"design: {differs}" if differs else "",
+    ]
+
+
+def few_seeds(fewest: int, seeds: int) -> str:
+    """A note if a comparison has fewer seeds than its rule asks for."""
+    return f"{fewest} of the {seeds} seeds that the rule asks for" if fewest < seeds else ""
+
+
+def released_note(planned: int, showing: int, verdict: str) -> str:
+    """How many released cells show the effect."""
+    if not planned:
+        return ""
+    text = f"the released code shows the effect in {showing} of {planned} cells"
+    return f"{text}, the fair arms do not" if verdict == ARTEFACT else text
+
+
+def wide(shown: Contrast) -> str:
+    """A note if the margin is more than a fifth of what there is to learn: equivalence then says little."""
+    share = shown.margin_share
+    if share is None or share <= WIDE:
+        return ""
+    return f"the margin is {share:.0%} of the distance from the best constant prediction to the best possible"

@@ -1,66 +1,51 @@
 """The rule for an advantage that persists along an axis, such as the size of the vocabulary."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tokentrial.claims.rules.contrasts import Contrast, better, gather, ids_of
-from tokentrial.claims.rules.outcomes import (
-    SUPERIOR_WORDS,
-    as_released,
-    counts,
-    joined,
-    judge,
-    number,
-    phrase,
-    shown_of,
-    summary,
-    superiority,
-    untestable,
-    with_artefact,
-)
+from tokentrial.claims.catalogue import rule
+from tokentrial.claims.judge import verdict
+from tokentrial.claims.rules import outcomes
+from tokentrial.claims.rules.contrasts import Contrast, Pairs, Released, better, gather, ids_of
+from tokentrial.claims.rules.outcomes import Compared, criteria, finding, number, phrase, summary, untestable
 from tokentrial.claims.rules.results import Results
-from tokentrial.claims.rules.telling import finding, released_note
-from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, TOO_SMALL, Finding
+from tokentrial.claims.verdict import CONFIRMED, Finding
 from tokentrial.statistics.trend import trend
 
 
+@rule("Does an advantage persist along an axis, such as the size of the vocabulary?")
 def persists(
     results: Results,
     reported: Mapping[str, Any],
     *,
-    cells: Sequence[Mapping[str, Any]],
+    cells: Sequence[Pairs],
     metric: str,
     axis: str,
     seeds: int = 10,
-    released: Sequence[Mapping[str, Any]] = (),
+    released: Sequence[Released] = (),
     differs: str = "",
 ) -> Finding:
-    """An advantage persists along an axis: significant at every value, and its share of the other's loss does not fall.
+    """Significant at every value of the axis, and its share of the other's loss does not fall.
 
     The slope is that of the relative improvement, in per cent, on log2 of the axis, one line per seed. CONFIRMED if all
     cells are significant as claimed and the slope's interval is not below 0; REFUTED if a cell's interval is wholly on
     the other side; TOO SMALL as CONFIRMED with every difference inside the margin.
     """
-    found, missing = gather(results, cells, metric, {})
+    found, missing = gather(results, cells, metric)
     if not found:
         return untestable(missing)
     sign = better(metric)
-    judged = judge(found, partial(superiority, sign=sign, alpha=results.alpha, seeds=seeds))
+    judged = criteria(found, partial(outcomes.superiority, sign=sign, alpha=results.alpha, seeds=seeds))
     slope = trend(*_relative(results, found, axis, metric), results.confidence) if len(found) > 1 else None
-    if any((entry.ends(sign) or (0.0, 0.0))[1] < 0 for entry in found):
-        verdict = REFUTED
-    elif missing or slope is None or slope.high is None or slope.high < 0:
-        verdict = INCONCLUSIVE
-    else:
-        verdict = joined(judged, "every") if all(e.outcome != REFUTED for e in judged) else INCONCLUSIVE
-        verdict = CONFIRMED if verdict == TOO_SMALL and any(e.outcome == CONFIRMED for e in judged) else verdict
-    showing = as_released(results, str(cells[0]["study"]).split("/")[0], released, 1.0)
-    verdict = with_artefact(verdict, showing)
-    shown = shown_of(judged, verdict)
+    falls = slope is None or slope.high is None or slope.high < 0
+    showing = outcomes.as_released(results, cells[0]["study"].split("/")[0], released, 1.0)
+    said = verdict(_lasting(judged, sign), "every", [*missing, "a slope"] if falls else missing, showing)
+    shown = outcomes.shown_of(judged, said)
     recomputed = summary(judged, shown, missing) | {"released_shows": len(showing), "differs": differs}
     text = "no slope can be fitted to one value"
     if slope is not None:
@@ -69,8 +54,26 @@ def persists(
             f"the relative improvement changes by {number(slope.slope, True)} points [{number(slope.low)}, "
             f"{number(slope.high)}] per doubling of {axis}"
         )
-    notes = [counts(judged, SUPERIOR_WORDS), text, phrase(shown), released_note(len(released), len(showing), verdict)]
-    return finding(verdict, recomputed, notes, [*ids_of(found), *showing])
+    notes = [
+        outcomes.counts(judged, outcomes.SUPERIOR_WORDS),
+        text,
+        phrase(shown),
+        outcomes.released_note(len(released), len(showing), said),
+    ]
+    return finding(said, recomputed, notes, [*ids_of(found), *showing])
+
+
+def _lasting(judged: Sequence[Compared], sign: float) -> list[Compared]:
+    """What the cells say of an advantage that persists: refuted only by one on the other side, learned or not; small
+    only if it is small in every cell.
+    """
+    large = any(entry.outcome == CONFIRMED for entry in judged)
+    lasting = []
+    for entry in judged:
+        against = (entry.about.ends(sign) or (0.0, 0.0))[1] < 0
+        met, aside = False if against else entry.met or None, "" if against or entry.met is False else entry.aside
+        lasting.append(replace(entry, met=met, small=entry.small and not large, aside=aside))
+    return lasting
 
 
 def _relative(results: Results, found: Sequence[Contrast], axis: str, metric: str) -> tuple[list[float], pd.DataFrame]:

@@ -8,21 +8,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokentrial.claims.rules.contrasts import LOSS, Contrast, contrast, holm_over, paired
-from tokentrial.claims.rules.outcomes import joined, judge, number, phrase, shown_of, summary, superiority, untestable
+from tokentrial.claims.catalogue import rule
+from tokentrial.claims.judge import Criterion, joined, verdict
+from tokentrial.claims.rules import outcomes
+from tokentrial.claims.rules.contrasts import LOSS, Contrast, Pairs, contrast, holm_over, ids_of, paired, planned
+from tokentrial.claims.rules.outcomes import Compared, criteria, finding, limits, number, phrase, summary, untestable
 from tokentrial.claims.rules.results import Results
-from tokentrial.claims.rules.telling import finding, limits
-from tokentrial.claims.verdict import ARTEFACT, CONFIRMED, INCONCLUSIVE, REFUTED, TOO_SMALL, Finding
+from tokentrial.claims.verdict import CONFIRMED, Finding
+from tokentrial.statistics.cramming import Estimate
 from tokentrial.statistics.trend import Trend, trend
 
 STEPS = "steps"
 
 
+@rule("Does an arm need fewer optimiser steps than another to a fixed validation loss?")
 def faster(
     results: Results,
     reported: Mapping[str, Any],
     *,
-    cells: Sequence[Mapping[str, Any]],
+    cells: Sequence[Pairs],
     share: float,
     equivalence: float = 0.05,
     least: Mapping[str, int] | None = None,
@@ -30,37 +34,35 @@ def faster(
     seeds: int = 10,
     differs: str = "",
 ) -> Finding:
-    """An arm needs fewer optimiser steps to a fixed validation loss than another, in every cell or ``least`` of them.
+    """In every cell, or in ``least`` of them: study -> cells that must be confirmed.
 
     The loss is, for each seed, ``share`` of the way from chance to the higher of the two arms' best validation losses,
     so both reach it; steps between two evaluations are interpolated. table_of: an arm -> the arm whose training made
     the table it starts from, whose steps count as its own (a two-stage method's total). equivalence: the margin as a
-    share of the other's mean steps; Holm's correction runs over the claim's cells. least: study -> cells that must be
-    confirmed.
+    share of the other's mean steps; Holm's correction runs over the claim's cells.
     """
     found, alone, missing = _step_contrasts(results, cells, share, equivalence, table_of or {})
     if not found:
         return untestable(missing)
-    outcome = partial(superiority, sign=-1.0, alpha=results.alpha, seeds=seeds)
-    judged = judge(found, outcome)
-    studies: dict[str, list[Any]] = {}
+    fewer = partial(outcomes.superiority, sign=-1.0, alpha=results.alpha, seeds=seeds)
+    judged = criteria(found, fewer)
+    studies: dict[str, list[Compared]] = {}
     for entry in judged:
-        studies.setdefault("/".join(entry.contrast.condition.split("/")[:2]), []).append(entry)
-    verdicts = [_enough(entries, (least or {}).get(study), missing) for study, entries in studies.items()]
-    verdict = next((said for said in (REFUTED, INCONCLUSIVE, TOO_SMALL) if said in verdicts), CONFIRMED)
-    shown = shown_of(judged, verdict)
-    counted = [entry for entry in judged if not entry.excluded]
-    fewer = sum(entry.outcome == CONFIRMED for entry in counted)
-    stage = [outcome(own) for entry, own in zip(judged, holm_over(alone), strict=True) if not entry.excluded]
-    last = stage.count(CONFIRMED)
+        studies.setdefault("/".join(entry.about.condition.split("/")[:2]), []).append(entry)
+    wanted = least or {}
+    said = joined(verdict(entries, wanted.get(study, "every"), missing) for study, entries in studies.items())
+    shown, counted = outcomes.shown_of(judged, said), outcomes.deciding(judged)
+    times = sum(entry.outcome == CONFIRMED for entry in counted)
+    stage = [fewer(last) for entry, last in zip(judged, holm_over(alone), strict=True) if entry.decides]
+    last = sum(entry.outcome == CONFIRMED for entry in stage)
     notes = [
-        f"fewer steps (Holm p < {results.alpha:.2g}) in {fewer} of {len(counted)} cells where an arm learns",
+        f"fewer steps (Holm p < {results.alpha:.2g}) in {times} of {len(counted)} cells where an arm learns",
         phrase(shown),
         told_tables(table_of, last, len(counted)) if table_of else "",
-        *limits(found, shown, verdict, seeds, missing, differs),
+        *limits(found, shown, said, seeds, missing, differs),
     ]
     recomputed = summary(judged, shown, missing) | {"last_stage_fewer": last, "share": share, "differs": differs}
-    return finding(verdict, recomputed, notes, [name for entry in found for name in entry.ids])
+    return finding(said, recomputed, notes, ids_of(found))
 
 
 def told_tables(table_of: Mapping[str, str], last: int, cells: int) -> str:
@@ -71,39 +73,23 @@ def told_tables(table_of: Mapping[str, str], last: int, cells: int) -> str:
     return f"{whose}; without them fewer in {last} of {cells}"
 
 
-def _enough(entries: Sequence[Any], least: int | None, missing: Sequence[str]) -> str:
-    """One study's verdict: of every cell, or CONFIRMED with ``least`` confirmed cells and REFUTED if they cannot be."""
-    if least is None:
-        return joined(entries, "every", missing)
-    counted = [entry.outcome for entry in entries if not entry.excluded]
-    if counted.count(CONFIRMED) >= least:
-        return CONFIRMED
-    return REFUTED if len(counted) - counted.count(REFUTED) - counted.count(TOO_SMALL) < least else INCONCLUSIVE
-
-
 def _step_contrasts(
-    results: Results, cells: Sequence[Mapping[str, Any]], share: float, margin: float, table_of: Mapping[str, str]
+    results: Results, cells: Sequence[Pairs], share: float, margin: float, table_of: Mapping[str, str]
 ) -> tuple[list[Contrast], list[Contrast], list[str]]:
     """Steps of arm minus other in every cell, with the tables' steps and without, and what is missing."""
-    total: list[Contrast] = []
-    alone: list[Contrast] = []
-    missing: list[str] = []
-    for entry in cells:
-        conditions, absent = results.select(entry["study"], entry.get("select", {}))
-        missing += [f"{entry['study']} ({name})" for name in absent] if conditions else [entry["study"]]
-        for condition in conditions:
-            for arm, other in entry["pairs"]:
-                losses = contrast(results, condition, arm, other, LOSS, {})
-                reached = _reached(results, condition, (arm, other), share)
-                if losses is None or reached is None or reached.empty:
-                    missing.append(f"learning curves of {arm} and {other} in {condition}")
-                    continue
-                extra = [results.cost(condition, table_of.get(name, ""), STEPS) or 0 for name in (arm, other)]
-                for kept, added in ((total, extra), (alone, [0, 0])):
-                    limit = margin * float(reached[other].mean() + added[1])
-                    made = paired(losses.label, reached[arm] + added[0], reached[other] + added[1], max(limit, 1e-9))
-                    names = {"condition": condition, "arm": arm, "other": other, "metric": STEPS}
-                    kept.append(replace(made, ids=losses.ids, flags=losses.flags, **names))
+    total, alone, missing = list[Contrast](), list[Contrast](), list[str]()
+    for condition, arm, other in planned(results, cells, missing):
+        losses = contrast(results, condition, arm, other, LOSS)
+        reached = _reached(results, condition, (arm, other), share)
+        if losses is None or reached is None or reached.empty:
+            missing.append(f"learning curves of {arm} and {other} in {condition}")
+            continue
+        extra = [results.cost(condition, table_of.get(name, ""), STEPS) or 0 for name in (arm, other)]
+        for kept, added in ((total, extra), (alone, [0, 0])):
+            limit = margin * float(reached[other].mean() + added[1])
+            made = paired(losses.label, reached[arm] + added[0], reached[other] + added[1], max(limit, 1e-9))
+            made = replace(made, condition=condition, arm=arm, other=other, metric=STEPS)
+            kept.append(replace(made, ids=losses.ids, flags=losses.flags))
     return holm_over(total), alone, missing
 
 
@@ -139,6 +125,7 @@ def first_below(curve: pd.Series, target: float) -> float:
     return float(steps[k - 1] + (steps[k] - steps[k - 1]) * (losses[k - 1] - target) / (losses[k - 1] - losses[k]))
 
 
+@rule("Does an advantage grow with the corpus?")
 def grows(
     results: Results,
     reported: Mapping[str, Any],
@@ -147,16 +134,16 @@ def grows(
     arm: str,
     other: str,
     script: str,
-    released_pair: Sequence[str],
+    released_pair: tuple[str, str],
     seeds: int = 10,
     differs: str = "",
 ) -> Finding:
-    """An advantage grows with the corpus: the slope of (other minus arm) on log2 of the training tokens is above 0.
+    """The slope of (other minus arm) on log2 of the training tokens is above 0; every corpus gets the same steps.
 
-    Done right every corpus gets the same optimiser steps. CONFIRMED: the slope's interval is above 0, and at the
-    largest corpus there is an advantage beyond the margin. A slope above 0 without an advantage at the largest corpus
-    is a disadvantage that shrinks: REFUTED, as is a slope at or below 0, or one that is above 0 only where the released
-    script gives a larger corpus more steps. ARTEFACT where the fair arms refute and the released losses show a slope.
+    CONFIRMED: the slope's interval is above 0, and at the largest corpus there is an advantage beyond the margin. A
+    slope above 0 without an advantage at the largest corpus is a disadvantage that shrinks: REFUTED, as is a slope at
+    or below 0, or one that is above 0 only where the released script gives a larger corpus more steps. ARTEFACT if the
+    fair arms refute and the released losses show a slope.
     """
     conditions, _ = results.select(study, {})
     fair = {results.tokens(name): (name, _advantage(results, name, arm, other)) for name in conditions}
@@ -165,10 +152,12 @@ def grows(
         return untestable([f"{study} with two corpora"])
     table = pd.DataFrame({size: values for size, (_, values) in fair.items()}).dropna().sort_index(axis=1)
     slope = _slope(table, results.confidence)
-    largest = contrast(results, fair[max(fair)][0], arm, other, LOSS, {})
+    largest = contrast(results, fair[max(fair)][0], arm, other, LOSS)
     assert largest is not None  # its values are in the table
     reported_slope, equal_steps = _released_slopes(results, study.split("/")[0], script, released_pair)
-    verdict, why = _growth(slope, largest, reported_slope, seeds)
+    shows = reported_slope is not None and reported_slope.low is not None and reported_slope.low > 0
+    parts = _growth(slope, largest, shows, seeds)
+    said = verdict(parts, released=["a slope"] if shows else ())
     beside, text = _told_slopes(reported_slope, equal_steps)
     recomputed: dict[str, Any] = {
         "slope": slope.slope, "slope_low": slope.low, "slope_high": slope.high, "slope_p": slope.p, "n": slope.n,
@@ -178,11 +167,11 @@ def grows(
     notes = [
         f"per doubling of the corpus the advantage changes by {number(slope.slope, True)} nats [{number(slope.low)}, "
         f"{number(slope.high)}] at equal steps",
-        f"{why} ({phrase(largest)})",
+        f"{parts[-1].words} ({phrase(largest)})",
     ]
-    notes += [*text, *limits([largest], largest, verdict, seeds, [], differs)]
+    notes += [*text, *limits([largest], largest, said, seeds, [], differs)]
     ids = [name for where, _ in fair.values() for name in results.ids(where, (arm, other), LOSS)]
-    return finding(verdict, recomputed | beside, notes, ids)
+    return finding(said, recomputed | beside, notes, ids)
 
 
 def _told_slopes(reported: Trend | None, equal: Sequence[Trend]) -> tuple[dict[str, Any], list[str]]:
@@ -203,21 +192,27 @@ def _told_slopes(reported: Trend | None, equal: Sequence[Trend]) -> tuple[dict[s
     return made, notes
 
 
-def _growth(slope: Trend, largest: Contrast, released: Trend | None, seeds: int) -> tuple[str, str]:
-    shows = released is not None and released.low is not None and released.low > 0
-    gone = ARTEFACT if shows else REFUTED
-    if slope.low is None or slope.high is None or slope.n < seeds:
-        return INCONCLUSIVE, "too few seeds"
-    ends = largest.ends(-1.0) or (0.0, 0.0)
-    if slope.low > 0:
+def _growth(slope: Trend, largest: Contrast, released: bool, seeds: int) -> list[Criterion[str]]:
+    """The slope and, if it is above 0, the advantage at the largest corpus. released: the script's losses show a slope,
+    which those at equal steps then have to show as well.
+    """
+    met, words = None, "too few seeds"
+    if slope.low is not None and slope.high is not None and slope.n >= seeds:
+        met, words = (False, "growth with more steps only") if released else (None, "no slope shown")
+        if slope.low > 0 or slope.high <= 0:
+            met, words = slope.low > 0, "the advantage does not grow"
+    estimate = Estimate(slope.slope, slope.low, slope.high, slope.n)
+    parts = [Criterion("slope", words, estimate, "interval above 0", met, "all corpora")]
+    if met:
+        ends, met, words = largest.ends(-1.0) or (0.0, 0.0), None, "an undecided difference at the largest corpus"
         if ends[0] > 0 and not largest.equivalent:
-            return CONFIRMED, "an advantage beyond the margin at the largest corpus"
-        if ends[1] < 0 or largest.equivalent:
-            return gone, "no advantage beyond the margin at the largest corpus: a disadvantage that shrinks"
-        return INCONCLUSIVE, "an undecided difference at the largest corpus"
-    if slope.high <= 0:
-        return gone, "the advantage does not grow"
-    return (gone, "growth with more steps only") if shows else (INCONCLUSIVE, "no slope shown")
+            met, words = True, "an advantage beyond the margin at the largest corpus"
+        elif ends[1] < 0 or largest.equivalent:
+            met = False
+            words = "no advantage beyond the margin at the largest corpus: a disadvantage that shrinks"
+        threshold = "interval above 0, not inside the margin"
+        parts.append(Criterion("difference", words, largest.estimate, threshold, met, "the largest corpus"))
+    return parts
 
 
 def _advantage(results: Results, condition: str, arm: str, other: str) -> pd.Series:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from scipy import stats
 
 from tokentrial.claims.printed import parse
-from tokentrial.claims.rules.contrasts import Contrast, better
+from tokentrial.claims.rules.contrasts import Contrast, Released, better
 from tokentrial.claims.rules.results import Results
 from tokentrial.claims.verdict import Value
 from tokentrial.errors import InputError
@@ -25,26 +25,30 @@ NAMES = (
 """What a finding with an original has in ``recomputed`` besides p_tost and minimal_detectable; None is undefined."""
 
 
-def original_arms(original: Mapping[str, Any], reported: Mapping[str, Any]) -> tuple[replication.Arm, replication.Arm]:
-    """original: names of reported numbers under ``arm``, ``arm_spread``, ``other``, ``other_spread``, and ``n`` runs.
+class Original(TypedDict):
+    """What a document prints of its own comparison: names of reported numbers, and the number of runs."""
 
-    Raises InputError for a name that the claim does not report.
-    """
-    wanted = ("arm", "arm_spread", "other", "other_spread")
-    absent = [name for name in (*wanted, "n") if name not in original]
-    if absent or int(original["n"]) < 2:
-        raise InputError(f"original: expected {(*wanted, 'n')} with n >= 2, found {dict(original)!r}")
-    unknown = [original[name] for name in wanted if original[name] not in reported]
-    if unknown:
-        raise InputError(f"original: found {unknown[0]!r}, expected one of {sorted(reported)}")
-    numbers = [parse(str(reported[original[name]])).value for name in wanted]
-    n = int(original["n"])
-    return replication.Arm(numbers[0], numbers[1], n), replication.Arm(numbers[2], numbers[3], n)
+    arm: str
+    arm_spread: str
+    other: str
+    other_spread: str
+    n: int
 
 
-def replicated(
-    results: Results, found: Contrast, original: Mapping[str, Any], reported: Mapping[str, Any]
-) -> dict[str, Value]:
+def original_arms(original: Original, reported: Mapping[str, Any]) -> tuple[replication.Arm, replication.Arm]:
+    """Raises InputError for a name that the claim does not report, and for fewer than 2 runs."""
+    n = original["n"]
+    if n < 2:
+        raise InputError(f"parameters: original.n: found {n}, expected at least 2")
+    wanted = (original["arm"], original["arm_spread"], original["other"], original["other_spread"])
+    for name in wanted:
+        if name not in reported:
+            raise InputError(f"original: found {name!r}, expected one of {sorted(reported)}")
+    arm, arm_spread, other, other_spread = (parse(str(reported[name])).value for name in wanted)
+    return replication.Arm(arm, arm_spread, n), replication.Arm(other, other_spread, n)
+
+
+def replicated(results: Results, found: Contrast, original: Original, reported: Mapping[str, Any]) -> dict[str, Value]:
     """All of NAMES for one comparison. The original's +- is read as a standard deviation; its prediction interval also
     as a standard error and as the half width of an interval, the other readings a document leaves open.
 
@@ -103,7 +107,7 @@ def _evidence(results: Results, found: Contrast, first: replication.Original, er
     return {"bayes_factor": factor, "sceptical_p": sceptical}
 
 
-def told(made: Mapping[str, Value], found: Contrast) -> str:
+def words_of(made: Mapping[str, Value], found: Contrast) -> str:
     """``the measured +0.001 (where) is inside the original's prediction interval [...]``, and the Bayes factor."""
     inside = made.get("in_prediction_interval")
     if inside is None:
@@ -121,7 +125,7 @@ def told(made: Mapping[str, Value], found: Contrast) -> str:
 
 
 def ratios(
-    results: Results, shown: Contrast, reported: Mapping[str, Any], name: str, released: Sequence[Mapping[str, Any]]
+    results: Results, shown: Contrast, reported: Mapping[str, Any], name: str, released: Sequence[Released]
 ) -> tuple[dict[str, Value], str]:
     """The printed quality ratio among the seeds' ratios: as released its percentile, done right a prediction interval.
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokentrial.cramming.cells import ALL, KINDS, NATURAL, RIGHT, STUDY, TUNED, Block, Cells
-from tokentrial.cramming.criteria import INCONCLUSIVE, REFUTED, SUPPORTED
+from tokentrial.cramming.columns import INCONCLUSIVE, REFUTED, SUPPORTED
 from tokentrial.report.chapters.cramming_found import (
     grid_words,
     limit_words,

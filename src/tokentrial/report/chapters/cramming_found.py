@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tokentrial.cramming.cells import CONTROL, NATURAL, PAPER, STUDY, TUNED, Block, Cells
-from tokentrial.cramming.claim_rules import PAIRS
+from tokentrial.cramming.evidence import PAIRS
 from tokentrial.report.formats import number
 from tokentrial.report.published import PublishedTable
 from tokentrial.report.published import number as value_of

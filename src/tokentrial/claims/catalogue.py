@@ -1,0 +1,57 @@
+"""Checks and rules by name: each registers itself with the question that it answers; its signature says what it takes.
+
+A check takes the parameters of its registry entry and returns a `Finding`; it reads no file and evaluates no text. A
+rule is given the results of a run and the claim's reported numbers first, as text, and its parameters by keyword.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Generic, TypeVar
+
+from tokentrial.claims.parameters import bind
+from tokentrial.claims.verdict import Finding
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Check = Callable[..., Finding]
+
+
+class Catalogue(dict[str, Function], Generic[Function]):
+    """Functions by name, in the order in which they registered, and the question that each answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.questions: dict[str, str] = {}
+
+    def add(self, name: str, function: Function, question: str) -> None:
+        """Raises ValueError for a name that is taken."""
+        if name in self:
+            raise ValueError(f"{name}: there are two of this name")
+        self[name], self.questions[name] = function, question
+
+
+CHECKS: Catalogue[Check] = Catalogue()
+RULES: Catalogue[Check] = Catalogue()
+
+
+def check(question: str) -> Callable[[Function], Function]:
+    """Registers a check."""
+
+    def register(function: Function) -> Function:
+        CHECKS.add(function.__name__, function, question)
+        return function
+
+    return register
+
+
+def rule(question: str) -> Callable[[Check], Check]:
+    """Registers a rule; whoever calls it, its parameters are compared with its annotations."""
+
+    def register(function: Check) -> Check:
+        @wraps(function)
+        def bound(results: Any, reported: Mapping[str, Any], **given: Any) -> Finding:
+            return function(results, reported, **bind(function, given))
+
+        RULES.add(function.__name__, bound, question)
+        return bound
+
+    return register

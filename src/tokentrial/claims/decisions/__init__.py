@@ -1,0 +1,57 @@
+"""What the cramming study decides: results/cramming_decisions.parquet, every claim with its criteria and verdict.
+
+A claim has one row per criterion and model, and one row ``verdict`` of model ``all``. Columns: estimate, low, high and
+n of the criterion; threshold in words; met, null if undecided; outcome; reason, a sentence made from the numbers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tokentrial import results
+from tokentrial.claims.decisions import controls, single, study
+from tokentrial.claims.decisions.deciding import DECIDED, Row
+from tokentrial.cramming import measures as measured
+from tokentrial.cramming.cells import Cells
+from tokentrial.cramming.columns import DECISIONS, MEASURES
+from tokentrial.cramming.evidence import MINIMUM_TEXTS, Evidence
+from tokentrial.report import published as printed
+
+_REGISTERED = (study, controls, single)
+CLAIMS = tuple(DECIDED)
+
+
+def published_capacities(path: str | Path | None) -> dict[str, float]:
+    """Model, in small letters -> decoding capacity in tokens on PG-19, from config/published/cramming.yaml."""
+    if path is None:
+        return {}
+    table = printed.load(path)["cramming-models"]
+    return {single.plain_name(name): printed.number(row["capacity"]) for name, row in table.rows.items()}
+
+
+def rows(evidence: Evidence, capacities: Mapping[str, float]) -> list[Row]:
+    """The rows of `DECISIONS`: rules (a) to (f), controls, single claims; none for a run without cramming."""
+    if not evidence.cells.blocks:
+        return []
+    evidence = replace(evidence, published=capacities)
+    return [row for rule in DECIDED.values() for row in rule(evidence)]
+
+
+def write(
+    runs: str, measures: str, decisions: str, settings: Mapping[str, Any], seed: int,
+    published: str | Path | None = None,
+) -> None:  # fmt: skip
+    """Read all runs and write the measures and the decisions of the cramming study; both are empty without its rows.
+
+    settings: confidence and resamples; if given, ``models``, the config's entries by name, which say what is
+    untrained, ``predict_first``, and ``minimum_texts``, which a decision asks of a cell (16). published:
+    config/published/cramming.yaml, for claims about models that document 004 has. Raises InputError for a file that
+    cannot be used.
+    """
+    frame = results.read(runs, results.RUNS).to_pandas()
+    minimum = int(settings.get("minimum_texts", MINIMUM_TEXTS))
+    cells = Cells(frame, settings.get("models"), bool(settings.get("predict_first", False)), minimum)
+    evidence = Evidence(cells, settings, seed)
+    results.write(measures, measured.table(list(measured.rows(evidence)), MEASURES))
+    results.write(decisions, measured.table(rows(evidence, published_capacities(published)), DECISIONS))

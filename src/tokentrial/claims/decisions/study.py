@@ -1,0 +1,258 @@
+"""The decision rules (a) to (f) of the cramming study, fixed before a run; see `claims.judge` for what met means.
+
+All on the tuned settings. Capacity here is N_max: the largest length that at least half of the texts solve, with an
+exact greedy decode. Gains are those of unsolved texts, (N - 1) times the mean, in nats.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from tokentrial.claims.decisions.deciding import Case, Measured, Where, decides, designs
+from tokentrial.claims.judge import Criterion, above, at_least, within
+from tokentrial.cramming.cells import NATURAL, Block
+from tokentrial.cramming.evidence import Evidence, nothing
+from tokentrial.statistics.cramming import Estimate
+
+RANDOM_WORDS = "random-words"
+DECOUPLED = (NATURAL, "samples", RANDOM_WORDS, "random-tokens", "shuffled")
+VECTORS = (1, 2, 4, 8)
+CLOSE = 0.1  # nats of validation loss within which two models count as equally good
+KIND_RATIO, RANDOM_RATIO, FAMILY_RATIO = 1.5, (0.67, 1.5), 2.0
+ARCHITECTURES = ("llama", "neox", "mamba")
+
+
+@decides("a", "Does one vector of the largest model hold far more than 10 tokens of natural text?")
+def far_above_ten(evidence: Evidence) -> Iterator[Case]:
+    model = largest(evidence)
+    block = None if model is None else evidence.cells.block(model)
+    if model is None or block is None:
+        yield Case([], [], [f"a trained model of known width on {NATURAL}, one vector"])
+        return
+    longest, where = evidence.longest(block), Where(model, block.key.design)
+    met = True if above(longest, 20) is True else False if longest.high is not None and longest.high < 10 else None
+    criteria = [
+        Criterion("n_max", f"N_max of {model}", longest, "interval above 20; refuted below 10", met, where),
+        Criterion("capacity", "the paper's capacity", evidence.capacity(block), "", None, where),
+    ]
+    yield Case(criteria, [block])
+
+
+def largest(evidence: Evidence) -> str | None:
+    """The trained model of the greatest width, then of the most parameters, that was run on natural text."""
+
+    def size(model: str) -> tuple[float, float]:
+        facts = evidence.cells.about(model)
+        return facts["width"], facts.get("parameters", 0.0)
+
+    known = [model for model in natural_models(evidence) if "width" in evidence.cells.about(model)]
+    return max(known, key=size, default=None)
+
+
+def natural_models(evidence: Evidence) -> list[str]:
+    """Trained models with one vector on natural text."""
+    return [model for model in evidence.cells.trained if evidence.cells.block(model) is not None]
+
+
+@decides(
+    "b",
+    "Is it the uncertainty of a text that limits cramming, not its length?",
+    lacks=f"a trained model with {', '.join(DECOUPLED)}",
+)
+def entropy_not_length(evidence: Evidence) -> Iterator[Case]:
+    for model in evidence.cells.trained:
+        kinds = [kind for kind in DECOUPLED if kind in evidence.cells.kinds(model)]
+        if len(kinds) > 1:
+            blocks = [block for kind in kinds if (block := evidence.cells.block(model, kind)) is not None]
+            missing = [f"{kind} with {model}" for kind in DECOUPLED if kind not in kinds]
+            yield Case(_uncertainty(evidence, model, blocks), blocks, missing, model)
+
+
+def _uncertainty(evidence: Evidence, model: str, blocks: Sequence[Block]) -> list[Measured]:
+    limits, slope, where = evidence.limits(blocks), evidence.line(blocks).slope, Where(model, designs(blocks))
+    auc, length, excess = limits.auc_difference, limits.logistic_length, limits.logistic_excess
+    zero = length.low is not None and length.high is not None and length.low <= 0 <= length.high
+    small = excess.value is not None and excess.value < 0
+    clear = not zero and above(excess, 0) is True
+    worst, ratio = _worst_ratio(evidence, blocks)
+    beta = "–" if limits.logistic_entropy.value is None else f"{limits.logistic_entropy.value:.2f}".replace("-", "−")
+    words = (
+        "(i) AUC(solved|H) − AUC(solved|N)",
+        f"(ii) beta of N, where beta of H is {beta}",
+        "(iii) free slope of H(LM+mem) on H(LM)",
+        f"(iv) widest gain ratio of two kinds, {worst}",
+    )
+    alike, thresholds = within(ratio, 1 / KIND_RATIO, KIND_RATIO), ("in [0.9, 1.1]", f"within {KIND_RATIO:g}")
+    holds = True if zero or small else False if clear else None
+    return [
+        Criterion("auc_difference", words[0], auc, "interval above 0", above(auc, 0) or None, where),
+        Criterion("logistic_length", words[1], length, "interval holds 0, or |beta N| < 0.25 |beta H|", holds, where),
+        Criterion("entropy_slope", words[2], slope, thresholds[0], within(slope, 0.9, 1.1), where),
+        Criterion("kind_ratio", words[3], ratio, thresholds[1], alike, where),
+    ]
+
+
+def _worst_ratio(evidence: Evidence, blocks: Sequence[Block]) -> tuple[str, Estimate]:
+    """The two kinds whose gains differ most, and their ratio, larger over smaller."""
+    ratios = []
+    for one, other in itertools.permutations(blocks, 2):
+        ratio = evidence.gain_ratio(one, other)
+        if ratio.value is not None:
+            ratios.append((ratio.value, f"{one.key.kind} over {other.key.kind}", ratio))
+    if not ratios:
+        return "none", nothing("no two kinds have unsolved texts of one length")
+    _, words, ratio = max(ratios, key=lambda each: each[0])
+    return words, ratio
+
+
+@decides("c", "Do larger models hold more, with every doubling of the width?")
+def larger_holds_more(evidence: Evidence) -> Iterator[Case]:
+    """Doublings of the depth and equal losses stand beside it.
+
+    ASSUME: the width decides, over at least two doublings at equal depth; the depth is a second axis, reported beside.
+    """
+    wide, deep = _series(evidence, "width", "layers"), _series(evidence, "layers", "width")
+    criteria = [*_doublings(evidence, wide, "width"), *_doublings(evidence, deep, "layers", aside="the depth")]
+    for model in dict.fromkeys([*wide, *deep]):
+        loss = evidence.cells.about(model).get("validation_cross_entropy")
+        estimate = Estimate(loss, None, None, 1, "" if loss is not None else "not measured")
+        words = f"validation loss of {model}, nats"
+        criteria.append(Criterion("validation_loss", words, estimate, "", None, Where(model)))
+    criteria += _equal_losses(evidence)
+    missing = []
+    if sum(each.decides for each in criteria) < 2:
+        widths = [f"{evidence.cells.about(model)['width']:g}" for model in wide]
+        missing = [f"two doublings of the width at equal depth (widths found: {', '.join(widths) or 'none'})"]
+    yield Case(criteria, [evidence.cells.block(model) for model in wide], missing)
+
+
+def _series(evidence: Evidence, axis: str, fixed: str) -> list[str]:
+    """The longest series of models of one architecture in which only ``axis`` changes, rising."""
+    cells = evidence.cells
+    groups: dict[tuple[str, float], list[str]] = {}
+    for model in natural_models(evidence):
+        facts = cells.about(model)
+        if {axis, fixed} <= set(facts):
+            groups.setdefault((cells.architecture(model), facts[fixed]), []).append(model)
+    longest = max(groups.values(), key=len, default=[])
+    return sorted(longest, key=lambda model: cells.about(model)[axis])
+
+
+def _doublings(evidence: Evidence, models: Sequence[str], axis: str, aside: str = "") -> Iterator[Measured]:
+    for small, large in itertools.pairwise(models):
+        sizes = [evidence.cells.about(model)[axis] for model in (small, large)]
+        if sizes[1] == 2 * sizes[0]:
+            ratio, where = _model_ratio(evidence, large, small)
+            words, met = f"gain of {large} over {small}", above(ratio, 1)
+            yield Criterion(f"gain_ratio_{axis}", words, ratio, "interval above 1", met, where, aside=aside)
+
+
+def _model_ratio(evidence: Evidence, one: str, other: str) -> tuple[Estimate, Where]:
+    """The gain of one model over that of another, and what that is about."""
+    blocks = [block for model in (one, other) if (block := evidence.cells.block(model)) is not None]
+    return evidence.gain_ratio(*blocks), Where(one, designs(blocks))
+
+
+def _equal_losses(evidence: Evidence) -> Iterator[Measured]:
+    """Pairs of widths of one architecture whose validation losses are within 0.1 nat."""
+    cells = evidence.cells
+    for one, other in itertools.combinations(natural_models(evidence), 2):
+        facts = [cells.about(model) for model in (one, other)]
+        known = all({"width", "validation_cross_entropy"} <= set(each) for each in facts)
+        if not known or cells.architecture(one) != cells.architecture(other):
+            continue
+        widths = [each["width"] for each in facts]
+        losses = [each["validation_cross_entropy"] for each in facts]
+        if widths[0] != widths[1] and abs(losses[0] - losses[1]) <= CLOSE:
+            small, large = (one, other) if widths[0] < widths[1] else (other, one)
+            ratio, where = _model_ratio(evidence, large, small)
+            words = f"gain of {large} over {small}, validation losses within {CLOSE:g} nat"
+            yield Criterion("gain_ratio_equal_loss", words, ratio, "", None, where)
+
+
+@decides(
+    "d",
+    "Is the gain almost linear in the number of vectors?",
+    lacks=f"a trained model with {', '.join(map(str, VECTORS))} vectors",
+)
+def linear_in_vectors(evidence: Evidence) -> Iterator[Case]:
+    for model, blocks, missing in by_vectors(evidence):
+        threshold = "CI within [0.9, 1.1]; below 0.9 is sublinear"
+        yield Case([exponent_criterion(evidence, model, blocks, threshold, 0.9, 1.1)], blocks, missing, model)
+
+
+def by_vectors(evidence: Evidence) -> Iterator[tuple[str, list[Block], list[str]]]:
+    """Each trained model with several numbers of vectors, its blocks, and the numbers that are missing."""
+    for model in evidence.cells.trained:
+        blocks = [block for block in evidence.by_vectors(model) if block.key.vectors in VECTORS]
+        if len(blocks) > 1:
+            known = {block.key.vectors for block in blocks}
+            yield model, blocks, [f"{m} vectors with {model}" for m in VECTORS if m not in known]
+
+
+def exponent_criterion(
+    evidence: Evidence, model: str, blocks: Sequence[Block], threshold: str, low: float, high: float
+) -> Measured:
+    """Exponent of the gain over the number of vectors, in an interval; sublinear or superlinear if it is outside."""
+    exponent = evidence.exponent(blocks, evidence.cells.about(model).get("context"))
+    met = within(exponent, low, high)
+    kind = "" if met is not False else ", sublinear" if (exponent.value or 0) < low else ", superlinear"
+    words = f"exponent of the gain over vectors of {model}{kind}"
+    return Criterion("exponent", words, exponent, threshold, met, Where(model, designs(blocks)))
+
+
+@decides("e", "Does random text fit too?", lacks=f"a trained model with {RANDOM_WORDS} and {NATURAL}")
+def random_text_too(evidence: Evidence) -> Iterator[Case]:
+    for model in evidence.cells.trained:
+        random, natural = evidence.cells.block(model, RANDOM_WORDS), evidence.cells.block(model)
+        if random is None:
+            continue
+        longest, where = evidence.longest(random), Where(model, random.key.design)
+        met = at_least(longest, 5)
+        criteria = [Criterion("n_max", "N_max of random words", longest, "interval at least 5", met, where)]
+        if natural is not None:
+            ratio, words = evidence.gain_ratio(random, natural), "gain of random words over natural text"
+            met = within(ratio, *RANDOM_RATIO)
+            criteria.append(Criterion("random_ratio", words, ratio, "in [0.67, 1.5]", met, where))
+        missing = [] if natural is not None else [f"{NATURAL} with {model}"]
+        yield Case(criteria, [random, natural], missing, model)
+
+
+@decides("f", "Do Llama-, NeoX- and Mamba-like models of equal width all do it, and much alike at equal loss?")
+def transformer_and_mamba(evidence: Evidence) -> Iterator[Case]:
+    chosen = _families(evidence)
+    missing = [f"a trained {name} model of the same width" for name in ARCHITECTURES if name not in chosen]
+    blocks = [block for model in chosen.values() if (block := evidence.cells.block(model)) is not None]
+    criteria = []
+    for block in blocks:
+        gain, where = evidence.gain(block), Where(block.key.model, block.key.design)
+        words = f"gain of {block.key.model}, nats"
+        criteria.append(Criterion("gain", words, gain, "interval above 0", above(gain, 0), where))
+    criteria += [_alike(evidence, one, other) for one, other in itertools.combinations(chosen.values(), 2)]
+    yield Case(criteria, blocks, missing)
+
+
+def _alike(evidence: Evidence, one: str, other: str) -> Measured:
+    """Within 2x of each other, decided if the validation losses are within 0.1 nat."""
+    losses = [evidence.cells.about(model).get("validation_cross_entropy") for model in (one, other)]
+    ratio, where = _model_ratio(evidence, one, other)
+    words, met = f"gain of {one} over {other}", None
+    if losses[0] is None or losses[1] is None:
+        words = f"{words} (validation losses not known)"
+    elif abs(losses[0] - losses[1]) > CLOSE:
+        words = f"{words} (validation losses {abs(losses[0] - losses[1]):.2f} nat apart)"
+    else:
+        met = within(ratio, 1 / FAMILY_RATIO, FAMILY_RATIO)
+    threshold = f"within {FAMILY_RATIO:g}x at validation losses within {CLOSE:g} nat"
+    return Criterion("family_ratio", words, ratio, threshold, met, where._replace(model=f"{one}, {other}"))
+
+
+def _families(evidence: Evidence) -> dict[str, str]:
+    """Architecture -> model, at the width and depth that most architectures have, the largest of those."""
+    cells = evidence.cells
+    groups: dict[tuple[float, float], dict[str, str]] = {}
+    for model in natural_models(evidence):
+        facts = cells.about(model)
+        if {"width", "layers"} <= set(facts):
+            groups.setdefault((facts["width"], facts["layers"]), {})[cells.architecture(model)] = model
+    best = max(groups, key=lambda size: (len(groups[size]), size), default=None)
+    return groups[best] if best is not None else {}
