@@ -1,7 +1,8 @@
 """The words of a verdict, what a check or a rule hands back, and the columns of all verdicts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -34,6 +35,7 @@ VERDICTS = pa.schema(
     [*(pa.field(name, pa.string(), nullable=False) for name in _TEXT), pa.field("rows", pa.int32(), nullable=False)]
 )
 
+Item = TypeVar("Item")
 Value = float | int | str | bool | None | Sequence[float] | Sequence[str]
 
 
@@ -81,6 +83,16 @@ def combine(verdicts: Sequence[str]) -> str:
     if not checked:
         return NOT_CHECKABLE
     return checked[0] if len(set(checked)) == 1 else PARTLY
+
+
+def failing(items: Iterable[Item], holds: Iterable[bool]) -> list[Item]:
+    """The items that do not hold."""
+    return [item for item, right in zip(items, holds, strict=True) if not right]
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def listed(items: Sequence[str]) -> str:

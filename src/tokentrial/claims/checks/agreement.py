@@ -7,7 +7,7 @@ from typing import Literal
 from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Count, Positive, Probability, Share, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, show
-from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, listed, verdict_of
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, capital, failing, listed, verdict_of
 from tokentrial.errors import InputError
 
 Each = Literal["each", "all"]
@@ -24,7 +24,7 @@ def agreement(places: Mapping[str, Quantity], about: str = "the same quantity") 
     recomputed = {place: entry.value for place, entry in places.items()}
     if low <= high:
         return Finding(CONSISTENT, recomputed, f"The places agree: {shown}.")
-    reason = f"{about[:1].upper()}{about[1:]} is printed as {shown}, which no rounding reconciles."
+    reason = f"{capital(about)} is printed as {shown}, which no rounding reconciles."
     return Finding(INCONSISTENT, recomputed, reason)
 
 
@@ -33,7 +33,7 @@ def rows_agree(printed: Sequence[Quantity], elsewhere: Sequence[Quantity], place
     expect_as_many(printed=printed, elsewhere=elsewhere)
     pairs = list(zip(printed, elsewhere, strict=True))
     holds = [a.interval.meets(b.interval) for a, b in pairs]
-    wrong = [f"{a.text} for {b.text}" for (a, b), right in zip(pairs, holds, strict=True) if not right]
+    wrong = [f"{a.text} for {b.text}" for a, b in failing(pairs, holds)]
     reason = f"{sum(holds)} of {len(holds)} printed values agree with {place}"
     reason += f"; not {listed(wrong)}." if wrong else "."
     recomputed = {"agree": sum(holds), "values": len(holds)}
@@ -69,9 +69,8 @@ def coverage(what: str, needed: Sequence[str], found: Sequence[str] = (), claim:
     verdict = verdict_of([name in found for name in needed], claim == "each")
     if not missing:
         return Finding(verdict, recomputed, f"{what}: found for all {len(needed)} ({listed(needed)}).")
-    return Finding(
-        verdict, recomputed, f"{what}: found for {len(found)} of {len(needed)}, missing for {listed(missing)}."
-    )
+    reason = f"{what}: found for {len(found)} of {len(needed)}, missing for {listed(missing)}."
+    return Finding(verdict, recomputed, reason)
 
 
 @check("Is everything there that the claim needs, and as many things as it states?")
@@ -84,9 +83,9 @@ def coverage_count(what: str, needed: Sequence[str], stated: Count, found: Seque
 
 @check("Does every value lie between two numbers, as far as the digits tell?")
 def within_range(values: Sequence[Quantity], low: Quantity, high: Quantity, claim: Each = "each") -> Finding:
-    band = _band(low, high)
+    band = Interval(low.interval.low, high.interval.high)
     holds = [value.interval.meets(band) for value in values]
-    outside = [value.text for value, inside in zip(values, holds, strict=True) if not inside]
+    outside = [value.text for value in failing(values, holds)]
     recomputed = {"inside": sum(holds), "values": len(values)}
     inside = f"{sum(holds)} of {len(values)} values lie between {low.text} and {high.text}"
     reason = f"{inside}." if not outside else f"{inside}; {listed(outside)} outside."
@@ -99,7 +98,7 @@ def within_band(values: Sequence[Quantity], band: Sequence[Quantity], about: str
         raise InputError(f"parameters: band: found {len(band)} ends, expected 2")
     found = within_range(values, band[0], band[1], claim)
     shown = listed([value.text for value in values])
-    reason = f"{about[:1].upper()}{about[1:]} are {shown}: {found.reason}"
+    reason = f"{capital(about)} are {shown}: {found.reason}"
     return Finding(found.verdict, found.recomputed, reason)
 
 
@@ -109,21 +108,11 @@ def range_ends(values: Sequence[Quantity], low: Quantity, high: Quantity) -> Fin
     largest = max(values, key=lambda value: value.nominal)
     holds = [smallest.interval.meets(low.interval), largest.interval.meets(high.interval)]
     recomputed = {"smallest": smallest.value, "largest": largest.value}
-    wrong = [
-        f"{end.text} is not {name}"
-        for end, name, right in (
-            (smallest, f"the stated {low.text}", holds[0]),
-            (largest, f"the stated {high.text}", holds[1]),
-        )
-        if not right
-    ]
+    ends = (f"{smallest.text} is not the stated {low.text}", f"{largest.text} is not the stated {high.text}")
+    wrong = failing(ends, holds)
     reason = f"The {len(values)} values run from {smallest.text} to {largest.text}"
     reason += f": {listed(wrong)}." if wrong else f", as {low.text} to {high.text} says."
     return Finding(verdict_of(holds), recomputed, reason)
-
-
-def _band(low: Quantity, high: Quantity) -> Interval:
-    return Interval(low.interval.low, high.interval.high)
 
 
 @check("Is the subject's printed value better than the other's in as many rows as claimed?")
@@ -152,7 +141,7 @@ def wins(
         return Finding(INCONSISTENT, recomputed, reason)
     equal = f" and equal in {len(gaps) - won - lost}" if len(gaps) > won + lost else ""
     reason = (
-        f"{about[:1].upper()}{about[1:]} is {better} in {won} of {len(gaps)} rows and "
+        f"{capital(about)} is {better} in {won} of {len(gaps)} rows and "
         f"{'higher' if better == 'lower' else 'lower'} in {lost}{equal}; the claim needs {goal}."
     )
     return Finding(verdict_of([i < won for i in range(goal)], claim == "each"), recomputed, reason)
@@ -181,9 +170,7 @@ def significant_count(
 def monotone(values: Sequence[Quantity], direction: Literal["rising", "falling"], claim: Each = "each") -> Finding:
     sign = 1 if direction == "rising" else -1
     steps = [sign * (b.nominal - a.nominal) > 0 for a, b in itertools.pairwise(values)]
-    against = [
-        f"{a.text} to {b.text}" for (a, b), right in zip(itertools.pairwise(values), steps, strict=True) if not right
-    ]
+    against = [f"{a.text} to {b.text}" for a, b in failing(itertools.pairwise(values), steps)]
     recomputed = {"steps": len(steps), "steps_as_claimed": sum(steps)}
     row = listed([value.text for value in values])
     reason = f"Along {row} {sum(steps)} of {len(steps)} steps are {direction}"
@@ -215,14 +202,16 @@ def signs(values: Sequence[Quantity], expected: Literal["positive", "negative", 
 def bound(
     value: Quantity, limit: Quantity, side: Literal["at least", "at most", "above", "below"], about: str = "the value"
 ) -> Finding:
-    low, high = value.interval.low, value.interval.high
-    at = limit.interval
-    possible = {"at least": high >= at.low, "at most": low <= at.high, "above": low > at.high, "below": high < at.low}[
-        side
-    ]
+    found, at = value.interval, limit.interval
+    possible = {
+        "at least": found.high >= at.low,
+        "at most": found.low <= at.high,
+        "above": found.low > at.high,
+        "below": found.high < at.low,
+    }[side]
     recomputed = {"value": value.value, "limit": limit.value}
     place = f" ({limit.where})" if limit.where else ""
-    reason = f"{about[:1].upper()}{about[1:]} is {value.text}, {'' if possible else 'not '}{side} {limit.text}{place}."
+    reason = f"{capital(about)} is {value.text}, {'' if possible else 'not '}{side} {limit.text}{place}."
     return Finding(CONSISTENT if possible else INCONSISTENT, recomputed, reason)
 
 
@@ -243,5 +232,5 @@ def spread_of_values(values: Sequence[Positive], same_within: float, about: str)
     factor = high.interval / low.interval
     shown = listed([value.text for value in values])
     holds = factor.low <= exact(same_within).high
-    reason = f"{about[:1].upper()}{about[1:]} differs by a factor of {show(factor, 3)}: {shown}."
+    reason = f"{capital(about)} differs by a factor of {show(factor, 3)}: {shown}."
     return Finding(CONSISTENT if holds else INCONSISTENT, {"factor": factor.middle}, reason)

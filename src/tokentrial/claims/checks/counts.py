@@ -149,8 +149,8 @@ def rows_covered(
     holds = sum(least) <= tokens.nominal <= sum(most)
     reason = (
         f"Tables of {listed([count.text for count in parameters])} parameters at the documented widths have "
-        f"{sum(least)} to "
-        f"{sum(most)} rows, {'as many as' if holds else 'not one for each of'} the {tokens.text} tokens."
+        f"{sum(least)} to {sum(most)} rows, {'as many as' if holds else 'not one for each of'} the {tokens.text} "
+        "tokens."
     )
     return Finding(CONSISTENT if holds else INCONSISTENT, {"rows_least": sum(least), "rows_most": sum(most)}, reason)
 

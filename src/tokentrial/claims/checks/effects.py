@@ -219,8 +219,8 @@ def enough_runs(rows: Rows, n: Count, alpha: float = 0.05, power: float = 0.8) -
     recomputed = {"minimal_detectable_d": needed, "largest_d": effects[name].middle, "smallest_exact_p": exact_p}
     reason = (
         f"{n.text} runs per arm find d = {show(needed, 3)} with {power:.0%} power and cannot go below p = "
-        f"{show(exact_p, 2)} in an "
-        f"exact rank test; the largest printed difference is d = {show(effects[name], 3)} ({name})."
+        f"{show(exact_p, 2)} in an exact rank test; the largest printed difference is d = {show(effects[name], 3)} "
+        f"({name})."
     )
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
@@ -238,9 +238,9 @@ def possible_p(ratios: Sequence[Positive], p: Probability) -> Finding:
     holds = min(sign, student) <= limit
     recomputed = {"t_test": student, "sign_test": sign, "smallest_exact": least, "n": n}
     reason = (
-        f"The {n} printed ratios give p = {show(student, 2)} by a t test of their logarithms and {show(sign, 2)} "
-        "by the sign test, "
-        f"and {show(least, 2)} is the least that any exact sign-flip test of {n} values can give; printed is {p.text}."
+        f"The {n} printed ratios give p = {show(student, 2)} by a t test of their logarithms and {show(sign, 2)} by "
+        f"the sign test, and {show(least, 2)} is the least that any exact sign-flip test of {n} values can give; "
+        f"printed is {p.text}."
     )
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 

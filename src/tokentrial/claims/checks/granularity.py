@@ -6,7 +6,7 @@ from fractions import Fraction
 from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Count, Spread
 from tokentrial.claims.printed import Quantity
-from tokentrial.claims.verdict import Finding, listed, verdict_of
+from tokentrial.claims.verdict import Finding, failing, listed, verdict_of
 from tokentrial.statistics.grim import grim, grimmer
 
 
@@ -15,7 +15,7 @@ def attainable_means(means: Sequence[Quantity], runs: Count, examples: int, wher
     """where: what says how many examples."""
     n = int(runs.nominal) * examples
     holds = [grim(Fraction(mean.interval.low), Fraction(mean.interval.high), n) for mean in means]
-    missed = [mean.text for mean, right in zip(means, holds, strict=True) if not right]
+    missed = [mean.text for mean in failing(means, holds)]
     reason = (
         f"{sum(holds)} of {len(holds)} means are attainable as k/{n} ({runs.text} runs of {examples} examples, {where})"
     )
@@ -31,11 +31,7 @@ def attainable_spreads(rows: Mapping[str, Sequence[Spread]], runs: Count, exampl
     for mean, sd in rows.values():
         ends = [(Fraction(q.interval.low) * examples, Fraction(q.interval.high) * examples) for q in (mean, sd)]
         holds.append(any(grimmer(ends[0], ends[1], n, ddof) for ddof in (1, 0)))
-    missed = [
-        f"{row[0].text} +- {row[1].text} ({name})"
-        for (name, row), ok in zip(rows.items(), holds, strict=True)
-        if not ok
-    ]
+    missed = [f"{mean.text} +- {sd.text} ({name})" for name, (mean, sd) in failing(rows.items(), holds)]
     reason = (
         f"{sum(holds)} of {len(holds)} pairs of mean and standard deviation are possible for {n} runs of {examples} "
         f"examples ({where})"

@@ -203,8 +203,8 @@ def before_deadlines(date: str, deadlines: Mapping[str, str]) -> Finding:
         raise InputError(f"parameters: expected dates as year-month-day: {error}") from None
     late = [f"{name} ({end.isoformat()})" for name, end in ends.items() if day > end]
     reason = (
-        f"{day.isoformat()} is {'after ' + listed(late) if late else 'before every deadline'}; "
-        f"{len(ends) - len(late)} of {len(ends)} venues were open."
+        f"{day.isoformat()} is {'after ' + listed(late) if late else 'before every deadline'}; {len(ends) - len(late)} "
+        f"of {len(ends)} venues were open."
     )
     return Finding(verdict_of([day <= end for end in ends.values()]), {"open": len(ends) - len(late)}, reason)
 

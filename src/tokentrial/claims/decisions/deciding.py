@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tokentrial.claims.catalogue import Catalogue
 from tokentrial.claims.judge import Criterion, joined, verdict
-from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED
+from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, capital
 from tokentrial.cramming import columns as words
 from tokentrial.cramming.cells import Block
 from tokentrial.cramming.columns import ALL, VERDICT
@@ -116,7 +116,7 @@ def _decided(result: str) -> Row:
 def _criterion_row(claim: str, each: Measured) -> Row:
     text = _sentence(each) if each.decides else _plain(each)
     judged = {"met": each.met, "outcome": OUTCOMES[each.outcome] if each.decides else ""}
-    judged |= {"threshold": each.threshold, "reason": f"{text[0].upper()}{text[1:]}."}
+    judged |= {"threshold": each.threshold, "reason": f"{capital(text)}."}
     return _row(claim, each.about, each.quantity, each.estimate, **judged)
 
 

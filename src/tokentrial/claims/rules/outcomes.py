@@ -15,6 +15,7 @@ from tokentrial.claims.verdict import (
     UNTESTABLE,
     Finding,
     Value,
+    capital,
     listed,
 )
 from tokentrial.statistics.tables import METRICS
@@ -191,7 +192,7 @@ def finding(verdict: str, recomputed: Mapping[str, Value], notes: Sequence[str],
     """The notes as one sentence, the comparisons without repeats; rows: those of statistics.parquet that they are."""
     text = "; ".join(note for note in notes if note)
     unique = tuple(dict.fromkeys(ids))
-    return Finding(verdict, recomputed, f"{text[0].upper()}{text[1:]}.", unique, rows=len(unique))
+    return Finding(verdict, recomputed, f"{capital(text)}.", unique, rows=len(unique))
 
 
 def limits(
