@@ -74,7 +74,6 @@ class Contrast:
     """The best that is possible in the metric, None where it is unknown."""
     constant: float | None = None
     """The best prediction that ignores the input."""
-    rows: int = 1
     confidence: float = 0.95
 
     @property
