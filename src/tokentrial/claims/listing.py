@@ -61,9 +61,9 @@ def _words(hint: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return _words(inner[0])
     if origin is tuple:
-        return f"{len(inner)} x {_words(inner[0])}"
+        return f"list of {len(inner)} ({_words(inner[0])})"
     if origin is Sequence:
-        return f"list of {_words(inner[0])}"
+        return f"list ({_words(inner[0])})"
     if origin is Mapping:
         return f"{'name' if inner[0] is str else _words(inner[0])} → {_words(inner[1])}"
     return PLAIN.get(hint) or str(hint.__name__.lower())

@@ -26,7 +26,7 @@ MAINTAINED_WORDS = {
 }
 
 
-@rule("Is one arm better (or worse) than another, significantly and by more than the margin?")
+@rule("Is one arm significantly better (or worse) than another, and not only inside the margin?")
 def superior(
     results: Results,
     reported: Mapping[str, Any],
