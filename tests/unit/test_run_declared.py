@@ -41,18 +41,16 @@ def test_every_study_has_a_file_that_can_be_used() -> None:
 
 def test_what_is_not_said_has_its_usual_value(tmp_path: Path) -> None:
     own = study(tmp_path)
-    assert [own.role(name) for name in ("quick", "slow", "slower", "unknown")] == [
-        "own",
-        "baseline",
-        "control",
-        "control",
-    ]
+    roles = {name: own.role(name) for name in ("quick", "slow", "slower", "unknown")}
+    assert roles == {"quick": "own", "slow": "baseline", "slower": "control", "unknown": "control"}
     assert own.methods["quick"].name is None and own.layouts == {}
     sizes = {name: method.look.size for name, method in own.methods.items() if method.look is not None}
     assert sizes == {"quick": 4.0, "slower": 3.0}
     assert list(own.baselines("first")) == ["slow", "slower"]  # the study's
     assert list(own.baselines("second")) == ["slow"]  # its own
     assert list(own.baselines("not declared")) == ["slow", "slower"]
+    others = study(tmp_path, f"{FILE}others: own\n")  # of what is not declared
+    assert [others.role(name) for name in ("slow", "slower", "unknown")] == ["baseline", "control", "own"]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,6 @@ def _look(study: Study, method: str) -> dict[str, Any]:
     for name in (method, SIZE.sub("", method)):
         declared = study.methods.get(name)
         if declared is not None and declared.look is not None:
-            look = declared.look
-            label = look.label or declared.name or name.replace("_", " ")
-            return {"label": label, "color": look.color, "marker": look.marker, "marker_size": look.size}
+            label, color, marker, size = (value for _, value in declared.look)
+            return {"label": label or _name(study, name), "color": color, "marker": marker, "marker_size": size}
     return {}

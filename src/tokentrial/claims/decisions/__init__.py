@@ -17,6 +17,7 @@ from tokentrial.cramming.cells import Cells
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.cramming.evidence import MINIMUM_TEXTS, Evidence
 from tokentrial.report import published as printed
+from tokentrial.run.columns import CONDITIONS, METHODS
 
 _REGISTERED = (study, controls, single)
 CLAIMS = tuple(DECIDED)
@@ -39,19 +40,30 @@ def rows(evidence: Evidence, capacities: Mapping[str, float]) -> list[Row]:
 
 
 def write(
-    runs: str, measures: str, decisions: str, settings: Mapping[str, Any], seed: int,
+    runs: str,
+    conditions: str,
+    methods: str,
+    measures: str,
+    decisions: str,
+    settings: Mapping[str, Any],
+    seed: int,
     published: str | Path | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Read all runs and write the measures and the decisions of the cramming study; both are empty without its rows.
 
-    settings: confidence and resamples; if given, ``models``, the config's entries by name, which say what is
+    runs, conditions, methods: the run's tables; settings: confidence and resamples; if given, ``models``, the config's entries by name, which say what is
     untrained, ``predict_first``, and ``minimum_texts``, which a decision asks of a cell (16). published:
     config/published/cramming.yaml, for claims about models that document 004 has. Raises InputError for a file that
     cannot be used.
     """
-    frame = results.read(runs, results.RUNS).to_pandas()
-    minimum = int(settings.get("minimum_texts", MINIMUM_TEXTS))
-    cells = Cells(frame, settings.get("models"), bool(settings.get("predict_first", False)), minimum)
+    cells = Cells(
+        results.read(runs, results.RUNS).to_pandas(),
+        results.read(conditions, CONDITIONS).to_pandas(),
+        results.read(methods, METHODS).to_pandas(),
+        settings.get("models"),
+        bool(settings.get("predict_first", False)),
+        int(settings.get("minimum_texts", MINIMUM_TEXTS)),
+    )
     evidence = Evidence(cells, settings, seed)
     results.write(measures, measured.table(list(measured.rows(evidence)), MEASURES))
     results.write(decisions, measured.table(rows(evidence, published_capacities(published)), DECISIONS))

@@ -133,9 +133,9 @@ def _script_panel(axes: Axes, view: View, rows: pd.DataFrame, script: Script, pu
             )
     places = {(condition.varied, condition.value): x for x, condition in enumerate(conditions)}
     for point in published:
-        x = places.get((point.varied, point.value))
-        if x is not None and point.arm in shifts:
-            _hollow(axes, point.arm, x + shifts[point.arm], point.mean - base[names[x]])
+        place = places.get((point.varied, point.value))
+        if place is not None and point.arm in shifts:
+            _hollow(axes, point.arm, place + shifts[point.arm], point.mean - base[names[place]])
     axes.set_title(script.title, pad=14 if len(names) > 5 else 4)
     axes.set_ylabel(script.y_label)
     _x_axis(axes, [_value(each) for each in conditions], [VARIED.get(each.varied or "", "") for each in conditions])

@@ -126,8 +126,8 @@ def looks(methods: pd.DataFrame) -> Iterator[None]:
     known: dict[str, tuple[int, Look]] = {}
     for column in ("arm", "method", "family"):
         for place, row in enumerate(rows):
-            look = Look(row["label"], COLORS[row["color"]], row["marker"], row["marker_size"])
-            known.setdefault(row[column], (place, look))
+            shown = Look(row["label"], COLORS[row["color"]], row["marker"], row["marker_size"])
+            known.setdefault(row[column], (place, shown))
     token = _LOOKS.set({name: known[name][1] for name in sorted(known, key=lambda name: known[name][0])})
     try:
         yield

@@ -78,7 +78,7 @@ def _measured(view: View) -> pd.DataFrame:
     """One row per sub-study, way and metric."""
     frame = view.statistics[view.statistics["metric"].isin([LOSS, ACCURACY])]
     conditions = [view.condition(name) for name in frame["condition"]]
-    frame = frame.assign(experiment=[row.experiment for row in conditions], way=[row.way for row in conditions])
+    frame = frame.assign(experiment=[row.experiment for row in conditions], way=[row.way or "" for row in conditions])
     rows: list[Row] = []
     for (way, study, metric), group in frame.groupby(["way", "experiment", "metric"], sort=False):
         known = group["minimal_detectable"].notna()
