@@ -13,10 +13,7 @@ with logged(snakemake.log[0]):
     papers = os.environ.get("TOKENTRIAL_PAPERS")  # a fact of the machine, so it stays out of the rule's parameters
     if papers:
         registry.check_documents(papers, folder, schema)
-    found = Results.read(
-        **{name: snakemake.input[name] for name in ("runs", "arms", "summary", "statistics", "decisions")},
-        cells=dict(json.loads(snakemake.params.cells)),
-        confidence=json.loads(snakemake.params.settings)["confidence"],
-    )
-    judged = verdicts.judge(registry.load(folder, schema), found)
+    statistics = json.loads(snakemake.params.settings)
+    run = Results.read({name: snakemake.input[name] for name in snakemake.params.tables}, statistics["confidence"])
+    judged = verdicts.judge(registry.load(folder, schema), run)
     verdicts.write(Path(snakemake.output.parquet).parent, judged)

@@ -51,10 +51,10 @@ def write(
 ) -> None:
     """Read all runs and write the measures and the decisions of the cramming study; both are empty without its rows.
 
-    runs, conditions, methods: the run's tables; settings: confidence and resamples; if given, ``models``, the config's entries by name, which say what is
-    untrained, ``predict_first``, and ``minimum_texts``, which a decision asks of a cell (16). published:
-    config/published/cramming.yaml, for claims about models that document 004 has. Raises InputError for a file that
-    cannot be used.
+    runs, conditions, methods: the run's tables; settings: confidence and resamples; if given, ``models``, the config's
+    entries by name, which say what is untrained, ``predict_first``, and ``minimum_texts``, which a decision asks of a
+    cell (16). published: config/published/cramming.yaml, for claims about models that document 004 has. Raises
+    InputError for a file that cannot be used.
     """
     cells = Cells(
         results.read(runs, results.RUNS).to_pandas(),

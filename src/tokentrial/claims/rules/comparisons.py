@@ -13,7 +13,7 @@ from tokentrial.claims.rules import outcomes
 from tokentrial.claims.rules.contrasts import Contrast, Margin, Pairs, Released, better, fewer, gather, ids_of
 from tokentrial.claims.rules.outcomes import Compared, criteria, finding, limits, phrase, summary, untestable
 from tokentrial.claims.rules.replicated import Original, ratios, replicated, words_of
-from tokentrial.claims.rules.results import Results
+from tokentrial.claims.rules.results import Results, keys
 from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, UNTESTABLE, Finding, Value
 from tokentrial.errors import InputError
 from tokentrial.statistics.multiplicity import holm as holm_adjusted
@@ -55,7 +55,7 @@ def superior(
     claim = 1.0 if claimed == "better" else -1.0
     sides = partial(outcomes.superiority, sign=claim * better(metric), alpha=results.alpha, seeds=seeds)
     judged = criteria(found, sides, saturated=False)
-    showing = outcomes.as_released(results, cells[0]["study"].split("/")[0], released, claim)
+    showing = outcomes.as_released(results, cells[0]["study"], released, claim)
     said = verdict(judged, quantifier, missing, showing)
     shown = outcomes.shown_of(judged, verdict(judged, quantifier, missing))
     recomputed = summary(judged, shown, missing) | {"released_shows": len(showing), "differs": differs}
@@ -129,8 +129,8 @@ def _beside(
 
     Of the first comparison that counts and whose cell has the keys ``at``; of the shown one if none has.
     """
-    keys = {entry.about: results.keys(entry.about.condition) for entry in outcomes.deciding(judged)}
-    named = [it for it, known in keys.items() if at and all(known.get(key) == value for key, value in at.items())]
+    columns = {entry.about: keys(results.condition(entry.about.condition)) for entry in outcomes.deciding(judged)}
+    named = [it for it, known in columns.items() if at and all(known.get(key) == value for key, value in at.items())]
     place = [*named, shown][0]
     if original is not None:
         made = replicated(results, place, original, reported)

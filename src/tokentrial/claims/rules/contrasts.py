@@ -171,9 +171,10 @@ def contrast(
     values = [results.values(condition, name, metric) for name in (arm, other)]
     if min(len(found) for found in values) == 0:
         return None
-    label = "/".join(condition.split("/")[1::2])
-    loss_row = results.comparison(condition, arm, other, LOSS) or results.comparison(condition, other, arm, LOSS)
-    row = results.comparison(condition, arm, other, metric) or results.comparison(condition, other, arm, metric)
+    described = results.condition(condition)
+    label = f"{described.experiment}/{described.name}"
+    loss_row = results.pair(condition, arm, other, LOSS) or results.pair(condition, other, arm, LOSS)
+    row = results.pair(condition, arm, other, metric) or results.pair(condition, other, arm, metric)
     study_margin = float(row.get("margin") or loss_row.get("margin") or math.nan)
     limit = margin_of(margin, study_margin, float(values[1].mean()))
     if math.isnan(limit):
@@ -224,7 +225,7 @@ def planned(results: Results, cells: Sequence[Pairs], missing: list[str]) -> Ite
     ``missing``.
     """
     for entry in cells:
-        conditions, absent = results.select(entry["study"], entry.get("select", {}))
+        conditions, absent = results.chosen(entry["study"], entry.get("select", {}))
         missing += [f"{entry['study']} ({name})" for name in absent] if conditions else [entry["study"]]
         yield from ((condition, arm, other) for condition in conditions for arm, other in entry["pairs"])
 

@@ -10,7 +10,7 @@ from tokentrial.claims.judge import joined
 from tokentrial.claims.rules import outcomes
 from tokentrial.claims.rules.contrasts import Contrast, Margin, Pairs, better, fewer, gather, holm_over, ids_of, paired
 from tokentrial.claims.rules.outcomes import criteria, deciding, finding, limits, phrase, untestable
-from tokentrial.claims.rules.results import UNUSABLE, Results
+from tokentrial.claims.rules.results import UNUSABLE, Results, keys
 from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, TOO_SMALL, Finding
 
 Axis = Literal["parameters", "bits_deployed", "params_trained"]
@@ -41,12 +41,12 @@ def on_front(
     domination; else undecided. A point that has learned nothing counts as neither. CONFIRMED with ``least`` points on
     the front on all axes, REFUTED if so many are dominated on some axis that this cannot be. Groups must agree.
     """
-    conditions, missing = results.select(study, select)
+    conditions, missing = results.chosen(study, select)
     if not conditions:
         return untestable([study])
     groups: dict[Any, list[str]] = {}
     for condition in conditions:
-        groups.setdefault(results.cells[condition].get(group), []).append(condition)
+        groups.setdefault(keys(results.condition(condition)).get(group), []).append(condition)
     states = {name: _states(results, members, arm, others, metric, axes, seeds) for name, members in groups.items()}
     compared = [entry for _, found in states.values() for entry in found]
     words = [joined((OUTCOMES[state] for state in found), least) for found, _ in states.values()]
@@ -109,7 +109,7 @@ def _against(results: Results, condition: str, arm: str, rival: tuple[str, str],
 
 
 def _size(results: Results, condition: str, arm: str, axis: Axis) -> int | None:
-    return results.parameters(condition, arm) if axis == "parameters" else results.cost(condition, arm, axis)
+    return results.parameters(condition, arm) if axis == "parameters" else results.counted(condition, arm, axis)
 
 
 @rule("Is an arm better at equal parameters, or as good with fewer?")

@@ -45,7 +45,7 @@ def from_relationships(
     equivalence: the claim's own margin (``relative``: to the blind arm's, or to the intact, loss).
     """
     names = {"intact": intact, "shuffled": shuffled, **({"relabelled": relabelled} if relabelled else {})}
-    conditions = {part: results.select(study, {"data": [name]})[0] for part, name in names.items()}
+    conditions = {part: results.chosen(study, {"data": [name]})[0] for part, name in names.items()}
     if absent := [names[part] for part, found in conditions.items() if not found]:
         return untestable([f"{study} ({name})" for name in absent])
     where = {part: found[0] for part, found in conditions.items()}

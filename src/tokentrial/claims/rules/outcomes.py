@@ -1,5 +1,6 @@
 """Comparisons of two arms as criteria of a claim, and the sentence that explains the verdict on them."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from tokentrial.claims.verdict import (
     capital,
     listed,
 )
-from tokentrial.statistics.tables import METRICS
+from tokentrial.run.finals import METRICS
 
 UNITS = {"accuracy": "", "simulated_loss": "", "steps": " steps"}
 NATS = " nats"
@@ -168,18 +169,17 @@ def counts(judged: Sequence[Compared], words: Mapping[str, str]) -> str:
     return "; ".join(told)
 
 
-def as_released(results: Results, study: str, released: Sequence[Released], claimed: float) -> list[str]:
+def as_released(results: Results, experiment: str, released: Sequence[Released], claimed: float) -> list[str]:
     """Ids of the released cells' comparisons that show the claimed effect (Holm's p over their script's family).
 
-    A cell that is not in the run is skipped. claimed: 1 if the arm is said to be better, -1 if it is said to be worse.
+    A cell that is not in the run is skipped. experiment: any of the script's study. claimed: 1 if the arm is said to be
+    better, -1 if it is said to be worse.
     """
     showing = []
     for entry in released:
-        parts = [study, "as-released", entry["script"], entry.get("cell")]
-        condition = "/".join(str(part) for part in parts if part is not None)
-        arm, other = entry["pair"]
-        for metric in METRICS:
-            row = results.comparison(condition, arm, other, metric)
+        conditions = results.released(experiment, entry["script"], entry.get("cell"))
+        for condition, metric in itertools.product(conditions[:1], METRICS):
+            row = results.pair(condition.id, *entry["pair"], metric)
             if not row or row.get("t_low") is None or row.get("p_holm") is None:
                 continue
             sign = claimed * better(metric)

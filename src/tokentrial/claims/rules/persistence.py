@@ -43,7 +43,7 @@ def persists(
     judged = criteria(found, partial(outcomes.superiority, sign=sign, alpha=results.alpha, seeds=seeds))
     slope = trend(*_relative(results, found, axis, metric), results.confidence) if len(found) > 1 else None
     falls = slope is None or slope.high is None or slope.high < 0
-    showing = outcomes.as_released(results, cells[0]["study"].split("/")[0], released, 1.0)
+    showing = outcomes.as_released(results, cells[0]["study"], released, 1.0)
     said = verdict(_lasting(judged, sign), "every", [*missing, "a slope"] if falls else missing, showing)
     shown = outcomes.shown_of(judged, said)
     recomputed = summary(judged, shown, missing) | {"released_shows": len(showing), "differs": differs}
@@ -81,6 +81,6 @@ def _relative(results: Results, found: Sequence[Contrast], axis: str, metric: st
     columns = {}
     for entry in found:
         arm, other = (results.values(entry.condition, name, metric) for name in (entry.arm, entry.other))
-        columns[float(results.cells[entry.condition][axis])] = 100 * better(metric) * (arm - other) / other
+        columns[float(getattr(results.condition(entry.condition), axis))] = 100 * better(metric) * (arm - other) / other
     frame = pd.DataFrame(columns).dropna().sort_index(axis=1)
     return [float(value) for value in np.log2(frame.columns.to_numpy(dtype=float))], frame

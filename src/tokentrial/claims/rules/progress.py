@@ -15,6 +15,7 @@ from tokentrial.claims.rules.contrasts import LOSS, Contrast, Pairs, contrast, h
 from tokentrial.claims.rules.outcomes import Compared, criteria, finding, limits, number, phrase, summary, untestable
 from tokentrial.claims.rules.results import Results
 from tokentrial.claims.verdict import CONFIRMED, Finding
+from tokentrial.run.columns import Condition
 from tokentrial.statistics.cramming import Estimate
 from tokentrial.statistics.trend import Trend, trend
 
@@ -48,7 +49,8 @@ def faster(
     judged = criteria(found, fewer)
     studies: dict[str, list[Compared]] = {}
     for entry in judged:
-        studies.setdefault("/".join(entry.about.condition.split("/")[:2]), []).append(entry)
+        about = results.condition(entry.about.condition)
+        studies.setdefault(f"{about.study}/{about.experiment}", []).append(entry)
     wanted = least or {}
     said = joined(verdict(entries, wanted.get(study, "every"), missing) for study, entries in studies.items())
     shown, counted = outcomes.shown_of(judged, said), outcomes.deciding(judged)
@@ -84,7 +86,7 @@ def _step_contrasts(
         if losses is None or reached is None or reached.empty:
             missing.append(f"learning curves of {arm} and {other} in {condition}")
             continue
-        extra = [results.cost(condition, table_of.get(name, ""), STEPS) or 0 for name in (arm, other)]
+        extra = [results.counted(condition, table_of.get(name, ""), STEPS) or 0 for name in (arm, other)]
         for kept, added in ((total, extra), (alone, [0, 0])):
             limit = margin * float(reached[other].mean() + added[1])
             made = paired(losses.label, reached[arm] + added[0], reached[other] + added[1], max(limit, 1e-9))
@@ -145,8 +147,8 @@ def grows(
     or below 0, or one that is above 0 only where the released script gives a larger corpus more steps. ARTEFACT if the
     fair arms refute and the released losses show a slope.
     """
-    conditions, _ = results.select(study, {})
-    fair = {results.tokens(name): (name, _advantage(results, name, arm, other)) for name in conditions}
+    conditions, _ = results.chosen(study, {})
+    fair = {_tokens(results.condition(name)): (name, _advantage(results, name, arm, other)) for name in conditions}
     fair = {size: found for size, found in fair.items() if len(found[1])}
     if len(fair) < 2:
         return untestable([f"{study} with two corpora"])
@@ -154,7 +156,7 @@ def grows(
     slope = _slope(table, results.confidence)
     largest = contrast(results, fair[max(fair)][0], arm, other, LOSS)
     assert largest is not None  # its values are in the table
-    reported_slope, equal_steps = _released_slopes(results, study.split("/")[0], script, released_pair)
+    reported_slope, equal_steps = _released_slopes(results, study, script, released_pair)
     shows = reported_slope is not None and reported_slope.low is not None and reported_slope.low > 0
     parts = _growth(slope, largest, shows, seeds)
     said = verdict(parts, released=["a slope"] if shows else ())
@@ -219,6 +221,11 @@ def _advantage(results: Results, condition: str, arm: str, other: str) -> pd.Ser
     return (results.values(condition, other, LOSS) - results.values(condition, arm, LOSS)).dropna()
 
 
+def _tokens(condition: Condition) -> float:
+    """Tokens of the training text."""
+    return float((condition.train or 0) * (condition.length or 0))
+
+
 def _slope(table: pd.DataFrame, confidence: float) -> Trend:
     return trend(np.log2(table.columns.to_numpy(dtype=float)), table.to_numpy(), confidence)
 
@@ -227,22 +234,21 @@ def _released_slopes(
     results: Results, study: str, script: str, pair: Sequence[str]
 ) -> tuple[Trend | None, list[Trend]]:
     """The slope of the losses as reported, and on fresh text at each number of steps that all corpora have."""
-    prefix = f"{study}/as-released/{script}/corpus-"
-    known = {name for name in results.arms["condition"].unique() if name.startswith(prefix)}
-    sizes = {int(name.removeprefix(prefix)): name for name in known if not name.endswith("-fresh")}
+    cells = [each for each in results.released(study, script) if each.varied == "corpus"]
+    reported = {int(str(each.value)): each.id for each in cells}
+    fresh = {int(str(each.value)): results.fresh(each) for each in cells}
 
-    def table(suffix: str, step: int | None) -> pd.DataFrame:
+    def table(conditions: Mapping[int, str], step: int | None) -> pd.DataFrame:
         columns = {
-            size: results.series(name + suffix, pair[1], LOSS, step)
-            - results.series(name + suffix, pair[0], LOSS, step)
-            for size, name in sorted(sizes.items())
+            size: results.series(name, pair[1], LOSS, step) - results.series(name, pair[0], LOSS, step)
+            for size, name in sorted(conditions.items())
         }
         return pd.DataFrame(columns).dropna()
 
-    if len(sizes) < 2:
+    if len(cells) < 2:
         return None, []
-    shared = set.intersection(*(results.steps(f"{name}-fresh", pair[0], LOSS) for name in sizes.values()))
-    as_reported = table("", None)
-    equal = [table("-fresh", step) for step in sorted(shared)]
+    shared = set.intersection(*(set(results.steps(name, pair[0], LOSS)) for name in fresh.values()))
+    as_reported = table(reported, None)
+    equal = [table(fresh, step) for step in sorted(shared)]
     whole = _slope(as_reported, results.confidence) if len(as_reported) else None
     return whole, [_slope(found, results.confidence) for found in equal if len(found)]

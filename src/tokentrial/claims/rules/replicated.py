@@ -144,10 +144,9 @@ def ratios(
         made |= {"ratio_low": low, "ratio_high": high, "ratio_in_interval": low <= printed <= high}
         text += f" ({printed:g} {'in' if low <= printed <= high else 'out'}side [{low:.3f}, {high:.3f}] of one run)"
     for entry in released[:1]:
-        study = shown.condition.split("/")[0]
-        seen = results.series(
-            f"{study}/as-released/{entry['script']}/{entry['cell']}", entry["pair"][0], "quality_ratio"
-        )
+        study = results.condition(shown.condition).study
+        cells = results.released(study, entry["script"], entry["cell"])
+        seen = results.series(cells[0].id if cells else "", entry["pair"][0], "quality_ratio")
         if len(seen):
             made |= {
                 "released_ratio_median": float(seen.median()),

@@ -35,7 +35,7 @@ class Results(View):
         other = "" if self.corpus == WIKITEXT2 else ", not the documents' own"
         return replace(finding, reason=f"{finding.reason.rstrip('.')}. Real text: {self.corpus}{other}.")
 
-    def chosen(self, experiment: str, wanted: Mapping[str, Sequence[Any]]) -> tuple[list[Condition], list[str]]:
+    def chosen(self, experiment: str, wanted: Mapping[str, Sequence[Any]]) -> tuple[list[str], list[str]]:
         """Conditions done right of an experiment whose columns have one of the wanted values; the values without any.
 
         Raises InputError for a column that no condition of the experiment has.
@@ -52,7 +52,20 @@ class Results(View):
             for value in values
             if not any(getattr(each, key) == value for each in chosen)
         ]
-        return chosen, missing
+        return [each.id for each in chosen], missing
+
+    def released(self, experiment: str, script: str, cell: str | None = None) -> list[Condition]:
+        """The conditions of a released script of the experiment's study as reported, not on fresh text; one cell's."""
+        wanted = {} if cell is None else {"cell": cell}
+        study = _named(experiment)["study"]
+        return self.select(study=study, experiment=script, way="as-released", fresh=False, **wanted)
+
+    def fresh(self, released: Condition) -> str:
+        """The condition of the same models on fresh text."""
+        [condition] = self.select(
+            study=released.study, experiment=released.experiment, way="as-released", fresh=True, cell=released.cell
+        )
+        return condition.id
 
     def ids(self, condition: str, arms: Sequence[str], metric: str) -> tuple[str, ...]:
         """Comparisons that hold these arms: that of the pair if there is one, else one for each arm."""
