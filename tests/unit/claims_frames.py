@@ -5,9 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import views
 
 from tokentrial import results
 from tokentrial.claims.rules import Results
+from tokentrial.run import methods
+from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
+from tokentrial.run.view import records
 from tokentrial.statistics.tables import compare_arms, summarise
 
 SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05}
@@ -57,9 +61,25 @@ def made(
         for bound, level in bounds.items():
             runs += rows(condition, f"reference.{bound}", [level] * seeds, metric)
     frame = pd.DataFrame([*runs, *more], columns=results.RUNS.names)
-    summary, statistics = summarise(frame, 0.95), compare_arms(frame, SETTINGS, 1)
     known = frame[~frame["arm"].str.startswith("reference.")][["study", "condition", "arm"]].drop_duplicates()
     listed = known.to_dict("records")
     table = [row | dict((costs or {}).get((row["condition"], row["arm"]), {})) for row in listed]
-    spec = {condition: {"dataset": condition, **(cells or {}).get(condition, {})} for condition in arms}
-    return Results(frame, pd.DataFrame(table, columns=results.ARMS.names), summary, statistics, spec)
+    told = {
+        condition: {"data": condition.rsplit("/", 1)[-1], **(cells or {}).get(condition, {})}
+        for condition in arms
+        if "/as-released/" not in condition
+    }
+    described = {
+        "conditions": views.conditions(known["condition"], told),
+        "methods": methods.table(views.studies(), known),
+    }
+    of_condition = {row["condition"]: Condition(**row) for row in records(described["conditions"], CONDITIONS)}
+    of_arm = {(row["study"], row["arm"]): Method(**row) for row in records(described["methods"], METHODS)}
+    released = [name for name, row in of_condition.items() if row.way == "as-released"]
+    return Results(
+        frame,
+        pd.DataFrame(table, columns=results.ARMS.names),
+        summarise(frame, released, 0.95),
+        compare_arms(frame, of_condition, of_arm, SETTINGS, 1),
+        **described,
+    )

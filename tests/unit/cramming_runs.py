@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from tokentrial import results
-from tokentrial.cramming import decisions, measures
+from tokentrial.claims import decisions
+from tokentrial.cramming import measures
 from tokentrial.cramming.cells import Cells
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.cramming.evidence import Evidence

@@ -1,16 +1,16 @@
 """The shipped empirical entries on the shipped results: each gives a finding whose comparisons exist."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import views
 import yaml
 
 from tokentrial.claims.rules import RULES, Results
 from tokentrial.claims.verdict import OF_RULES, UNTESTABLE, Finding
-from tokentrial.data.spec import complete
-from tokentrial.studies import language_models, small_models
 
 Entry = dict[str, Any]
 
@@ -24,21 +24,9 @@ def entries(root: Path) -> Iterator[Entry]:
 
 
 @pytest.fixture(scope="module")
-def reference(root: Path, shipped: dict[str, Any]) -> Results:
+def reference(shipped: dict[str, Any]) -> Results:
     """The results that are shipped with the code."""
-    datasets = small_models.datasets(shipped)
-    sources = {name: complete(data["source"], where=name) for name, data in datasets.items()}
-    cells = {
-        name: {key: spec[key] for key in ("way", "head", "dataset", "vocab_size")}
-        | {"ratio": spec["full_width"] // spec["width"]}
-        | {key: sources[spec["dataset"]][key] for key in ("source", "train", "length")}
-        for name, spec in small_models.conditions(shipped).items()
-    }
-    for spec in language_models.jobs(shipped).values():
-        cells[spec["condition"]] = {key: spec[key] for key in ("way", "tokens", "tied", "body", "full_width")}
-    folder = root / "results/reference"
-    paths = [str(folder / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")]
-    return Results.read(*paths, cells, shipped["statistics"]["confidence"])
+    return Results.read(views.shipped(), shipped["statistics"]["confidence"])
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +64,8 @@ def test_each_entry_says_its_rule_and_when_it_was_fixed(root: Path) -> None:
 
 def test_no_verdict_without_results(root: Path, reference: Results) -> None:
     """An empty run decides nothing: every claim is untestable, none is an error."""
-    frames = {name: getattr(reference, name).iloc[:0] for name in ("runs", "arms", "summary", "statistics")}
-    empty = Results(**frames, cells=reference.cells)
+    tables = ("runs", "arms", "summary", "statistics", "conditions", "methods")
+    empty = Results(**{name: getattr(reference, name).iloc[:0] for name in tables})
     for entry in entries(root):
         found = RULES[entry["rule"]](empty, entry["reported"], **entry["parameters"])
         assert found.verdict == UNTESTABLE and found.reason.startswith("This run has no"), entry["id"]
@@ -88,7 +76,7 @@ def test_swapping_the_arms_turns_a_superiority_claim(root: Path, reference: Resu
     chosen = [entry for entry in entries(root) if entry["rule"] == "superior" and entry["id"].startswith("LE1-T5")]
     swap = {"learned": "autoencoder", "autoencoder": "learned"}
     runs = reference.runs.assign(arm=reference.runs["arm"].replace(swap))
-    mirrored = Results(runs, reference.arms, reference.summary, reference.statistics, reference.cells)
+    mirrored = replace(reference, runs=runs)
     for entry in chosen:
         rule, given = RULES[entry["rule"]], {**entry["parameters"], "released": []}
         before, after = (rule(results, entry["reported"], **given) for results in (reference, mirrored))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import views
 import yaml
-from config_mutations import FIRE, KEYS, ROOT, VALUES, Place, Tree, at, bases, damage, places
+from config_mutations import FIRE, KEYS, ROOT, VALUES, Place, Tree, at, damage, places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,11 +23,9 @@ from tokentrial import config
 from tokentrial.claims import printed, registry, verdicts
 from tokentrial.claims.rules import Results
 from tokentrial.errors import InputError
-from tokentrial.studies import language_models, small_models
 
 CLAIMS = ROOT / "config/claims"
 SCHEMA = ROOT / "workflow/schemas/claims.schema.yaml"
-REFERENCE = ROOT / "results/reference"
 NUMBERS: list[Any] = [
     *(
         "1e400",
@@ -100,20 +99,7 @@ def entries() -> list[Tree]:
 @cache
 def reference() -> Results:
     """The committed results of a full default run."""
-    made = bases()["config"][0]
-    sources = small_models.datasets(made)
-    cells: dict[str, Tree] = {
-        name: {key: spec[key] for key in ("way", "head", "dataset", "vocab_size")}
-        | {"ratio": spec["full_width"] // spec["width"]}
-        | {key: sources[spec["dataset"]]["source"].get(key) for key in ("source", "train", "length")}
-        for name, spec in small_models.conditions(made).items()
-    }
-    for spec in language_models.jobs(made).values():
-        kept = ("way", "tokens", "tied", "body", "full_width", "training")
-        narrow = {"tokenizer": "bpe", "narrow": spec["body_width"] < spec["full_width"]}
-        cells[spec["condition"]] = {key: spec[key] for key in kept} | narrow
-    files = {name: str(REFERENCE / f"{name}.parquet") for name in ("runs", "arms", "summary", "statistics")}
-    return Results.read(**files, cells=cells, decisions=str(REFERENCE / "cramming_decisions.parquet"))
+    return Results.read(views.shipped(), 0.95)
 
 
 def mutate(entry: Tree, rng: random.Random) -> None:

@@ -23,6 +23,12 @@ TABLES = ("runs", "arms", "summary", "statistics")
 Row = dict[str, Any]
 
 
+def shipped() -> dict[str, str]:
+    """The tables of the shipped run, as View.read takes them."""
+    names = {"measures": "cramming", "decisions": "cramming_decisions"}
+    return {name: str(ROOT / f"results/reference/{names.get(name, name)}.parquet") for name in SCHEMAS}
+
+
 @cache
 def studies() -> dict[str, Study]:
     """What every shipped studies/<study>.yaml says."""
