@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tokentrial.claims.catalogue import check
-from tokentrial.claims.parameters import Count, Positive, Probability, Share, expect_as_many
+from tokentrial.claims.parameters import Better, Count, Each, Positive, Probability, Share, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, capital, failing, listed, verdict_of
 from tokentrial.errors import InputError
-
-Each = Literal["each", "all"]
-Better = Literal["lower", "higher"]
 
 
 @check("Can a number that is printed in several places be one number, as far as the digits tell?")

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from tokentrial.claims.catalogue import check
-from tokentrial.claims.parameters import Count, Positive, Probability, expect_as_many
+from tokentrial.claims.parameters import Better, Count, Positive, Probability, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, Value, listed, verdict_of
 from tokentrial.errors import InputError
@@ -164,12 +164,7 @@ def decisions(rows: Rows, n: Count, claimed: Decision, alpha: float = 0.05) -> F
 
 @check("Can arm a be shown to be within the margin of arm b (or not worse by more) in each row?")
 def equivalence(
-    rows: Rows,
-    n: Count,
-    margin: float,
-    better: Literal["lower", "higher"],
-    worse_only: bool = False,
-    alpha: float = 0.05,
+    rows: Rows, n: Count, margin: float, better: Better, worse_only: bool = False, alpha: float = 0.05
 ) -> Finding:
     """Two one-sided t tests; margin: in the unit of the means. A row holds if the 1 - 2 alpha interval of the
     difference, with the +- as standard deviation, can lie inside the margin for some values that round to the printed.

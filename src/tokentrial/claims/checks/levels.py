@@ -3,13 +3,12 @@
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from tokentrial.claims.catalogue import check
-from tokentrial.claims.parameters import Count, Positive, Probability
+from tokentrial.claims.parameters import Count, Each, Positive, Probability
 from tokentrial.claims.printed import percent
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, Value, listed, verdict_of
 from tokentrial.data.entropy import entropy
@@ -26,7 +25,7 @@ def learned(
     losses: Mapping[str, Sequence[Positive]],
     vocabularies: Mapping[str, Count],
     least_gain: float = 0.01,
-    claim: Literal["each", "all"] = "each",
+    claim: Each = "each",
 ) -> Finding:
     """losses: row -> losses in nats; vocabularies: row -> V. A loss within ``least_gain`` of ln V is that of a model
     that has learned nothing; a loss above it is worse than a uniform guess, or belongs to another V.

@@ -3,19 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from scipy import stats
 
 from tokentrial.claims.catalogue import check
 from tokentrial.claims.checks.effects import Rows, effect_interval, p_by_reading, p_interval
-from tokentrial.claims.parameters import Count, Probability, Share, expect_as_many
+from tokentrial.claims.parameters import Better, Count, Probability, Share, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, percent, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, listed, verdict_of
 from tokentrial.errors import InputError
 from tokentrial.statistics.reported import READINGS, Reading, pooled_sd, standard_deviation_per_spread
-
-Better = Literal["lower", "higher"]
 
 
 class Comparison(NamedTuple):

@@ -16,7 +16,7 @@ from tokentrial.statistics.reported import standard_deviation_per_spread
 
 @check("Is the printed mean that of all rows, or (PARTLY) only of the rows that the document selected?")
 def mean_of_rows(rows: Mapping[str, Quantity], mean: Quantity, selected: Sequence[str] | None = None) -> Finding:
-    chosen = [_row(rows, name) for name in selected or list(rows)]
+    chosen = [_row(rows, name) for name in selected or rows]
     of_all, of_chosen = _mean(list(rows.values())), _mean(chosen)
     recomputed = {"all": of_all.middle, "selected": of_chosen.middle, "rows": len(rows), "rows_selected": len(chosen)}
     if of_all.meets(mean.interval):
@@ -58,10 +58,7 @@ def interval_of_rows(
     rows: Mapping[str, Quantity], low: Quantity, high: Quantity, selected: Sequence[str] | None = None
 ) -> Finding:
     """If not, the reason says whether the ends are the smallest and the largest row instead."""
-    names = list(selected or rows)
-    if any(name not in rows for name in names):
-        raise InputError(f"parameters: selected: found {names}, expected some of {', '.join(rows)}")
-    chosen = [rows[name] for name in names]
+    chosen = [_row(rows, name) for name in selected or rows]
     n = len(chosen)
     values = np.array([float(entry.nominal) for entry in chosen])
     half = standard_deviation_per_spread(n, "95 % half-width")

@@ -35,8 +35,9 @@ class Model(NamedTuple):
     tables: int
 
 
+ModelName = Literal["GPT-2", "BERT-base", "Llama-3.1-8B", "GPT-3"]
 # Sources: the models' published configurations (Radford 2019; Devlin 2019; Brown 2020; Dubey 2024).
-MODELS = {
+MODELS: dict[ModelName, Model] = {
     "GPT-2": Model(50257, 768, 12, 768, 124_439_808, 1),
     "BERT-base": Model(30522, 768, 12, 768, 109_482_240, 1),
     "Llama-3.1-8B": Model(128256, 4096, 32, 1024, 8_030_261_248, 2),
@@ -51,8 +52,8 @@ def not_checkable(because: Reason, about: str) -> Finding:
 
 
 @check("Do token tables hold at least this share of the parameters of each public model?")
-def embedding_share(least: Share, models: Sequence[str] = tuple(MODELS)) -> Finding:
-    shares = {name: _table_share(_model(name)) for name in models}
+def embedding_share(least: Share, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
+    shares = {name: _table_share(MODELS[name]) for name in models}
     holds = [share >= least.interval.low for share in shares.values()]
     shown = listed([f"{percent(share)} of {name}" for name, share in shares.items()])
     reason = f"Token tables hold {shown}; {sum(holds)} of {len(holds)} reach {least.text}."
@@ -60,20 +61,14 @@ def embedding_share(least: Share, models: Sequence[str] = tuple(MODELS)) -> Find
 
 
 @check("Does saving this share of the input table save so much of each whole public model?")
-def model_saving(saving: Share, least: Share, models: Sequence[str] = tuple(MODELS)) -> Finding:
-    shares = {
-        name: saving.value * _model(name).vocabulary * _model(name).width / _model(name).parameters for name in models
+def model_saving(saving: Share, least: Share, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
+    shares: dict[str, float] = {
+        name: saving.value * MODELS[name].vocabulary * MODELS[name].width / MODELS[name].parameters for name in models
     }
     holds = [share >= float(least.interval.low) for share in shares.values()]
     shown = listed([f"{percent(share)} of {name}" for name, share in shares.items()])
     reason = f"Saving {saving.text} of the input table saves {shown}; {sum(holds)} of {len(holds)} reach {least.text}."
     return Finding(verdict_of(holds), shares, reason)
-
-
-def _model(name: str) -> Model:
-    if name not in MODELS:
-        raise InputError(f"parameters: models: found {name!r}, expected one of {', '.join(MODELS)}")
-    return MODELS[name]
 
 
 def _table_share(model: Model) -> Fraction:
@@ -127,13 +122,13 @@ def sequence_memory(
 
 
 @check("Do embeddings so much narrower fit so many more tokens into the memory of a public model?")
-def context_factor(ratio: Positive, factor: Positive, models: Sequence[str] = tuple(MODELS)) -> Finding:
+def context_factor(ratio: Positive, factor: Positive, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
     """Memory per token of context: its embedding and the keys and values of every layer, of which only the first
     shrinks.
     """
-    found = {}
+    found: dict[str, float] = {}
     for name in models:
-        model = _model(name)
+        model = MODELS[name]
         keys = 2 * model.layers * model.key_width
         found[name] = (keys + model.width) / (keys + model.width / ratio.value)
     holds = [factor.interval.contains(value) for value in found.values()]

@@ -57,12 +57,12 @@ def decides(claim: str, question: str, lacks: str = "") -> Callable[[Rule], Rule
 
     def register(rule: Rule) -> Rule:
         def rows(evidence: Evidence) -> list[Row]:
-            made = [row for case in rule(evidence) for row in decided(claim, case, evidence.minimum_texts)]
+            by_case = [row for case in rule(evidence) for row in decided(claim, case, evidence.minimum_texts)]
             if not lacks:
-                return made
-            verdicts = [row for row in made if row["quantity"] == VERDICT]
+                return by_case
+            verdicts = [row for row in by_case if row["quantity"] == VERDICT]
             missing = lacks.format(models=", ".join(evidence.cells.trained) or "none")
-            return [*made, *together(claim, verdicts, [missing])]
+            return [*by_case, *together(claim, verdicts, [missing])]
 
         DECIDED.add(claim, rows, question)
         return rule

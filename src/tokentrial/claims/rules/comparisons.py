@@ -49,12 +49,12 @@ def superior(
     the cell with these keys; ratio: the name of a reported quality ratio (loss of the arm over that of the other),
     compared with the seeds'; differs: how the design differs from the claim's.
     """
-    found, missing = gather(results, cells, metric, equivalence)
-    if not found:
+    contrasts, missing = gather(results, cells, metric, equivalence)
+    if not contrasts:
         return untestable(missing)
     claim = 1.0 if claimed == "better" else -1.0
     sides = partial(outcomes.superiority, sign=claim * better(metric), alpha=results.alpha, seeds=seeds)
-    judged = criteria(found, sides, saturated=False)
+    judged = criteria(contrasts, sides, saturated=False)
     showing = outcomes.as_released(results, cells[0]["study"], released, claim)
     said = verdict(judged, quantifier, missing, showing)
     shown = outcomes.shown_of(judged, verdict(judged, quantifier, missing))
@@ -62,8 +62,8 @@ def superior(
     beside, extra = _beside(results, judged, shown, reported, original, at, ratio, released)
     told = [outcomes.counts(judged, outcomes.SUPERIOR_WORDS), phrase(shown), extra]
     told.append(outcomes.released_note(len(released), len(showing), said))
-    notes = [*told, *limits(found, shown, said, seeds, missing, differs)]
-    return finding(said, recomputed | beside, notes, [*ids_of(found), *showing])
+    notes = [*told, *limits(contrasts, shown, said, seeds, missing, differs)]
+    return finding(said, recomputed | beside, notes, [*ids_of(contrasts), *showing])
 
 
 @rule("Is an arm at most the margin worse than another: is performance maintained?")
@@ -88,14 +88,14 @@ def not_worse(
     the claim is vacuous. holm: the one-sided p corrected over the claim's cells, and the 95 % bound instead of TOST's.
     fewer_than: an arm than which the first arm must have fewer parameters in its built modules, in every cell.
     """
-    found, missing = gather(results, cells, metric, equivalence)
-    if not found:
+    contrasts, missing = gather(results, cells, metric, equivalence)
+    if not contrasts:
         return untestable(missing)
     sign = better(metric)
     kept = partial(outcomes.maintained, sign=sign, seeds=seeds)
-    judged = criteria(found, _strictly(kept, found, sign, results.alpha) if holm else kept, reference=True)
+    judged = criteria(contrasts, _strictly(kept, contrasts, sign, results.alpha) if holm else kept, reference=True)
     said = verdict(judged, quantifier, missing)
-    larger = [entry for entry in found if fewer_than and not fewer(results, entry, fewer_than)]
+    larger = [entry for entry in contrasts if fewer_than and not fewer(results, entry, fewer_than)]
     if larger and said == CONFIRMED:
         said = REFUTED
     shown, counted = outcomes.shown_of(judged, said), [entry.about for entry in outcomes.deciding(judged)]
@@ -105,11 +105,11 @@ def not_worse(
         "not_smaller": len(larger), "margin_share": shown.margin_share, "solved": solved, "differs": differs,
     }  # fmt: skip
     beside, extra = _beside(results, judged, shown, reported, original, at)
-    smaller = f"fewer parameters than {fewer_than} in {len(found) - len(larger)} of {len(found)} comparisons"
+    smaller = f"fewer parameters than {fewer_than} in {len(contrasts) - len(larger)} of {len(contrasts)} comparisons"
     both = f"both arms are within the margin of the best possible in {solved}" if solved else ""
     told = [outcomes.counts(judged, MAINTAINED_WORDS), phrase(shown, "margin"), smaller if fewer_than else "", both]
-    notes = [*told, outcomes.wide(shown), extra, *limits(found, shown, said, seeds, missing, differs)]
-    return finding(said, recomputed | beside, notes, ids_of(found))
+    notes = [*told, outcomes.wide(shown), extra, *limits(contrasts, shown, said, seeds, missing, differs)]
+    return finding(said, recomputed | beside, notes, ids_of(contrasts))
 
 
 @rule("What would it take to decide a claim that no study of the run is about?")
@@ -133,32 +133,32 @@ def _beside(
     named = [it for it, known in columns.items() if at and all(known.get(key) == value for key, value in at.items())]
     place = [*named, shown][0]
     if original is not None:
-        made = replicated(results, place, original, reported)
-        return made, words_of(made, place)
+        numbers = replicated(results, place, original, reported)
+        return numbers, words_of(numbers, place)
     return ratios(results, place, reported, ratio, released) if ratio else ({}, "")
 
 
 def _strictly(
-    kept: Callable[[Contrast], Compared], found: Sequence[Contrast], sign: float, alpha: float
+    kept: Callable[[Contrast], Compared], contrasts: Sequence[Contrast], sign: float, alpha: float
 ) -> Callable[[Contrast], Compared]:
     """Maintained performance with Holm's correction of the one-sided p over these comparisons, and the 95 % bound."""
-    corrected = _holm_noninferior(found, sign)
+    corrected = _holm_noninferior(contrasts, sign)
 
     def strictly(entry: Contrast) -> Compared:
-        made, ends = kept(entry), entry.ends(sign)
+        criterion, ends = kept(entry), entry.ends(sign)
         shown = corrected[id(entry)] < alpha and ends is not None and ends[0] > -entry.margin
-        return replace(made, met=None) if made.met and not shown else made
+        return replace(criterion, met=None) if criterion.met and not shown else criterion
 
     return strictly
 
 
-def _holm_noninferior(found: Sequence[Contrast], sign: float) -> dict[int, float]:
+def _holm_noninferior(contrasts: Sequence[Contrast], sign: float) -> dict[int, float]:
     """Holm's p of 'at most the margin worse' over the claim's comparisons, by identity."""
     raw = []
-    for entry in found:
+    for entry in contrasts:
         if not entry.sd or entry.n < 2:
             raw.append(0.0 if sign * entry.difference > -entry.margin and entry.n > 1 else 1.0)
             continue
         t = (sign * entry.difference + entry.margin) / (entry.sd / entry.n**0.5)
         raw.append(float(stats.t.sf(t, entry.n - 1)))
-    return {id(entry): float(p) for entry, p in zip(found, holm_adjusted(raw), strict=True)}
+    return {id(entry): float(p) for entry, p in zip(contrasts, holm_adjusted(raw), strict=True)}

@@ -85,18 +85,18 @@ def _states(
                 for other in others
                 if size is not None and (its := _size(results, where, other, axis)) is not None and its <= size
             ]
-            found = holm_over([_against(results, condition, arm, rival, metric) for rival in rivals])
-            compared += found
-            by_axis.append(OPEN if size is None else _state(found, metric, results.alpha, seeds))
+            contrasts = holm_over([_against(results, condition, arm, rival, metric) for rival in rivals])
+            compared += contrasts
+            by_axis.append(OPEN if size is None else _state(contrasts, metric, results.alpha, seeds))
         states.append(OFF if OFF in by_axis else OPEN if OPEN in by_axis else ON)
     return states, compared
 
 
-def _state(found: Sequence[Contrast], metric: str, alpha: float, seeds: int) -> str:
-    if any(entry.n < seeds or entry.low is None for entry in found):
+def _state(contrasts: Sequence[Contrast], metric: str, alpha: float, seeds: int) -> str:
+    if any(entry.n < seeds or entry.low is None for entry in contrasts):
         return OPEN
-    ends = [entry.ends(better(metric)) or (0.0, 0.0) for entry in found]
-    if any(high < 0 and (entry.p_holm or 1.0) < alpha for entry, (_, high) in zip(found, ends, strict=True)):
+    ends = [entry.ends(better(metric)) or (0.0, 0.0) for entry in contrasts]
+    if any(high < 0 and (entry.p_holm or 1.0) < alpha for entry, (_, high) in zip(contrasts, ends, strict=True)):
         return OFF
     return ON if all(low > 0 for low, _ in ends) else OPEN
 
@@ -104,8 +104,8 @@ def _state(found: Sequence[Contrast], metric: str, alpha: float, seeds: int) -> 
 def _against(results: Results, condition: str, arm: str, rival: tuple[str, str], metric: str) -> Contrast:
     values, other = results.values(condition, arm, metric), results.values(*rival, metric)
     label = f"{condition.rsplit('/', 1)[-1]} against {rival[0].rsplit('/', 1)[-1]}"
-    made = paired(label, values, other, margin=max(abs(float(other.mean())), 1e-12), confidence=results.confidence)
-    return replace(made, condition=condition, arm=arm, other=rival[1], metric=metric)
+    contrast = paired(label, values, other, margin=max(abs(float(other.mean())), 1e-12), confidence=results.confidence)
+    return replace(contrast, condition=condition, arm=arm, other=rival[1], metric=metric)
 
 
 def _size(results: Results, condition: str, arm: str, axis: Axis) -> int | None:
@@ -142,21 +142,18 @@ def better_for_its_size(
         condition: joined((each.outcome for each in deciding(judged) if each.about.condition == condition), "any")
         for condition in dict.fromkeys(entry.about.condition for entry in judged)
     }
-    said, shown, found = (
-        joined(parts.values(), "agree"),
-        outcomes.shown_of(judged, ""),
-        [entry.about for entry in judged],
-    )
+    said, shown = joined(parts.values(), "agree"), outcomes.shown_of(judged, "")
+    contrasts = [entry.about for entry in judged]
     best = {INCONCLUSIVE: "undecided", CONFIRMED: "holds", TOO_SMALL: "inside the margin", REFUTED: "does not hold"}
     notes = [
         f"{len(same)} comparisons at equal and {len(smaller)} at fewer parameters",
         ", ".join(f"{'/'.join(condition.split('/')[1::2])}: {best[part]}" for condition, part in parts.items()),
         phrase(shown),
-        *limits(found, shown, said, seeds, missing, differs),
+        *limits(contrasts, shown, said, seeds, missing, differs),
     ]
     recomputed: dict[str, Any] = {
         "at_equal": len(same), "at_fewer": len(smaller), "conditions": len(parts), "missing": missing,
         "n": shown.n, "difference": shown.difference, "low": shown.low, "high": shown.high, "p_holm": shown.p_holm,
         "margin": shown.margin, "p_tost": shown.p_tost, "minimal_detectable": shown.detectable, "differs": differs,
     }  # fmt: skip
-    return finding(said, recomputed, notes, ids_of(found))
+    return finding(said, recomputed, notes, ids_of(contrasts))

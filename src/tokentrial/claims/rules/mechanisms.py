@@ -46,9 +46,9 @@ def from_relationships(
     """
     names = {"intact": intact, "shuffled": shuffled, **({"relabelled": relabelled} if relabelled else {})}
     conditions = {part: results.chosen(study, {"data": [name]})[0] for part, name in names.items()}
-    if absent := [names[part] for part, found in conditions.items() if not found]:
+    if absent := [name for part, name in names.items() if not conditions[part]]:
         return untestable([f"{study} ({name})" for name in absent])
-    where = {part: found[0] for part, found in conditions.items()}
+    where = {part: first for part, (first, *_) in conditions.items()}
     losses = {part: results.values(name, arm, LOSS) for part, name in where.items()}
     gains = {part: _gain(results, name, arm, blind) for part, name in where.items()}
     if gains["intact"].empty or gains["shuffled"].empty:
@@ -108,19 +108,19 @@ def _gains(
     return [first, _equivalence("that of the shuffled text is", left, seeds, recomputed, "shuffled")]
 
 
-def _equivalence(words: str, found: Contrast, seeds: int, recomputed: dict[str, Any], name: str) -> Part:
+def _equivalence(words: str, contrast: Contrast, seeds: int, recomputed: dict[str, Any], name: str) -> Part:
     """Met if equivalent, not met if the whole t interval is outside the margin."""
     recomputed |= {
-        f"{name}_difference": found.difference, f"{name}_low": found.low, f"{name}_high": found.high,
-        f"{name}_margin": found.margin, f"{name}_p_tost": found.p_tost,
+        f"{name}_difference": contrast.difference, f"{name}_low": contrast.low, f"{name}_high": contrast.high,
+        f"{name}_margin": contrast.margin, f"{name}_p_tost": contrast.p_tost,
     }  # fmt: skip
-    inner = f"{100 * (2 * found.confidence - 1):g} % [{number(found.inner_low)}, {number(found.inner_high)}]"
-    text = f"{words} {number(found.difference, True)} nats ({inner}, margin {number(found.margin)})"
+    inner = f"{100 * (2 * contrast.confidence - 1):g} % [{number(contrast.inner_low)}, {number(contrast.inner_high)}]"
+    text = f"{words} {number(contrast.difference, True)} nats ({inner}, margin {number(contrast.margin)})"
     met = None
-    if found.n >= seeds and found.low is not None and found.high is not None:
-        outside = found.low > found.margin or found.high < -found.margin
-        met = True if found.equivalent else False if outside else None
-    return Criterion("difference", text, found.estimate, "TOST's interval inside the margin", met, name)
+    if contrast.n >= seeds and contrast.low is not None and contrast.high is not None:
+        outside = contrast.low > contrast.margin or contrast.high < -contrast.margin
+        met = True if contrast.equivalent else False if outside else None
+    return Criterion("difference", text, contrast.estimate, "TOST's interval inside the margin", met, name)
 
 
 @rule("Are codes trained to reconstruct no better than random ones by more than the margin, in every cell?")
@@ -137,10 +137,10 @@ def no_better_than_random(
     """This is the first half of its claim's rule and can only confirm it: codes that are better than random do not
     refute a misalignment, for which the other half of the rule, on ``needs``, would have to be run.
     """
-    found, missing = gather(results, cells, metric, equivalence)
-    if not found:
+    contrasts, missing = gather(results, cells, metric, equivalence)
+    if not contrasts:
         return untestable(missing)
-    judged = criteria(found, partial(_not_better, seeds=seeds))
+    judged = criteria(contrasts, partial(_not_better, seeds=seeds))
     said = verdict(judged, "every", missing)
     shown, counted = outcomes.shown_of(judged, said), outcomes.deciding(judged)
     none = sum(entry.outcome == CONFIRMED for entry in counted)
@@ -148,12 +148,12 @@ def no_better_than_random(
         f"not better than random codes by more than the margin in {none} of {len(counted)} cells where both arms learn",
         phrase(shown),
         f"to refute the claim takes {needs}, which this run does not have" if said != CONFIRMED else "",
-        *limits(found, shown, said, seeds, missing, ""),
+        *limits(contrasts, shown, said, seeds, missing, ""),
     ]
-    return finding(said, summary(judged, shown, missing) | {"needs": needs}, notes, ids_of(found))
+    return finding(said, summary(judged, shown, missing) | {"needs": needs}, notes, ids_of(contrasts))
 
 
-def _not_better(found: Contrast, seeds: int) -> Compared:
+def _not_better(contrast: Contrast, seeds: int) -> Compared:
     """Met if the loss is at most the margin below the other's (one-sided, TOST's interval)."""
-    shown = found.n >= seeds and found.inner_low is not None and found.inner_low > -found.margin
-    return outcomes.criterion(found, "TOST's interval above minus the margin", shown or None)
+    shown = contrast.n >= seeds and contrast.inner_low is not None and contrast.inner_low > -contrast.margin
+    return outcomes.compared(contrast, "TOST's interval above minus the margin", shown or None)

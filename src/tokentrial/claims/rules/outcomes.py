@@ -40,38 +40,39 @@ SUPERIOR_WORDS = {
 Compared = Criterion[Contrast]
 
 
-def criterion(found: Contrast, threshold: str, met: bool | None, small: bool = False) -> Compared:
+def compared(contrast: Contrast, threshold: str, met: bool | None, small: bool = False) -> Compared:
     """A comparison as a criterion."""
-    return Criterion(found.metric, f"{found.arm} minus {found.other}", found.estimate, threshold, met, found, small)
+    words = f"{contrast.arm} minus {contrast.other}"
+    return Criterion(contrast.metric, words, contrast.estimate, threshold, met, contrast, small)
 
 
-def superiority(found: Contrast, sign: float, alpha: float, seeds: int) -> Compared:
+def superiority(contrast: Contrast, sign: float, alpha: float, seeds: int) -> Compared:
     """Is the arm better (sign x difference above 0): significant by Holm's p, with the interval on that side.
 
     Not met if the interval is on the other side, or the difference is inside the margin without being significant in
     the claimed direction; small if it is both. Undecided also for fewer seeds than the rule asks for.
     """
-    ends, met = found.ends(sign), None
-    if ends is not None and found.n >= seeds:
-        significant = ends[0] > 0 and found.p_holm is not None and found.p_holm < alpha
-        met = True if significant else False if ends[1] < 0 or found.equivalent else None
-    return criterion(found, f"Holm's p below {alpha:.2g}, interval on the claimed side", met, found.equivalent)
+    ends, met = contrast.ends(sign), None
+    if ends is not None and contrast.n >= seeds:
+        significant = ends[0] > 0 and contrast.p_holm is not None and contrast.p_holm < alpha
+        met = True if significant else False if ends[1] < 0 or contrast.equivalent else None
+    return compared(contrast, f"Holm's p below {alpha:.2g}, interval on the claimed side", met, contrast.equivalent)
 
 
-def maintained(found: Contrast, sign: float, seeds: int) -> Compared:
+def maintained(contrast: Contrast, sign: float, seeds: int) -> Compared:
     """Is the arm at most the margin worse (one-sided: the end of TOST's interval).
 
     Not met if the whole 95 % interval is worse by more than the margin. A result that is better by more than the
     margin does not refute a claim of maintained performance, though a two-sided TOST would reject equivalence.
     """
-    ends, inner, met = found.ends(sign), found.inner_ends(sign), None
-    if ends is not None and inner is not None and found.n >= seeds:
-        met = True if inner[0] > -found.margin else False if ends[1] < -found.margin else None
-    return criterion(found, "TOST's interval above minus the margin", met)
+    ends, inner, met = contrast.ends(sign), contrast.inner_ends(sign), None
+    if ends is not None and inner is not None and contrast.n >= seeds:
+        met = True if inner[0] > -contrast.margin else False if ends[1] < -contrast.margin else None
+    return compared(contrast, "TOST's interval above minus the margin", met)
 
 
 def criteria(
-    found: Sequence[Contrast], rule: Callable[[Contrast], Compared], reference: bool = False, saturated: bool = True
+    contrasts: Sequence[Contrast], rule: Callable[[Contrast], Compared], reference: bool = False, saturated: bool = True
 ) -> list[Compared]:
     """The comparisons by a rule; those without anything learned do not count, nor saturated ones beside others.
 
@@ -79,12 +80,12 @@ def criteria(
     then there is no performance to maintain; an arm that has not learned beside one that has is not confirmed there.
     saturated: whether saturated comparisons count.
     """
-    judged = []
-    for entry in found:
-        made, (arm, other) = rule(entry), entry.unlearned
-        if reference and arm and not other and made.outcome == CONFIRMED:
-            made = replace(made, met=None)
-        judged.append(replace(made, aside="vacuous") if other and (arm or reference) else made)
+    judged: list[Compared] = []
+    for entry in contrasts:
+        criterion, (arm, other) = rule(entry), entry.unlearned
+        if reference and arm and not other and criterion.outcome == CONFIRMED:
+            criterion = replace(criterion, met=None)
+        judged.append(replace(criterion, aside="vacuous") if other and (arm or reference) else criterion)
     if saturated or all(entry.aside or entry.about.saturated for entry in judged):
         return judged
     return [replace(entry, aside=entry.aside or ("saturated" if entry.about.saturated else "")) for entry in judged]
@@ -144,16 +145,16 @@ def number(value: float | None, signed: bool = False) -> str:
     return f"{value:+.3g}" if signed else f"{value:.3g}"
 
 
-def phrase(found: Contrast, test: str = "difference") -> str:
+def phrase(contrast: Contrast, test: str = "difference") -> str:
     """``learned minus autoencoder +0.0242 nats [0.02, 0.0284], Holm p 3e-06, margin 0.0107, n = 10 (where)``.
 
     test: what the claim tests, its ``difference``, the ``margin`` (no p of the difference), or the ``sign`` alone.
     """
-    interval = f" [{number(found.low)}, {number(found.high)}]" if found.low is not None else ""
-    p = f", Holm p {found.p_holm:.2g}" if found.p_holm is not None and test != "margin" else ""
-    margin = f", margin {number(found.margin)}" if test != "sign" else ""
-    difference = f"{number(found.difference, signed=True)}{unit(found.metric)}"
-    return f"{found.arm} minus {found.other} {difference}{interval}{p}{margin}, n = {found.n} ({found.label})"
+    interval = f" [{number(contrast.low)}, {number(contrast.high)}]" if contrast.low is not None else ""
+    p = f", Holm p {contrast.p_holm:.2g}" if contrast.p_holm is not None and test != "margin" else ""
+    margin = f", margin {number(contrast.margin)}" if test != "sign" else ""
+    difference = f"{number(contrast.difference, signed=True)}{unit(contrast.metric)}{interval}{p}{margin}"
+    return f"{contrast.arm} minus {contrast.other} {difference}, n = {contrast.n} ({contrast.label})"
 
 
 def counts(judged: Sequence[Compared], words: Mapping[str, str]) -> str:
@@ -196,13 +197,13 @@ def finding(verdict: str, recomputed: Mapping[str, Value], notes: Sequence[str],
 
 
 def limits(
-    found: Sequence[Contrast], shown: Contrast, verdict: str, seeds: int, missing: Sequence[str], differs: str
+    contrasts: Sequence[Contrast], shown: Contrast, verdict: str, seeds: int, missing: Sequence[str], differs: str
 ) -> list[str]:
     """What keeps the run from saying more: too few seeds, what it could detect, what it lacks, another design."""
     smallest = f"equivalent under any margin above {shown.smallest_margin or 0:.4g}, here {shown.margin:.4g}"
     detectable = f"minimal detectable difference {number(shown.detectable)}{unit(shown.metric)}"
     return [
-        few_seeds(min(entry.n for entry in found), seeds),
+        few_seeds(min(entry.n for entry in contrasts), seeds),
         smallest if verdict == TOO_SMALL and shown.equivalent else "",
         detectable if verdict == INCONCLUSIVE and shown.detectable is not None else "",
         f"missing in this run: {', '.join(missing)}" if missing else "",

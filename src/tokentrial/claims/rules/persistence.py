@@ -36,12 +36,12 @@ def persists(
     cells are significant as claimed and the slope's interval is not below 0; REFUTED if a cell's interval is wholly on
     the other side; TOO SMALL as CONFIRMED with every difference inside the margin.
     """
-    found, missing = gather(results, cells, metric)
-    if not found:
+    contrasts, missing = gather(results, cells, metric)
+    if not contrasts:
         return untestable(missing)
     sign = better(metric)
-    judged = criteria(found, partial(outcomes.superiority, sign=sign, alpha=results.alpha, seeds=seeds))
-    slope = trend(*_relative(results, found, axis, metric), results.confidence) if len(found) > 1 else None
+    judged = criteria(contrasts, partial(outcomes.superiority, sign=sign, alpha=results.alpha, seeds=seeds))
+    slope = trend(*_relative(results, contrasts, axis, metric), results.confidence) if len(contrasts) > 1 else None
     falls = slope is None or slope.high is None or slope.high < 0
     showing = outcomes.as_released(results, cells[0]["study"], released, 1.0)
     said = verdict(_lasting(judged, sign), "every", [*missing, "a slope"] if falls else missing, showing)
@@ -60,7 +60,7 @@ def persists(
         phrase(shown),
         outcomes.released_note(len(released), len(showing), said),
     ]
-    return finding(said, recomputed, notes, [*ids_of(found), *showing])
+    return finding(said, recomputed, notes, [*ids_of(contrasts), *showing])
 
 
 def _lasting(judged: Sequence[Compared], sign: float) -> list[Compared]:
@@ -76,10 +76,12 @@ def _lasting(judged: Sequence[Compared], sign: float) -> list[Compared]:
     return lasting
 
 
-def _relative(results: Results, found: Sequence[Contrast], axis: str, metric: str) -> tuple[list[float], pd.DataFrame]:
+def _relative(
+    results: Results, contrasts: Sequence[Contrast], axis: str, metric: str
+) -> tuple[list[float], pd.DataFrame]:
     """log2 of the axis (K,) and the relative improvement in per cent by seed (S, K)."""
     columns = {}
-    for entry in found:
+    for entry in contrasts:
         arm, other = (results.values(entry.condition, name, metric) for name in (entry.arm, entry.other))
         columns[float(getattr(results.condition(entry.condition), axis))] = 100 * better(metric) * (arm - other) / other
     frame = pd.DataFrame(columns).dropna().sort_index(axis=1)

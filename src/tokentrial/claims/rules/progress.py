@@ -42,11 +42,11 @@ def faster(
     the table it starts from, whose steps count as its own (a two-stage method's total). equivalence: the margin as a
     share of the other's mean steps; Holm's correction runs over the claim's cells.
     """
-    found, alone, missing = _step_contrasts(results, cells, share, equivalence, table_of or {})
-    if not found:
+    contrasts, alone, missing = _step_contrasts(results, cells, share, equivalence, table_of or {})
+    if not contrasts:
         return untestable(missing)
     fewer = partial(outcomes.superiority, sign=-1.0, alpha=results.alpha, seeds=seeds)
-    judged = criteria(found, fewer)
+    judged = criteria(contrasts, fewer)
     studies: dict[str, list[Compared]] = {}
     for entry in judged:
         about = results.condition(entry.about.condition)
@@ -61,10 +61,10 @@ def faster(
         f"fewer steps (Holm p < {results.alpha:.2g}) in {times} of {len(counted)} cells where an arm learns",
         phrase(shown),
         told_tables(table_of, last, len(counted)) if table_of else "",
-        *limits(found, shown, said, seeds, missing, differs),
+        *limits(contrasts, shown, said, seeds, missing, differs),
     ]
     recomputed = summary(judged, shown, missing) | {"last_stage_fewer": last, "share": share, "differs": differs}
-    return finding(said, recomputed, notes, ids_of(found))
+    return finding(said, recomputed, notes, ids_of(contrasts))
 
 
 def told_tables(table_of: Mapping[str, str], last: int, cells: int) -> str:
@@ -89,9 +89,9 @@ def _step_contrasts(
         extra = [results.counted(condition, table_of.get(name, ""), STEPS) or 0 for name in (arm, other)]
         for kept, added in ((total, extra), (alone, [0, 0])):
             limit = margin * float(reached[other].mean() + added[1])
-            made = paired(losses.label, reached[arm] + added[0], reached[other] + added[1], max(limit, 1e-9))
-            made = replace(made, condition=condition, arm=arm, other=other, metric=STEPS)
-            kept.append(replace(made, ids=losses.ids, flags=losses.flags))
+            steps = paired(losses.label, reached[arm] + added[0], reached[other] + added[1], max(limit, 1e-9))
+            steps = replace(steps, condition=condition, arm=arm, other=other, metric=STEPS)
+            kept.append(replace(steps, ids=losses.ids, flags=losses.flags))
     return holm_over(total), alone, missing
 
 
