@@ -21,8 +21,8 @@ from collections.abc import Callable, Sequence
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy is loaded
 
-from tokentrial.studies.released import pure_python
-from tokentrial.studies.released.python_stream import PythonStream
+from tokentrial.released import pure_python
+from tokentrial.released.python_stream import PythonStream
 
 Matrix = list[list[float]]
 

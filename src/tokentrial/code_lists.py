@@ -23,7 +23,7 @@ NOT_LISTED = {
     "job": "sends output to the log and calls the function of the job",
     "provenance": "names versions and machines, in columns that say where a number was made",
     "rusage": "measures the memory of a process, in a column that says what a job cost",
-    "studies/results": "puts rows and provenance into the two files of a job",
+    "training/writing": "puts rows and provenance into the two files of a job",
 }
 
 # A whole import statement on lines of its own; every other use of the word, as in prose, makes a file be parsed.

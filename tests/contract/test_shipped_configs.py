@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 
-from tokentrial import config
+from tokentrial import config, released
 from tokentrial.data import patterns
 from tokentrial.data.spec import COMMON, OF_SOURCE, Source, Targets, complete
 from tokentrial.data.tokenise import TokenizerKind
@@ -24,10 +24,11 @@ from tokentrial.encoders.base import Context, Encoder, load
 from tokentrial.models import language
 from tokentrial.models.heads import HEADS
 from tokentrial.models.linear_cross_entropy import PRECISIONS
+from tokentrial.released import bespoke as released_bespoke
+from tokentrial.released import corrected, focused_scaling
 from tokentrial.report import catalogue
 from tokentrial.schema import documents, encoders, validation
-from tokentrial.studies import language_models, released, released_bespoke, small_models
-from tokentrial.studies.released import corrected, focused_scaling
+from tokentrial.studies import language_models, small_models
 from tokentrial.training import loop
 from tokentrial.training.language_loop import CHOICES, Settings
 from tokentrial.training.language_model import build, parameter_counts

@@ -11,8 +11,8 @@ from tokentrial import results
 from tokentrial.claims.rules import Results
 from tokentrial.run import methods
 from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
+from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import records
-from tokentrial.statistics.tables import compare_arms, summarise
 
 SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05}
 BOUNDS = {"floor": 1.0, "unigram": 3.0, "chance": 4.0}  # margin: 0.05 x (4 - 1) = 0.15 nats

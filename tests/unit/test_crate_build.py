@@ -11,10 +11,10 @@ import pytest
 from crate_project import FINAL, SOURCES, SPEC, TITLES, finished_project, put, put_text, record, sha256
 
 from tokentrial import provenance
-from tokentrial.crate import record as crate_record
-from tokentrial.crate.build import write_crate
-from tokentrial.crate.files import Project
 from tokentrial.data.corpora import SPLITS
+from tokentrial.publish.crate import record as crate_record
+from tokentrial.publish.crate.build import write_crate
+from tokentrial.publish.crate.files import Project
 
 MADE = "results/provenance.json"
 TIME = re.compile(r"2027-01-15T08:00:\d\d\.\d{3}\+00:00")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from tokentrial.crate import files
+from tokentrial.publish.crate import files
 
 WRITTEN: list[Callable[[str], str]] = [str, repr, json.dumps, yaml.safe_dump, quote, shlex.quote]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from crate_project import FINAL, START, finished_project, put, record
 
-from tokentrial.crate import jobs
-from tokentrial.crate.files import Project
+from tokentrial.publish.crate import jobs
+from tokentrial.publish.crate.files import Project
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from crate_project import FINAL, SPEC, finished_project
 from ro_crates import issues
 
 from tokentrial import provenance
-from tokentrial.crate import record
-from tokentrial.crate.build import write_crate
-from tokentrial.crate.files import Project
+from tokentrial.publish.crate import record
+from tokentrial.publish.crate.build import write_crate
+from tokentrial.publish.crate.files import Project
 
 Change = Callable[[dict[str, dict[str, Any]]], object]
 

@@ -12,10 +12,10 @@ from crate_project import FINAL, SOURCES, SPEC, TITLES, arms, finished_project, 
 
 from tokentrial import config as settings
 from tokentrial import provenance
-from tokentrial.crate import files, machine
-from tokentrial.crate import record as crate_record
-from tokentrial.crate.files import Project
 from tokentrial.errors import InputError
+from tokentrial.publish.crate import files, machine
+from tokentrial.publish.crate import record as crate_record
+from tokentrial.publish.crate.files import Project
 
 CONFIG: dict[str, Any] = {"seed": 42}
 

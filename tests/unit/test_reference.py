@@ -14,8 +14,8 @@ import pytest
 from tokentrial import config as settings
 from tokentrial import results
 from tokentrial.errors import InputError
-from tokentrial.reference import comparison, rows
-from tokentrial.reference.text import as_text
+from tokentrial.publish.reference import comparison, rows
+from tokentrial.publish.reference.text import as_text
 
 Frames = dict[str, pd.DataFrame]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tokentrial.studies.released import academic_validation
+from tokentrial.released import academic_validation
 
 # Written by a direct run of academic_validation_framework.py of the public code, commit f028f21, with Python 3.11.
 WRITTEN = {

@@ -8,9 +8,9 @@ import pytest
 
 from tokentrial import results
 from tokentrial.errors import InputError
-from tokentrial.statistics.tables import summarise
-from tokentrial.studies.released_bespoke import random_windows, run_script, text, training
-from tokentrial.studies.released_bespoke.job import run_script_job
+from tokentrial.released.bespoke import random_windows, run_script, text, training
+from tokentrial.released.bespoke.job import run_script_job
+from tokentrial.run.statistics import summarise
 
 KEYS = ["condition", "arm", "seed", "split", "step", "metric"]
 

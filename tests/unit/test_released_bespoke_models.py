@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tokentrial.studies.released_bespoke import convergence, initial, random_windows, scaling, text
-from tokentrial.studies.released_bespoke.models import PooledModel, losses, trained_names
-from tokentrial.studies.released_bespoke.training import Batch, train
-from tokentrial.studies.released_bespoke.transformer import Dropout, TransformerModel
-from tokentrial.studies.released_bespoke.weights import Weights
+from tokentrial.released.bespoke import convergence, initial, random_windows, scaling, text
+from tokentrial.released.bespoke.models import PooledModel, losses, trained_names
+from tokentrial.released.bespoke.training import Batch, train
+from tokentrial.released.bespoke.transformer import Dropout, TransformerModel
+from tokentrial.released.bespoke.weights import Weights
 
 SEEDS = 3
 SEED = 1  # the one that is followed

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tokentrial.data.zipf import zipf_probabilities
-from tokentrial.studies.released_bespoke import layouts, text
+from tokentrial.released.bespoke import layouts, text
 
 
 @pytest.mark.parametrize(("vocab_size", "length"), [(2, 5), (3, 4), (4, 6)])

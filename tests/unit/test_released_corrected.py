@@ -6,8 +6,8 @@ import random
 import pytest
 
 from tokentrial.errors import InputError
-from tokentrial.studies.released import corrected
-from tokentrial.studies.released.python_stream import PythonStream
+from tokentrial.released import corrected
+from tokentrial.released.python_stream import PythonStream
 
 # No accuracy is committed with the public code. These were printed by a direct run of its corrected_experiment.py,
 # commit 3079eb0, with Python 3.11 (234 s on one core).

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tokentrial.errors import InputError
-from tokentrial.studies.released import focused_scaling
-from tokentrial.studies.released.context_free import ERROR_THRESHOLD, LOSS_THRESHOLD, Autoencoder, NextTokenModel
-from tokentrial.studies.released.python_stream import PythonStream
+from tokentrial.released import focused_scaling
+from tokentrial.released.context_free import ERROR_THRESHOLD, LOSS_THRESHOLD, Autoencoder, NextTokenModel
+from tokentrial.released.python_stream import PythonStream
 
 # focused_scaling_results.json of the learned-encoding study's public code, commit 6971115: means of three runs. The
 # cells share one stream, so the first ones are tested; the others were compared once, and agree as well.

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tokentrial.studies.released import pure_python
+from tokentrial.released import pure_python
 
 # experiment_results.json of the learned-encoding study's public code, commit d4fe8fc: the loss of every epoch.
 COMMITTED = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokentrial.studies.released.python_stream import PythonStream
+from tokentrial.released.python_stream import PythonStream
 
 SIZES = st.integers(0, 7)
 CALLS = st.one_of(

@@ -3,9 +3,8 @@
 import pandas as pd
 import pytest
 
-from tokentrial import results
+from tokentrial import released, results
 from tokentrial.errors import InputError
-from tokentrial.studies import released
 
 
 @pytest.mark.parametrize(("name", "last_cell"), [("academic-validation", None), ("corrected", "ratio-2")])

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from tokentrial import results
-from tokentrial.report import catalogue, formats, published
+from tokentrial import published, results
+from tokentrial.report import catalogue, formats
 from tokentrial.report.bespoke_results import TESTS
 from tokentrial.report.bespoke_trends import fair_trends, released_trends
 from tokentrial.report.chapters import bespoke as chapter
@@ -21,8 +21,8 @@ from tokentrial.report.figures.sources import Sources
 from tokentrial.report.tables import bespoke, bespoke_parameters
 from tokentrial.report.template import fill
 from tokentrial.run import conditions, declared, methods
+from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import View
-from tokentrial.statistics.tables import compare_arms, summarise
 
 ROOT = Path(__file__).parents[2]
 PRINTED = published.load(ROOT / "config/published/bespoke.yaml")

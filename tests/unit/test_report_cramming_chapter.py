@@ -9,10 +9,10 @@ import pytest
 import typst
 
 from tokentrial import config
+from tokentrial.published import load
 from tokentrial.report import catalogue, document
 from tokentrial.report.chapters import cramming as chapter
 from tokentrial.report.chapters.cramming_found import limit_words, published_words, settings_words, sided, vector_words
-from tokentrial.report.published import load
 from tokentrial.report.template import fill
 from tokentrial.run.view import View
 from tokentrial.statistics.cramming import Estimate

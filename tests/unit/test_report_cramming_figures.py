@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from tokentrial import results
-from tokentrial.report import catalogue, published
+from tokentrial import published, results
+from tokentrial.report import catalogue
 from tokentrial.report.figures import cramming, cramming_curves, cramming_entropy
 from tokentrial.report.figures import draw as drawing
 from tokentrial.report.figures.cramming_data import family, kind_look, members, said, thinned

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import typst
 
-from tokentrial import results
+from tokentrial import published, results
 from tokentrial.claims import decisions
 from tokentrial.errors import InputError
-from tokentrial.report import catalogue, formats, published
+from tokentrial.report import catalogue, formats
 from tokentrial.report.formats import MISSING, Table
 from tokentrial.report.tables import cramming, cramming_decided, cramming_rows
 from tokentrial.run.estimates import UNKNOWN

@@ -20,6 +20,7 @@ from matplotlib.text import Text
 
 from tokentrial import config, results
 from tokentrial.errors import InputError
+from tokentrial.published import load
 from tokentrial.report.figures import style
 from tokentrial.report.figures.by_ratio import Published, accuracy_by_ratio, loss_by_ratio
 from tokentrial.report.figures.by_vocabulary import loss_by_vocabulary
@@ -31,7 +32,6 @@ from tokentrial.report.figures.learning_curves import choose, learning_curves
 from tokentrial.report.figures.parameters import parameters
 from tokentrial.report.figures.power import power
 from tokentrial.report.figures.seeds import seeds
-from tokentrial.report.published import load
 from tokentrial.run.columns import Condition
 from tokentrial.statistics.power import minimal_detectable_effect
 

@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from tokentrial import config, results
-from tokentrial.report import catalogue, document, formats, published
+from tokentrial import config, published, results
+from tokentrial.report import catalogue, document, formats
 from tokentrial.report.chapters import language_models as chapter
 from tokentrial.report.figures import draw
 from tokentrial.report.figures.language_models_curves import curves, nearest_ratio
@@ -29,8 +29,8 @@ from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
 from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
 from tokentrial.run.declared import load
+from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import View, records
-from tokentrial.statistics.tables import compare_arms, summarise
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "config/published/language_models.yaml"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tokentrial import published
 from tokentrial.errors import InputError
-from tokentrial.report import catalogue, published
+from tokentrial.report import catalogue
 
 FOLDER = Path(__file__).parents[2] / "config/published"
 PUBLISHED = FOLDER / "learned_encoding.yaml"

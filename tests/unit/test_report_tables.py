@@ -12,15 +12,15 @@ import pytest
 import typst
 import views
 
-from tokentrial import results
+from tokentrial import published, results
 from tokentrial.errors import InputError
-from tokentrial.report import catalogue, formats, published
+from tokentrial.released.replicates import run_replicates
+from tokentrial.report import catalogue, formats
 from tokentrial.report import tables as report_tables
 from tokentrial.report.formats import GAP, MISSING, Section, Table
 from tokentrial.report.tables.rows import STUDY
+from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import SCHEMAS, View
-from tokentrial.statistics.tables import compare_arms, summarise
-from tokentrial.studies.released.replicates import run_replicates
 
 PUBLISHED = Path(__file__).parents[2] / "config/published/learned_encoding.yaml"
 SETTINGS = {"confidence": 0.95, "resamples": 200, "equivalence_margin": 0.05}

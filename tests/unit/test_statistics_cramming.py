@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tokentrial import published
 from tokentrial.errors import InputError
-from tokentrial.report import published
 from tokentrial.statistics import cramming
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 from tokentrial.statistics.intervals import MINIMUM_RESAMPLES

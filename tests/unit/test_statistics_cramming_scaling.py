@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tokentrial.report import published
+from tokentrial import published
 from tokentrial.statistics import cramming_scaling
 
 PUBLISHED = published.load(Path(__file__).parents[2] / "config/published/cramming.yaml")

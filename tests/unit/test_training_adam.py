@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tokentrial.training.adam import Adam, linear_decay
+from tokentrial.adam import Adam, linear_decay
 
 # Both sides compute the same formula in float64 with the operations in another order: a few roundings per step.
 ROUNDING = {"rtol": 1e-12, "atol": 1e-14}

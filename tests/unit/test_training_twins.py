@@ -10,8 +10,8 @@ import pytest
 from tokentrial import provenance, results
 from tokentrial.report.scale import scale_values, trained_once
 from tokentrial.results import Measurement
-from tokentrial.studies.results import write_job
 from tokentrial.training.twins import write_twin
+from tokentrial.training.writing import write_job
 
 ORIGIN = "language_models/mask/done-right/bpe/full"
 SPEC: dict[str, Any] = {"study": "language_models", "condition": "language_models/transformer/done-right/bpe"}

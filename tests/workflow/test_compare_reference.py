@@ -10,7 +10,7 @@ import pytest
 from small_project import ROOT, Project
 
 from tokentrial import results
-from tokentrial.reference.rows import TABLES
+from tokentrial.publish.reference.rows import TABLES
 
 TARGET = "compare_reference"
 SAID = "results/compare_reference.md"

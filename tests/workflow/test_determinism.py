@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from small_project import VARIABLE, Project, copy_project, every_study_config
 
-from tokentrial.reference.rows import MACHINE
+from tokentrial.publish.reference.rows import MACHINE
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import pytest
 from small_project import ROOT, Project, copied, copy_project
 
 from tokentrial.config import load
-from tokentrial.crate import record
+from tokentrial.publish.crate import record
 from tokentrial.report.catalogue import STUDIES, VERDICT_FIGURES, VERDICT_TABLES, figures_of, study_title, tables_of
 
 # With tests of their own: test_cramming.py, test_compare_reference.py, test_faults.py, test_provenance.py.

@@ -135,7 +135,7 @@ def test_the_report_works_offline(finished: Project) -> None:
             },
         ),
         (
-            "studies/released/python_stream",
+            "released/python_stream",
             "released",
             {"as-released/pure-python", "as-released/corrected", "as-released/academic-validation"},
         ),
@@ -222,5 +222,5 @@ def test_the_bespoke_study_and_what_its_edits_retrain(tmp_path: Path) -> None:
         "study_bespoke": set(),
     }
     project.build("study_bespoke")
-    edit(project, "studies/released_bespoke/random_windows")
+    edit(project, "released/bespoke/random_windows")
     assert project.planned("study_bespoke") == {"released_bespoke": scripts, "study_bespoke": set()}

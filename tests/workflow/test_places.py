@@ -13,7 +13,7 @@ import pytest
 from fault_project import MACHINE, signal_config
 from small_project import ROOT, Project, copy_project, cramming_config
 
-from tokentrial.crate.jobs import RECORDS
+from tokentrial.publish.crate.jobs import RECORDS
 
 CONDITION = "learned_encoding/signal/done-right/ordered"
 MODULE = """

@@ -14,7 +14,7 @@ import pytest
 from ro_crates import issues
 from small_project import Project
 
-from tokentrial.crate import record
+from tokentrial.publish.crate import record
 
 RECORD = "results/provenance.json"
 

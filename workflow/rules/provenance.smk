@@ -4,7 +4,7 @@
 # STEPS    go back from the final files to the jobs that made them; add checksums, versions, hardware; pack as RO-Crate
 
 from tokentrial import provenance as origins
-from tokentrial.crate import files as packed
+from tokentrial.publish.crate import files as packed
 
 
 # The record of a run ends with the last job before this one: a rule does not see its own end.

@@ -7,8 +7,8 @@ from tokentrial.job import logged
 terminal = sys.stdout
 terminal.reconfigure(errors="backslashreplace")
 with logged(snakemake.log[0]):
-    from tokentrial.reference import comparison
-    from tokentrial.reference.text import as_text
+    from tokentrial.publish.reference import comparison
+    from tokentrial.publish.reference.text import as_text
 
     found = comparison.compare(snakemake.params.run, snakemake.params.reference)
     said = as_text(found)

@@ -5,9 +5,9 @@ import json
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
-    from tokentrial.crate import record
-    from tokentrial.crate.build import write_crate
-    from tokentrial.crate.files import Project
+    from tokentrial.publish.crate import record
+    from tokentrial.publish.crate.build import write_crate
+    from tokentrial.publish.crate.files import Project
 
     project = Project.that_made(snakemake.output.zip, "results/crate.zip")
     write_crate(

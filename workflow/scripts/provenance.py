@@ -5,8 +5,8 @@ import json
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
-    from tokentrial.crate import record
-    from tokentrial.crate.files import Project
+    from tokentrial.publish.crate import record
+    from tokentrial.publish.crate.files import Project
 
     project = Project.that_made(snakemake.output.json, "results/provenance.json")
     found = record.describe(

@@ -4,7 +4,7 @@ from tokentrial.job import run
 
 run(
     snakemake.log[0],
-    "tokentrial.studies.released.job.run_script_job",
+    "tokentrial.released.job.run_script_job",
     spec=snakemake.params.spec,
     runs=snakemake.output.runs,
     arms=snakemake.output.arms,

@@ -5,7 +5,7 @@ import json
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
-    from tokentrial.statistics.tables import write_statistics
+    from tokentrial.run.statistics import write_statistics
 
     write_statistics(
         runs=snakemake.input.runs,

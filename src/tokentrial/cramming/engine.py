@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from tokentrial.adam import Adam
 from tokentrial.cramming.decode import Reader, first_predicted, inputs_of
 from tokentrial.errors import InputError
-from tokentrial.training.adam import Adam
 from tokentrial.training.checkpoint import Saved, prefixed
 
 LAST_SHARE = 0.02  # of the learning rate, what the cosine schedule ends at

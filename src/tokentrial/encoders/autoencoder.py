@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from tokentrial.adam import Adam, linear_decay
 from tokentrial.encoders.base import Context, Encoder, Parameters, gather
 from tokentrial.encoders.tables import source_table, standardise, token_weights
 from tokentrial.errors import InputError
-from tokentrial.training.adam import Adam, linear_decay
 
 VARIANTS = ("standard", "deep", "variational")
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tokentrial.adam import linear_decay
 from tokentrial.errors import InputError
 from tokentrial.models.language import State
 from tokentrial.seeds import stream
-from tokentrial.training.adam import linear_decay
 from tokentrial.training.checkpoint import Saved, prefixed
 from tokentrial.training.language_model import LanguageModel, evaluate
 from tokentrial.training.runner import Runner

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
+from tokentrial.adam import Adam, linear_decay
 from tokentrial.encoders.base import Encoder, Parameters
 from tokentrial.models.heads import Head, output
 from tokentrial.models.softmax_loss import mean_loss, share_loss
 from tokentrial.seeds import stream
-from tokentrial.training.adam import Adam, linear_decay
 
 # Logits of one seed in one evaluation chunk (1 MiB). Counted per seed, so that a seed's sums have the same order alone
 # and in a batch.

@@ -29,9 +29,9 @@ import torch
 
 from tokentrial import provenance
 from tokentrial.results import Measurement
-from tokentrial.studies.results import write_job
 from tokentrial.training import checkpoint
 from tokentrial.training.checkpoint import Saved, prefixed
+from tokentrial.training.writing import write_job
 
 SECONDS = 60.0  # of work that a kill may cost
 

@@ -3,7 +3,7 @@
 import json
 
 from tokentrial import results
-from tokentrial.studies.results import write_job
+from tokentrial.training.writing import write_job
 
 
 def write_twin(spec: str, origin: str, trained_runs: str, trained_arms: str, runs: str, arms: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tokentrial import published as printed
 from tokentrial import results
 from tokentrial.claims.decisions import controls, single, study
 from tokentrial.claims.decisions.deciding import DECIDED, Row
@@ -16,7 +17,6 @@ from tokentrial.cramming import measures as measured
 from tokentrial.cramming.cells import Cells
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.cramming.evidence import MINIMUM_TEXTS, Evidence
-from tokentrial.report import published as printed
 from tokentrial.run.columns import CONDITIONS, METHODS
 
 _REGISTERED = (study, controls, single)

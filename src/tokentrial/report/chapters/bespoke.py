@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tokentrial.published import PublishedTable, load, number
 from tokentrial.report.bespoke_bands import FREQUENT, RARE, Difference, differences
 from tokentrial.report.bespoke_results import (
     BESPOKE,
@@ -22,7 +23,6 @@ from tokentrial.report.bespoke_results import (
 from tokentrial.report.bespoke_trends import fair_trends
 from tokentrial.report.chapters.learned_encoding import convergence_values
 from tokentrial.report.formats import number as text_of
-from tokentrial.report.published import PublishedTable, load, number
 from tokentrial.report.tables.bespoke_parameters import SCORED, agrees
 from tokentrial.report.template import escape
 from tokentrial.run.finals import LOSS

@@ -7,6 +7,7 @@ import numpy as np
 
 from tokentrial.cramming.cells import ALL, KINDS, NATURAL, RIGHT, STUDY, TUNED, Block, Cells
 from tokentrial.cramming.columns import INCONCLUSIVE, REFUTED, SUPPORTED
+from tokentrial.published import PublishedTable, load
 from tokentrial.report.chapters.cramming_found import (
     grid_words,
     limit_words,
@@ -17,7 +18,6 @@ from tokentrial.report.chapters.cramming_found import (
     vector_words,
 )
 from tokentrial.report.formats import MISSING, count, number
-from tokentrial.report.published import PublishedTable, load
 from tokentrial.report.tables.cramming_decided import CLAIMS, CONTROL_CLAIMS, VERDICT, decided
 from tokentrial.report.tables.cramming_rows import Row, arm_name, kind_name
 from tokentrial.report.template import escape

@@ -7,9 +7,9 @@ import numpy as np
 
 from tokentrial.cramming.cells import CONTROL, NATURAL, PAPER, STUDY, TUNED, Block, Cells
 from tokentrial.cramming.evidence import PAIRS
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
 from tokentrial.report.formats import number
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.cramming_rows import arm_name, in_words, kind_name
 from tokentrial.run.estimates import Scope
 from tokentrial.run.view import View

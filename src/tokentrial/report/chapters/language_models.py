@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from tokentrial.published import load
 from tokentrial.real_text import WIKITEXT2
 from tokentrial.report.formats import MINUS, count, number, p_value
 from tokentrial.report.language_model_names import (
@@ -19,7 +20,6 @@ from tokentrial.report.language_model_names import (
     vocabulary,
     with_full,
 )
-from tokentrial.report.published import load
 from tokentrial.report.tables.language_models import described_rows, fair_rows, mask_rows
 from tokentrial.report.tables.language_models_listings import equal_bits, family_names, front_arms
 from tokentrial.report.tables.language_models_rows import level_on, perplexity

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tokentrial.report.published import load
+from tokentrial.published import load
 from tokentrial.report.template import escape
 from tokentrial.run.finals import ACCURACY, BOUND, LOSS
 from tokentrial.run.view import View
@@ -22,7 +22,7 @@ def values(view: View, config: Mapping[str, Any], published: str) -> Values:
 
 
 def check_values(view: View, planned: int) -> Values:
-    """Counts of flags, over held-out losses (see statistics.tables.flag)."""
+    """Counts of flags, over held-out losses (see run.statistics.flag)."""
     losses = view.summary[view.summary["metric"] == LOSS]
     fair = losses[losses["condition"].isin(view.of_way("done-right"))]
     released = losses[losses["condition"].isin(view.of_way("as-released"))]

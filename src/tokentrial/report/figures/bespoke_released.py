@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from tokentrial.published import PublishedTable, number
 from tokentrial.report.bespoke_results import (
     BESPOKE,
     CORRECTION,
@@ -24,7 +25,6 @@ from tokentrial.report.bespoke_results import (
 )
 from tokentrial.report.figures import style
 from tokentrial.report.figures.style import BLUE, GREY, INK, ORANGE, VERMILLION
-from tokentrial.report.published import PublishedTable, number
 from tokentrial.run.view import View
 from tokentrial.statistics.placement import place
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tokentrial.cramming.cells import CONTROL, STUDY
+from tokentrial.published import PublishedTable, number
 from tokentrial.report.figures import style
 from tokentrial.report.figures.cramming_data import (
     ABSENT,
@@ -24,7 +25,6 @@ from tokentrial.report.figures.cramming_data import (
     with_ticks,
 )
 from tokentrial.report.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE
-from tokentrial.report.published import PublishedTable, number
 from tokentrial.run.estimates import Scope
 from tokentrial.run.view import View
 from tokentrial.statistics.cramming import Estimate

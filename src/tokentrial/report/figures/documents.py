@@ -1,9 +1,9 @@
-"""What the documents print, as points for figures; from ``config/published``, read by report.published."""
+"""What the documents print, as points for figures; from ``config/published``, read by published.load."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tokentrial.report.published import PublishedTable, number
+from tokentrial.published import PublishedTable, number
 
 # table -> the released script, what varies over the rows, and the script's name for the documents' autoencoder
 SCRIPTS = {

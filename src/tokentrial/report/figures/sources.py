@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from tokentrial.report import published
+from tokentrial import published
 from tokentrial.run.view import View
 
 

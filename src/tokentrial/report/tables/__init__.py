@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokentrial.report import formats, published
+from tokentrial import published
+from tokentrial.report import formats
 from tokentrial.report.tables import bespoke, cramming, first_page, language_models, learned_encoding
 from tokentrial.report.tables import verdicts as claims
 from tokentrial.report.verdicts import read

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
 from tokentrial.report.bespoke_results import (
     BESPOKE,
     CORRECTION,
@@ -20,8 +22,6 @@ from tokentrial.report.bespoke_results import (
 )
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, number, p_value, with_interval, yes_no
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.report.tables import bespoke_listings, bespoke_parameters
 from tokentrial.report.tables.rows import frame
 from tokentrial.run.finals import LOSS

@@ -18,9 +18,9 @@ from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import GAP, MISSING, Section, Table, count, number, p_value, with_interval, yes_no
 from tokentrial.run.columns import Condition, Method
 from tokentrial.run.finals import ACCURACY, LOSS
+from tokentrial.run.statistics import pairs
 from tokentrial.run.view import View, records
 from tokentrial.statistics.attribution import COLUMNS as ATTRIBUTION
-from tokentrial.statistics.tables import pairs
 
 PARTS = {
     "total": "Reported ratio",

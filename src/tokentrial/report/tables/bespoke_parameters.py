@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tokentrial.encoders.layouts import efficiency_score
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
 from tokentrial.report.bespoke_results import (
     BESPOKE,
     LAYER,
@@ -26,8 +28,6 @@ from tokentrial.report.bespoke_results import (
 )
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, number
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.rows import frame
 from tokentrial.run.columns import Condition, Method
 from tokentrial.run.finals import LOSS

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from tokentrial.cramming.cells import CONTROL, NATURAL, STUDY
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
 from tokentrial.report.formats import MISSING, Section, Table, count, number
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.report.tables import cramming_decided, cramming_listings
 from tokentrial.report.tables.cramming_rows import (
     Columns,

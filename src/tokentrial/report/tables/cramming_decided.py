@@ -8,10 +8,10 @@ import pandas as pd
 
 from tokentrial.cramming.cells import ALL
 from tokentrial.cramming.columns import DECISIONS
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table, count, number, yes_no
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.cramming_rows import Row, source_of, table
 from tokentrial.run.view import View, records
 from tokentrial.statistics.cramming import bits_per_dimension, theoretical_capacity

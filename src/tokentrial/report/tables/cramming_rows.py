@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.cramming.cells import ALL, STUDY
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
 from tokentrial.real_text import UNNAMED
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import GAP, MINUS, MISSING, Section, Table, count, number
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.run.estimates import Scope
 from tokentrial.run.view import View
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate

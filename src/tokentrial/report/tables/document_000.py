@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
+from tokentrial.released import corrected
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import Section, Table, count, number, printed
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.rows import (
     STUDY,
     Row,
@@ -22,7 +23,6 @@ from tokentrial.report.tables.rows import (
 )
 from tokentrial.run.finals import ACCURACY
 from tokentrial.run.view import View
-from tokentrial.studies.released import corrected
 
 RELEASED, DESCRIBED = f"{STUDY}/as-released/corrected", "autoencoder_000"
 RUNS = corrected.RUNS

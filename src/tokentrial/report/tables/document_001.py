@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
+from tokentrial.published import PublishedTable
+from tokentrial.released import focused_scaling
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import Section, Table
-from tokentrial.report.published import PublishedTable
 from tokentrial.report.tables.rows import (
     STUDY,
     Row,
@@ -22,7 +23,6 @@ from tokentrial.report.tables.rows import (
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS, SIMULATED
 from tokentrial.run.view import View
-from tokentrial.studies.released import focused_scaling
 
 RELEASED, FORMULA = f"{STUDY}/as-released/focused-scaling", f"{STUDY}/as-released/academic-validation"
 DESCRIBED, FAIR = "autoencoder_001", "autoencoder"

@@ -5,6 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
+from tokentrial.released import pure_python
+from tokentrial.released.context_free import HIDDEN
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import (
     MISSING,
@@ -18,8 +22,6 @@ from tokentrial.report.formats import (
     with_interval,
     yes_no,
 )
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.report.tables.rows import (
     STUDY,
     Row,
@@ -33,8 +35,6 @@ from tokentrial.report.tables.rows import (
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import ACCURACY, LOSS
 from tokentrial.run.view import View
-from tokentrial.studies.released import pure_python
-from tokentrial.studies.released.context_free import HIDDEN
 
 SCRIPT = f"{STUDY}/as-released/pure-python"
 ROLES = ("table", "built", "deployed")

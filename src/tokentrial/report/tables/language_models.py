@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
 from tokentrial.real_text import WIKITEXT2
 from tokentrial.report import formats
 from tokentrial.report.catalogue import table_title
@@ -21,8 +23,6 @@ from tokentrial.report.language_model_names import (
     vocabulary,
     with_full,
 )
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.report.tables import language_models_listings
 from tokentrial.report.tables.language_models_rows import (
     difference,

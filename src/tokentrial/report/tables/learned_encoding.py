@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from tokentrial.published import PublishedTable
 from tokentrial.report import formats
-from tokentrial.report.published import PublishedTable
 from tokentrial.report.tables import document_000, document_001, document_002, listings, seeds, significance
 from tokentrial.run.view import View
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
 from tokentrial.report.formats import MISSING, count, number, p_value, printed, with_deviation, with_interval, yes_no
-from tokentrial.report.published import PublishedTable
-from tokentrial.report.published import number as value_of
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import ACCURACY, LOSS, METRICS
 from tokentrial.run.view import View

@@ -2,14 +2,14 @@
 
 import pandas as pd
 
+from tokentrial.published import PublishedTable
+from tokentrial.released import academic_validation, corrected, focused_scaling
 from tokentrial.report.catalogue import sub_study_title, table_title
 from tokentrial.report.formats import Section, Table, count, number
-from tokentrial.report.published import PublishedTable
 from tokentrial.report.tables.rows import Row
 from tokentrial.run.finals import ACCURACY, LOSS
 from tokentrial.run.view import View
 from tokentrial.statistics.power import power_curve
-from tokentrial.studies.released import academic_validation, corrected, focused_scaling
 
 USUAL = (3, 5, 10, 20, 30)
 DESIGNS = ("paired", "independent")

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from tokentrial.published import PublishedTable, number
+from tokentrial.released import academic_validation
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table
-from tokentrial.report.published import PublishedTable, number
 from tokentrial.report.tables.document_001 import DESCRIBED, FORMULA, VARIANTS
 from tokentrial.report.tables.rows import STUDY, Row
 from tokentrial.results import Measurement
 from tokentrial.run.finals import SIMULATED
 from tokentrial.run.view import View
-from tokentrial.studies.released import academic_validation
 
 ALPHA = 0.05
 STUDIES = ("compression", "vocabulary", "complexity", "baselines")

@@ -13,9 +13,9 @@ Source: protocols A1 (``pure_python_experiment.py``).
 
 import numpy as np
 
+from tokentrial.released.context_free import Autoencoder, NextTokenModel, NoiseRule, draw_windows
+from tokentrial.released.python_stream import FloatArray, PythonStream
 from tokentrial.results import Measurement
-from tokentrial.studies.released.context_free import Autoencoder, NextTokenModel, NoiseRule, draw_windows
-from tokentrial.studies.released.python_stream import FloatArray, PythonStream
 
 VOCABULARY = 20
 FULL_WIDTH = 32

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from tokentrial.data.zipf import zipf_probabilities
 from tokentrial.encoders.base import Parameters
-from tokentrial.studies.released_bespoke import layouts, text
-from tokentrial.studies.released_bespoke.arms import BESPOKE, FRESH, STANDARD, Report
-from tokentrial.studies.released_bespoke.layouts import Band, Cost, Layout
-from tokentrial.studies.released_bespoke.models import PooledModel, expected_losses, losses, trained_names
-from tokentrial.studies.released_bespoke.text import IntArray
-from tokentrial.studies.released_bespoke.training import Batch, chunks, train
-from tokentrial.studies.released_bespoke.weights import Weights
+from tokentrial.released.bespoke import layouts, text
+from tokentrial.released.bespoke.arms import BESPOKE, FRESH, STANDARD, Report
+from tokentrial.released.bespoke.layouts import Band, Cost, Layout
+from tokentrial.released.bespoke.models import PooledModel, expected_losses, losses, trained_names
+from tokentrial.released.bespoke.text import IntArray
+from tokentrial.released.bespoke.training import Batch, chunks, train
+from tokentrial.released.bespoke.weights import Weights
 
 NAME = "convergence"
 VOCABULARY = 200

@@ -20,14 +20,14 @@ from torch import Tensor
 
 from tokentrial.data.zipf import zipf_probabilities
 from tokentrial.encoders.base import Parameters
+from tokentrial.released.bespoke import layouts, text
+from tokentrial.released.bespoke.arms import BESPOKE, FRESH, STANDARD, Report, median_cost
+from tokentrial.released.bespoke.layouts import HIGH, LOW, MID, Band, Cost, Layout
+from tokentrial.released.bespoke.models import PooledModel, expected_losses, losses, trained_names
+from tokentrial.released.bespoke.text import FloatArray, IntArray
+from tokentrial.released.bespoke.training import Batch, chunks, train
+from tokentrial.released.bespoke.weights import Weights
 from tokentrial.seeds import stream
-from tokentrial.studies.released_bespoke import layouts, text
-from tokentrial.studies.released_bespoke.arms import BESPOKE, FRESH, STANDARD, Report, median_cost
-from tokentrial.studies.released_bespoke.layouts import HIGH, LOW, MID, Band, Cost, Layout
-from tokentrial.studies.released_bespoke.models import PooledModel, expected_losses, losses, trained_names
-from tokentrial.studies.released_bespoke.text import FloatArray, IntArray
-from tokentrial.studies.released_bespoke.training import Batch, chunks, train
-from tokentrial.studies.released_bespoke.weights import Weights
 
 BATCH = 8
 RATE = 1e-3

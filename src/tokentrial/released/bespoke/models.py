@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from tokentrial.encoders.base import Parameters
-from tokentrial.studies.released_bespoke.layouts import Band, Layout
-from tokentrial.studies.released_bespoke.text import IntArray
-from tokentrial.studies.released_bespoke.training import Batch
-from tokentrial.studies.released_bespoke.weights import Weights
+from tokentrial.released.bespoke.layouts import Band, Layout
+from tokentrial.released.bespoke.text import IntArray
+from tokentrial.released.bespoke.training import Batch
+from tokentrial.released.bespoke.weights import Weights
 
 
 def layout_weights(layout: Layout, weights: Weights) -> Parameters:

@@ -13,8 +13,8 @@ from urllib.parse import quote
 from rocrate.model import ContextEntity  # type: ignore[import-untyped]
 
 from tokentrial import __version__
-from tokentrial.crate import jobs
-from tokentrial.crate.jobs import Job
+from tokentrial.publish.crate import jobs
+from tokentrial.publish.crate.jobs import Job
 
 RUN, ENGINE_RUN, ENGINE, RUNNER, CONFIG = "#run", "#engine-run", "#snakemake", "#runner", "#config"
 COMPLETED = "http://schema.org/CompletedActionStatus"

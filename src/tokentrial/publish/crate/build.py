@@ -15,10 +15,10 @@ from rocrate.model import ContextEntity  # type: ignore[import-untyped]
 from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
 
 from tokentrial import __version__, results
-from tokentrial.crate import actions, files, jobs
-from tokentrial.crate.files import Project
-from tokentrial.crate.jobs import Job
 from tokentrial.data import corpora
+from tokentrial.publish.crate import actions, files, jobs
+from tokentrial.publish.crate.files import Project
+from tokentrial.publish.crate.jobs import Job
 
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.data.generate import generate
+from tokentrial.released import SEED, run_script
+from tokentrial.released.focused_scaling import CELLS
 from tokentrial.results import Measurement
-from tokentrial.studies.released import SEED, run_script
-from tokentrial.studies.released.focused_scaling import CELLS
 from tokentrial.training.reference import reference_rows
 
 # Tokens in a window of each kind of data in the released generator (protocol A3).

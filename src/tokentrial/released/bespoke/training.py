@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tokentrial.adam import Adam
 from tokentrial.encoders.base import Parameters
-from tokentrial.training.adam import Adam
 
 CHUNK = 10  # seeds at once: their weights and Adam's two moments then fit the cache; no result depends on it
 

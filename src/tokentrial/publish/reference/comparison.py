@@ -14,8 +14,8 @@ import pandas as pd
 
 from tokentrial import results
 from tokentrial.errors import InputError
-from tokentrial.reference import rows
-from tokentrial.reference.rows import TABLES, Joined, Mask, Record
+from tokentrial.publish.reference import rows
+from tokentrial.publish.reference.rows import TABLES, Joined, Mask, Record
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -40,7 +40,7 @@ def read(folder: str) -> dict[str, pd.DataFrame]:
 
 
 def compare(run: str, reference: str) -> Record:
-    """Everything that :mod:`text <tokentrial.reference.text>` says, as one JSON object. run, reference: folders."""
+    """Returns all that :mod:`publish.reference.text` says, as one JSON object. run, reference: folders."""
     return compare_frames(read(run), read(reference))
 
 

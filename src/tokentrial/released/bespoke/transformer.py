@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from tokentrial.encoders.base import Parameters
+from tokentrial.released.bespoke.layouts import Layout
+from tokentrial.released.bespoke.models import layer_norm, layout_weights, project
+from tokentrial.released.bespoke.text import IntArray
+from tokentrial.released.bespoke.weights import Weights
 from tokentrial.seeds import stream
-from tokentrial.studies.released_bespoke.layouts import Layout
-from tokentrial.studies.released_bespoke.models import layer_norm, layout_weights, project
-from tokentrial.studies.released_bespoke.text import IntArray
-from tokentrial.studies.released_bespoke.weights import Weights
 
 RATE = 0.1  # of dropout, torch's default
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tokentrial.released.bespoke.text import IntArray
 from tokentrial.seeds import stream
-from tokentrial.studies.released_bespoke.text import IntArray
 
 HIGH, MID, LOW = 0, 1, 2
 

@@ -3,8 +3,8 @@
 import json
 import time
 
-from tokentrial.studies.released.replicates import run_replicates
-from tokentrial.studies.results import write_job
+from tokentrial.released.replicates import run_replicates
+from tokentrial.training.writing import write_job
 
 
 def run_script_job(spec: str, runs: str, arms: str) -> None:

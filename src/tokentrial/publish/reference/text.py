@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tokentrial.reference.rows import Record
+from tokentrial.publish.reference.rows import Record
 from tokentrial.report import catalogue
 
 Lines = Iterator[str]

@@ -11,8 +11,8 @@
 from collections.abc import Callable
 
 from tokentrial.errors import InputError
+from tokentrial.released import academic_validation, corrected, focused_scaling, pure_python
 from tokentrial.results import Measurement
-from tokentrial.studies.released import academic_validation, corrected, focused_scaling, pure_python
 
 WHOLE: dict[str, Callable[[int], list[Measurement]]] = {
     "pure-python": pure_python.run,

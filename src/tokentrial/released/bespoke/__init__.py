@@ -22,8 +22,8 @@ from functools import partial
 from typing import Any
 
 from tokentrial.errors import InputError
-from tokentrial.studies.released_bespoke import convergence, initial, random_windows, scaling
-from tokentrial.studies.released_bespoke.arms import Report
+from tokentrial.released.bespoke import convergence, initial, random_windows, scaling
+from tokentrial.released.bespoke.arms import Report
 
 SCRIPTS: dict[str, Callable[[Mapping[str, Any]], Report]] = {
     "initial": initial.run,

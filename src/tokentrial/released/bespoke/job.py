@@ -5,10 +5,10 @@ import json
 import pandas as pd
 import torch
 
+from tokentrial.released.bespoke import run_script
 from tokentrial.results import Measurement
-from tokentrial.studies.released_bespoke import run_script
-from tokentrial.studies.results import write_job
 from tokentrial.training.device import keep_freed_memory
+from tokentrial.training.writing import write_job
 
 
 def run_script_job(spec: str, runs: str, arms: str) -> None:

@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from tokentrial import checkout, provenance, results
 from tokentrial import config as settings
-from tokentrial.crate import files, jobs, machine
-from tokentrial.crate.files import Project
-from tokentrial.crate.jobs import Job
 from tokentrial.data import corpora, download
 from tokentrial.data.corpora import Corpus
 from tokentrial.errors import InputError
+from tokentrial.publish.crate import files, jobs, machine
+from tokentrial.publish.crate.files import Project
+from tokentrial.publish.crate.jobs import Job
 from tokentrial.shipped import scale_name
 
 SCHEMA_VERSION = 1

@@ -16,9 +16,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from tokentrial.released.cells import up_to
+from tokentrial.released.python_stream import FloatArray, PythonStream
 from tokentrial.results import Measurement
-from tokentrial.studies.released.cells import up_to
-from tokentrial.studies.released.python_stream import FloatArray, PythonStream
 
 VOCABULARY = 50
 FULL_WIDTH = 128

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tokentrial.studies.released.python_stream import FloatArray, PythonStream
+from tokentrial.released.python_stream import FloatArray, PythonStream
 
 HIDDEN = 32
 WINDOW = 8

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
+from tokentrial.released.bespoke.layouts import Cost
 from tokentrial.results import Measurement
-from tokentrial.studies.released_bespoke.layouts import Cost
 
 STANDARD, BESPOKE = "standard", "bespoke"
 FRESH = "-fresh"  # ends the id of the condition that measures a cell's models on fresh text

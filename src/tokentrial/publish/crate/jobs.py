@@ -15,7 +15,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tokentrial.crate.files import Project
+from tokentrial.publish.crate.files import Project
 
 RECORDS = ".snakemake/metadata"
 SCRIPT = re.compile(r"scripts/\w+\.py")

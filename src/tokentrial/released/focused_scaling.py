@@ -16,16 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tokentrial.results import Measurement
-from tokentrial.studies.released.cells import up_to
-from tokentrial.studies.released.context_free import (
+from tokentrial.released.cells import up_to
+from tokentrial.released.context_free import (
     Autoencoder,
     IntArray,
     NextTokenModel,
     NoiseRule,
     draw_windows,
 )
-from tokentrial.studies.released.python_stream import FloatArray, PythonStream
+from tokentrial.released.python_stream import FloatArray, PythonStream
+from tokentrial.results import Measurement
 
 FULL_WIDTH = 32
 RUNS = 3
