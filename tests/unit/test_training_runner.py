@@ -113,11 +113,16 @@ def test_what_the_checkpoint_holds(attempt: Attempt, tmp_path: Path) -> None:
     assert (saved.tensors["task/total"], saved.tensors["part/step"]) == (7, 2)
 
 
-def test_between_two_parts_no_part_is_in_work(attempt: Attempt, tmp_path: Path) -> None:
+def test_between_two_parts_no_part_is_in_work(
+    attempt: Attempt, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(Cut):
         attempt(("b", 0))
     saved, _ = checkpoint.read(tmp_path / "kept/state.safetensors")
     assert (saved.values["finished"], saved.values["part"]) == (1, None)
+    assert capsys.readouterr().err == ""
+    attempt()
+    assert capsys.readouterr().err == "count: goes on, 1 of 3 parts are finished\n"
 
 
 def test_data_that_changed_are_refused_or_passed_over(attempt: Attempt, tmp_path: Path) -> None:

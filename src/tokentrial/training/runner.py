@@ -140,6 +140,7 @@ class Runner:
         self.task.rows = [self.task.row(*row) for row in values["rows"]]
         self.task.costs = values["costs"]
         self.task.restore(Saved(saved.under("task"), values["task"]))
+        self.task.log(f"goes on, {self.finished} of {len(self.task.parts)} parts are finished")
         return None if values["part"] is None else Saved(saved.under("part"), values["part"])
 
     def write(self, runs: str, arms: str) -> None:
