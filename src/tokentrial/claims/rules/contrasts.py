@@ -171,8 +171,7 @@ def contrast(
     values = [results.values(condition, name, metric) for name in (arm, other)]
     if min(len(found) for found in values) == 0:
         return None
-    described = results.condition(condition)
-    label = f"{described.experiment}/{described.name}"
+    label = results.label(condition)
     loss_row = results.pair(condition, arm, other, LOSS) or results.pair(condition, other, arm, LOSS)
     row = results.pair(condition, arm, other, metric) or results.pair(condition, other, arm, metric)
     study_margin = float(row.get("margin") or loss_row.get("margin") or math.nan)

@@ -103,7 +103,7 @@ def _state(contrasts: Sequence[Contrast], metric: str, alpha: float, seeds: int)
 
 def _against(results: Results, condition: str, arm: str, rival: tuple[str, str], metric: str) -> Contrast:
     values, other = results.values(condition, arm, metric), results.values(*rival, metric)
-    label = f"{condition.rsplit('/', 1)[-1]} against {rival[0].rsplit('/', 1)[-1]}"
+    label = f"{results.condition(condition).name} against {results.condition(rival[0]).name}"
     contrast = paired(label, values, other, margin=max(abs(float(other.mean())), 1e-12), confidence=results.confidence)
     return replace(contrast, condition=condition, arm=arm, other=rival[1], metric=metric)
 
@@ -147,7 +147,7 @@ def better_for_its_size(
     best = {INCONCLUSIVE: "undecided", CONFIRMED: "holds", TOO_SMALL: "inside the margin", REFUTED: "does not hold"}
     notes = [
         f"{len(same)} comparisons at equal and {len(smaller)} at fewer parameters",
-        ", ".join(f"{'/'.join(condition.split('/')[1::2])}: {best[part]}" for condition, part in parts.items()),
+        ", ".join(f"{results.label(condition)}: {best[part]}" for condition, part in parts.items()),
         phrase(shown),
         *limits(contrasts, shown, said, seeds, missing, differs),
     ]

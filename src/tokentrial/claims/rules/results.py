@@ -67,6 +67,11 @@ class Results(View):
         )
         return condition.id
 
+    def label(self, condition: str) -> str:
+        """``compression/v20-ratio-8``: a condition done right in a reason."""
+        described = self.condition(condition)
+        return f"{described.experiment}/{described.name}"
+
     def ids(self, condition: str, arms: Sequence[str], metric: str) -> tuple[str, ...]:
         """Comparisons that hold these arms: that of the pair if there is one, else one for each arm."""
         rows = [row for row in self.pairs(condition) if row["metric"] == metric]

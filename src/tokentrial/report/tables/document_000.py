@@ -11,7 +11,6 @@ from tokentrial.released import corrected
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import Section, Table, count, number, printed
 from tokentrial.report.tables.rows import (
-    STUDY,
     Row,
     first_seeds_row,
     frame,
@@ -19,12 +18,13 @@ from tokentrial.report.tables.rows import (
     notes_on_tests,
     planned,
     published_row,
+    released,
     shown_row,
 )
 from tokentrial.run.finals import ACCURACY
 from tokentrial.run.view import View
 
-RELEASED, DESCRIBED = f"{STUDY}/as-released/corrected", "autoencoder_000"
+DESCRIBED = "autoencoder_000"
 RUNS = corrected.RUNS
 
 
@@ -52,7 +52,7 @@ def accuracy(view: View, published: PublishedTable) -> Table:
 
 def _accuracy_rows(view: View, published: PublishedTable, ratio: str) -> Iterator[Row]:
     yield published_row(published, published.rows[ratio])
-    script = f"{RELEASED}/ratio-{ratio}"
+    script = released(view, "corrected", f"ratio-{ratio}")
     counts = _script_counts(int(ratio))
     saved = {"savings": _saved(counts["learned"], counts["autoencoder"])}
     yield first_seeds_row(view, "as released, own seed", script, "autoencoder", ACCURACY, RUNS, ddof=0) | saved

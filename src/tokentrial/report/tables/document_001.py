@@ -18,13 +18,14 @@ from tokentrial.report.tables.rows import (
     notes_on_tests,
     planned,
     published_row,
+    released,
     shown_row,
 )
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS, SIMULATED
 from tokentrial.run.view import View
 
-RELEASED, FORMULA = f"{STUDY}/as-released/focused-scaling", f"{STUDY}/as-released/academic-validation"
+SCRIPT, FORMULA = "focused-scaling", "academic-validation"
 DESCRIBED, FAIR = "autoencoder_001", "autoencoder"
 RUNS = focused_scaling.RUNS
 # document 001's three baselines -> the arms that build them
@@ -95,7 +96,7 @@ def _rows(
     view: View, published: PublishedTable, study: str, key: str, key_of: Callable[[Condition], str]
 ) -> Iterator[Row]:
     yield published_row(published, published.rows[key])
-    script = f"{RELEASED}/{study}-{key.replace('-', '_')}"
+    script = released(view, SCRIPT, f"{study}-{key.replace('-', '_')}")
     yield first_seeds_row(view, "as released, own seed", script, "traditional", LOSS, RUNS, ddof=1)
     yield measured_row(view, "as released, all runs", script, "traditional", LOSS)
     for way, other in (("as-described", DESCRIBED), ("done-right", FAIR)):
@@ -125,7 +126,8 @@ def baselines(view: View, published: PublishedTable) -> Table:
 
 def _variant_rows(view: View, published: PublishedTable, variant: str) -> Iterator[Row]:
     yield published_row(published, published.rows[variant])
-    yield measured_row(view, "as released, formula", f"{FORMULA}/baseline-{variant}", "traditional", SIMULATED)
+    formula = released(view, FORMULA, f"baseline-{variant}")
+    yield measured_row(view, "as released, formula", formula, "traditional", SIMULATED)
     described = DESCRIBED if variant == "standard" else f"{DESCRIBED}_{variant}"
     for each in view.select(experiment="baselines", way="as-described"):
         yield measured_row(view, "as described", each.id, described, LOSS)

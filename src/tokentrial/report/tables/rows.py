@@ -41,6 +41,13 @@ def data_name(condition: Condition) -> str:
     return f"{SOURCES.get(source, source)}, V = {condition.vocab_size:,}"
 
 
+def released(view: View, script: str, cell: str | None = None) -> str:
+    """The id of a released script's cell, of its only one if none is named; empty if it was not run."""
+    wanted = {} if cell is None else {"cell": cell}
+    conditions = view.select(study=STUDY, experiment=script, way="as-released", **wanted)
+    return conditions[0].id if conditions else ""
+
+
 def published_row(table: PublishedTable, row: Mapping[str, str]) -> Row:
     """What the document prints; ``printed`` has the text of what is shown as it stands there."""
     shown = {

@@ -9,7 +9,7 @@ from tokentrial.released import academic_validation
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import MISSING, Section, Table
 from tokentrial.report.tables.document_001 import DESCRIBED, FORMULA, VARIANTS
-from tokentrial.report.tables.rows import STUDY, Row
+from tokentrial.report.tables.rows import STUDY, Row, released
 from tokentrial.results import Measurement
 from tokentrial.run.finals import SIMULATED
 from tokentrial.run.view import View
@@ -90,7 +90,7 @@ def _own_test(view: View) -> dict[str, tuple[str, Tally]]:
     rows = []
     for cell in academic_validation.CELLS:
         for arm in ("learned", "traditional"):
-            values = view.values(f"{FORMULA}/{cell}", arm, SIMULATED, academic_validation.RUNS)
+            values = view.values(released(view, FORMULA, cell), arm, SIMULATED, academic_validation.RUNS)
             if values.empty:
                 return {}
             rows += [
@@ -98,7 +98,8 @@ def _own_test(view: View) -> dict[str, tuple[str, Tally]]:
                 for seed, value in values.items()
             ]
     tested = academic_validation.statistics(rows)
-    study = tested["cell"].str.split("-").str[0]
+    varied = {each.cell: each.varied for each in view.select(study=STUDY, experiment=FORMULA, way="as-released")}
+    study = tested["cell"].map(varied)
     tally: Tally = {}
     for name in (*STUDIES, OTHER_STUDY):
         mine = tested[study == SCRIPT_STUDIES.get(name, name)]
