@@ -164,7 +164,7 @@ def test_nothing_is_left_out_for_nothing(root: Path, source: Path) -> None:
 
 
 TRAINING = ("train", "language_model", "cram", "pretrain", "released", "released_bespoke")
-TRAINED_BY = ("cramming/", "data/", "encoders/", "models/", "training/", "released", "results", "seeds")
+TRAINED_BY = ("adam", "cramming/", "data/", "encoders/", "models/", "training/", "released", "results", "seeds")
 DRAWING = {"data/generate", "data/levels", "data/markov", "data/zipf"}
 
 

@@ -97,7 +97,7 @@ def planned(made: Any) -> list[str]:
         assert len(line) < 3000
         raise InputError(line) from None
     specs = [names[kind] for kind in ("DATASETS", "CONDITIONS", "SCRIPTS", "LANGUAGE_MODELS", "CRAMMED")]
-    rules = [names["CELLS"], made["statistics"], made["language_models"], cramming.recipes(made), cramming.shapes(made)]
+    rules = [names["PLAN"], made["statistics"], made["language_models"], cramming.recipes(made), cramming.shapes(made)]
     for part in (*specs, *rules):
         config.canonical(part)
     ids = [identity for part in specs[1:] for identity in part]

@@ -53,7 +53,7 @@ def test_a_job_writes_both_tables(name, tmp_path):
     pairs = set(zip(measured["condition"], measured["arm"], strict=True))
     assert pairs == set(zip(costs["condition"], costs["arm"], strict=True))
     assert not costs.duplicated(["condition", "arm"]).any()
-    summary = summarise(rows, 0.95)
+    summary = summarise(rows, set(rows["condition"]), 0.95)
     assert {(row.condition, row.arm) for row in summary.itertuples()} == pairs
     assert summary["n"].eq(3).all()
     assert summary[["unigram", "chance"]].notna().all(axis=None)

@@ -29,6 +29,7 @@ from tokentrial.report.figures import verdicts as figure
 from tokentrial.report.formats import MISSING, to_latex, to_typst
 from tokentrial.report.tables import verdicts as tables
 from tokentrial.report.template import fill
+from tokentrial.run.view import SCHEMAS
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "workflow/report"
@@ -275,14 +276,18 @@ def test_the_formats_hold_hostile_text_as_text(tmp_path: Path, rows: pd.DataFram
     assert typst.compile(str(tmp_path / "main.typ"), root=str(tmp_path)).startswith(b"%PDF")
 
 
+def empty_tables(folder: Path) -> dict[str, str]:
+    """Write the tables of a run without a row; returns their paths."""
+    paths = {name: str(folder / f"{name}.parquet") for name in SCHEMAS}
+    for name, schema in SCHEMAS.items():
+        results.write(paths[name], schema.empty_table())
+    return paths
+
+
 def write_all(folder: Path, outputs: list[str], **values: Any) -> None:
     """report_tables.write_tables from empty results beside the verdicts of the folder."""
-    schemas = {"runs": results.RUNS, "arms": results.ARMS, "summary": results.SUMMARY, "statistics": results.STATISTICS}
-    for name, schema in schemas.items():
-        results.write(folder / f"{name}.parquet", schema.empty_table())
     report_tables.write_tables(
-        {name: str(folder / f"{name}.parquet") for name in schemas}, {}, "[]",
-        {"confidence": 0.95, "equivalence_margin": 0.05}, outputs,
+        empty_tables(folder), {}, {"confidence": 0.95, "equivalence_margin": 0.05}, outputs,
         **{"verdicts": str(folder / "verdicts.parquet"), **values},
     )  # fmt: skip
 
@@ -364,8 +369,7 @@ def test_the_figure_is_written_by_name_and_captioned(tmp_path: Path, rows: pd.Da
     verdicts.write(tmp_path, rows)
     assert list(figure.FIGURES) == list(catalogue.VERDICT_FIGURES)
     assert all((TEMPLATES / f"{name}.rst").read_text().strip() for name in figure.FIGURES)
-    names = ("runs", "arms", "summary", "statistics")
-    where: dict[str, Any] = {name: str(tmp_path / name) for name in names} | {"published": {}, "confidence": 0.95}
+    where: dict[str, Any] = {"tables": empty_tables(tmp_path), "published": {}, "confidence": 0.95}
     pictures = []
     for _ in range(2):
         targets = [str(tmp_path / f"verdict-matrix.{suffix}") for suffix in ("svg", "pdf", "png")]
