@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import views
 from matplotlib.figure import Figure
 
 from tokentrial import published, results
@@ -18,7 +19,7 @@ from tokentrial.report.chapters import bespoke as chapter
 from tokentrial.report.document import title_values
 from tokentrial.report.figures import bespoke as figures
 from tokentrial.report.figures.sources import Sources
-from tokentrial.report.tables import bespoke, bespoke_parameters
+from tokentrial.report.tables import bespoke_parameters, of_study
 from tokentrial.report.template import fill
 from tokentrial.run import conditions, declared, methods
 from tokentrial.run.statistics import compare_arms, summarise
@@ -131,7 +132,7 @@ def view() -> View:
 
 @pytest.fixture(scope="module")
 def made(view: View) -> dict[str, formats.Table]:
-    return {table.name: table for table in bespoke.build(view, PRINTED)}
+    return {table.name: table for table in of_study("bespoke", view, PRINTED, views.studies()["bespoke"])}
 
 
 def sources(view: View) -> Sources:
@@ -290,7 +291,7 @@ def test_the_bands_figure_shows_the_paired_differences(view: View) -> None:
 def test_a_run_without_parts_of_the_study_is_reported(part: str, shipped: dict[str, Any], tmp_path: Path) -> None:
     rows = {"nothing": fair_rows()[:0], "released": released_rows(), "fair": fair_rows()}[part]
     view = view_of(rows or [row(OTHER, "standard", 0, 1.0)])
-    for table in bespoke.build(view, PRINTED):
+    for table in of_study("bespoke", view, PRINTED, views.studies()["bespoke"]):
         for suffix in formats.WRITERS:
             formats.write(table, tmp_path / f"{table.name}.{suffix}")
     for name, draw in figures.FIGURES.items():

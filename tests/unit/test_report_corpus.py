@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import typst
+import views
 
 from tokentrial import real_text, results
 from tokentrial.claims import registry, verdicts
@@ -96,7 +97,7 @@ def published(root: Path) -> dict[str, str]:
 def tables(view: View, run: dict[str, str], published: dict[str, str]) -> dict[str, formats.Table]:
     judged = verdict_tables.build(pd.read_parquet(run["verdicts"]), 0.95)
     made = {table.name: table for table in judged if isinstance(table, formats.Table)}
-    return made | {table.name: table for table in report_tables.build(view, published)}
+    return made | {table.name: table for table in report_tables.build(view, published, views.studies())}
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typst
+import views
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -23,7 +24,7 @@ from tokentrial.report.figures.language_models_pareto import octave_ticks, paret
 from tokentrial.report.figures.language_models_ratio import ratio
 from tokentrial.report.formats import MISSING, Table
 from tokentrial.report.language_model_names import title
-from tokentrial.report.tables import language_models
+from tokentrial.report.tables import of_study
 from tokentrial.report.template import fill
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
@@ -142,7 +143,7 @@ def made(everything: View) -> dict[str, Table]:
 
 
 def build(of: View) -> dict[str, Table]:
-    return {table.name: table for table in language_models.build(of, published.load(PUBLISHED))}
+    return {table.name: table for table in of_study(STUDY, of, published.load(PUBLISHED), views.studies()[STUDY])}
 
 
 def section(table: Table, heading: str) -> pd.DataFrame:

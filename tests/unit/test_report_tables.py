@@ -114,7 +114,7 @@ def printed() -> dict[str, published.PublishedTable]:
 
 @pytest.fixture(scope="module")
 def made(view: View) -> dict[str, Table]:
-    return {table.name: table for table in report_tables.build(view, {STUDY: str(PUBLISHED)})}
+    return {table.name: table for table in report_tables.build(view, {STUDY: str(PUBLISHED)}, views.studies())}
 
 
 def shown(table: Table, heading: str) -> pd.DataFrame:
@@ -131,7 +131,7 @@ def test_the_tables_are_those_of_the_catalogue(made: dict[str, Table]) -> None:
 
 
 def test_a_study_that_did_not_run_has_no_table_and_the_first_page_is_always_there(view: View) -> None:
-    assert [table.name for table in report_tables.build(view, {})] == ["headline"]
+    assert [table.name for table in report_tables.build(view, {}, {})] == ["headline"]
     assert list(catalogue.tables_of([])) == list(catalogue.HEADLINE) == ["headline"]
     assert list(report_tables.BUILDERS) == list(published.COLUMNS) == list(catalogue.STUDIES)
     everything = catalogue.tables_of(catalogue.STUDIES)
@@ -152,7 +152,7 @@ def test_a_studys_tables_hold_its_own_rows_alone(view: View, made: dict[str, Tab
     both = views.view(**{name: other(getattr(view, name)) for name in views.TABLES})
     pd.testing.assert_frame_equal(both.only(STUDY).runs, view.runs)
     assert both.only(STUDY).select() == view.select()
-    again = {table.name: table for table in report_tables.build(both, {STUDY: str(PUBLISHED)})}
+    again = {table.name: table for table in report_tables.build(both, {STUDY: str(PUBLISHED)}, views.studies())}
     for name, table in made.items():
         assert (formats.to_csv(again[name]) == formats.to_csv(table)) is (name != "headline"), name
     assert len(again["headline"].data) == 2 * len(made["headline"].data)
@@ -160,7 +160,7 @@ def test_a_studys_tables_hold_its_own_rows_alone(view: View, made: dict[str, Tab
 
 def test_an_empty_first_page_is_written_in_every_format(view: View, tmp_path: Path) -> None:
     """A run whose studies lack the documents' comparison still gets its report."""
-    [table] = report_tables.build(replace(view, statistics=view.statistics.iloc[:0]), {})
+    [table] = report_tables.build(replace(view, statistics=view.statistics.iloc[:0]), {}, {})
     for suffix in formats.WRITERS:
         formats.write(table, tmp_path / f"headline.{suffix}")
     assert "Sub-study" in (tmp_path / "headline.md").read_text()
@@ -350,10 +350,10 @@ def test_write_tables(tmp_path: Path, view: View, made: dict[str, Table]) -> Non
         results.write(path, results.table(views.typed(getattr(view, name), SCHEMAS[name]), SCHEMAS[name]))
     files = {STUDY: str(PUBLISHED)}
     outputs = [str(tmp_path / f"tables/{name}.{suffix}") for name in made for suffix in formats.WRITERS]
-    report_tables.write_tables(paths, files, SETTINGS, outputs)
+    report_tables.write_tables(paths, files, views.files(), SETTINGS, outputs)
     assert all(Path(output).stat().st_size for output in outputs)
     with pytest.raises(InputError, match="not found"):
-        report_tables.write_tables({**paths, "arms": "gone"}, files, SETTINGS, outputs)
+        report_tables.write_tables({**paths, "arms": "gone"}, files, views.files(), SETTINGS, outputs)
 
 
 @pytest.mark.parametrize(

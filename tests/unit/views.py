@@ -29,10 +29,15 @@ def shipped() -> dict[str, str]:
     return {name: str(ROOT / f"results/reference/{names.get(name, name)}.parquet") for name in SCHEMAS}
 
 
+def files() -> list[str]:
+    """The shipped studies/<study>.yaml."""
+    return [str(path) for path in sorted((ROOT / "studies").glob("*.yaml"))]
+
+
 @cache
 def studies() -> dict[str, Study]:
     """What every shipped studies/<study>.yaml says."""
-    return load(sorted((ROOT / "studies").glob("*.yaml")))
+    return load(files())
 
 
 @cache

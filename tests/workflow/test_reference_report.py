@@ -13,7 +13,13 @@ from tokentrial import results
 from tokentrial.config import load
 
 AFTER_COLLECT = {
-    *("reference_rows", "reference_statistics", "reference_cramming_measures", "reference_verdicts"),
+    *(
+        "reference_rows",
+        "reference_conditions",
+        "reference_statistics",
+        "reference_cramming_measures",
+        "reference_verdicts",
+    ),
     *("reference_report_tables", "reference_figures", "reference_claims_page", "reference_report"),
 }
 JUDGED = AFTER_COLLECT - {"reference_report_tables", "reference_figures", "reference_claims_page", "reference_report"}

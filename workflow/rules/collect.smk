@@ -4,6 +4,9 @@
 # STEPS    check each file against its schema, concatenate in the order of the conditions; describe what there is
 
 
+STUDY_FILES = [source(f"studies/{study}.yaml") for study in STUDIES]
+
+
 rule collect:
     input:
         runs=[f"results/runs/{job}.parquet" for job in JOBS],
@@ -28,7 +31,7 @@ rule collect:
 rule conditions:
     input:
         arms="results/arms.parquet",
-        studies=[source(f"studies/{study}.yaml") for study in STUDIES],
+        studies=STUDY_FILES,
         code=code_of("conditions"),
     output:
         conditions="results/conditions.parquet",

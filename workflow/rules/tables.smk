@@ -13,6 +13,7 @@ rule tables:
         **VIEWED,
         verdicts="results/verdicts.parquet",
         published=PUBLISHED,
+        studies=STUDY_FILES,
         code=code_of("tables"),
     output:
         csv=[

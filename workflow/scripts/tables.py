@@ -11,6 +11,7 @@ with logged(snakemake.log[0]):
     write_tables(
         frames={name: snakemake.input[name] for name in snakemake.params.tables},
         published_files={Path(file).stem: file for file in snakemake.input.published},
+        studies=snakemake.input.studies,
         settings=json.loads(snakemake.params.settings),
         outputs=snakemake.output,
         verdicts=snakemake.input.verdicts,

@@ -55,6 +55,31 @@ class Method(Declared):
     look: Look | None = None
 
 
+class DeclaredTable(Declared):
+    """A table with a row for every arm, or every pair of arms, of the conditions that have these columns.
+
+    raw: column of the CSV -> ``source.key``, or with ``{}`` in its name source -> keys (or their names in the column ->
+    keys); a name that begins with ``_`` is for `columns` alone. columns: heading -> format, ``of`` (raw columns) and
+    the format's options. bounds_first: a first row with chance, unigram and floor.
+    margins: raw columns of the margins in a heading. share: conditions with the same rows share a section. empty: the
+    last note of a table without rows. The names of sources, formats, orders and headings are those of
+    report.tables.declared.
+    """
+
+    kind: Literal["arms", "pairs"]
+    select: dict[str, str | int | list[str] | list[int]]
+    order: str
+    heading: str
+    by: str
+    raw: dict[str, str | dict[str, list[str] | dict[str, str]]]
+    columns: dict[str, dict[str, Any]]
+    notes: list[str]
+    bounds_first: bool = False
+    margins: list[str] | None = None
+    share: bool = False
+    empty: str | None = None
+
+
 class Study(Declared):
     """One study's file. others: the role of methods that it does not declare."""
 
@@ -65,6 +90,7 @@ class Study(Declared):
     methods: dict[str, Method]
     others: Role = "control"
     layouts: dict[str, str] = {}
+    tables: dict[str, DeclaredTable] = {}
 
     @classmethod
     def undeclared(cls, title: str) -> "Study":

@@ -14,6 +14,7 @@ from tokentrial.errors import InputError
 from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
 from tokentrial.run.estimates import Estimates
 from tokentrial.run.finals import BANDS, LOSS, final_values
+from tokentrial.statistics.intervals import t_interval
 
 Row = dict[str, Any]
 SCHEMAS = {
@@ -144,6 +145,14 @@ class View:
     def values_on(self, split: str, condition: str, arm: str, metric: str = LOSS) -> pd.Series:
         """Final values by seed on one split; empty where there are none."""
         return self._by_split.get((condition, arm, metric, split), pd.Series(dtype="float64"))
+
+    def level_on(self, split: str, condition: str, arm: str, metric: str = LOSS) -> Row:
+        """n, mean, low and high over the final values on one split; empty where there are none."""
+        values = self.values_on(split, condition, arm, metric)
+        if values.empty:
+            return {}
+        low, high = t_interval(values, self.confidence) if len(values) > 1 else (None, None)
+        return {"n": len(values), "mean": float(values.mean()), "low": low, "high": high}
 
     def curve(self, condition: str, arm: str) -> pd.DataFrame:
         """Validation loss by step (rows, rising) and seed (columns); empty for a released script and where none is."""

@@ -22,7 +22,7 @@ from tokentrial.report.language_model_names import (
 )
 from tokentrial.report.tables.language_models import described_rows, fair_rows, mask_rows
 from tokentrial.report.tables.language_models_listings import equal_bits, family_names, front_arms
-from tokentrial.report.tables.language_models_rows import level_on, perplexity
+from tokentrial.report.tables.language_models_rows import perplexity
 from tokentrial.report.tables.rows import Row
 from tokentrial.report.template import escape
 from tokentrial.run.columns import Condition
@@ -246,7 +246,7 @@ def bits_words(view: View) -> str:
 def anchor_words(view: View) -> str:
     """The full table's perplexities, so that the reader sees at once what scale this is."""
     parts = [
-        f"{title(condition)} {number(perplexity(level_on(view, condition, FULL).get('mean')), 1)}"
+        f"{title(condition)} {number(perplexity(view.level_on('test', condition.id, FULL).get('mean')), 1)}"
         for condition in with_full(view)
     ]
     return escape(", ".join(parts).replace("-", MINUS)) or "not run"

@@ -6,9 +6,12 @@ from typing import Any
 
 from tokentrial import published
 from tokentrial.report import formats
-from tokentrial.report.tables import bespoke, cramming, first_page, language_models, learned_encoding
+from tokentrial.report.catalogue import TABLES, table_title
+from tokentrial.report.language_model_names import margin
+from tokentrial.report.tables import bespoke, cramming, declared, first_page, language_models, learned_encoding
 from tokentrial.report.tables import verdicts as claims
 from tokentrial.report.verdicts import read
+from tokentrial.run.declared import Study, load
 from tokentrial.run.view import View
 
 BUILDERS = {
@@ -19,28 +22,60 @@ BUILDERS = {
 }
 
 
-def build(view: View, files: Mapping[str, str]) -> Iterator[formats.Table]:
-    """The first page's table and those of each study; files: study -> its published numbers."""
+def build(view: View, files: Mapping[str, str], studies: Mapping[str, Study]) -> Iterator[formats.Table]:
+    """The first page's table and those of each study; files: study -> its published numbers; studies: their files."""
     yield first_page.headline_table(view)
     for study, file in files.items():
-        yield from BUILDERS[study](view.only(study), published.load(file))
+        yield from of_study(study, view.only(study), published.load(file), studies[study])
+
+
+def of_study(
+    name: str, view: View, printed: dict[str, published.PublishedTable], study: Study
+) -> Iterator[formats.Table]:
+    """The tables of one study, in the report's order; view: its results alone."""
+    tables = {table.name: table for table in BUILDERS[name](view, printed)}
+    words = words_of(view)
+    for table, declaration in study.tables.items():
+        quoted = printed_words(printed[table]) if table in printed else {}
+        title = table_title(table, view.corpus)
+        tables[table] = declared.build(table, declaration, view, words | quoted, title)
+    yield from (tables[table] for table in TABLES[name])
+
+
+def words_of(view: View) -> dict[str, str]:
+    """What the notes of declared tables can say of a run."""
+    nats = margin(view)
+    return {
+        "confidence": f"{100 * view.confidence:g} %",
+        "margin_share": f"{100 * view.margin_share:g} %",
+        "within": "the margin" if nats is None else f"{nats:g} nats",
+        "missing": formats.MISSING,
+    }
+
+
+def printed_words(table: published.PublishedTable) -> dict[str, str]:
+    """What they can say of the printed table or text of the same name."""
+    quotes = "; ".join(f"“{quote}”" for quote in table.quotes)
+    return {"document": table.document, "where": table.where, "quotes": quotes}
 
 
 def write_tables(
     frames: Mapping[str, str],
     published_files: Mapping[str, str],
+    studies: Sequence[str],
     settings: Mapping[str, Any],
     outputs: Sequence[str],
     verdicts: str | None = None,
 ) -> None:
     """Write the tables to ``<folder>/<name>.<suffix>``, the format by the suffix.
 
-    frames: see run.view.View.read; published_files: study -> what its documents print; settings: the config's
-    statistics; verdicts: those of all claims (see report.verdicts.read), without which their tables are not made.
+    frames: see run.view.View.read; published_files: study -> what its documents print; studies: files of the studies;
+    settings: the config's statistics; verdicts: those of all claims (see report.verdicts.read), without which their
+    tables are not made.
     Raises InputError for a file that cannot be used, KeyError for an output that is no table of the catalogue.
     """
     view = View.read(frames, settings["confidence"], settings["equivalence_margin"])
-    tables = {table.name: table for table in build(view, published_files)}
+    tables = {table.name: table for table in build(view, published_files, load(studies))}
     if verdicts is not None:
         tables |= {table.name: table for table in claims.build(read(verdicts), settings["confidence"])}
     for output in outputs:

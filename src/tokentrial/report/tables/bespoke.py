@@ -41,8 +41,6 @@ def build(view: View, printed: dict[str, PublishedTable]) -> Iterator[Table]:
     yield bespoke_parameters.efficiency(view, printed)
     yield bespoke_parameters.scores(view, printed)
     yield bespoke_listings.trend_table(view)
-    yield bespoke_listings.levels(view)
-    yield bespoke_listings.comparisons(view)
 
 
 def primary(view: View, printed: Mapping[str, PublishedTable]) -> Table:

@@ -4,21 +4,16 @@ import numpy as np
 import pandas as pd
 
 from tokentrial.report.bespoke_results import (
-    MODEL,
     Row,
     arms_of,
     attributions,
     data_name,
-    parameters,
-    subjects,
-    training_tokens,
 )
 from tokentrial.report.bespoke_trends import TREND_COLUMNS, trends
 from tokentrial.report.catalogue import table_title
-from tokentrial.report.formats import GAP, MISSING, Section, Table, count, number, p_value, with_interval, yes_no
-from tokentrial.run.columns import Condition, Method
-from tokentrial.run.finals import ACCURACY, LOSS
-from tokentrial.run.statistics import pairs
+from tokentrial.report.formats import GAP, Section, Table, count, number, p_value, with_interval
+from tokentrial.report.tables.declared import heading, order
+from tokentrial.run.columns import Condition
 from tokentrial.run.view import View, records
 from tokentrial.statistics.attribution import COLUMNS as ATTRIBUTION
 
@@ -112,123 +107,11 @@ def _shown_trend(row: Row) -> dict[str, str]:
     }
 
 
-def _heading(condition: Condition) -> str:
+@heading("bespoke")
+def _heading(view: View, condition: Condition) -> str:
     return f"{condition.title}: {data_name(condition)}"
 
 
-def levels(view: View) -> Table:
-    """Held-out loss and accuracy of every arm with what it costs; each cell's bounds in its first row."""
-    rows, sections = [], []
-    for condition in view.select(way="done-right"):
-        arms = arms_of(view, condition)
-        of_cell = [_level_row(view, condition, arm.arm) for arm in arms]
-        rows += of_cell
-        shown = [_shown_level(row, arm) for row, arm in zip(of_cell, arms, strict=True)]
-        sections.append(Section(_heading(condition), pd.DataFrame([_bounds(of_cell[0]), *shown])))
-    notes = (
-        f"Mean over n seeds with its {100 * view.confidence:g} % t interval; losses in nats per token, on test "
-        "text. First row of a cell: chance, unigram (the best constant prediction) and floor (the source's entropy "
-        "rate; of independent tokens it is the unigram entropy). Trained: numbers that an optimiser changes; deployed: "
-        "bits to store, task model included.",
-        "Flag: leaked, significantly better than the true source on the same text; untrained, not significantly better "
-        "than chance; unigram, better than that, but not than the best constant prediction; ok otherwise.",
-    )
-    data = pd.DataFrame(rows, columns=None if rows else IDENTITY)
-    return Table("bespoke-levels", table_title("bespoke-levels"), data, tuple(sections), notes, "Cell")
-
-
-def _level_row(view: View, condition: Condition, arm: str) -> Row:
-    loss, right = (view.level(condition.id, arm, metric) for metric in (LOSS, ACCURACY))
-    cost = view.cost(condition.id, arm)
-    return {
-        "study": condition.experiment,
-        "cell": condition.name,
-        "arm": arm,
-        "n": loss.get("n"),
-        "tokens": training_tokens(condition),
-        **{f"loss_{key}": loss.get(key) for key in MOMENTS},
-        **{f"accuracy_{key}": right.get(key) for key in MOMENTS},
-        "total": parameters(cost, MODEL),
-        **{key: cost.get(key) for key in ("params_trained", "bits_deployed")},
-    }
-
-
-def _bounds(row: Row) -> dict[str, str]:
-    def text(metric: str) -> str:
-        return " / ".join(number(row[f"{metric}_{bound}"], 3) for bound in ("chance", "unigram", "floor"))
-
-    head = {"Arm": "chance / unigram / floor", "n": "", "Loss": text("loss"), "Accuracy": text("accuracy")}
-    return head | dict.fromkeys(("Trained", "Bits", "Flag"), "")
-
-
-def _shown_level(row: Row, arm: Method) -> dict[str, str]:
-    return {
-        "Arm": arm.name,
-        "n": count(row["n"]),
-        **{name.capitalize(): _line(row, name, "mean", "low", "high") for name in ("loss", "accuracy")},
-        "Trained": count(row["params_trained"]),
-        "Bits": count(row["bits_deployed"]),
-        "Flag": row["loss_flag"] or "",
-    }
-
-
-def _line(row: Row, name: str, *keys: str, signed: bool = False) -> str:
-    value, low, high = (row[f"{name}_{key}"] for key in keys)
-    return with_interval(value, low, high, signed).replace("\n", GAP)
-
-
-def comparisons(view: View) -> Table:
-    """Every bespoke arm minus every other arm of its layout, on loss and on accuracy."""
-    rows, sections = [], []
-    for condition in view.select(way="done-right"):
-        arms = arms_of(view, condition)
-        several = len(subjects(arms)) > 1
-        of_cell, shown = [], []
-        for arm, other in pairs(arms):
-            of_cell.append(_comparison_row(view, condition, arm.arm, other.arm))
-            layout = f"{arm.size or arm.arm} − " if several and other.size is None else ""
-            shown.append(_shown_comparison(of_cell[-1], f"{layout}{other.name}"))
-        if of_cell:
-            rows += of_cell
-            margins = [number(of_cell[0][f"{metric}_margin"], 4) for metric in ("loss", "accuracy")]
-            heading = f"{_heading(condition)} (margins {margins[0]} nats, {margins[1]} of accuracy)"
-            sections.append(Section(heading, pd.DataFrame(shown)))
-    notes = (
-        "Loss: below zero bespoke widths are better; accuracy: above zero. g: Hedges' g of the paired loss "
-        "differences, in their standard deviations. MDE: the loss difference that n seeds find with a power of 80 %, "
-        "at the standard deviation observed. Brackets: "
-        f"{100 * view.confidence:g} % t interval. p: paired t test, Holm-corrected over the cells of the "
-        "sub-study. Eq.: two one-sided tests show the difference to be within the margin, "
-        f"{100 * view.margin_share:g} % of the distance from chance to the floor. {MISSING}: not defined.",
-    )
-    data = pd.DataFrame(rows, columns=None if rows else IDENTITY)
-    return Table("bespoke-comparisons", table_title("bespoke-comparisons"), data, tuple(sections), notes, "Cell")
-
-
-def _comparison_row(view: View, condition: Condition, arm: str, other: str) -> Row:
-    loss, right = (view.pair(condition.id, arm, other, metric) for metric in (LOSS, ACCURACY))
-    return {
-        "study": condition.experiment,
-        "cell": condition.name,
-        "arm": arm,
-        "other": other,
-        "n": loss.get("n"),
-        **{f"loss_{key}": loss.get(key) for key in TESTED},
-        **{f"accuracy_{key}": right.get(key) for key in TESTED},
-    }
-
-
-def _shown_comparison(row: Row, other: str) -> dict[str, str]:
-    keys = ("difference", "t_low", "t_high")
-    return {
-        "Bespoke minus": other,
-        "n": count(row["n"]),
-        "Loss": _line(row, "loss", *keys, signed=True),
-        "g": number(row["loss_hedges_g"], 1, signed=True),
-        "MDE": number(row["loss_minimal_detectable"]),
-        "p": p_value(row["loss_p_holm"]),
-        "Eq.": yes_no(row["loss_equivalent"]),
-        "Accuracy": _line(row, "accuracy", *keys, signed=True),
-        "p, acc.": p_value(row["accuracy_p_holm"]),
-        "Eq., acc.": yes_no(row["accuracy_equivalent"]),
-    }
+@order("by layout")
+def _by_layout(view: View, condition: Condition) -> list[str]:
+    return [arm.arm for arm in arms_of(view, condition)]

@@ -1,7 +1,6 @@
 """Document 002: the proof of concept, and whether the signal comes from relationships between tokens (also 001)."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -11,7 +10,6 @@ from tokentrial.released import pure_python
 from tokentrial.released.context_free import HIDDEN
 from tokentrial.report.catalogue import table_title
 from tokentrial.report.formats import (
-    MISSING,
     Section,
     Table,
     count,
@@ -23,7 +21,6 @@ from tokentrial.report.formats import (
     yes_no,
 )
 from tokentrial.report.tables.rows import (
-    STUDY,
     Row,
     data_name,
     first_seeds_row,
@@ -33,8 +30,7 @@ from tokentrial.report.tables.rows import (
     notes_on_tests,
     released,
 )
-from tokentrial.run.columns import Condition
-from tokentrial.run.finals import ACCURACY, LOSS
+from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
 
 SCRIPT = "pure-python"
@@ -133,78 +129,3 @@ def _sizes_of(view: View, condition: str, arm: str) -> Row:
         **_sizes("built", *[cost.get("total") for cost in costs]),
         **_sizes("deployed", *[None if value is None else value / 32 for value in bits]),
     }
-
-
-def signal(view: View, published: PublishedTable) -> Table:
-    """One section per kind of data, a row per arm; the first row has the bounds."""
-    rows: list[Row] = []
-    sections = []
-    for each in view.select(experiment="signal", way="done-right"):
-        made = [_signal_row(view, each, arm) for arm in arms_of(view, each.id)]
-        rows += made
-        shown = [bounds_row(view, each.id), *[_shown_signal(view, row) for row in made]]
-        sections.append(Section(str(each.data), pd.DataFrame(shown).fillna("")))
-    quotes = "; ".join(f"“{quote}”" for quote in published.quotes)
-    notes = (
-        f"Claimed by document {published.document}, {published.where}: {quotes}. No number is printed.",
-        "Ordered: text of a Markov chain. Shuffled: each sequence's tokens in random order, so that no token follows "
-        "another by rule. Relabelled: every token's name exchanged for another, the same relationships. Were "
-        "identity the signal, relabelling would hurt and shuffling would not.",
-        "Gap closed: how far the loss comes from the unigram entropy (0 %) to the floor (100 %). One-hot: the "
-        "identity of the token alone, the task model does the rest. First row: bounds as in the other tables; "
-        "shuffled text has a floor below the unigram entropy, for which tokens occur together still tells a little.",
-        notes_on_tests(view, "the row's arm"),
-    )
-    return Table("signal", table_title("signal"), _framed(rows), tuple(sections), notes, "Data")
-
-
-def _framed(rows: list[Row]) -> pd.DataFrame:
-    return frame(rows, ("data", "arm", "n")) if rows else pd.DataFrame(columns=["data", "arm", "n"])
-
-
-def _signal_row(view: View, condition: Condition, arm: str) -> Row:
-    level, right = view.level(condition.id, arm, LOSS), view.level(condition.id, arm, ACCURACY)
-    contrast = view.pair(condition.id, "learned", arm, LOSS)
-    gap = None
-    if level.get("floor") is not None and level.get("unigram") is not None:
-        gap = 100 * (level["unigram"] - level["mean"]) / (level["unigram"] - level["floor"])
-    return {
-        "data": condition.data,
-        "arm": arm,
-        "n": level.get("n"),
-        **{f"loss_{key}": level.get(key) for key in ("mean", "low", "high", "floor", "unigram", "chance")},
-        **{f"accuracy_{key}": right.get(key) for key in ("mean", "low", "high", "floor", "unigram", "chance")},
-        "gap_closed": gap,
-        **{
-            key: contrast.get(key) for key in ("difference", "t_low", "t_high", "p_t", "p_holm", "equivalent", "margin")
-        },
-    }
-
-
-def _shown_signal(view: View, row: Row) -> dict[str, str]:
-    return {
-        "Arm": view.arm_name(STUDY, row["arm"]),
-        "n": count(row["n"]),
-        "Loss": with_interval(row["loss_mean"], row["loss_low"], row["loss_high"]),
-        "Accuracy": with_interval(row["accuracy_mean"], row["accuracy_low"], row["accuracy_high"]),
-        "Gap closed, %": number(row["gap_closed"], 1),
-        "Learned minus arm": with_interval(row["difference"], row["t_low"], row["t_high"], signed=True),
-        "p": p_value(row["p_holm"]),
-        "Equiv.": yes_no(row["equivalent"]),
-    }
-
-
-def arms_of(view: View, condition: str) -> list[str]:
-    """The condition's arms, the learned one first."""
-    return sorted(view.arms_of(condition), key=lambda arm: arm != "learned")
-
-
-def bounds_row(view: View, condition: str) -> dict[str, Any]:
-    """Chance, unigram (or best constant) and floor (or Bayes) of a condition as the first row of a listing."""
-
-    def text(metric: str, decimals: int) -> str:
-        level = view.level(condition, "learned", metric)
-        values = [level.get(bound) for bound in ("chance", "unigram", "floor")]
-        return " / ".join(MISSING if value is None else number(value, decimals) for value in values)
-
-    return {"Arm": "chance / unigram / floor", "n": "", "Loss": text(LOSS, 3), "Accuracy": text(ACCURACY, 3)}

@@ -26,7 +26,6 @@ from tokentrial.report.language_model_names import (
 from tokentrial.report.tables import language_models_listings
 from tokentrial.report.tables.language_models_rows import (
     difference,
-    level_on,
     notes_on_tests,
     one_line,
     pair_row,
@@ -54,8 +53,6 @@ def build(view: View, printed: dict[str, PublishedTable]) -> Iterator[formats.Ta
     """Every table of the study; view: its results alone; printed: config/published/language_models.yaml."""
     yield main(view, printed)
     yield mask(view)
-    yield language_models_listings.arms(view)
-    yield language_models_listings.comparisons(view)
     yield language_models_listings.dominance(view)
     yield anchor(view, printed["language-models-anchor"])
 
@@ -175,7 +172,7 @@ def mask_rows(view: View) -> Iterator[tuple[Row, Row]]:
 
 def _mask_row(view: View, condition: Condition, arm: str, name: str) -> Row:
     """An arm's level and its gain over the unigram."""
-    loss, unigram = level_on(view, condition, arm), bound(view, condition, "unigram")
+    loss, unigram = view.level_on("test", condition.id, arm), bound(view, condition, "unigram")
     mean = loss.get("mean")
     return {
         "corpus": view.corpus,
@@ -186,9 +183,9 @@ def _mask_row(view: View, condition: Condition, arm: str, name: str) -> Row:
         "loss": mean,
         "loss_low": loss.get("low"),
         "loss_high": loss.get("high"),
-        "bits_per_byte": level_on(view, condition, arm, metric=BITS).get("mean"),
+        "bits_per_byte": view.level_on("test", condition.id, arm, BITS).get("mean"),
         "perplexity": perplexity(mean),
-        "accuracy": level_on(view, condition, arm, metric=ACCURACY).get("mean"),
+        "accuracy": view.level_on("test", condition.id, arm, ACCURACY).get("mean"),
         "unigram": unigram,
         "below_unigram": None if unigram is None or mean is None else unigram - mean,
     }
@@ -247,7 +244,7 @@ def anchor(view: View, printed: PublishedTable) -> Table:
 
 
 def _scale_row(view: View, condition: Condition) -> Row:
-    cost, loss = view.cost(condition.id, FULL), level_on(view, condition, FULL).get("mean")
+    cost, loss = view.cost(condition.id, FULL), view.level_on("test", condition.id, FULL).get("mean")
     shares = {"training": condition.fraction, "test": condition.held_out_fraction}
     reasons = [] if condition.tokenizer == "word" else ["subwords"]
     reasons += [f"{100 * share:g} % of the {text} text" for text, share in shares.items() if share and share < 1]
@@ -261,7 +258,7 @@ def _scale_row(view: View, condition: Condition) -> Row:
         "parameters": count(known),
         "vocabulary": count(vocabulary(view, condition)),
         "epochs": f"{condition.epochs:g}",
-        "bits_per_byte": number(level_on(view, condition, FULL, metric=BITS).get("mean"), 4),
+        "bits_per_byte": number(view.level_on("test", condition.id, FULL, BITS).get("mean"), 4),
         "perplexity": number(perplexity(loss), 2),
         "perplexity_value": perplexity(loss),
         "comparable": "no: " + ", ".join(reasons) if reasons else "yes",

@@ -5,13 +5,11 @@ from collections.abc import Iterator
 import pandas as pd
 
 from tokentrial.report.catalogue import table_title
-from tokentrial.report.formats import Section, Table, count, number, p_value, with_interval, yes_no
+from tokentrial.report.formats import Section, Table, count, number, with_interval
 from tokentrial.report.language_model_names import FULL, arms_of, bound, conditions, title, vocabulary
-from tokentrial.report.tables.language_models_rows import level_on, notes_on_tests, one_line, perplexity
+from tokentrial.report.tables.declared import heading
 from tokentrial.report.tables.rows import Row
 from tokentrial.run.columns import Condition
-from tokentrial.run.declared import OWN
-from tokentrial.run.finals import ACCURACY, BITS, LOSS
 from tokentrial.run.view import View
 from tokentrial.statistics.pareto import EqualBits, compare_at_equal_bits, curves, front
 
@@ -20,30 +18,7 @@ COMPARED = ("learned", "autoencoder")  # the methods of document 002, each set a
 MEBIBIT = 2**20
 
 
-def arms(view: View) -> Table:
-    """Losses, accuracy, speed and costs of every arm."""
-    rows, sections = [], []
-    for condition in conditions(view, "done-right"):
-        measured = [_arm_row(view, condition, arm) for arm in arms_of(view, condition)]
-        rows += measured
-        shown = [_shown_arm(view, condition, row) for row in measured]
-        sections.append(Section(_heading(view, condition), pd.DataFrame(shown)))
-    notes = (
-        f"Means over seeds with {100 * view.confidence:g} % t intervals; losses in nats per token (of words or "
-        "subwords, which cannot be compared with each other); bits/byte: the test loss in bits per byte of the raw "
-        "text, which can; ppl: exp of the mean test loss, per token. Trained: "
-        "numbers that an optimiser changes at any stage. Mbit: 2^20 bits that must be stored at the input and, untied, "
-        "at the output. Smaller: the full table's bits over the arm's; untied, the output layer is never compressed "
-        "unless the body is narrow, which bounds this. Tokens/s: training text by one job, as it ran beside others.",
-        "Flag: unigram, not significantly better than the best constant prediction, so it has not learned from the "
-        "context; untrained, not better than chance either; ok otherwise."
-        if rows
-        else NOTHING,
-    )
-    name = "language-models-arms"
-    return Table(name, table_title(name, view.corpus), pd.DataFrame(rows), tuple(sections), notes, "Condition")
-
-
+@heading("language model and vocabulary")
 def _heading(view: View, condition: Condition) -> str:
     """The condition with its vocabulary and the levels that need no context."""
     unigram, chance = bound(view, condition, "unigram"), bound(view, condition, "chance")
@@ -51,103 +26,9 @@ def _heading(view: View, condition: Condition) -> str:
     return f"{title(condition)}, V = {size}; unigram {number(unigram, 3)}, chance {number(chance, 3)}"
 
 
-def _arm_row(view: View, condition: Condition, arm: str) -> Row:
-    cost, full = view.cost(condition.id, arm), view.cost(condition.id, FULL)
-    bits, all_bits = cost.get("bits_deployed"), full.get("bits_deployed")
-    levels = {split: level_on(view, condition, arm, split) for split in ("test", "validation")}
-    right = level_on(view, condition, arm, metric=ACCURACY)
-    bits_per_byte = {split: level_on(view, condition, arm, split, BITS) for split in levels}
-    return {
-        "corpus": view.corpus,
-        "condition": condition.id,
-        "arm": arm,
-        "n": levels["test"].get("n"),
-        **{f"{split}{part}": row.get(key) for split, row in levels.items() for part, key in _ENDS},
-        **{f"{split}_{BITS}{part}": row.get(key) for split, row in bits_per_byte.items() for part, key in _ENDS},
-        "perplexity": perplexity(levels["test"].get("mean")),
-        **{f"accuracy{part}": right.get(key) for part, key in _ENDS},
-        **{key: cost.get(key) for key in ("params_trained", "bits_deployed", "tokens_per_second", "wall_seconds")},
-        **{key: cost.get(key) for key in ("peak_memory_mib", "device")},
-        "smaller": None if not bits or not all_bits else all_bits / bits,
-        "flag": view.level(condition.id, arm).get("flag"),
-    }
-
-
-_ENDS = (("", "mean"), ("_low", "low"), ("_high", "high"))
-
-
-def _shown_arm(view: View, condition: Condition, row: Row) -> dict[str, str]:
-    bits = row["bits_deployed"]
-    return {
-        "Arm": view.arm_name(condition.study, row["arm"]),
-        "n": count(row["n"]),
-        "Test loss": with_interval(row["test"], row["test_low"], row["test_high"]),
-        "Validation loss": with_interval(row["validation"], row["validation_low"], row["validation_high"]),
-        "Bits/\nbyte": number(row[f"test_{BITS}"], 4),
-        "ppl": number(row["perplexity"], 2),
-        "Accuracy": number(row["accuracy"], 4),
-        "Trained": count(row["params_trained"]),
-        "Mbit": number(None if bits is None else bits / MEBIBIT, 2),
-        "Smaller": f"{number(row['smaller'], 2)}×" if row["smaller"] else number(None),
-        "Tokens/s": count(row["tokens_per_second"]),
-        "Flag": row["flag"] or "",
-    }
-
-
-def comparisons(view: View) -> Table:
-    """The documents' encoding minus every other arm of its size, or of none."""
-    rows, sections = [], []
-    for condition in conditions(view, "done-right"):
-        arms = arms_of(view, condition)
-        compared = [
-            _comparison_row(view, condition, arm, other)
-            for arm in arms
-            if view.method(condition.study, arm).role == OWN
-            for other in arms
-            if view.pair(condition.id, arm, other)
-        ]
-        rows += compared
-        if compared:
-            shown = [_shown_comparison(view, condition, row) for row in compared]
-            sections.append(Section(title(condition), pd.DataFrame(shown)))
-    notes = (
-        "Loss: below zero the first arm is better; accuracy: above zero. MDE: the loss difference that n seeds find "
-        "with a power of 80 %, at the standard deviation observed.",
-        notes_on_tests(view) if rows else NOTHING,
-    )
-    name = "language-models-comparisons"
-    return Table(name, table_title(name, view.corpus), pd.DataFrame(rows), tuple(sections), notes, "Condition")
-
-
-def _comparison_row(view: View, condition: Condition, arm: str, other: str) -> Row:
-    kept = ("difference", "t_low", "t_high", "p_t", "p_holm", "equivalent", "margin", "minimal_detectable", "hedges_g")
-    metrics = {"loss": LOSS, "accuracy": ACCURACY}
-    pairs = {name: view.pair(condition.id, arm, other, metric) for name, metric in metrics.items()}
-    return {
-        "corpus": view.corpus,
-        "condition": condition.id,
-        "arm_a": arm,
-        "arm_b": other,
-        "n": pairs["loss"].get("n"),
-        **{f"{name}_{key}": row.get(key) for name, row in pairs.items() for key in kept},
-    }
-
-
-def _shown_comparison(view: View, condition: Condition, row: Row) -> dict[str, str]:
-    def apart(name: str) -> str:
-        ends = {f"d{part}": row[f"{name}_{key}"] for part, key in (("", "difference"), ("_low", "t_low"))}
-        return one_line({**ends, "d_high": row[f"{name}_t_high"]}, "d", signed=True)
-
-    return {
-        "Arm": view.arm_name(condition.study, row["arm_a"]),
-        "Minus": view.arm_name(condition.study, row["arm_b"]),
-        "n": count(row["n"]),
-        "Loss": apart("loss"),
-        "p": p_value(row["loss_p_holm"]),
-        "Equiv.": yes_no(row["loss_equivalent"]),
-        "MDE": number(row["loss_minimal_detectable"]),
-        "Accuracy": apart("accuracy"),
-    }
+@heading("language model")
+def _title(view: View, condition: Condition) -> str:
+    return title(condition)
 
 
 def dominance(view: View) -> Table:
@@ -200,7 +81,7 @@ def equal_bits(view: View, condition: Condition) -> Iterator[tuple[str, str, Equ
 def front_arms(view: View, condition: Condition) -> list[str]:
     """Arms on the front of mean test loss against bits, the smallest first."""
     points = [
-        (view.cost(condition.id, arm).get("bits_deployed"), level_on(view, condition, arm).get("mean"), arm)
+        (view.cost(condition.id, arm).get("bits_deployed"), view.level_on("test", condition.id, arm).get("mean"), arm)
         for arm in arms_of(view, condition)
     ]
     known = sorted((bits, loss, arm) for bits, loss, arm in points if bits and loss is not None)

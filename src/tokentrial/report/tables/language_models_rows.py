@@ -8,19 +8,10 @@ from tokentrial.report.formats import GAP, MISSING, count, number, p_value, with
 from tokentrial.report.language_model_names import bound, margin
 from tokentrial.report.tables.rows import Row
 from tokentrial.run.columns import Condition
-from tokentrial.run.finals import BITS, LOSS
+from tokentrial.run.finals import BITS
 from tokentrial.run.view import View
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.samples import paired_differences
-
-
-def level_on(view: View, condition: Condition, arm: str, split: str = "test", metric: str = LOSS) -> Row:
-    """n, mean, low and high of an arm on a split; empty where it was not measured."""
-    values = view.values_on(split, condition.id, arm, metric)
-    if values.empty:
-        return {}
-    low, high = t_interval(values, view.confidence) if len(values) > 1 else (None, None)
-    return {"n": len(values), "mean": float(values.mean()), "low": low, "high": high}
 
 
 def perplexity(loss: float | None) -> float | None:
@@ -31,7 +22,7 @@ def perplexity(loss: float | None) -> float | None:
 def pair_row(view: View, way: str, condition: Condition, arm: str, other: str, split: str = "test") -> Row:
     """Two arms of a condition: levels, perplexities, and the paired difference with its test where there is one."""
     arms = {"learned": arm, "autoencoder": other}
-    levels = {name: level_on(view, condition, each, split) for name, each in arms.items()}
+    levels = {name: view.level_on(split, condition.id, each) for name, each in arms.items()}
     tested = view.pair(condition.id, arm, other) if split == "test" else {}
     row: Row = {"way": way, "corpus": view.corpus, "condition": condition.id, "split": split}
     row |= {"arm_a": arm, "arm_b": other}
@@ -40,7 +31,7 @@ def pair_row(view: View, way: str, condition: Condition, arm: str, other: str, s
         row |= {name: values.get("mean"), f"{name}_low": values.get("low"), f"{name}_high": values.get("high")}
         row[f"{name}_perplexity"] = perplexity(values.get("mean"))
     for name, each in arms.items():
-        row[f"{name}_bits_per_byte"] = level_on(view, condition, each, split, BITS).get("mean")
+        row[f"{name}_bits_per_byte"] = view.level_on(split, condition.id, each, BITS).get("mean")
     row |= difference(view, condition, arm, other, split)
     row |= {key: tested.get(key) for key in ("p_holm", "equivalent", "margin")}
     return row | {"unigram": bound(view, condition, "unigram", split)}
