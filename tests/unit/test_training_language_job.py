@@ -12,8 +12,11 @@ import pytest
 import torch
 from corpus_record import recorded
 from safetensors.torch import load_file
+from torch import Tensor
 
 from tokentrial.data.tokenise import prepare, read_tokens
+from tokentrial.encoders.base import gather
+from tokentrial.encoders.learned import Learned
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 from tokentrial.training.language_job import run_language_model
@@ -124,6 +127,34 @@ def test_costs_count_every_part(run: Run) -> None:
     assert narrow.params_trained == WORDS * 4 + lift + body + head
     assert [tied.parameters_head, tied.bits_deployed] == [WORDS, 32 * (WORDS * 4 + lift + WORDS)]
     assert tied.params_trained == WORDS * 4 + lift + body + WORDS
+
+
+def test_an_encoder_that_holds_more_than_it_declares_is_refused_before_training(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Learned, "bits_deployed", lambda self: 16 * self.vocab_size * self.width)
+    with pytest.raises(InputError) as caught:
+        run(spec_of(**LEARNED), models=str(tmp_path / "a.safetensors"))
+    assert str(caught.value) == (
+        "language_models/transformer/done-right/small: learned-4: encoder 'learned': found 3,072 bits a seed "
+        "(table 3,072), expected at most the 1,536 that bits_deployed() declares"
+    )
+    assert "step" not in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_an_encoder_hides_while_it_is_trained_is_found_at_the_end(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def forward(self: Learned, parameters: dict[str, Tensor], ids: Tensor) -> Tensor:
+        self.looked_up = getattr(self, "looked_up", 0) + 1  # times
+        return gather(parameters["table"], ids) * min(2, self.looked_up)
+
+    monkeypatch.setattr(Learned, "forward", forward)
+    with pytest.raises(InputError, match=r"learned-4: encoder 'learned': found other vectors; expected the trained"):
+        run(spec_of(**LEARNED))
+    assert "rate 0.01, step 48/48" in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_reference_levels_are_those_of_the_measured_predictions(run: Run, data: dict[str, str]) -> None:

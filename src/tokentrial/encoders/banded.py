@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from tokentrial.encoders.base import Context, Encoder, Parameters
+from tokentrial.encoders.base import Context, Encoder, Parameters, Stored
 from tokentrial.encoders.layouts import (
     Integers,
     Layout,
@@ -115,7 +115,7 @@ class Banded(Encoder):
         Seeds whose tables have the same shape are multiplied together: a seed's product has its own shape and so the
         same bits, whatever its neighbours are.
         """
-        shapes = parameters["shapes"].tolist()
+        shapes = shapes_of(parameters)
         seeds, numbers = range(len(shapes)), range(len(shapes[0]))
         if all(shape == shapes[0] for shape in shapes):
             tables = [
@@ -132,7 +132,7 @@ class Banded(Encoder):
 
     def map_used(self, parameters: Parameters, rows: Tensor) -> Tensor:
         """Vectors (S, N, D) of rows (S, N), by mapping each row that occurs once; unique rows come out band by band."""
-        shapes = parameters["shapes"].tolist()
+        shapes = shapes_of(parameters)
         found = [torch.unique(own, return_inverse=True) for own in rows]  # rising rows, and where each token's is
         starts = [np.cumsum([0] + [one[0] for one in shape]) for shape in shapes]
         cuts = [
@@ -167,6 +167,18 @@ class Banded(Encoder):
         """32 bits a parameter. The map from tokens to rows is not counted: ids ranked by frequency need none."""
         return 32 * sum(self.parameter_counts().values())
 
+    def deployed(self, parameters: Parameters) -> dict[str, Stored]:
+        """A seed's tables and maps without padding, whose shapes say what ``shapes`` does, and the index."""
+        kept = {name: value for name, value in parameters.items() if name != "shapes"}
+        (shapes,) = shapes_of(parameters)
+        for number, (rows, width) in enumerate(shapes):
+            kept[f"table_{number}"] = leading(leading(kept[f"table_{number}"], 1, rows), 2, width)
+            if f"projection_{number}" in kept:
+                kept[f"projection_{number}"] = leading(kept[f"projection_{number}"], 1, width)
+        if "projection" in kept:
+            kept["projection"] = leading(kept["projection"], 1, max(width for _, width in shapes))
+        return super().deployed(kept) | {"index": Stored(kept["index"], 0)}
+
     def _ordered(self, context: Context, seed: int, counts: np.ndarray[Any, Any]) -> Integers:
         """Token ids (V,) in the order in which they fill the bands."""
         if self.order == "permuted":
@@ -180,6 +192,15 @@ class Banded(Encoder):
             for seed, width in zip(context.replicates, widths, strict=True)
         ]
         return padded([values.astype(np.float32) for values in drawn], context.device)
+
+
+def shapes_of(parameters: Parameters) -> list[list[list[int]]]:
+    """[rows, width] of each band's table, of each seed; without padding they are the tables' own."""
+    if "shapes" in parameters:
+        shapes: list[list[list[int]]] = parameters["shapes"].tolist()
+        return shapes
+    bands = range(sum(name.startswith("table_") for name in parameters))
+    return [[list(parameters[f"table_{number}"].shape[1:]) for number in bands] for _ in parameters["index"]]
 
 
 def own_map(parameters: Parameters, number: int) -> tuple[Tensor | None, Tensor | None]:

@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +19,17 @@ from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 
 Parameters = dict[str, Tensor]
+
+
+class Stored(NamedTuple):
+    """A tensor that use needs, (1, ...) of one seed, and the bits that each of its elements takes.
+
+    Fewer bits than the dtype has are for whole numbers whose range they hold. 0 bits are for the row numbers (1, V) of
+    the tokens: ids can be given in the order of the rows.
+    """
+
+    values: Tensor
+    bits: int
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,14 @@ class Encoder(ABC):
     def bits_deployed(self) -> int:
         """Bits to store for use after training, at 32 bits a number; a frozen code folds into one table."""
         return 32 * self.vocab_size * self.width
+
+    def deployed(self, parameters: Parameters) -> dict[str, Stored]:
+        """What :meth:`bits_deployed` declares, as tensors: all that :meth:`forward` needs for one seed after training.
+
+        parameters: trained and frozen, (1, ...) each. All of them at the width of their dtype, unless overridden; the
+        training job counts them and compares the vectors that they give (see training/deployed.py).
+        """
+        return {name: Stored(value, 8 * value.element_size()) for name, value in parameters.items()}
 
 
 def gather(table: Tensor, ids: Tensor) -> Tensor:

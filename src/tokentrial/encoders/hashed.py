@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tokentrial.encoders.base import Context, Encoder, Parameters, gather
+from tokentrial.encoders.base import Context, Encoder, Parameters, Stored, gather
 from tokentrial.encoders.options import whole_number
 from tokentrial.seeds import stream
 
@@ -50,6 +50,9 @@ class Hashed(Encoder):
     def bits_deployed(self) -> int:
         """Pool and weights, and two 32-bit numbers for each hash function."""
         return 32 * (self.buckets * self.full_width + self.vocab_size * self.hashes + 2 * self.hashes)
+
+    def deployed(self, parameters: Parameters) -> dict[str, Stored]:
+        return super().deployed(parameters) | {"functions": Stored(parameters["functions"], 32)}
 
 
 def hash_functions(seed: int, replicate: int, hashes: int) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tokentrial.encoders.base import Context, Encoder, Parameters, gather
+from tokentrial.encoders.base import Context, Encoder, Parameters, Stored, gather
 from tokentrial.encoders.options import whole_number
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
@@ -35,6 +35,11 @@ class ProductQuantised(Encoder):
     @property
     def output_width(self) -> int:
         return self.full_width
+
+    @property
+    def code_bits(self) -> int:
+        """Bits of a code: log2 K, rounded up."""
+        return (self.centroids - 1).bit_length()
 
     def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
         found = [
@@ -73,8 +78,10 @@ class ProductQuantised(Encoder):
 
     def bits_deployed(self) -> int:
         """log2 K bits, rounded up, for each of V*G codes, and 32 for each number of the codebooks."""
-        in_code = (self.centroids - 1).bit_length()
-        return self.vocab_size * self.groups * in_code + 32 * self.centroids * self.full_width
+        return self.vocab_size * self.groups * self.code_bits + 32 * self.centroids * self.full_width
+
+    def deployed(self, parameters: Parameters) -> dict[str, Stored]:
+        return super().deployed(parameters) | {"codes": Stored(parameters["codes"], self.code_bits)}
 
 
 def kmeans(points: Tensor, clusters: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

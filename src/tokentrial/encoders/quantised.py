@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tokentrial.encoders.base import Context, Encoder, Parameters, gather
+from tokentrial.encoders.base import Context, Encoder, Parameters, Stored, gather
 from tokentrial.encoders.options import whole_number
 
 
@@ -43,6 +43,9 @@ class Quantised(Encoder):
 
     def bits_deployed(self) -> int:
         return self.vocab_size * self.full_width * self.bits + 32 * self.vocab_size
+
+    def deployed(self, parameters: Parameters) -> dict[str, Stored]:
+        return super().deployed(parameters) | {"codes": Stored(parameters["codes"], self.bits)}
 
 
 def quantise(table: Tensor, bits: int) -> tuple[Tensor, Tensor]:

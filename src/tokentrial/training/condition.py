@@ -16,6 +16,7 @@ from tokentrial.errors import InputError
 from tokentrial.models import heads
 from tokentrial.results import Measurement
 from tokentrial.training.bands import band_metrics, losses_by_band
+from tokentrial.training.deployed import check_declared
 from tokentrial.training.device import prepare
 from tokentrial.training.loop import Fit, HeldOut, Settings, fit
 from tokentrial.training.noise_walk import RELEASED_SCALE, walk
@@ -121,6 +122,9 @@ def fit_arm(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, h
     scale, head_scale = (RELEASED_SCALE,) * 2 if released else (spec["initial_scale"], spec["head_scale"])
     context = Context(spec["seed"], job.replicates, job.counts, trained_table, scale, log)
     trainable, frozen = encoder.initialise(context)
+    if taken := sorted({*trainable, *frozen} & {"bias", *head.shapes()}):
+        found = f"found a tensor '{taken[0]}', which is the task model's; expected another name"
+        raise InputError(f"{spec['condition']}: {name}: encoder '{options['encoder']}': {found}")
     trainable = trainable | heads.initialise(head, context, head_scale)
     settings = job.settings(**({"steps": options["steps"]} if "steps" in options else {}))
     shared = (job.data, settings, spec["seed"], job.replicates, log)
@@ -136,6 +140,7 @@ def train_arm(job: Job, name: str) -> Arm:
     """Train and measure one arm."""
     started = time.perf_counter()
     encoder, head, result = fit_arm(job, name, job.spec["arms"][name])
+    check(job, name, encoder, head, result)
     rows: list[Measurement] = []
 
     def add(split: str, step: int | None, metric: str, values: Tensor, unit: str) -> None:
@@ -159,6 +164,18 @@ def train_arm(job: Job, name: str) -> Arm:
     if error is not None:
         add("train", None, "reconstruction_error", error, "share of variance")
     return Arm(name, rows, costs(job, encoder, head, result), time.perf_counter() - started)
+
+
+def check(job: Job, name: str, encoder: Encoder, head: heads.Head, result: Fit) -> None:
+    """Raises InputError where an arm's encoder holds more than it declares."""
+    options = job.spec["arms"][name]
+    in_head = head.shapes()
+    seeds = [
+        {key: value[seed : seed + 1] for key, value in result.parameters.items() if key not in in_head}
+        for seed in range(len(job.replicates))
+    ]
+    where = f"{job.spec['condition']}: {name}: encoder '{options['encoder']}'"
+    check_declared(where, encoder, build(job, name, options)[0], seeds)
 
 
 def costs(job: Job, encoder: Encoder, head: heads.Head, result: Fit) -> dict[str, int | None]:

@@ -21,8 +21,9 @@ from tokentrial.errors import InputError
 from tokentrial.results import Measurement
 from tokentrial.training import checkpoint, device
 from tokentrial.training.checkpoint import Saved, prefixed
+from tokentrial.training.deployed import check_declared
 from tokentrial.training.language_loop import Chosen, Run, Settings
-from tokentrial.training.language_model import LanguageModel, build, evaluate, parameter_counts
+from tokentrial.training.language_model import LanguageModel, build, build_encoder, evaluate, parameter_counts
 from tokentrial.training.runner import SECONDS, Runner, Task, digest_of_arrays
 from tokentrial.training.text import Text, cut
 
@@ -128,6 +129,7 @@ class Job(Task):
             self.log(f"seed {replicate}: the full arm's training diverged, so there is nothing to start from")
             return Chosen()
         model.initialise(self._context(replicate))
+        self._check()  # at once too, since training may take hours
         if model.encoder.after_training:
             return self._load_trained(model, replicate)
         start = {name: value.clone() for name, value in model.state_dict().items()}
@@ -204,6 +206,7 @@ class Job(Task):
 
         if learned:
             model.load_state_dict(chosen.weights)
+            self._check()
             self.models |= prefixed(str(replicate), {k: v.detach().clone() for k, v in chosen.weights.items()})
         for split in ("train", "validation", "test"):
             loss, accuracy = self._scores(model, chosen, split) if learned else (None, None)
@@ -218,6 +221,13 @@ class Job(Task):
         error = getattr(model.encoder, "reconstruction_error", None)
         if error is not None:
             add("train", None, "reconstruction_error", float(error), "share of variance")
+
+    def _check(self) -> None:
+        """Raises InputError where the seed's encoder holds more than it declares."""
+        spec, model = self.spec, self.model
+        where = f"{self.name}: encoder '{spec['encoder']['encoder']}'"
+        tensors = {name: value.detach() for part in (model.trainable, model.frozen) for name, value in part.items()}
+        check_declared(where, model.encoder, build_encoder(spec, self.vocab_size), [tensors])
 
     def bits_per_byte(self, split: str, loss: float | None) -> float | None:
         """A cross-entropy in nats per token as bits per byte of the text that the measured tokens stand for."""

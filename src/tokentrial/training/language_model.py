@@ -111,16 +111,21 @@ class LanguageModel(nn.Module):
 
 def build(spec: Mapping[str, Any], vocab_size: int) -> LanguageModel:
     """The untrained model of an arm; raises InputError for options that do not fit."""
+    encoder = build_encoder(spec, vocab_size)
+    body = language.build(spec["body"], spec["body_width"], spec["training"]["length"])
+    return LanguageModel(encoder, body, spec["body_width"], spec["tied"], spec["bias"], spec["precision"])
+
+
+def build_encoder(spec: Mapping[str, Any], vocab_size: int) -> Encoder:
+    """The untrained encoder of an arm; raises InputError for options that it lacks."""
     options = dict(spec["encoder"])
     name = options.pop("encoder")
     try:
-        encoder = load(name)(vocab_size, spec["width"], spec["full_width"], **options)
+        return load(name)(vocab_size, spec["width"], spec["full_width"], **options)
     except TypeError:
         raise InputError(
             f"config: arms: {spec['arm']}: encoder '{name}' has no such option: {', '.join(options)}"
         ) from None
-    body = language.build(spec["body"], spec["body_width"], spec["training"]["length"])
-    return LanguageModel(encoder, body, spec["body_width"], spec["tied"], spec["bias"], spec["precision"])
 
 
 @torch.no_grad()
