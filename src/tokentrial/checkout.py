@@ -17,6 +17,7 @@ NO_COMMIT = "no commit"
 READ = (
     "Snakefile",
     "config",
+    "documents",
     "models",
     "src",
     "studies",

@@ -1,80 +1,46 @@
-"""What the documents print: ``config/published/<study>.yaml``, read and checked."""
+"""What the documents print: the tables of every ``documents/<id>/printed.yaml``, checked, by their names."""
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from tokentrial import config
 from tokentrial.errors import InputError
 
 NUMBER = re.compile(r"[+-]?\d{1,3}(,?\d{3})*(\.\d+)?")
-Columns = tuple[str, tuple[str, ...], tuple[str, ...]]
-_LOSSES = ("learned", "learned_sd", "autoencoder", "autoencoder_sd")
-_PERPLEXITIES = ("learned_perplexity", "autoencoder_perplexity")
-_CORRECTED, _SIZES = ("standard", "bespoke", "improvement"), ("parameters_standard", "parameters_bespoke", "increase")
-_GAINS = ("capacity", "token_gain", "information_gain")
-_CRAMMED = (
-    "width",
-    "vocabulary",
-    *_GAINS,
-    *[f"{name}_random" for name in (*_GAINS, "utilisation")],
-    "bound",
-    "utilisation",
-)
-_CRAMMED_PARTS = tuple(f"{name}_fan" for name in _GAINS)  # not run for every model
-# study -> table -> what tells its rows apart, the columns that are numbers, those that are text (each row has a label)
-COLUMNS: dict[str, dict[str, Columns]] = {
-    "learned_encoding": {
-        "doc000-accuracy": ("ratio", (*_LOSSES, "difference", "savings"), ()),
-        "doc000-parameters": ("ratio", ("learned", "autoencoder", "savings"), ()),
-        "doc001-summary": ("study", ("significant", "of"), ("claim",)),
-        "doc001-compression": ("ratio", (*_LOSSES, "improvement", "d", "p"), ()),
-        "doc001-vocabulary": ("vocabulary", (*_LOSSES, "improvement"), ("p",)),
-        "doc001-complexity": ("data", (*_LOSSES, "robustness"), ()),
-        "doc001-baselines": ("variant", (), ()),
-        "doc002-proof-of-concept": ("ratio", ("learned", "autoencoder", "savings"), ()),
-        "signal": ("data", (), ()),
-    },
-    "language_models": {
-        "language-models-claims": ("ratio", (), ()),
-        "language-models-recorded": ("ratio", ("learned", "autoencoder", *_PERPLEXITIES), ()),
-        "language-models-penn-treebank": ("ratio", _PERPLEXITIES, ()),
-        "language-models-anchor": ("model", ("perplexity",), ("parameters", "vocabulary", "epochs", "source")),
-    },
-    "bespoke": {
-        "bespoke-primary": ("test", ("standard", "bespoke", "ratio"), ("corpus", "claim")),
-        "bespoke-efficiency": ("test", ("bespoke", "standard", "ratio", "quality"), ("status",)),
-        "bespoke-scaling": ("test", (), ("claim",)),
-        "bespoke-tests": ("test", ("standard", "bespoke", "ratio", "parameters"), ("config",)),
-        "bespoke-breakdown": ("part", ("parameters",), ("share",)),
-        "bespoke-scores": ("metric", ("mean", "low", "high"), ("interpretation",)),
-        "bespoke-hypothesis": ("quantity", (), ("printed",)),
-        "bespoke-configurations": ("configuration", (), ("vocabulary", "width", "corpus")),
-        "bespoke-correction": ("test", (*_CORRECTED, *_SIZES), ()),
-        "bespoke-widths": ("category", (), ("range", "width")),
-    },
-    "cramming": {
-        "cramming-claims": ("claim", (), ()),
-        "cramming-models": ("model", _CRAMMED, _CRAMMED_PARTS),
-        "cramming-bits": ("model", ("bits",), ()),
-        "cramming-vectors": (
-            "row",
-            ("vectors", "capacity", "token_gain", "information_gain", "per_vector"),
-            ("model",),
-        ),
-        "cramming-exponents": ("row", ("exponent",), ("model", "quantity")),
-    },
-}
 HEAD: dict[str, tuple[type, ...]] = {
-    "document": (str,),
+    "source": (str,),
     "where": (str,),
     "n": (int, type(None)),
     "quotes": (list,),
+    "key": (str,),
+    "numbers": (list,),
+    "texts": (list,),
     "rows": (list,),
 }
+Value = TypeVar("Value")
+
+
+class Named(dict[str, Value]):
+    """Values by name; one that is missing is an error that names the place where it was expected."""
+
+    def __init__(self, values: Mapping[str, Value], where: str) -> None:
+        super().__init__(values)
+        self.where = where
+
+    def __missing__(self, name: str) -> Value:
+        raise InputError(f"{self.where}: found {', '.join(self) or 'nothing'}, expected '{name}', too")
+
+
+class Columns(NamedTuple):
+    """The columns of a table beside ``label``. key: tells its rows apart; numbers: as printed; texts: anything else."""
+
+    key: str
+    numbers: list[str]
+    texts: list[str]
 
 
 @dataclass(frozen=True)
@@ -82,13 +48,17 @@ class PublishedTable:
     """One table of a document, digit for digit."""
 
     document: str
+    """Whose folder has it."""
     where: str
     source: str
+    """Title of the text that prints it."""
     n: int | None
-    """Runs per condition that the document states; None where it states none."""
+    """Runs per condition that the source states; None if it states none."""
     quotes: tuple[str, ...]
     rows: dict[str, Mapping[str, str]]
     """What tells a row apart ('8', 'simple') -> column -> the printed text."""
+    in_document: bool = True
+    """Whether the document itself prints it, not its repository or another text."""
 
     def numbers(self, *columns: str) -> list[float]:
         """The printed numbers of these columns, row by row."""
@@ -100,48 +70,69 @@ def number(text: str | None) -> float:
     return float(text.replace(",", "")) if text is not None and NUMBER.fullmatch(text) else math.nan
 
 
-def load(path: str | Path) -> dict[str, PublishedTable]:
-    """The tables of a study's file by name.
+def load(files: Iterable[str | Path]) -> Named[PublishedTable]:
+    """Returns the tables of all documents by name, from the files of their folders in this order.
 
-    Raises InputError naming file and key for a missing, unknown or malformed entry.
+    Raises InputError naming file and key for a missing, unknown or malformed entry, and for two tables of one name.
     """
-    content, columns = config.load(path), COLUMNS[Path(path).stem]
-    documents, tables = (_mapping(content.get(key), f"{path}: {key}") for key in ("documents", "tables"))
-    _same_keys(content, ("documents", "tables"), str(path))
-    _same_keys(tables, columns, f"{path}: tables")
-    return {name: _table(tables[name], columns[name], documents, f"{path}: tables.{name}") for name in columns}
+    tables: dict[str, PublishedTable] = {}
+    places: dict[str, Path] = {}
+    for path in map(Path, files):
+        for name, table in _read(path).items():
+            if name in places:
+                raise InputError(f"{path}: tables.{name}: {places[name]} has this name, too; expected another one")
+            tables[name], places[name] = table, path
+    return Named(tables, "printed tables")
 
 
-def _table(content: Any, columns: Columns, documents: Mapping[str, Any], where: str) -> PublishedTable:
+def _read(path: Path) -> dict[str, PublishedTable]:
+    """The tables of one document, which is named by the file's folder."""
+    content = config.load(path)
+    _same_keys(content, ("sources", "tables"), str(path))
+    sources, tables = (_mapping(content[key], f"{path}: {key}") for key in ("sources", "tables"))
+    return {name: _table(table, sources, path, f"{path}: tables.{name}") for name, table in tables.items()}
+
+
+def _table(content: Any, sources: Mapping[str, Any], path: Path, where: str) -> PublishedTable:
     head = _mapping(content, where)
     _same_keys(head, HEAD, where)
     for key, kinds in HEAD.items():
         if not isinstance(head[key], kinds):
             expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
             raise InputError(f"{where}.{key}: found {head[key]!r}, expected {expected}")
-    if head["document"] not in documents:
-        raise InputError(f"{where}.document: found {head['document']!r}, expected one of {', '.join(documents)}")
-    key_column = columns[0]
+    for key in ("numbers", "texts"):
+        if not all(isinstance(column, str) for column in head[key]):
+            raise InputError(f"{where}.{key}: found {head[key]!r}, expected names of columns")
+    if head["source"] not in sources:
+        raise InputError(f"{where}.source: found {head['source']!r}, expected one of {', '.join(sources)}")
+    columns = Columns(head["key"], head["numbers"], head["texts"])
     rows: dict[str, Mapping[str, str]] = {}
     for index, row in enumerate(head["rows"]):
         checked = _row(row, columns, f"{where}.rows[{index}]")
-        if checked[key_column] in rows:
-            raise InputError(f"{where}.rows[{index}].{key_column}: {checked[key_column]!r} occurs twice")
-        rows[checked[key_column]] = checked
-    source, quotes = str(documents[head["document"]]), tuple(str(quote) for quote in head["quotes"])
-    return PublishedTable(head["document"], head["where"], source, head["n"], quotes, rows)
+        if checked[columns.key] in rows:
+            raise InputError(f"{where}.rows[{index}].{columns.key}: {checked[columns.key]!r} occurs twice")
+        rows[checked[columns.key]] = checked
+    document = path.parent.name
+    return PublishedTable(
+        document=document,
+        where=head["where"],
+        source=str(sources[head["source"]]),
+        n=head["n"],
+        quotes=tuple(str(quote) for quote in head["quotes"]),
+        rows=Named(rows, f"{where}.rows"),
+        in_document=head["source"] == document,
+    )
 
 
-def _row(row: Any, columns: Columns, where: str) -> dict[str, str]:
-    key, numbers, texts = columns
+def _row(row: Any, columns: Columns, where: str) -> Named[str]:
     found = _mapping(row, where)
-    _same_keys(found, (key, "label", *numbers, *texts), where)
+    _same_keys(found, (columns.key, "label", *columns.numbers, *columns.texts), where)
     for column, value in found.items():
         if not isinstance(value, str):
             raise InputError(f"{where}.{column}: found {value!r}, expected text in quotes, to keep the printed digits")
-        if column in numbers and not NUMBER.fullmatch(value):
+        if column in columns.numbers and not NUMBER.fullmatch(value):
             raise InputError(f"{where}.{column}: found {value!r}, expected a number as printed")
-    return dict(found)
+    return Named(found, where)
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ import yaml
 
 from tokentrial.claims import registry, verdicts
 from tokentrial.claims.checks import CHECKS
-from tokentrial.claims.registry import check_documents, load
+from tokentrial.claims.registry import check_texts, load
 from tokentrial.claims.verdict import Finding
 from tokentrial.errors import InputError
 
@@ -47,7 +47,7 @@ def empirical(name: str, **changes: Any) -> Content:
 
 
 def files() -> dict[str, Content]:
-    """A small registry: two claims of one document, one of several."""
+    """A small folder of documents: two claims of one document, one of several."""
     document = {
         "title": "T",
         "file": "000.txt",
@@ -56,14 +56,16 @@ def files() -> dict[str, Content]:
         "ids": ["ONE", "TWO"],
     }
     return {
-        "documents.yaml": {"documents": {"000": document}, "cross": {"prefix": "XD", "ids": ["BOTH"]}},
-        "000.yaml": {"claims": [entry("A0-TWO"), entry("A0-ONE")]},
-        "cross.yaml": {"claims": [entry("XD-BOTH", document="000 + 000")]},
+        "000/document.yaml": document,
+        "000/claims.yaml": {"claims": [entry("A0-TWO"), entry("A0-ONE")]},
+        "cross/document.yaml": {"title": "C", "prefix": "XD", "ids": ["BOTH"]},
+        "cross/claims.yaml": {"claims": [entry("XD-BOTH", document="000 + 000")]},
     }
 
 
 def written(folder: Path, content: dict[str, Content]) -> Path:
     for name, value in content.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(yaml.safe_dump(value))
     return folder
 
@@ -88,11 +90,11 @@ def _set(*path: Any, to: Any) -> Callable[[dict[str, Content]], None]:
 
 
 def _first(**changes: Any) -> Callable[[dict[str, Content]], None]:
-    return _set("000.yaml", "claims", 0, to=entry("A0-TWO", **changes))
+    return _set("000/claims.yaml", "claims", 0, to=entry("A0-TWO", **changes))
 
 
 def _rule(**changes: Any) -> Callable[[dict[str, Content]], None]:
-    return _set("000.yaml", "claims", 0, to=empirical("A0-TWO", **changes))
+    return _set("000/claims.yaml", "claims", 0, to=empirical("A0-TWO", **changes))
 
 
 def _cells(**changes: Any) -> Callable[[dict[str, Content]], None]:
@@ -104,16 +106,19 @@ PARAMETERS = {"kept": "kept", "of": "13,632", "result": "saved"}
 BAD: dict[str, tuple[Callable[[dict[str, Content]], None], str]] = {
     "unknown check": (
         _first(check="savings"),
-        r"000\.yaml: A0-TWO: check: unknown key 'savings': did you mean 'saving'\?",
+        r"000/claims\.yaml: A0-TWO: check: unknown key 'savings': did you mean 'saving'\?",
     ),
-    "duplicate id": (_set("000.yaml", "claims", 0, to=entry("A0-ONE")), r"000\.yaml: A0-ONE: the id is there twice"),
+    "duplicate id": (
+        _set("000/claims.yaml", "claims", 0, to=entry("A0-ONE")),
+        r"000/claims\.yaml: A0-ONE: the id is there twice",
+    ),
     "id of no document": (
-        _set("000.yaml", "claims", 0, to=entry("A0-THREE")),
-        r"000\.yaml: A0-THREE: no document has the id",
+        _set("000/claims.yaml", "claims", 0, to=entry("A0-THREE")),
+        r"000/claims\.yaml: A0-THREE: no document has the id",
     ),
     "missing id": (
-        _set("000.yaml", "claims", to=[entry("A0-ONE")]),
-        r"000\.yaml: A0-TWO: the entry is missing \(1 of 2",
+        _set("000/claims.yaml", "claims", to=[entry("A0-ONE")]),
+        r"000/claims\.yaml: A0-TWO: the entry is missing \(1 of 2",
     ),
     "number without quotes": (
         _first(reported={"saved": 52.1, "kept": "6,528"}),
@@ -121,7 +126,7 @@ BAD: dict[str, tuple[Callable[[dict[str, Content]], None], str]] = {
     ),
     "text that is no number": (
         _first(reported={"saved": "52.1 percent", "kept": "6,528"}),
-        r"000\.yaml: A0-TWO: reported: saved: found '52\.1 percent', expected a printed number",
+        r"000/claims\.yaml: A0-TWO: reported: saved: found '52\.1 percent', expected a printed number",
     ),
     "number outside its type": (
         _first(
@@ -137,7 +142,7 @@ BAD: dict[str, tuple[Callable[[dict[str, Content]], None], str]] = {
     ),
     "unused number": (
         _first(reported={"saved": "52.1%", "kept": "6,528", "n": "3"}),
-        r"000\.yaml: A0-TWO: reported: n is used by no parameter",
+        r"000/claims\.yaml: A0-TWO: reported: n is used by no parameter",
     ),
     "unknown parameter": (
         _first(parameters=PARAMETERS | {"off": 1}),
@@ -155,26 +160,32 @@ BAD: dict[str, tuple[Callable[[dict[str, Content]], None], str]] = {
         _first(parameters=PARAMETERS | {"of": {"value": "3"}}),
         r"A0-TWO: parameters: of: found \{'value': '3'\}",
     ),
-    "unknown document": (_first(document="009"), r"000\.yaml: A0-TWO: document: found '009', expected one of 000"),
-    "unknown kind": (_first(kind="guess"), r"000\.yaml: A0-TWO: kind: found 'guess', expected one of arithmetic"),
-    "unknown key": (_first(margin=1), r"000\.yaml: A0-TWO: unknown key 'margin'"),
-    "no paraphrase": (_first(paraphrase=None), r"000\.yaml: A0-TWO: key 'paraphrase' is missing"),
-    "rule of a checked claim": (_first(rule="superior"), r"000\.yaml: A0-TWO: unknown key 'rule'"),
+    "unknown document": (
+        _first(document="009"),
+        r"000/claims\.yaml: A0-TWO: document: found '009', expected one of 000",
+    ),
+    "unknown kind": (
+        _first(kind="guess"),
+        r"000/claims\.yaml: A0-TWO: kind: found 'guess', expected one of arithmetic",
+    ),
+    "unknown key": (_first(margin=1), r"000/claims\.yaml: A0-TWO: unknown key 'margin'"),
+    "no paraphrase": (_first(paraphrase=None), r"000/claims\.yaml: A0-TWO: key 'paraphrase' is missing"),
+    "rule of a checked claim": (_first(rule="superior"), r"000/claims\.yaml: A0-TWO: unknown key 'rule'"),
     "empirical claim without a rule": (
-        _set("000.yaml", "claims", 0, to=empirical("A0-TWO", rule=None)),
-        r"000\.yaml: A0-TWO: key 'rule' is missing",
+        _set("000/claims.yaml", "claims", 0, to=empirical("A0-TWO", rule=None)),
+        r"000/claims\.yaml: A0-TWO: key 'rule' is missing",
     ),
     "unknown rule": (
         _rule(rule="superier"),
-        r"000\.yaml: A0-TWO: rule: unknown key 'superier': did you mean 'superior'\?",
+        r"000/claims\.yaml: A0-TWO: rule: unknown key 'superier': did you mean 'superior'\?",
     ),
     "unknown parameter of a rule": (
         _rule(given={"seed": 3}),
-        r"000\.yaml: A0-TWO: parameters: unknown key 'seed': did you mean 'seeds'\?",
+        r"000/claims\.yaml: A0-TWO: parameters: unknown key 'seed': did you mean 'seeds'\?",
     ),
     "results as a parameter": (
         _rule(given={"results": 3}),
-        r"000\.yaml: A0-TWO: parameters: unknown key 'results': .*expected one of cells, metric",
+        r"000/claims\.yaml: A0-TWO: parameters: unknown key 'results': .*expected one of cells, metric",
     ),
     "missing parameter of a rule": (
         _rule(parameters={"metric": "accuracy"}),
@@ -206,8 +217,8 @@ BAD: dict[str, tuple[Callable[[dict[str, Content]], None], str]] = {
     ),
     "no pair": (_cells(pairs=[]), r"A0-TWO: parameters: cells\[0\]\.pairs: found \[\], expected a list with at least"),
     "rule fixed some day": (
-        _set("000.yaml", "claims", 0, to=empirical("A0-TWO", fixed="later")),
-        r"000\.yaml: A0-TWO: fixed: found 'later', expected one of",
+        _set("000/claims.yaml", "claims", 0, to=empirical("A0-TWO", fixed="later")),
+        r"000/claims\.yaml: A0-TWO: fixed: found 'later', expected one of",
     ),
     "one part": (_first(check="several", parameters={"parts": []}), r"A0-TWO: parameters: expected the one key parts"),
     "unknown check of a part": (
@@ -220,15 +231,7 @@ BAD: dict[str, tuple[Callable[[dict[str, Content]], None], str]] = {
                 ]
             },
         ),
-        r"000\.yaml: A0-TWO: parameters: parts\[1\]: check: unknown key 'sum'",
-    ),
-    "registry file of no document": (
-        _set("001.yaml", to={"claims": []}),
-        r"001\.yaml: found a registry file of no document",
-    ),
-    "documents without checksum": (
-        _set("documents.yaml", "documents", "000", "sha256", to="abc"),
-        r"documents\.yaml: documents\.000\.sha256: found 'abc'",
+        r"000/claims\.yaml: A0-TWO: parameters: parts\[1\]: check: unknown key 'sum'",
     ),
 }
 
@@ -243,13 +246,6 @@ def test_bad_input_is_one_line_with_file_and_id(case: str, tmp_path: Path) -> No
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
 
 
-def test_a_missing_registry_file(tmp_path: Path) -> None:
-    content = files()
-    del content["cross.yaml"]
-    with pytest.raises(InputError, match=r"cross\.yaml: cannot be read"):
-        load(written(tmp_path, content), SCHEMA)
-
-
 @pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), InputError("division by 0 to 1"), KeyError("x")])
 def test_a_check_that_raises_never_becomes_a_verdict(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -260,9 +256,9 @@ def test_a_check_that_raises_never_becomes_a_verdict(
     monkeypatch.setattr(registry, "CHECKS", {**CHECKS, "broken": broken})
     content = files()
     parameters = {"kept": "kept", "of": "a", "result": "saved"}
-    content["000.yaml"]["claims"][0] = entry("A0-TWO", check="broken", parameters=parameters)
+    content["000/claims.yaml"]["claims"][0] = entry("A0-TWO", check="broken", parameters=parameters)
     claims = load(written(tmp_path, content), SCHEMA)
-    with pytest.raises(InputError, match=r"000\.yaml: A0-TWO: .*(by zero|0 to 1|x)"):
+    with pytest.raises(InputError, match=r"000/claims\.yaml: A0-TWO: .*(by zero|0 to 1|x)"):
         verdicts.judge(claims, None)
 
 
@@ -272,32 +268,36 @@ def test_a_check_cannot_give_the_verdict_of_a_rule(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(registry, "CHECKS", {**CHECKS, "confirms": confirms})
     content = files()
-    content["000.yaml"]["claims"][0] = entry("A0-TWO", check="confirms", parameters={"kept": "kept", "result": "saved"})
+    content["000/claims.yaml"]["claims"][0] = entry(
+        "A0-TWO", check="confirms", parameters={"kept": "kept", "result": "saved"}
+    )
     with pytest.raises(InputError, match=r"A0-TWO: confirms gave CONFIRMED"):
         verdicts.judge(load(written(tmp_path, content), SCHEMA), None)
 
 
 def test_without_results_no_empirical_claim_is_judged(tmp_path: Path) -> None:
     content = files()
-    content["000.yaml"]["claims"][0] = empirical("A0-TWO", given={"released": []})  # as it is without the parameter
+    content["000/claims.yaml"]["claims"][0] = empirical(
+        "A0-TWO", given={"released": []}
+    )  # as it is without the parameter
     claims = load(written(tmp_path, content), SCHEMA)
     assert [claim.id for claim in claims] == ["A0-ONE", "A0-TWO", "XD-BOTH"]
     assert verdicts.judge(claims, None)["id"].tolist() == ["A0-ONE", "XD-BOTH"]
     results: Any = object()
-    with pytest.raises(InputError, match=r"000\.yaml: A0-TWO: superior failed: AttributeError"):
+    with pytest.raises(InputError, match=r"000/claims\.yaml: A0-TWO: superior failed: AttributeError"):
         verdicts.judge(claims, results)
 
 
 def test_a_document_that_changed(tmp_path: Path) -> None:
     folder = written(tmp_path, files())
     (tmp_path / "000.txt").write_bytes(TEXT)
-    assert check_documents(tmp_path, folder, SCHEMA) == 1
+    assert check_texts(tmp_path, folder) == 1
     (tmp_path / "000.txt").write_bytes(TEXT + b" ")
     with pytest.raises(InputError, match=r"000\.txt: document 000 has changed: its checksum is"):
-        check_documents(tmp_path, folder, SCHEMA)
+        check_texts(tmp_path, folder)
     (tmp_path / "000.txt").unlink()
     with pytest.raises(InputError, match=r"000\.txt: document 000 cannot be read"):
-        check_documents(tmp_path, folder, SCHEMA)
+        check_texts(tmp_path, folder)
 
 
 def test_verdicts_are_written_whole_and_equal(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ Entry = dict[str, Any]
 
 def entries(root: Path) -> Iterator[Entry]:
     """Every empirical entry of the registry."""
-    for path in sorted((root / "config/claims").glob("*.yaml")):
-        for entry in yaml.safe_load(path.read_text()).get("claims", []):
+    for path in sorted((root / "documents").glob("*/claims.yaml")):
+        for entry in yaml.safe_load(path.read_text())["claims"]:
             if entry["kind"] == "empirical":
                 yield entry
 

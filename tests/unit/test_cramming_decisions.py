@@ -1,11 +1,11 @@
 """The cramming study's decisions: each rule supported, refuted and left open by runs made for it."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import cramming_runs as synthetic
 import pytest
+import views
 
 from tokentrial.claims import decisions
 from tokentrial.claims.decisions import single
@@ -15,8 +15,7 @@ from tokentrial.cramming.columns import ALL, DECISIONS, INCONCLUSIVE, REFUTED, S
 from tokentrial.cramming.measures import table
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 
-PUBLISHED = Path(__file__).parents[2] / "config/published/cramming.yaml"
-CAPACITIES = decisions.published_capacities(PUBLISHED)
+CAPACITIES = decisions.published_capacities(views.printed())
 KINDS = ("text-test", "samples", "random-words", "random-tokens", "shuffled")
 WIDE = (4, 8, 12, 16, 24, 32, 48)
 Row = dict[str, Any]

@@ -8,6 +8,7 @@ import cramming_runs as synthetic
 import numpy as np
 import pandas as pd
 import pytest
+import views
 
 from tokentrial import results
 from tokentrial.claims import decisions
@@ -16,8 +17,6 @@ from tokentrial.cramming.cells import KINDS, NATURAL, Cells, common
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.errors import InputError
 from tokentrial.run.columns import CONDITIONS, METHODS
-
-PUBLISHED = Path(__file__).parents[2] / "config/published/cramming.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +219,7 @@ def test_both_files_are_written_and_empty_without_the_study(tmp_path: Path) -> N
             str(tmp_path / "decisions.parquet"),
             {"confidence": 0.95, "resamples": 100},
             42,
-            PUBLISHED,
+            views.PRINTED,
         )
         found = results.read(tmp_path / "measures.parquet", MEASURES)
         decided = results.read(tmp_path / "decisions.parquet", DECISIONS)

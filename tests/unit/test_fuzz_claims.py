@@ -3,7 +3,6 @@
 import math
 import random
 import re
-import shutil
 import time
 from collections import Counter
 from contextlib import suppress
@@ -19,12 +18,12 @@ from config_mutations import FIRE, KEYS, ROOT, VALUES, Place, Tree, at, damage, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokentrial import config
+from tokentrial import config, documents
 from tokentrial.claims import printed, registry, verdicts
 from tokentrial.claims.rules import Results
 from tokentrial.errors import InputError
 
-CLAIMS = ROOT / "config/claims"
+FOLDER = ROOT / "documents"
 SCHEMA = ROOT / "workflow/schemas/claims.schema.yaml"
 NUMBERS: list[Any] = [
     *(
@@ -85,15 +84,19 @@ def schema() -> Tree:
 
 
 @cache
-def documents() -> Tree:
-    return registry.read_documents(CLAIMS, schema())
+def groups() -> dict[str, documents.Group]:
+    return documents.load(FOLDER)
+
+
+def known() -> list[str]:
+    """The documents that a claim can name."""
+    return [name for name in groups() if name != documents.CROSS]
 
 
 @cache
 def entries() -> list[Tree]:
     """Every claim of the shipped registry."""
-    names = [f"{name}.yaml" for name in (*documents()["documents"], "cross")]
-    return [entry for name in names for entry in config.load(CLAIMS / name)["claims"]]
+    return [entry for name in groups() for entry in config.load(FOLDER / name / "claims.yaml")["claims"]]
 
 
 @cache
@@ -140,7 +143,7 @@ def judged(entry: Tree, rules: bool) -> str:
     name = entry.get("id")
     where = ["some.yaml"] + ([name] if isinstance(name, str) and name.isprintable() and len(name) < 50 else [])
     try:
-        claim = registry.read_entry(entry, schema(), "some.yaml", list(documents()["documents"]))
+        claim = registry.read_entry(entry, schema(), "some.yaml", known())
     except InputError as error:
         one_line(error, *where)
         return "refused"
@@ -196,22 +199,20 @@ def test_mutated_empirical_claims_on_the_reference_results() -> None:
 
 def test_damaged_registry_files_load_or_are_refused_in_one_line(tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
-    whole = {name: (CLAIMS / name).read_bytes() for name in ("004.yaml", "cross.yaml", "documents.yaml")}
-    known = {
-        f"{name}.yaml": [f"{entry['prefix']}-{tail}" for tail in entry["ids"]]
-        for name, entry in {**documents()["documents"], "cross": documents()["cross"]}.items()
-    }
+    names = ("004/claims.yaml", "cross/claims.yaml", "000/document.yaml", "cross/document.yaml")
+    whole = {name: (FOLDER / name).read_bytes() for name in names}
 
     @settings(FIRE, max_examples=200)
     @given(st.integers(0, 2**64), st.sampled_from(sorted(whole)))
     def fire(seed: int, name: str) -> None:
         path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(damage(whole[name], random.Random(seed)))
         try:
-            if name == "documents.yaml":
-                registry.read_documents(tmp_path, schema())
+            if path.name == "document.yaml":
+                documents.read(path)
             else:
-                registry.read_file(path, schema(), known[name], list(documents()["documents"]))
+                registry.read_file(path, schema(), groups()[path.parent.name].claims, known())
         except InputError as error:
             one_line(error, str(path))
             outcomes["refused"] += 1
@@ -221,18 +222,6 @@ def test_damaged_registry_files_load_or_are_refused_in_one_line(tmp_path: Path) 
     fire()
     assert sum(outcomes.values()) >= 200 and min(outcomes["loaded"], outcomes["refused"]) >= 20, outcomes
     assert not (tmp_path / "ran").exists() and not Path("ran").exists()
-
-
-@pytest.mark.parametrize("name", ["../../escaped", "/etc", "000/../x", "0", "0000", 0, None, True, "004\n", "-00"])
-def test_a_document_cannot_be_a_path(name: Any, tmp_path: Path) -> None:
-    """Its name is that of the file with its claims."""
-    shutil.copytree(CLAIMS, tmp_path / "claims")
-    made = yaml.safe_load((CLAIMS / "documents.yaml").read_text())
-    made["documents"][name] = made["documents"].pop("004")
-    (tmp_path / "claims/documents.yaml").write_text(yaml.safe_dump(made))
-    with pytest.raises(InputError) as caught:
-        registry.load(tmp_path / "claims", SCHEMA)
-    one_line(caught.value, "documents.yaml")
 
 
 def test_a_number_that_is_none_is_refused_with_file_and_id() -> None:

@@ -26,7 +26,7 @@ from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import View
 
 ROOT = Path(__file__).parents[2]
-PRINTED = published.load(ROOT / "config/published/bespoke.yaml")
+PRINTED = views.printed()
 SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05}
 RELEASED, FAIR, SEEDS = "bespoke/as-released", "bespoke/{}/done-right/{}", 8
 OTHER = "bespoke/other/as-described/x"
@@ -136,7 +136,7 @@ def made(view: View) -> dict[str, formats.Table]:
 
 
 def sources(view: View) -> Sources:
-    return Sources(view, str(ROOT / "config/published/bespoke.yaml"))
+    return Sources(view, PRINTED)
 
 
 def test_every_table_and_figure_of_the_catalogue_is_made(made: dict[str, formats.Table]) -> None:
@@ -253,8 +253,7 @@ def test_levels_and_comparisons_list_every_arm(made: dict[str, formats.Table]) -
 
 
 def test_chapter_and_template_agree_and_no_number_is_typed(view: View, shipped: dict[str, Any]) -> None:
-    file = str(ROOT / "config/published/bespoke.yaml")
-    values = chapter.values(view, shipped, file) | title_values("bespoke")
+    values = chapter.values(view, shipped, PRINTED) | title_values("bespoke")
     text = fill((ROOT / "workflow/report/bespoke.typ").read_text(), values)
     assert "0.186 at 100.0 % of 8 seeds" in text
     assert "widths are better in 3, worse in 0 and equivalent in 0 of 3" in values["finding.fair"]  # against standard
@@ -297,7 +296,7 @@ def test_a_run_without_parts_of_the_study_is_reported(part: str, shipped: dict[s
     for name, draw in figures.FIGURES.items():
         assert isinstance(draw(sources(view)), Figure), name
     config = shipped | {"bespoke": shipped["bespoke"] | {"scripts": {}}}
-    values = chapter.values(view, config, str(ROOT / "config/published/bespoke.yaml"))
+    values = chapter.values(view, config, PRINTED)
     assert values["finding.placement"].startswith("This run has no") == (part != "released")
     assert values["finding.trend"].startswith("This run has no") == (part != "fair")
     fill((ROOT / "workflow/report/bespoke.typ").read_text(), values | title_values("bespoke"))

@@ -16,6 +16,7 @@ import yaml
 from tokentrial import results
 from tokentrial.claims.verdict import KINDS, OF_CHECKS, OF_RULES
 from tokentrial.claims.verdicts import VERDICTS
+from tokentrial.documents import Document, Group
 from tokentrial.errors import InputError
 from tokentrial.report import claims_page
 from tokentrial.report.template import TemplateError
@@ -23,13 +24,13 @@ from tokentrial.report.template import TemplateError
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "workflow/report"
 TEMPLATES = {name: (FOLDER / name).read_text() for name in claims_page.TEMPLATES}
-DOCUMENTS = {
-    "documents": {
-        "000": {"title": "First <title>", "prefix": "LE0", "ids": ["ONE", "TWO"]},
-        "001": {"title": "Second", "prefix": "LE1", "ids": ["ONE"]},
-    },
-    "cross": {"prefix": "XD", "ids": ["ONE"]},
+TEXT = {"file": "text.txt", "sha256": "0" * 64}
+FILES: dict[str, dict[str, Any]] = {
+    "000": {"title": "First <title>", "prefix": "LE0", "ids": ["ONE", "TWO"], **TEXT},
+    "001": {"title": "Second", "prefix": "LE1", "ids": ["ONE"], **TEXT},
+    "cross": {"title": "Across documents", "prefix": "XD", "ids": ["ONE"]},
 }
+DOCUMENTS = {name: (Document if "file" in content else Group)(**content) for name, content in FILES.items()}
 FACTS = {
     "run": "a test run",
     "note": "Its note.",
@@ -378,12 +379,15 @@ def test_a_script_that_ends_its_own_tag_is_refused() -> None:
 
 def write(folder: Path, rows: pd.DataFrame, **changes: Any) -> Path:
     results.write(folder / "verdicts.parquet", results.table(rows, VERDICTS))
-    (folder / "documents.yaml").write_text(yaml.safe_dump(DOCUMENTS))
+    files = [folder / name / "document.yaml" for name in FILES]
+    for file, content in zip(files, FILES.values(), strict=True):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(yaml.safe_dump(content))
     (folder / "forest.svg").write_bytes(FIGURE)
     given = {
         "verdicts": str(folder / "verdicts.parquet"),
         "figures": {"forest": str(folder / "forest.svg")},
-        "documents": str(folder / "documents.yaml"),
+        "documents": [str(file) for file in files],
         "facts": FACTS,
         "output": str(folder / "claims.html"),
         "template_folder": str(FOLDER),

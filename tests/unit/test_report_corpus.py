@@ -72,7 +72,7 @@ def run(root: Path, shipped: dict[str, Any], tmp_path_factory: pytest.TempPathFa
 
 
 def claims(root: Path) -> list[registry.Claim]:
-    return registry.load(root / "config/claims", root / "workflow/schemas/claims.schema.yaml")
+    return registry.load(root / "documents", root / "workflow/schemas/claims.schema.yaml")
 
 
 def tables_of(paths: Mapping[str, str]) -> dict[str, str]:
@@ -89,25 +89,18 @@ def view(run: dict[str, str]) -> View:
 
 
 @pytest.fixture(scope="module")
-def published(root: Path) -> dict[str, str]:
-    return {study: str(root / f"config/published/{study}.yaml") for study in catalogue.STUDIES}
-
-
-@pytest.fixture(scope="module")
-def tables(view: View, run: dict[str, str], published: dict[str, str]) -> dict[str, formats.Table]:
+def tables(view: View, run: dict[str, str]) -> dict[str, formats.Table]:
     judged = verdict_tables.build(pd.read_parquet(run["verdicts"]), 0.95)
     made = {table.name: table for table in judged if isinstance(table, formats.Table)}
-    return made | {table.name: table for table in report_tables.build(view, published, views.studies())}
+    return made | {table.name: table for table in report_tables.build(view, views.studies(), views.printed())}
 
 
 @pytest.fixture(scope="module")
-def drawings(
-    run: dict[str, str], published: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
+def drawings(run: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("figures")
     files = {name: folder / f"{name}.svg" for name in catalogue.figures_of(OF_TEXT)}
-    sources = {study: published[study] for study in OF_TEXT}
-    write_figures(map(str, files.values()), tables=tables_of(run), published=sources, confidence=0.95)
+    sources = {"studies": OF_TEXT, "published": views.PRINTED}
+    write_figures(map(str, files.values()), tables=tables_of(run), confidence=0.95, **sources)
     return files
 
 
@@ -144,9 +137,10 @@ def test_every_figure_of_real_text_names_it_and_none_names_another(drawings: dic
 
 
 def test_the_report_names_the_text_in_titles_and_on_its_first_page(
-    run: dict[str, str], published: dict[str, str], shipped: dict[str, Any]
+    run: dict[str, str], shipped: dict[str, Any]
 ) -> None:
-    rest = ("workflow/report/report.typ", published, shipped, "snakemake all", run["record"])
+    printed = (list(catalogue.STUDIES), views.PRINTED)
+    rest = ("workflow/report/report.typ", *printed, shipped, "snakemake all", run["record"])
     source = document.report_source(tables_of(run), run["verdicts"], *rest)
     assert other_text(source) == []
     assert f"\n= Learned encodings of {OWN}\n" in source
@@ -163,7 +157,7 @@ def test_the_page_of_verdicts_names_the_text(
     claims_page.write_page(
         verdicts=run["verdicts"],
         figures={name: str(file) for name, file in drawings.items()},
-        documents=str(root / "config/claims/documents.yaml"),
+        documents=[str(root / f"documents/{name}/document.yaml") for name in catalogue.DOCUMENTS],
         facts=scale.page_facts(run["arms"], shipped, run["record"]),
         output=str(tmp_path / "page.html"),
         template_folder=str(root / "workflow/report"),

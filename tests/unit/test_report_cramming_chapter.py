@@ -7,9 +7,9 @@ import cramming_runs as synthetic
 import numpy as np
 import pytest
 import typst
+import views
 
 from tokentrial import config
-from tokentrial.published import load
 from tokentrial.report import catalogue, document
 from tokentrial.report.chapters import cramming as chapter
 from tokentrial.report.chapters.cramming_found import limit_words, published_words, settings_words, sided, vector_words
@@ -18,7 +18,7 @@ from tokentrial.run.view import View
 from tokentrial.statistics.cramming import Estimate
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = str(ROOT / "config/published/cramming.yaml")
+PRINTED = views.printed()
 TEMPLATE = ROOT / "workflow/report/cramming.typ"
 
 
@@ -38,7 +38,7 @@ def view() -> View:
 
 @pytest.fixture(scope="module")
 def made(view: View, shipped: dict[str, Any]) -> dict[str, str]:
-    return chapter.values(view, shipped, PUBLISHED)
+    return chapter.values(view, shipped, PRINTED)
 
 
 def test_chapter_and_template_agree_and_no_number_is_typed(made: dict[str, str]) -> None:
@@ -132,13 +132,13 @@ def test_sentences_follow_the_outcome(view: View) -> None:
     by_vector = synthetic.facts("vectors", "llama-64x4")
     for m in (1, 2, 4, 8):
         by_vector += synthetic.cells("vectors", "llama-64x4", lengths=(16 * m,), vectors=m, room=30.0 * m**0.7)
-    first = next(vector_words(view_of(by_vector), load(PUBLISHED)))
+    first = next(vector_words(view_of(by_vector), PRINTED))
     assert "exponent of the information gain 0.70" in first
     assert "less than linear" in first
 
 
 def test_published_ranges_stand_beside_this_run_s(view: View) -> None:
-    words = list(published_words(view, synthetic.cells_of(view.runs), load(PUBLISHED)))
+    words = list(published_words(view, synthetic.cells_of(view.runs), PRINTED))
     own = [
         value
         for scope in view.estimates.widest("text-test")
@@ -156,7 +156,7 @@ SMALL = synthetic.facts("capacity", "own") + synthetic.cells("capacity", "own", 
 
 @pytest.mark.parametrize("rows", [[], SMALL, synthetic.cells("uncertainty", "own", synthetic.RATES, (4, 8), texts=4)])
 def test_a_run_without_parts_of_the_study_is_reported(rows: list[synthetic.Row], shipped: dict[str, Any]) -> None:
-    made = chapter.values(view_of(rows), shipped, PUBLISHED)
+    made = chapter.values(view_of(rows), shipped, PRINTED)
     text = fill(TEMPLATE.read_text(), made | document.title_values("cramming"))
     assert "nan" not in text
     if rows:
@@ -166,5 +166,5 @@ def test_a_run_without_parts_of_the_study_is_reported(rows: list[synthetic.Row],
 
 
 def test_a_run_without_measures_is_reported(shipped: dict[str, Any]) -> None:
-    made = chapter.values(synthetic.bare_view([]), shipped, PUBLISHED)
+    made = chapter.values(synthetic.bare_view([]), shipped, PRINTED)
     assert made["found.tally"] == "This run decides none of the claims (a) to (f)."

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import views
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -24,8 +25,7 @@ from tokentrial.run.view import SCHEMAS, View
 from tokentrial.statistics.cramming import Estimate
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = ROOT / "config/published/cramming.yaml"
-PRINTED = published.load(PUBLISHED)
+PRINTED = views.printed()
 STEPS = (1, 10, 100)
 
 
@@ -51,7 +51,7 @@ def view() -> View:
 
 
 def figures(of: View) -> dict[str, Figure]:
-    return {name: draw(Sources(of, str(PUBLISHED))) for name, draw in cramming.FIGURES.items()}
+    return {name: draw(Sources(of, PRINTED)) for name, draw in cramming.FIGURES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_the_files_are_written_from_the_tables(view: View, tmp_path: Path) -> No
         where[name] = str(tmp_path / f"{name}.parquet")
         results.write(where[name], results.table(frame.astype(integers), schema))
     target = tmp_path / "cramming-accuracy.svg"
-    drawing.write_figures([str(target)], tables=where, published={"cramming": str(PUBLISHED)}, confidence=0.95)
+    drawing.write_figures([str(target)], tables=where, studies=["cramming"], published=views.PRINTED, confidence=0.95)
     assert target.stat().st_size > 5000
     assert "Text: My $letters$" in target.read_text(encoding="utf-8")
 

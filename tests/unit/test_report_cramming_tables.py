@@ -6,6 +6,7 @@ import cramming_runs as synthetic
 import pandas as pd
 import pytest
 import typst
+import views
 
 from tokentrial import published, results
 from tokentrial.claims import decisions
@@ -17,8 +18,7 @@ from tokentrial.run.estimates import UNKNOWN
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 
-PUBLISHED = Path(__file__).parents[2] / "config/published/cramming.yaml"
-PRINTED = published.load(PUBLISHED)
+PRINTED = views.printed()
 
 
 def tables_of(view: View) -> dict[str, Table]:

@@ -241,20 +241,22 @@ def test_every_study_has_its_chapter_its_template_and_its_titles() -> None:
 
 
 def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the published files' order, each from its own study's rows."""
+    """In the order of the studies, each from its own study's rows."""
     names = ["language_models/own/done-right/y", *["bespoke/own/done-right/x"] * 2]
     view = views.view(runs=pd.DataFrame({"condition": names, "arm": "learned"}))
     for study in catalogue.STUDIES:
-        (tmp_path / f"{study}.typ").write_text(f"{study}: {{{{ rows }}}} of {{{{ conditions }}}} from {{{{ file }}}}")
+        text = f"{study}: {{{{ rows }}}} of {{{{ conditions }}}} with {{{{ printed }}}}"
+        (tmp_path / f"{study}.typ").write_text(text)
 
-    def values(part: View, config: object, file: str) -> dict[str, str]:
-        return {"rows": str(len(part.runs)), "conditions": ",".join(each.name for each in part.select()), "file": file}
+    def values(part: View, config: object, printed: dict[str, object]) -> dict[str, str]:
+        conditions = ",".join(each.name for each in part.select())
+        return {"rows": str(len(part.runs)), "conditions": conditions, "printed": ",".join(printed)}
 
     monkeypatch.setattr(document, "CHAPTERS", dict.fromkeys(catalogue.STUDIES, values))
     monkeypatch.setattr(document, "title_values", lambda study, corpus: {})
-    published = {"bespoke": "b.yaml", "language_models": "w.yaml"}
-    made = document.chapters(view, {}, published, tmp_path)
-    assert made == "bespoke: 2 of x from b.yaml\nlanguage_models: 1 of y from w.yaml"
+    printed: Any = {"one": None, "two": None}
+    made = document.chapters(view, {}, ["bespoke", "language_models"], printed, tmp_path)
+    assert made == "bespoke: 2 of x with one,two\nlanguage_models: 1 of y with one,two"
 
 
 def test_paragraphs_end_where_the_comment_or_docstring_ends() -> None:

@@ -16,7 +16,6 @@ from tokentrial.run.view import SCHEMAS, View
 
 ROOT = Path(__file__).parents[2]
 STUDY = "learned_encoding"
-PUBLISHED = ROOT / f"config/published/{STUDY}.yaml"
 
 
 def summary() -> pd.DataFrame:
@@ -37,11 +36,11 @@ def test_the_catalogue_is_drawn_and_captioned(study: str) -> None:
 
 
 def files(folder: Path, view: View) -> dict[str, Any]:
-    """A view's tables as files, and the study's own printed numbers."""
+    """A view's tables as files, the study, and what the documents print."""
     tables = {name: str(folder / f"{name}.parquet") for name in (*views.TABLES, "conditions", "methods")}
     for name, path in tables.items():
         results.write(path, results.table(views.typed(getattr(view, name), SCHEMAS[name]), SCHEMAS[name]))
-    return {"tables": tables, "published": {STUDY: str(PUBLISHED)}, "confidence": 0.95}
+    return {"tables": tables, "studies": [STUDY], "published": views.PRINTED, "confidence": 0.95}
 
 
 def test_figures_are_written_from_tables(tmp_path: Path) -> None:
@@ -70,7 +69,7 @@ def test_a_figure_shows_its_own_study_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="figure loss-by-ratio: nothing to show"):
         draw.write_figures([str(path)], **where)
     with pytest.raises(InputError, match=r"figure 'loss-by-ratio' is unknown; expected one of $"):
-        draw.write_figures([str(path)], **where | {"published": {}})  # no study ran
+        draw.write_figures([str(path)], **where | {"studies": []})  # no study ran
 
 
 def test_a_figure_draws_its_arms_as_its_study_says(tmp_path: Path) -> None:

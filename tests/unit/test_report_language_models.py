@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from tokentrial import config, published, results
+from tokentrial import config, results
 from tokentrial.report import catalogue, document, formats
 from tokentrial.report.chapters import language_models as chapter
 from tokentrial.report.figures import draw
@@ -34,7 +34,6 @@ from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import View, records
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = ROOT / "config/published/language_models.yaml"
 STUDY = "language_models"
 DECLARED = load([ROOT / f"studies/{STUDY}.yaml"])
 SETTINGS = {
@@ -143,7 +142,7 @@ def made(everything: View) -> dict[str, Table]:
 
 
 def build(of: View) -> dict[str, Table]:
-    return {table.name: table for table in of_study(STUDY, of, published.load(PUBLISHED), views.studies()[STUDY])}
+    return {table.name: table for table in of_study(STUDY, of, views.printed(), views.studies()[STUDY])}
 
 
 def section(table: Table, heading: str) -> pd.DataFrame:
@@ -317,7 +316,7 @@ def figures(of: View) -> list[Figure]:
 def filled(of: View) -> str:
     """The chapter with every placeholder filled; raises TemplateError for a missing or unused one."""
     settings = config.load(ROOT / "config/config.yaml")
-    values = chapter.values(of, settings, str(PUBLISHED)) | document.title_values(STUDY, of.corpus)
+    values = chapter.values(of, settings, views.printed()) | document.title_values(STUDY, of.corpus)
     return fill((ROOT / "workflow/report/language_models.typ").read_text(), values)
 
 

@@ -1,4 +1,4 @@
-"""What the documents print: every study's file is whole, and a slip in one is named with its place."""
+"""What the documents print: every shipped file can be used, and a slip in one is named with its place."""
 
 import math
 from collections.abc import Callable
@@ -6,45 +6,48 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import views
 import yaml
 
 from tokentrial import published
 from tokentrial.errors import InputError
-from tokentrial.report import catalogue
 
-FOLDER = Path(__file__).parents[2] / "config/published"
-PUBLISHED = FOLDER / "learned_encoding.yaml"
+FOLDER = Path(__file__).parents[2] / "documents"
+FIRST = FOLDER / "000/printed.yaml"
 
 
-@pytest.mark.parametrize("study", catalogue.STUDIES)
-def test_every_studys_file_is_complete(study: str) -> None:
-    tables = published.load(FOLDER / f"{study}.yaml")
-    assert list(tables) == list(published.COLUMNS[study])
+def test_every_table_is_in_the_folder_of_its_document() -> None:
+    tables = views.printed()
+    assert {table.document for table in tables.values()} == {"000", "001", "002", "003", "004"}
     for name, table in tables.items():
-        key, numbers, texts = published.COLUMNS[study][name]
-        assert table.rows or table.quotes, name
-        assert table.source, name
-        for row in table.rows.values():
-            assert set(row) == {key, "label", *numbers, *texts}
-            assert not any(math.isnan(published.number(row[column])) for column in numbers)
+        assert table.source and (table.rows or table.quotes), name
+        content = yaml.safe_load((FOLDER / table.document / "printed.yaml").read_text())["tables"][name]
+        assert list(table.rows) == [row[content["key"]] for row in content["rows"]]
+        assert not any(math.isnan(value) for value in table.numbers(*content["numbers"])), name
+        assert table.in_document is (content["source"] == table.document)
+    elsewhere = {table.document for table in tables.values() if not table.in_document}
+    assert elsewhere == {"002", "003", "004"}  # recorded in a repository, or printed of other models
+
+
+def table(content: dict[str, Any]) -> dict[str, Any]:
+    return content["tables"]["doc000-accuracy"]
 
 
 def row(content: dict[str, Any], index: int) -> dict[str, Any]:
-    return content["tables"]["doc000-accuracy"]["rows"][index]
+    return table(content)["rows"][index]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.pop("documents"), "documents: expected keys and values, found NoneType"),
-        (lambda c: c.update(more=1), "unknown key 'more'; expected documents, tables"),
-        (lambda c: c["tables"].pop("signal"), "tables: key 'signal' is missing"),
-        (lambda c: c["tables"].update(extra={}), "tables: unknown key 'extra'"),
-        (lambda c: c["tables"]["signal"].update(n="ten"), "tables.signal.n: found 'ten', expected int or null"),
-        (
-            lambda c: c["tables"]["signal"].update(document="009"),
-            "tables.signal.document: found '009', expected one of",
-        ),
+        (lambda c: c.pop("sources"), "key 'sources' is missing"),
+        (lambda c: c.update(sources=None), "sources: expected keys and values, found NoneType"),
+        (lambda c: c.update(more=1), "unknown key 'more'; expected sources, tables"),
+        (lambda c: c["tables"].update(extra={}), "tables.extra: key 'source' is missing"),
+        (lambda c: table(c).update(n="ten"), "tables.doc000-accuracy.n: found 'ten', expected int or null"),
+        (lambda c: table(c).update(source="009"), "tables.doc000-accuracy.source: found '009', expected one of 000"),
+        (lambda c: table(c).update(numbers=[1]), r"doc000-accuracy.numbers: found \[1\], expected names of columns"),
+        (lambda c: table(c).update(texts=["p"]), r"doc000-accuracy.rows\[0\]: key 'p' is missing"),
         (
             lambda c: row(c, 1).update(learned=0.071),
             r"accuracy.rows\[1\].learned: found 0.071, expected text in quotes",
@@ -56,19 +59,37 @@ def row(content: dict[str, Any], index: int) -> dict[str, Any]:
     ],
 )
 def test_a_malformed_published_file_is_named(change: Callable[[Any], Any], message: str, tmp_path: Path) -> None:
-    changed = yaml.safe_load(PUBLISHED.read_text())
+    changed = yaml.safe_load(FIRST.read_text())
     change(changed)
-    path = tmp_path / "learned_encoding.yaml"  # the name says which tables the file has
+    path = tmp_path / "000/printed.yaml"
+    path.parent.mkdir()
     path.write_text(yaml.safe_dump(changed))
     with pytest.raises(InputError, match=message) as raised:
-        published.load(path)
-    assert str(path) in str(raised.value)
+        published.load([path])
+    assert str(path) in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_two_tables_of_one_name_are_named_with_their_files(tmp_path: Path) -> None:
+    copy = tmp_path / "005/printed.yaml"
+    copy.parent.mkdir()
+    copy.write_text(FIRST.read_text())
+    with pytest.raises(InputError) as raised:
+        published.load([FIRST, copy])
+    assert str(raised.value) == f"{copy}: tables.doc000-accuracy: {FIRST} has this name, too; expected another one"
+
+
+def test_a_table_or_a_column_that_is_not_printed_is_named() -> None:
+    tables = published.load([FIRST])
+    with pytest.raises(InputError, match=r"^printed tables: found doc000-accuracy, .*, expected 'signal', too$"):
+        tables["signal"]
+    with pytest.raises(InputError, match=r"printed\.yaml: tables\.doc000-accuracy\.rows\[0\]: .* expected 'd', too$"):
+        tables["doc000-accuracy"].numbers("d")
 
 
 def test_published_numbers() -> None:
-    printed = published.load(PUBLISHED)
+    printed = published.load([FIRST])
     assert printed["doc000-accuracy"].numbers("learned", "autoencoder")[:2] == [0.083, 0.067]
     assert published.number("13,632") == 13632
     assert math.isnan(published.number("> 0.05"))
     with pytest.raises(InputError, match="cannot be read"):
-        published.load("nowhere/learned_encoding.yaml")
+        published.load(["nowhere/printed.yaml"])

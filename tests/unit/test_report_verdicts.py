@@ -287,7 +287,7 @@ def empty_tables(folder: Path) -> dict[str, str]:
 def write_all(folder: Path, outputs: list[str], **values: Any) -> None:
     """report_tables.write_tables from empty results beside the verdicts of the folder."""
     report_tables.write_tables(
-        empty_tables(folder), {}, [], {"confidence": 0.95, "equivalence_margin": 0.05}, outputs,
+        empty_tables(folder), [], [], {"confidence": 0.95, "equivalence_margin": 0.05}, outputs,
         **{"verdicts": str(folder / "verdicts.parquet"), **values},
     )  # fmt: skip
 
@@ -369,7 +369,7 @@ def test_the_figure_is_written_by_name_and_captioned(tmp_path: Path, rows: pd.Da
     verdicts.write(tmp_path, rows)
     assert list(figure.FIGURES) == list(catalogue.VERDICT_FIGURES)
     assert all((TEMPLATES / f"{name}.rst").read_text().strip() for name in figure.FIGURES)
-    where: dict[str, Any] = {"tables": empty_tables(tmp_path), "published": {}, "confidence": 0.95}
+    where: dict[str, Any] = {"tables": empty_tables(tmp_path), "studies": [], "published": [], "confidence": 0.95}
     pictures = []
     for _ in range(2):
         targets = [str(tmp_path / f"verdict-matrix.{suffix}") for suffix in ("svg", "pdf", "png")]
@@ -416,7 +416,7 @@ def test_the_sentences_have_the_counts(rows: pd.DataFrame) -> None:
 @pytest.fixture(scope="module")
 def judged() -> pd.DataFrame:
     """Verdicts of every claim of the registry that a check decides."""
-    return verdicts.judge(registry.load(ROOT / "config/claims", ROOT / "workflow/schemas/claims.schema.yaml"), None)
+    return verdicts.judge(registry.load(ROOT / "documents", ROOT / "workflow/schemas/claims.schema.yaml"), None)
 
 
 def test_the_shipped_claims_are_all_shown(judged: pd.DataFrame, tmp_path: Path) -> None:

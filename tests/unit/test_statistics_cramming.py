@@ -1,11 +1,11 @@
 """Lengths and gains of crammed texts: the notebooks' own rule, slow loops, closed forms, published rows, coverage."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import views
 
 from tokentrial import published
 from tokentrial.errors import InputError
@@ -13,7 +13,7 @@ from tokentrial.statistics import cramming
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 from tokentrial.statistics.intervals import MINIMUM_RESAMPLES
 
-PUBLISHED = published.load(Path(__file__).parents[2] / "config/published/cramming.yaml")
+PRINTED = views.printed()
 LENGTHS = np.array([4.0, 8.0, 16.0, 32.0])
 ONCE = np.ones((1, 3))
 
@@ -154,7 +154,7 @@ def test_gains_are_the_papers() -> None:
 
 
 def test_the_bound_is_that_of_all_published_models() -> None:
-    rows = PUBLISHED["cramming-models"].rows
+    rows = PRINTED["cramming-models"].rows
     assert len(rows) == 14
     for name, row in rows.items():
         value = {column: published.number(row[column]) for column in row if column not in ("model", "label")}
@@ -163,7 +163,7 @@ def test_the_bound_is_that_of_all_published_models() -> None:
         assert value["token_gain"] / bound == pytest.approx(value["utilisation"], abs=6e-4), name
         assert value["token_gain_random"] / bound == pytest.approx(value["utilisation_random"], abs=6e-4), name
         bits = cramming.bits_per_dimension(value["information_gain"], value["width"])
-        assert bits == pytest.approx(published.number(PUBLISHED["cramming-bits"].rows[name]["bits"]), abs=6e-3), name
+        assert bits == pytest.approx(published.number(PRINTED["cramming-bits"].rows[name]["bits"]), abs=6e-3), name
     assert cramming.theoretical_capacity(64, 1024, 4) == pytest.approx(16 * 64 * 4 / 10)
     assert cramming.bits_per_dimension(math.log(2) * 64 * 4, 64, 4) == pytest.approx(1)
 

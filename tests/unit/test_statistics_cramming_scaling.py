@@ -1,15 +1,14 @@
 """Exponents, spread over kinds and order over sizes, against closed forms, scipy and published rows."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+import views
 from scipy import stats
 
 from tokentrial import published
 from tokentrial.statistics import cramming_scaling
 
-PUBLISHED = published.load(Path(__file__).parents[2] / "config/published/cramming.yaml")
+PRINTED = views.printed()
 
 
 def test_a_power_law_has_its_exponent() -> None:
@@ -29,8 +28,8 @@ def test_it_is_the_least_squares_slope_of_logarithms() -> None:
 
 
 def test_published_exponents() -> None:
-    rows = PUBLISHED["cramming-vectors"].rows.values()
-    printed = PUBLISHED["cramming-exponents"].rows.values()
+    rows = PRINTED["cramming-vectors"].rows.values()
+    printed = PRINTED["cramming-exponents"].rows.values()
     assert len(printed) == 4
     for row in printed:
         own = [each for each in rows if each["model"] == row["model"]]

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tokentrial import config as settings
+from tokentrial import documents, published
 from tokentrial.data.spec import complete
 from tokentrial.real_text import UNNAMED
 from tokentrial.run import conditions as conditions_
@@ -19,6 +20,7 @@ from tokentrial.run.view import SCHEMAS, View
 from tokentrial.studies import cramming, language_models, small_models
 
 ROOT = Path(__file__).parents[2]
+PRINTED = [str(file) for file in documents.printed_files(ROOT / "documents")]
 TABLES = ("runs", "arms", "summary", "statistics")
 Row = dict[str, Any]
 
@@ -38,6 +40,12 @@ def files() -> list[str]:
 def studies() -> dict[str, Study]:
     """What every shipped studies/<study>.yaml says."""
     return load(files())
+
+
+@cache
+def printed() -> dict[str, published.PublishedTable]:
+    """Every table that a document prints."""
+    return published.load(PRINTED)
 
 
 @cache

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "TOKENTRIAL_WIKITEXT2"
-PARTS = ("Snakefile", "config", "models", "studies", "workflow", "profiles", "src")
+PARTS = ("Snakefile", "config", "documents", "models", "studies", "workflow", "profiles", "src")
 
 # How the rules with a wildcard announce a job; rules that share their words are told apart by the job's name.
 MESSAGES = {

@@ -67,7 +67,7 @@ def test_every_claim_has_a_verdict_and_what_the_run_lacks_is_not_judged(built: P
 
 
 def test_a_disputed_entry_is_judged_again_and_nothing_else_runs(finished: Project) -> None:
-    path = finished.folder / "config/claims/000.yaml"
+    path = finished.folder / "documents/000/claims.yaml"
     text = path.read_text()
     printed = 'reported: {learned: "0.083", ae: "0.067", difference: "+0.016"}'
     assert text.count(printed) == 1
@@ -83,14 +83,14 @@ def test_a_disputed_entry_is_judged_again_and_nothing_else_runs(finished: Projec
 @pytest.mark.parametrize(
     ("old", "new", "parts"),
     [
-        ("check: difference", "check: diference", ["000.yaml", "LE0-TAB-DIFF-2", "diference", "did you mean"]),
-        ('difference: "+0.016"}', 'difference: "a bit"}', ["000.yaml", "LE0-TAB-DIFF-2", "a bit"]),
-        ("- id: LE0-TAB-DIFF-2\n", "- id: LE0-NEVER\n", ["000.yaml", "LE0-NEVER"]),
-        ("- id: LE0-TAB-DIFF-2\n", "- id: LE0-TAB-SAV-2\n", ["000.yaml", "LE0-TAB-SAV-2"]),
+        ("check: difference", "check: diference", ["000/claims.yaml", "LE0-TAB-DIFF-2", "diference", "did you mean"]),
+        ('difference: "+0.016"}', 'difference: "a bit"}', ["000/claims.yaml", "LE0-TAB-DIFF-2", "a bit"]),
+        ("- id: LE0-TAB-DIFF-2\n", "- id: LE0-NEVER\n", ["000/claims.yaml", "LE0-NEVER"]),
+        ("- id: LE0-TAB-DIFF-2\n", "- id: LE0-TAB-SAV-2\n", ["000/claims.yaml", "LE0-TAB-SAV-2"]),
     ],
 )
 def test_a_wrong_claim_is_one_line(finished: Project, old: str, new: str, parts: list[str]) -> None:
-    path = finished.folder / "config/claims/000.yaml"
+    path = finished.folder / "documents/000/claims.yaml"
     text = path.read_text()
     at = text.index("- id: LE0-TAB-DIFF-2\n")
     path.write_text(text[:at] + text[at:].replace(old, new, 1))

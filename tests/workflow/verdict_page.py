@@ -47,7 +47,7 @@ SPECIAL = {
 def verdict_rows(documents: dict[str, Any]) -> pd.DataFrame:
     """A row for every id of the registry, its kind and verdict by its place and its document's."""
     rows = []
-    for turn, (name, found) in enumerate({**documents["documents"], "cross": documents["cross"]}.items()):
+    for turn, (name, found) in enumerate(documents.items()):
         for place, tail in enumerate(found["ids"]):
             kind = ("arithmetic", "internal", "statistical", "scope", "empirical")[place % 5]
             words = OF_RULES if kind == "empirical" else OF_CHECKS
@@ -75,8 +75,8 @@ def verdict_rows(documents: dict[str, Any]) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def registry() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "config/claims/documents.yaml").read_text())
-    return found
+    names = ("000", "001", "002", "003", "004", "cross")
+    return {name: yaml.safe_load((ROOT / f"documents/{name}/document.yaml").read_text()) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +86,7 @@ def few(registry: dict[str, Any]) -> dict[str, Any]:
     def cut(found: dict[str, Any]) -> dict[str, Any]:
         return {**found, "ids": [*found["ids"][:15], found["ids"][-1]]}
 
-    documents = {name: cut(found) for name, found in registry["documents"].items()}
-    return {"documents": documents, "cross": cut(registry["cross"])}
+    return {name: cut(found) for name, found in registry.items()}
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +102,15 @@ def rows(few: dict[str, Any]) -> pd.DataFrame:
 def written(folder: Path, documents: dict[str, Any], rows: pd.DataFrame) -> Path:
     """The page of some claims, with two figures."""
     results.write(folder / "verdicts.parquet", results.table(rows, VERDICTS))
-    (folder / "documents.yaml").write_text(yaml.safe_dump(documents))
+    for name, found in documents.items():
+        (folder / name).mkdir()
+        (folder / name / "document.yaml").write_text(yaml.safe_dump(found))
     for name, colour in (("forest", "#ff0000"), ("power", "#0000ff")):
         (folder / f"{name}.svg").write_text(DRAWING.format(colour=colour))
     claims_page.write_page(
         str(folder / "verdicts.parquet"),
         {name: str(folder / f"{name}.svg") for name in ("forest", "power")},
-        str(folder / "documents.yaml"),
+        [str(folder / name / "document.yaml") for name in documents],
         FACTS,
         str(folder / "site/claims.html"),
         str(ROOT / "workflow/report"),

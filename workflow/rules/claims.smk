@@ -1,15 +1,14 @@
 # PURPOSE  A verdict on every claim of the documents.
-# INPUTS   config/claims/*.yaml and the result tables; the documents' own text where TOKENTRIAL_PAPERS names its folder
+# INPUTS   documents/<id>/{document,claims}.yaml and the result tables; the documents' own text where TOKENTRIAL_PAPERS names its folder
 # OUTPUTS  results/verdicts.parquet and .json, a claim a row with the numbers that decide it
 # STEPS    check the registry, run each claim's check or decision rule, write all verdicts or none
-
-CLAIM_FILES = [source(f"config/claims/{name}.yaml") for name in ("documents", *catalogue.DOCUMENTS)]
 
 
 rule verdicts:
     input:
         **{name: path for name, path in VIEWED.items() if name != "measures"},
-        claims=CLAIM_FILES,
+        documents=DOCUMENTS,
+        claims=[source(f"documents/{name}/{documents.CLAIMS}") for name in catalogue.DOCUMENTS],
         schema=source("workflow/schemas/claims.schema.yaml"),
         code=code_of("verdicts"),
     output:

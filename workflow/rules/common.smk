@@ -1,5 +1,5 @@
-# PURPOSE  Check the config and turn it into jobs; helper functions for all rules.
-# INPUTS   config/config.yaml and its overlays
+# PURPOSE  Check the config and the documents and turn the config into jobs; helper functions for all rules.
+# INPUTS   config/config.yaml and its overlays; documents/
 # OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED: id -> specification (no files)
 # STEPS    validate the config, list the jobs, say on which library modules a job depends
 
@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from tokentrial import clock, code_lists, folder_names, fork_server, scheduling
+from tokentrial import clock, code_lists, documents, folder_names, fork_server, published, scheduling
 from tokentrial import config as settings
 from tokentrial.data import corpora
 from tokentrial.data.spec import complete
@@ -35,6 +35,8 @@ try:
         given = workflow.config_settings
         config.update(settings.merge(config, settings.of_command_line(given.config_args, given.config)))
     validation.check(config)
+    documents.load(ROOT / "documents")
+    published.load(documents.printed_files(ROOT / "documents"))
     CORPUS = corpora.setting(config["corpus"])
     DATASETS = small_models.datasets(config)
     for name, dataset in DATASETS.items():
@@ -142,7 +144,11 @@ def digest(*files):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-CHECKED = tuple(source(folder) for folder in ("src/", "config/", "studies/", "workflow/"))
+# The files that say what the documents are, and what they print.
+DOCUMENTS = [source(f"documents/{name}/{documents.DOCUMENT}") for name in catalogue.DOCUMENTS]
+PRINTED = [source(file.relative_to(ROOT).as_posix()) for file in documents.printed_files(ROOT / "documents")]
+
+CHECKED = tuple(source(folder) for folder in ("src/", "config/", "documents/", "studies/", "workflow/"))
 
 
 def content(name):

@@ -1,5 +1,5 @@
 # PURPOSE  The figures of the report.
-# INPUTS   the four result tables, the verdicts and config/published/<study>.yaml
+# INPUTS   the four result tables, the verdicts and documents/<id>/printed.yaml
 # OUTPUTS  results/figures/<figure>.pdf, .svg and .png for every figure of the catalogue
 # STEPS    draw each figure; its caption is workflow/report/<figure>.rst
 
@@ -18,7 +18,7 @@ rule figures:
     input:
         **VIEWED,
         verdicts="results/verdicts.parquet",
-        published=PUBLISHED,
+        published=PRINTED,
         code=code_of("figures"),
     output:
         pdf=[f"results/figures/{figure}.pdf" for figure in FIGURE_NAMES],
@@ -39,6 +39,7 @@ rule figures:
     params:
         code=content("figures"),
         tables=list(VIEWED),
+        studies=STUDIES,
         corpus=corpus_caption,
         confidence=JUDGING["confidence"],
         margin_share=JUDGING["equivalence_margin"],

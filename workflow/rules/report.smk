@@ -13,7 +13,7 @@ rule report:
         corpus=CORPUS_RECORD,
         template=source("workflow/report/report.typ"),
         chapters=[source(f"workflow/report/{chapter}.typ") for chapter in ("verdicts", "audit", *STUDIES)],
-        published=PUBLISHED,
+        published=PRINTED,
         code=code_of("report", "provenance"),  # which finds the commit that it prints
     output:
         pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),
@@ -25,6 +25,7 @@ rule report:
     params:
         code=content("report"),
         tables=list(VIEWED),
+        studies=STUDIES,
         corpus=corpus_caption,
         config=canonical(config),
         command="snakemake --cores all all",
@@ -40,7 +41,7 @@ rule claims_page:
         verdicts="results/verdicts.parquet",
         arms="results/arms.parquet",
         corpus=CORPUS_RECORD,
-        documents=source("config/claims/documents.yaml"),
+        documents=DOCUMENTS,
         figures=FIGURES,
         templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
         code=code_of("claims_page", "provenance"),

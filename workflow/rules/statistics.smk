@@ -1,5 +1,5 @@
 # PURPOSE  Levels and comparisons with intervals, tests and equivalence; measures and decisions of the cramming study.
-# INPUTS   results/{runs,conditions,methods}.parquet, config/published/cramming.yaml
+# INPUTS   results/{runs,conditions,methods}.parquet, documents/<id>/printed.yaml
 # OUTPUTS  results/{summary,statistics}.parquet: an arm's level, a comparison a row; results/cramming{,_decisions}.parquet
 # STEPS    summarise the held-out values over seeds, compare the learned arm with every other on paired seeds
 
@@ -37,7 +37,7 @@ rule cramming_measures:
         runs="results/runs.parquet",
         conditions="results/conditions.parquet",
         methods="results/methods.parquet",
-        published=source("config/published/cramming.yaml"),
+        published=PRINTED,
         code=code_of("cramming_measures"),
     output:
         measures="results/cramming.parquet",

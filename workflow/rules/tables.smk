@@ -1,9 +1,8 @@
 # PURPOSE  The report's tables: what the documents print beside what was measured, and full listings.
-# INPUTS   results/{runs,arms,summary,statistics,verdicts}.parquet, config/published/<study>.yaml
+# INPUTS   results/{runs,arms,summary,statistics,verdicts}.parquet, documents/<id>/printed.yaml
 # OUTPUTS  results/tables/<name>.{csv,md,tex,typ}: raw values, Markdown, LaTeX (booktabs), Typst
 # STEPS    look each row up by the condition's specification, format every number once, write every format
 
-PUBLISHED = [source(f"config/published/{study}.yaml") for study in STUDIES]
 TABLE_NAMES = [*catalogue.VERDICT_TABLES, *catalogue.tables_of(STUDIES)]
 TABLES = [f"results/tables/{name}.{suffix}" for name in TABLE_NAMES for suffix in ("csv", "md", "tex", "typ")]
 
@@ -12,7 +11,7 @@ rule tables:
     input:
         **VIEWED,
         verdicts="results/verdicts.parquet",
-        published=PUBLISHED,
+        published=PRINTED,
         studies=STUDY_FILES,
         code=code_of("tables"),
     output:

@@ -1,7 +1,5 @@
 """Draw the figures of the report."""
 
-from pathlib import Path
-
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
@@ -10,7 +8,8 @@ with logged(snakemake.log[0]):
     write_figures(
         snakemake.output,
         tables={name: snakemake.input[name] for name in snakemake.params.tables},
-        published={Path(file).stem: file for file in snakemake.input.published},
+        studies=snakemake.params.studies,
+        published=snakemake.input.published,
         confidence=snakemake.params.confidence,
         verdicts=snakemake.input.verdicts,
         predict_first=snakemake.params.predict_first,

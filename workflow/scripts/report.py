@@ -1,7 +1,6 @@
 """Write the report."""
 
 import json
-from pathlib import Path
 
 from tokentrial.job import logged
 
@@ -12,7 +11,8 @@ with logged(snakemake.log[0]):
         tables={name: snakemake.input[name] for name in snakemake.params.tables},
         claims=snakemake.input.verdicts,
         template=snakemake.input.template,
-        published={Path(file).stem: file for file in snakemake.input.published},
+        studies=snakemake.params.studies,
+        published=snakemake.input.published,
         config=json.loads(snakemake.params.config),
         command=snakemake.params.command,
         output=snakemake.output.pdf,

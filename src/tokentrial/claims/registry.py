@@ -1,4 +1,4 @@
-"""The registry of claims: ``config/claims/*.yaml``, loaded, checked and bound to its checks and rules.
+"""The registry of claims: ``documents/<id>/claims.yaml``, loaded, checked and bound to its checks and rules.
 
 Whatever is wrong is one line with file and id. Loading compares the parameters of every check and rule with what it
 takes, so that a mistake shows before anything is judged.
@@ -13,18 +13,17 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from tokentrial import config
+from tokentrial import config, documents
 from tokentrial.claims.catalogue import Check
 from tokentrial.claims.checks import CHECKS
 from tokentrial.claims.parameters import Reported, bind
 from tokentrial.claims.printed import Quantity
 from tokentrial.claims.rules import RULES
-from tokentrial.claims.verdict import CROSS, KINDS, Finding, combine
+from tokentrial.claims.verdict import KINDS, Finding, combine
 from tokentrial.errors import InputError
 
 SEVERAL = "several"
 """The check whose parameters are a list of parts, each with its own check."""
-DOCUMENTS = "documents.yaml"
 
 
 @dataclass(frozen=True)
@@ -56,31 +55,12 @@ class Claim:
 
 
 def load(folder: str | Path, schema_path: str | Path) -> list[Claim]:
-    """All claims of a registry folder, in the order of its documents. Raises InputError with file and id."""
-    folder = Path(folder)
-    schema = config.load(schema_path)
-    documents = read_documents(folder, schema)
-    names = {
-        **{f"{name}.yaml": entry for name, entry in documents["documents"].items()},
-        f"{CROSS}.yaml": documents[CROSS],
-    }
-    for path in sorted(folder.glob("*.yaml")):
-        if path.name not in {*names, DOCUMENTS}:
-            raise InputError(f"{path}: found a registry file of no document, expected one of {', '.join(names)}")
-    claims: list[Claim] = []
-    for name, entry in names.items():
-        known = [f"{entry['prefix']}-{tail}" for tail in entry["ids"]]
-        claims += read_file(folder / name, schema, known, list(documents["documents"]))
-    return claims
-
-
-def read_documents(folder: Path, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The table of documents, checked."""
-    path = folder / DOCUMENTS
-    found = config.load(path)
-    _check_values(found, str(path))
-    _check(found, schema, "documents", str(path))
-    return found
+    """All claims of the documents in a folder, in the order of the documents. Raises InputError with file and id."""
+    folder, schema = Path(folder), config.load(schema_path)
+    groups = documents.load(folder)
+    known = [name for name in groups if name != documents.CROSS]
+    files = {folder / name / documents.CLAIMS: group.claims for name, group in groups.items()}
+    return [claim for file, ids in files.items() for claim in read_file(file, schema, ids, known)]
 
 
 def read_file(path: Path, schema: Mapping[str, Any], known: Sequence[str], documents: Sequence[str]) -> list[Claim]:
@@ -195,23 +175,25 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
-def check_documents(folder: str | Path, registry: str | Path, schema_path: str | Path) -> int:
-    """Compare the documents' texts in a folder with the registry's checksums; returns how many were compared.
+def check_texts(texts: str | Path, folder: str | Path) -> int:
+    """Compare the documents' texts, in the folder ``texts``, with their checksums; returns how many were compared.
 
     Raises InputError for a text that is missing or that no longer is the one the claims were taken from.
     """
-    schema = config.load(schema_path)
-    documents = read_documents(Path(registry), schema)["documents"]
-    for name, entry in documents.items():
-        path = Path(folder) / entry["file"]
+    compared = 0
+    for name, document in documents.load(Path(folder)).items():
+        if not isinstance(document, documents.Document):
+            continue
+        path = Path(texts) / document.file
         try:
             found = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
             raise InputError(f"{path}: document {name} cannot be read: {error.strerror}") from None
-        if found != entry["sha256"]:
-            expected = f"{Path(registry) / DOCUMENTS} expects {entry['sha256'][:12]}"
+        if found != document.sha256:
+            expected = f"{Path(folder) / name / documents.DOCUMENT} expects {document.sha256[:12]}"
             raise InputError(f"{path}: document {name} has changed: its checksum is {found[:12]}, {expected}")
-    return len(documents)
+        compared += 1
+    return compared
 
 
 def _check_values(content: Mapping[str, Any], where: str) -> None:

@@ -23,8 +23,6 @@ OF_RULES = (CONFIRMED, REFUTED, TOO_SMALL, INCONCLUSIVE, ARTEFACT, UNTESTABLE)
 """Empirical claims."""
 KINDS = ("arithmetic", "internal", "statistical", "scope", "empirical")
 
-CROSS = "cross"  # the part of the registry for claims about several documents
-
 _TEXT = (
     *("id", "document", "section", "kind", "paraphrase", "reported", "check", "parameters", "recomputed", "verdict"),
     *("reason", "comparison", "decided_by", "decision", "fixed"),

@@ -1,4 +1,4 @@
-"""The tables and figures of the report: study -> name -> title. Standard library only.
+"""The tables and figures of the report: study -> name -> title.
 
 A title has ``{corpus}`` where it names the run's real text; the functions below fill that in. While the workflow is
 planned the text is not known, so without a name titles say "real text".
@@ -6,6 +6,7 @@ planned the text is not known, so without a name titles say "real text".
 
 from collections.abc import Iterable
 
+from tokentrial import checkout, documents
 from tokentrial.real_text import UNNAMED
 
 # In the order of the report's chapters.
@@ -49,12 +50,8 @@ HEADLINE = {"headline": "What the fair arms say"}
 
 # What the claims' tables are about; a claim about several documents is one across documents.
 DOCUMENTS = {
-    "000": "Document 000",
-    "001": "Document 001",
-    "002": "Document 002",
-    "003": "Document 003",
-    "004": "Document 004",
-    "cross": "Across documents",
+    name: "Across documents" if name == documents.CROSS else f"Document {name}"
+    for name in documents.names(checkout.ROOT / "documents")
 }
 VERDICT_TABLES = {
     "verdict-matrix": "Claims by kind, document and verdict",

@@ -18,17 +18,17 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
-from tokentrial import config as settings
 from tokentrial import results
 from tokentrial.claims import verdict as words
-from tokentrial.claims.verdict import CROSS, VERDICTS
+from tokentrial.claims.verdict import VERDICTS
+from tokentrial.documents import CROSS, Group
+from tokentrial.documents import read as read_document
 from tokentrial.errors import InputError
 from tokentrial.real_text import UNNAMED
 from tokentrial.report import catalogue
 from tokentrial.report.template import TemplateError
 
 TEMPLATES = ("claims.html", "claims.css", "claims.js")
-ACROSS = "Across documents"
 # What the box on top shows: name of a fact -> label. ``run``, ``note`` and ``missing`` have their own places; missing
 # names the studies that this run left out and is empty where there are none; ``corpus``, the title of the run's real
 # text, is in the titles of tables and figures.
@@ -65,22 +65,24 @@ SIZE = re.compile(rb'<svg[^>]*\bviewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"')
 def write_page(
     verdicts: str,
     figures: Mapping[str, str],
-    documents: str,
+    documents: Sequence[str],
     facts: Mapping[str, str],
     output: str,
     template_folder: str,
 ) -> None:
     """Write the page whole or not at all.
 
-    verdicts: verdicts.parquet; figures: name -> SVG file, in the page's order; documents: config/claims/documents.yaml;
-    facts: see `FACTS`; template_folder: holds `TEMPLATES`. Raises InputError for a file that cannot be read or a
-    verdict that the page cannot place, TemplateError for a fact that is missing or that no place shows.
+    verdicts: verdicts.parquet; figures: name -> SVG file, in the page's order; documents: their files,
+    documents/<id>/document.yaml; facts: see `FACTS`; template_folder: holds `TEMPLATES`. Raises InputError for a file
+    that cannot be read or a verdict that the page cannot place, TemplateError for a fact that is missing or that no
+    place shows.
     """
     rows = results.read(verdicts, VERDICTS).to_pandas()
     drawings = {name: _bytes(path) for name, path in figures.items()}
     templates = {name: _bytes(Path(template_folder) / name).decode() for name in TEMPLATES}
+    known = {Path(file).parent.name: read_document(Path(file)) for file in documents}
     try:
-        text = page(rows, drawings, settings.load(documents), facts, templates)
+        text = page(rows, drawings, known, facts, templates)
     except InputError as error:
         raise InputError(f"{verdicts}: {error}") from None
     with results.whole_file(output) as file:
@@ -97,14 +99,14 @@ def _bytes(path: str | Path) -> bytes:
 def page(
     verdicts: pd.DataFrame,
     figures: Mapping[str, bytes],
-    documents: Mapping[str, Any],
+    documents: Mapping[str, Group],
     facts: Mapping[str, str],
     templates: Mapping[str, str],
 ) -> str:
     """The page as text: the same arguments give the same text.
 
-    verdicts: one row per claim, see claims.verdicts.VERDICTS; figures: name -> SVG; documents: the content of
-    documents.yaml; facts: see `FACTS`; templates: name of a template -> its text. Raises InputError and TemplateError.
+    verdicts: one row per claim, see claims.verdicts.VERDICTS; figures: name -> SVG; documents: name -> what its file
+    says; facts: see `FACTS`; templates: name of a template -> its text. Raises InputError and TemplateError.
     """
     if set(facts) != set(FACTS):
         missing, unused = sorted(FACTS.keys() - facts.keys()), sorted(facts.keys() - FACTS.keys())
@@ -139,13 +141,9 @@ def page(
     )
 
 
-def sections(documents: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The documents in order, then the claims across documents: name, title and the ids that exist."""
-    named = [(name, found["title"], found) for name, found in documents["documents"].items()]
-    return [
-        {"name": name, "title": title, "ids": [f"{found['prefix']}-{tail}" for tail in found["ids"]]}
-        for name, title, found in [*named, (CROSS, ACROSS, documents[CROSS])]
-    ]
+def sections(documents: Mapping[str, Group]) -> list[dict[str, Any]]:
+    """The documents in order, the claims across documents last: name, title and the ids that exist."""
+    return [{"name": name, "title": group.title, "ids": group.claims} for name, group in documents.items()]
 
 
 def _check(verdicts: pd.DataFrame, parts: Sequence[Mapping[str, Any]]) -> None:

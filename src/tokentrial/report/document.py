@@ -1,6 +1,6 @@
 """The report: values for the templates' placeholders, computed from the result tables, and the PDF."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import yaml
 
 from tokentrial import checkout, real_text, results
 from tokentrial.data.corpora import Corpus, read_record
+from tokentrial.published import PublishedTable, load
 from tokentrial.report import catalogue
 from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, verdicts
 from tokentrial.report.deviations import assumptions
@@ -91,11 +92,13 @@ def deviations_list(config: Path) -> str:
     return "\n".join(f'- #raw("{where}"): {escape(text)}' for where, text in assumptions(config))
 
 
-def chapters(view: View, config: Mapping[str, Any], published: Mapping[str, str], folder: Path) -> str:
-    """The filled chapters of the studies that were run, in the catalogue's order."""
+def chapters(
+    view: View, config: Mapping[str, Any], studies: Sequence[str], printed: Mapping[str, PublishedTable], folder: Path
+) -> str:
+    """The filled chapters of the studies that ran, in their order."""
     filled = []
-    for study, file in published.items():
-        values = CHAPTERS[study](view.only(study), config, file) | title_values(study, view.corpus)
+    for study in studies:
+        values = CHAPTERS[study](view.only(study), config, printed) | title_values(study, view.corpus)
         filled.append(fill((folder / f"{study}.typ").read_text(encoding="utf-8"), values))
     return "\n".join(filled)
 
@@ -112,7 +115,8 @@ def report_source(
     tables: Mapping[str, str],
     claims: str,
     template: str,
-    published: Mapping[str, str],
+    studies: Sequence[str],
+    published: Sequence[str],
     config: Mapping[str, Any],
     command: str,
     corpus: str | None = None,
@@ -128,7 +132,7 @@ def report_source(
         "scale.studies": ",\n    ".join(study_rows(view)),
         **statistics_values(config),
         **verdict_chapters(claims, frame.parent),
-        "chapters": chapters(view, config, published, frame.parent),
+        "chapters": chapters(view, config, studies, load(published), frame.parent),
         "deviations": deviations_list(checkout.ROOT / "config/config.yaml"),
         "repro.command": command,
         "repro.runs": tables["runs"],
@@ -141,7 +145,8 @@ def write_report(
     tables: Mapping[str, str],
     claims: str,
     template: str,
-    published: Mapping[str, str],
+    studies: Sequence[str],
+    published: Sequence[str],
     config: Mapping[str, Any],
     output: str,
     command: str,
@@ -149,14 +154,14 @@ def write_report(
 ) -> None:
     """Fill the templates and compile the PDF beside the run's tables and figures.
 
-    tables: see run.view.View.read; claims: their verdicts, see report.verdicts.read; template: the frame,
-    with the chapters beside it; published: study -> what its documents print; output: the PDF, in the folder that holds
-    ``tables`` and ``figures``; command: makes all of it again; corpus: the record of the run's text (see data.corpora),
-    where there is one. Raises TemplateError on an unresolved or unused placeholder.
+    tables: see run.view.View.read; claims: their verdicts, see report.verdicts.read; template: the frame, with the
+    chapters beside it; studies: those that ran; published: the files of the documents' printed tables; output: the PDF,
+    in the folder that holds ``tables`` and ``figures``; command: makes all of it again; corpus: the record of the run's
+    text (see data.corpora), where there is one. Raises TemplateError on an unresolved or unused placeholder.
     """
     folder = Path(output).parent
     source = folder / "report.typ"
-    text = report_source(tables, claims, template, published, config, command, corpus)
+    text = report_source(tables, claims, template, studies, published, config, command, corpus)
     source.write_text(text, encoding="utf-8")
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140), encoding="utf-8")
     # tags for the long tables would make up five sixths of the file; they are there as CSV and Markdown too

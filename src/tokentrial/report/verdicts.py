@@ -13,6 +13,7 @@ import pandas as pd
 
 from tokentrial import results
 from tokentrial.claims import verdict as words
+from tokentrial.documents import CROSS
 from tokentrial.report.catalogue import DOCUMENTS
 
 EMPIRICAL = "empirical"
@@ -83,8 +84,8 @@ def read(path: str | Path) -> pd.DataFrame:
 
 
 def group(document: str) -> str:
-    """The document's own name, or `words.CROSS` for a claim about several (``000 + 001``)."""
-    return words.CROSS if " + " in document else document
+    """The document's own name, or `documents.CROSS` for a claim about several (``000 + 001``)."""
+    return CROSS if " + " in document else document
 
 
 def of(verdicts: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -93,7 +94,7 @@ def of(verdicts: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def counted(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Claims by document (of several: `words.CROSS`), kind and verdict: columns document, kind, verdict, n."""
+    """Claims by document (of several: `documents.CROSS`), kind and verdict: columns document, kind, verdict, n."""
     groups = verdicts.assign(document=verdicts["document"].map(group))
     sizes = groups.groupby(["document", "kind", "verdict"], sort=False).size().rename("n").reset_index()
     order = [DOCUMENTS, words.KINDS, words.OF_CHECKS + words.OF_RULES]

@@ -4,9 +4,8 @@ A claim has one row per criterion and model, and one row ``verdict`` of model ``
 n of the criterion; threshold in words; met, null if undecided; outcome; reason, a sentence made from the numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from tokentrial import published as printed
@@ -17,17 +16,16 @@ from tokentrial.cramming import measures as measured
 from tokentrial.cramming.cells import Cells
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.cramming.evidence import MINIMUM_TEXTS, Evidence
+from tokentrial.published import PublishedTable
 from tokentrial.run.columns import CONDITIONS, METHODS
 
 _REGISTERED = (study, controls, single)
 CLAIMS = tuple(DECIDED)
 
 
-def published_capacities(path: str | Path | None) -> dict[str, float]:
-    """Model, in small letters -> decoding capacity in tokens on PG-19, from config/published/cramming.yaml."""
-    if path is None:
-        return {}
-    table = printed.load(path)["cramming-models"]
+def published_capacities(tables: Mapping[str, PublishedTable]) -> dict[str, float]:
+    """Model, in small letters -> decoding capacity in tokens on PG-19, as document 004 prints it."""
+    table = tables["cramming-models"]
     return {single.plain_name(name): printed.number(row["capacity"]) for name, row in table.rows.items()}
 
 
@@ -47,14 +45,14 @@ def write(
     decisions: str,
     settings: Mapping[str, Any],
     seed: int,
-    published: str | Path | None = None,
+    published: Sequence[str] = (),
 ) -> None:
     """Read all runs and write the measures and the decisions of the cramming study; both are empty without its rows.
 
     runs, conditions, methods: the run's tables; settings: confidence and resamples; if given, ``models``, the config's
     entries by name, which say what is untrained, ``predict_first``, and ``minimum_texts``, which a decision asks of a
-    cell (16). published: config/published/cramming.yaml, for claims about models that document 004 has. Raises
-    InputError for a file that cannot be used.
+    cell (16). published: the printed tables of all documents, for claims about models that document 004 has.
+    Raises InputError for a file that cannot be used.
     """
     cells = Cells(
         results.read(runs, results.RUNS).to_pandas(),
@@ -65,5 +63,6 @@ def write(
         int(settings.get("minimum_texts", MINIMUM_TEXTS)),
     )
     evidence = Evidence(cells, settings, seed)
+    capacities = published_capacities(printed.load(published)) if published else {}
     results.write(measures, measured.table(list(measured.rows(evidence)), MEASURES))
-    results.write(decisions, measured.table(rows(evidence, published_capacities(published)), DECISIONS))
+    results.write(decisions, measured.table(rows(evidence, capacities), DECISIONS))

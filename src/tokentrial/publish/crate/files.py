@@ -20,7 +20,7 @@ WORKFLOW = "Snakefile"
 SOURCES = (
     *("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "Makefile", "pyproject.toml"),
     *("requirements.lock", "requirements-cuda.lock"),
-    *(WORKFLOW, "config", "studies", "workflow", "profiles", "src/tokentrial"),
+    *(WORKFLOW, "config", "documents", "studies", "workflow", "profiles", "src/tokentrial"),
 )
 FOLD, SPACE = re.compile(rb"\\\n *\\?"), re.compile(rb"\n +")  # of a text in double quotes, and at the spaces of any
 SKIPPED = {"__pycache__", ".ipynb_checkpoints"}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokentrial.published import PublishedTable, load, number
+from tokentrial.published import PublishedTable, number
 from tokentrial.report.bespoke_bands import FREQUENT, RARE, Difference, differences
 from tokentrial.report.bespoke_results import (
     BESPOKE,
@@ -42,9 +42,8 @@ INDEPENDENT = "zipf_iid"
 HIGHLIGHT = "scaling-20k"
 
 
-def values(view: View, config: Mapping[str, Any], published: str) -> Values:
-    """Every placeholder of the chapter; view: the study's results alone; published: what its documents print."""
-    printed = load(published)
+def values(view: View, config: Mapping[str, Any], printed: Printed) -> Values:
+    """Every placeholder of the chapter; view: the study's results alone; printed: every table of the documents."""
     sentences: dict[str, Callable[[], str]] = {
         "placement": lambda: placement(view, printed),
         "counts": lambda: counts(view, printed),

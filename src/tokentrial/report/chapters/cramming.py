@@ -7,7 +7,7 @@ import numpy as np
 
 from tokentrial.cramming.cells import ALL, KINDS, NATURAL, RIGHT, STUDY, TUNED, Block, Cells
 from tokentrial.cramming.columns import INCONCLUSIVE, REFUTED, SUPPORTED
-from tokentrial.published import PublishedTable, load
+from tokentrial.published import PublishedTable
 from tokentrial.report.chapters.cramming_found import (
     grid_words,
     limit_words,
@@ -30,9 +30,9 @@ NOTHING = "- This run has none of it."
 PREFIXES = ("Supported: ", "Refuted: ", "Not decided: ")
 
 
-def values(view: View, config: Mapping[str, Any], published: str) -> Values:
-    """Every placeholder of the chapter; view: the study's results alone; published: what document 004 reports."""
-    printed, study = load(published), config["cramming"]
+def values(view: View, config: Mapping[str, Any], printed: Printed) -> Values:
+    """Every placeholder of the chapter; view: the study's results alone; printed: every table of the documents."""
+    study = config["cramming"]
     cells = Cells(view.runs, view.conditions, view.methods, study["models"], bool(study["predict_first"]))
     quotes = printed["cramming-claims"].quotes
     return {

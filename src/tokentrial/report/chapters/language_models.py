@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tokentrial.published import load
+from tokentrial.published import PublishedTable
 from tokentrial.real_text import WIKITEXT2
 from tokentrial.report.formats import MINUS, count, number, p_value
 from tokentrial.report.language_model_names import (
@@ -42,9 +42,9 @@ UNMASKED = "learned_unmasked"
 NOTHING = "- This run has none of it."
 
 
-def values(view: View, config: Mapping[str, Any], published: str) -> Values:
-    """Every placeholder of the chapter; view: the study's results alone; published: what its documents print."""
-    recorded = load(published)["language-models-recorded"]
+def values(view: View, config: Mapping[str, Any], printed: Mapping[str, PublishedTable]) -> Values:
+    """Every placeholder of the chapter; view: the study's results alone; printed: every table of the documents."""
+    recorded = printed["language-models-recorded"]
     (row,) = recorded.rows.values()
     return {
         **{f"recorded.{name}": row[name] for name in ("label", "learned", "autoencoder")},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tokentrial.published import load
+from tokentrial.published import PublishedTable
 from tokentrial.report.template import escape
 from tokentrial.run.finals import ACCURACY, BOUND, LOSS
 from tokentrial.run.view import View
@@ -11,12 +11,12 @@ from tokentrial.run.view import View
 Values = dict[str, str]
 
 
-def values(view: View, config: Mapping[str, Any], published: str) -> Values:
-    """Every placeholder of the chapter; view: the study's results alone; published: what its documents print."""
+def values(view: View, config: Mapping[str, Any], printed: Mapping[str, PublishedTable]) -> Values:
+    """Every placeholder of the chapter; view: the study's results alone; printed: every table of the documents."""
     return {
         **check_values(view, config["seeds"]),
         **convergence_values(view),
-        **markov_values(view, load(published)["doc000-accuracy"].numbers("learned", "autoencoder")),
+        **markov_values(view, printed["doc000-accuracy"].numbers("learned", "autoencoder")),
         **protocol_values(config),
     }
 

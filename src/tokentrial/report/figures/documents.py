@@ -1,4 +1,4 @@
-"""What the documents print, as points for figures; from ``config/published``, read by published.load."""
+"""What the documents print, as points for figures."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -35,5 +35,5 @@ def published_points(tables: Mapping[str, PublishedTable]) -> list[Point]:
 
 
 def stated_runs(tables: Mapping[str, PublishedTable]) -> dict[str, int]:
-    """Document -> the number of runs per condition that it states."""
-    return {table.document: table.n for table in tables.values() if table.n is not None}
+    """Document -> the number of runs per condition that it states itself."""
+    return {table.document: table.n for table in tables.values() if table.n is not None and table.in_document}

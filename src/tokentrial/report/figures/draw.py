@@ -1,6 +1,6 @@
 """Figures by their names in the catalogue: read the tables they need, draw them, write their files."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tokentrial.errors import InputError
+from tokentrial.published import load
 from tokentrial.real_text import UNNAMED
 from tokentrial.report.catalogue import OF_REAL_TEXT
 from tokentrial.report.figures import bespoke, cramming, language_models, learned_encoding, style
@@ -28,21 +29,23 @@ def write_figures(
     paths: Iterable[str],
     *,
     tables: Mapping[str, str],
-    published: Mapping[str, str],
+    studies: Sequence[str],
+    published: Sequence[str],
     confidence: float,
     verdicts: str | None = None,
     predict_first: bool = False,
 ) -> None:
     """Write every path: its stem names the figure, its suffix the format; the other arguments are where the data are.
 
-    tables: see run.view.View.read; published: study -> what its documents print; verdicts: those of all claims (see
-    report.verdicts.read), without which their figure is not known; predict_first: see sources.Sources. Raises
-    InputError for an unknown figure, a table that cannot be read, or results with nothing to show.
+    tables: see run.view.View.read; studies: those that ran; published: the files of the documents' printed tables;
+    verdicts: those of all claims (see report.verdicts.read), without which their figure is not known; predict_first:
+    see sources.Sources. Raises InputError for an unknown figure, a table that cannot be read, or results with nothing
+    to show.
     """
-    view = View.read(tables, confidence)
+    view, printed = View.read(tables, confidence), load(published)
     known: dict[str, Callable[[], Figure]] = {
-        name: partial(_of_study, study, draw, Sources(view.only(study), file, predict_first))
-        for study, file in published.items()
+        name: partial(_of_study, study, draw, Sources(view.only(study), printed, predict_first))
+        for study in studies
         for name, draw in FIGURES[study].items()
     }
     if verdicts is not None:

@@ -1,20 +1,20 @@
 """What a figure is drawn from: the results of one study and what its documents print."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
-from tokentrial import published
+from tokentrial.published import PublishedTable
 from tokentrial.run.view import View
 
 
 @dataclass(frozen=True)
 class Sources:
-    """view: the study's results alone; predict_first: whether cramming predicted the first token of a text, too."""
+    """What figures of a study need.
+
+    view: the study's results alone; documents: every printed table by name; predict_first: whether cramming predicted
+    the first token of a text, too.
+    """
 
     view: View
-    published_path: str
+    documents: Mapping[str, PublishedTable]
     predict_first: bool = False
-
-    @cached_property
-    def documents(self) -> dict[str, published.PublishedTable]:
-        return published.load(self.published_path)

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokentrial import published
+from tokentrial.published import PublishedTable, load
 from tokentrial.report import formats
 from tokentrial.report.catalogue import TABLES, table_title
 from tokentrial.report.language_model_names import margin
 from tokentrial.report.tables import bespoke, cramming, declared, first_page, language_models, learned_encoding
 from tokentrial.report.tables import verdicts as claims
 from tokentrial.report.verdicts import read
-from tokentrial.run.declared import Study, load
+from tokentrial.run.declared import Study
+from tokentrial.run.declared import load as declared_studies
 from tokentrial.run.view import View
 
 BUILDERS = {
@@ -22,16 +23,14 @@ BUILDERS = {
 }
 
 
-def build(view: View, files: Mapping[str, str], studies: Mapping[str, Study]) -> Iterator[formats.Table]:
-    """The first page's table and those of each study; files: study -> its published numbers; studies: their files."""
+def build(view: View, studies: Mapping[str, Study], printed: Mapping[str, PublishedTable]) -> Iterator[formats.Table]:
+    """The first page's table and those of each study; printed: every table of the documents by name."""
     yield first_page.headline_table(view)
-    for study, file in files.items():
-        yield from of_study(study, view.only(study), published.load(file), studies[study])
+    for name, study in studies.items():
+        yield from of_study(name, view.only(name), printed, study)
 
 
-def of_study(
-    name: str, view: View, printed: dict[str, published.PublishedTable], study: Study
-) -> Iterator[formats.Table]:
+def of_study(name: str, view: View, printed: Mapping[str, PublishedTable], study: Study) -> Iterator[formats.Table]:
     """The tables of one study, in the report's order; view: its results alone."""
     tables = {table.name: table for table in BUILDERS[name](view, printed)}
     words = words_of(view)
@@ -53,7 +52,7 @@ def words_of(view: View) -> dict[str, str]:
     }
 
 
-def printed_words(table: published.PublishedTable) -> dict[str, str]:
+def printed_words(table: PublishedTable) -> dict[str, str]:
     """What they can say of the printed table or text of the same name."""
     quotes = "; ".join(f"“{quote}”" for quote in table.quotes)
     return {"document": table.document, "where": table.where, "quotes": quotes}
@@ -61,21 +60,21 @@ def printed_words(table: published.PublishedTable) -> dict[str, str]:
 
 def write_tables(
     frames: Mapping[str, str],
-    published_files: Mapping[str, str],
     studies: Sequence[str],
+    published: Sequence[str],
     settings: Mapping[str, Any],
     outputs: Sequence[str],
     verdicts: str | None = None,
 ) -> None:
     """Write the tables to ``<folder>/<name>.<suffix>``, the format by the suffix.
 
-    frames: see run.view.View.read; published_files: study -> what its documents print; studies: files of the studies;
-    settings: the config's statistics; verdicts: those of all claims (see report.verdicts.read), without which their
-    tables are not made.
-    Raises InputError for a file that cannot be used, KeyError for an output that is no table of the catalogue.
+    frames: see run.view.View.read; studies: the files of those that ran; published: those of the documents' printed
+    tables; settings: the config's statistics; verdicts: those of all claims (see report.verdicts.read), without which
+    their tables are not made. Raises InputError for a file that cannot be used, KeyError for an output that is no table
+    of the catalogue.
     """
     view = View.read(frames, settings["confidence"], settings["equivalence_margin"])
-    tables = {table.name: table for table in build(view, published_files, load(studies))}
+    tables = {table.name: table for table in build(view, declared_studies(studies), load(published))}
     if verdicts is not None:
         tables |= {table.name: table for table in claims.build(read(verdicts), settings["confidence"])}
     for output in outputs:

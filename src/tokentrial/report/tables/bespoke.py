@@ -34,8 +34,8 @@ CONTRAST = {"difference": "difference", "difference_low": "t_low", "difference_h
 CONTRAST |= {name: name for name in ("p_holm", "equivalent", "margin")}
 
 
-def build(view: View, printed: dict[str, PublishedTable]) -> Iterator[Table]:
-    """Every table of the study; view: its results alone; printed: config/published/bespoke.yaml."""
+def build(view: View, printed: Mapping[str, PublishedTable]) -> Iterator[Table]:
+    """Every table of the study; view: its results alone; printed: every table of the documents."""
     yield primary(view, printed)
     yield bespoke_listings.decomposition(view)
     yield bespoke_parameters.efficiency(view, printed)

@@ -71,8 +71,8 @@ EXPONENTS = {"token_gain": "exponent_token_gain", "information_gain": "exponent_
 TEXTS = {"PG-19": "", "fan fiction": "_fan", "random words": "_random"}
 
 
-def build(view: View, printed: dict[str, PublishedTable]) -> Iterator[Table]:
-    """Every table of the study; view: its results alone; printed: config/published/cramming.yaml."""
+def build(view: View, printed: Mapping[str, PublishedTable]) -> Iterator[Table]:
+    """Every table of the study; view: its results alone; printed: every table of the documents."""
     yield cramming_decided.decisions(view)
     yield cramming_decided.criteria(view)
     yield models(view, printed)

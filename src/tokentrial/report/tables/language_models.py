@@ -1,6 +1,6 @@
 """The tables of the language models: document 002's comparison, what the mask does, and a scale to set it by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -49,15 +49,15 @@ ANCHOR_COLUMNS = (
 )
 
 
-def build(view: View, printed: dict[str, PublishedTable]) -> Iterator[formats.Table]:
-    """Every table of the study; view: its results alone; printed: config/published/language_models.yaml."""
+def build(view: View, printed: Mapping[str, PublishedTable]) -> Iterator[formats.Table]:
+    """Every table of the study; view: its results alone; printed: every table of the documents."""
     yield main(view, printed)
     yield mask(view)
     yield language_models_listings.dominance(view)
     yield anchor(view, printed["language-models-anchor"])
 
 
-def main(view: View, printed: dict[str, PublishedTable]) -> Table:
+def main(view: View, printed: Mapping[str, PublishedTable]) -> Table:
     """Learned against autoencoder by ratio: what was recorded, as released, as described, done right."""
     names = ("recorded", "penn-treebank") if view.corpus == WIKITEXT2 else ()
     published = [row for name in names for row in recorded_rows(printed[f"language-models-{name}"])]

@@ -1,6 +1,6 @@
 """The tables of the learned-encoding study, in the report's order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tokentrial.published import PublishedTable
 from tokentrial.report import formats
@@ -11,10 +11,10 @@ from tokentrial.run.columns import Condition
 from tokentrial.run.view import View
 
 
-def build(view: View, printed: dict[str, PublishedTable]) -> Iterator[formats.Table]:
+def build(view: View, printed: Mapping[str, PublishedTable]) -> Iterator[formats.Table]:
     """Returns the tables that the study's file does not declare.
 
-    view: the study's results alone; printed: config/published/learned_encoding.yaml.
+    view: the study's results alone; printed: every table of the documents by name.
     """
     yield document_000.accuracy(view, printed["doc000-accuracy"])
     yield document_000.parameters(view, printed["doc000-parameters"])

@@ -1,5 +1,7 @@
 """What n seeds can find, in standard deviations and in what this run measured."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from tokentrial.published import PublishedTable
@@ -22,7 +24,7 @@ SCRIPTS = {
 }
 
 
-def power(view: View, published: dict[str, PublishedTable]) -> Table:
+def power(view: View, published: Mapping[str, PublishedTable]) -> Table:
     """Standardised effects by n; then the differences that this run's comparisons could have view."""
     curve = _curve(view, published)
     measured = _measured(view)
@@ -41,11 +43,11 @@ def power(view: View, published: dict[str, PublishedTable]) -> Table:
     return Table("power", table_title("power"), data, sections, notes, "Part")
 
 
-def _curve(view: View, published: dict[str, PublishedTable]) -> pd.DataFrame:
+def _curve(view: View, published: Mapping[str, PublishedTable]) -> pd.DataFrame:
     """One row per n: who used it, and the effects of both designs."""
     users: dict[int, list[str]] = {n: [] for n in USUAL}
     for table in published.values():
-        if table.n is not None:
+        if table.n is not None and table.in_document:
             users.setdefault(table.n, []).append(f"document {table.document}")
     for script, runs in SCRIPTS.items():
         users.setdefault(runs, []).append(script)

@@ -1,0 +1,113 @@
+"""The documents on trial: all that belongs to one document is in its folder, ``documents/<id>/``.
+
+``document.yaml`` says what the document is, ``claims.yaml`` lists its claims (see claims.registry), and
+``printed.yaml`` has its printed tables (see published), if it prints any. The folder ``cross`` has the claims about
+several documents.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tokentrial import config
+from tokentrial.errors import InputError
+
+CROSS = "cross"
+"""The folder of claims about several documents."""
+DOCUMENT, CLAIMS, PRINTED = "document.yaml", "claims.yaml", "printed.yaml"
+ID = re.compile(r"[0-9]{3}")
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Group(BaseModel):
+    """Claims that belong together. ids: without the prefix, in the order of the report."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    title: Text
+    prefix: Annotated[str, Field(pattern=r"^[A-Z]+[0-9]?$")]
+    ids: Annotated[list[Text], Field(min_length=1)]
+
+    @property
+    def claims(self) -> list[str]:
+        """The full ids."""
+        return [f"{self.prefix}-{each}" for each in self.ids]
+
+
+class Document(Group):
+    """One document. file: the name of the text that its claims were taken from; sha256: of that text."""
+
+    file: Text
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def names(folder: Path) -> list[str]:
+    """Returns the names of the documents in a folder, sorted, ``cross`` last. Other folders are passed over."""
+    inside = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return [*sorted(name for name in inside if ID.fullmatch(name)), *(name for name in inside if name == CROSS)]
+
+
+def printed_files(folder: Path) -> list[Path]:
+    """Returns the files of printed tables, in the order of the documents."""
+    files = [folder / name / PRINTED for name in names(folder)]
+    return [file for file in files if file.is_file()]
+
+
+def load(folder: Path) -> dict[str, Group]:
+    """Returns name -> document, in the order of ``names``.
+
+    Raises InputError for a folder that is no document's, one without a document or claims, an entry of a file that is
+    missing or malformed, and a claim's id that is there twice.
+    """
+    known = names(folder)
+    if not known:
+        raise InputError(f"{folder}: found no document, expected folders named by three digits, such as 000")
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and path.name not in known and not path.name.startswith("."):
+            raise InputError(f"{path}: found a folder '{path.name}', expected three digits or {CROSS}")
+    for name in known:
+        for file in (DOCUMENT, CLAIMS):
+            if not (folder / name / file).is_file():
+                raise InputError(f"{folder / name}: found no {file}, expected {DOCUMENT} and {CLAIMS}")
+    documents = {name: read(folder / name / DOCUMENT) for name in known}
+    owners: dict[str, str] = {}
+    for name, group in documents.items():
+        for claim in group.claims:
+            if claim in owners:
+                first, second = (folder / each / DOCUMENT for each in (owners[claim], name))
+                raise InputError(f"{second}: ids: found {claim}, which {first} has, too; expected it once")
+            owners[claim] = name
+    return documents
+
+
+def read(file: Path) -> Group:
+    """Returns what a document's file says; ``cross`` has no text. Raises InputError that names file and key."""
+    content = config.load(file)
+    config.check_values(content, str(file), key=None)
+    model = Group if file.parent.name == CROSS else Document
+    try:
+        group = model.model_validate(content)
+    except ValidationError as error:
+        # a mistyped key first: it explains one that is missing
+        errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        raise InputError(f"{file}: {_line(errors[0], list(model.model_fields))}") from None
+    repeated = [name for name, count in Counter(group.ids).items() if count > 1]
+    if repeated:
+        raise InputError(f"{file}: ids: found {config.shown(repeated[0])} twice, expected it once")
+    return group
+
+
+def _line(error: Mapping[str, Any], known: list[str]) -> str:
+    """Key, found, expected."""
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return config.unknown_key(where, known)
+    if error["type"] == "missing":
+        return f"key '{where}' is missing, expected {', '.join(known)}"
+    expected = error["msg"].partition(" should ")[2]  # Input should be ..., String should have ...
+    return f"{where}: found {config.shown(error['input'])}, expected it to {expected}"
