@@ -1,0 +1,193 @@
+"""A document is added by its folder alone: the example of docs/extending.md, and a line for each kind of mistake."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from small_project import ROOT, Project, copy_project
+
+from tokentrial import documents, published
+from tokentrial.claims import registry, verdicts
+from tokentrial.claims.rules import Results
+from tokentrial.errors import InputError
+from tokentrial.run.view import SCHEMAS
+
+SCHEMA = ROOT / "workflow/schemas/claims.schema.yaml"
+NAMES = {"measures": "cramming", "decisions": "cramming_decisions"}
+NEW = "documents/005"
+
+
+def add(folder: Path) -> None:
+    """Write the example's files below a folder that has ``documents``."""
+    blocks = re.findall(r"```yaml\n# (documents/\S+)\n(.*?)```", (ROOT / "docs/extending.md").read_text(), re.DOTALL)
+    assert [name for name, _ in blocks] == [f"{NEW}/{name}.yaml" for name in ("document", "claims", "printed")]
+    for name, text in blocks:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of the project with the example's document; tests only plan in it."""
+    project = copy_project(tmp_path_factory.mktemp("extended"))
+    add(project.folder)
+    return project
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the folder of documents with the example's."""
+    shutil.copytree(ROOT / "documents", tmp_path / "documents")
+    add(tmp_path)
+    return tmp_path / "documents"
+
+
+def test_the_plan_has_its_claims_and_their_table(extended: Project) -> None:
+    done = extended.run("--filegraph", "--cores", "1", "all")
+    assert done.returncode == 0, done.stderr
+    for name in ("document", "claims", "printed"):  # as many rules read it as read another document's
+        files = [f"documents/{each}/{name}.yaml<" for each in ("004", "005")]
+        assert done.stdout.count(files[1]) == done.stdout.count(files[0]) > 0
+    assert "results/tables/verdicts-005.csv<" in done.stdout
+
+
+def test_its_claims_are_judged_beside_the_others(folder: Path) -> None:
+    tables = {name: str(ROOT / f"results/reference/{NAMES.get(name, name)}.parquet") for name in SCHEMAS}
+    claims = registry.load(folder, SCHEMA)
+    assert list(dict.fromkeys(claim.document for claim in claims if "+" not in claim.document))[-1] == "005"
+    judged = verdicts.judge([claim for claim in claims if claim.document == "005"], Results.read(tables, 0.95))
+    found = dict(zip(judged["id"], judged["verdict"], strict=True))
+    assert (found["HT5-SAVING"], found["HT5-DIFFERENCE"]) == ("CONSISTENT", "INCONSISTENT")
+    # the claim of document 001 with the same rule and cells, which the shipped run judged
+    shipped = verdicts.judge([claim for claim in claims if claim.id == "LE1-INT-SUBOPT"], Results.read(tables, 0.95))
+    assert found["HT5-LOSS"] == shipped["verdict"].item()
+
+
+def test_its_printed_tables_are_asked_for_by_name(folder: Path) -> None:
+    printed = published.load(documents.printed_files(folder))
+    assert printed["hashed-accuracy"].numbers("accuracy") == [0.407, 0.412]
+    assert (printed["hashed-accuracy"].document, printed["hashed-accuracy"].n) == ("005", 5)
+    (folder / "005/printed.yaml").unlink()  # it may print no table
+    assert list(documents.load(folder))[-2:] == ["005", "cross"]
+    assert "hashed-accuracy" not in published.load(documents.printed_files(folder))
+
+
+def changed(file: str, change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], Any]:
+    """A change of the content of a file of the folder of documents."""
+
+    def of(folder: Path) -> None:
+        content = yaml.safe_load((folder / file).read_text())
+        change(content)
+        (folder / file).write_text(yaml.safe_dump(content))
+
+    return of
+
+
+def of_document(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], Any]:
+    return changed("005/document.yaml", change)
+
+
+BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "no claims": (
+        lambda folder: (folder / "005/claims.yaml").unlink(),
+        r"005: found no claims\.yaml, expected document\.yaml and claims\.yaml$",
+    ),
+    "no document": (
+        lambda folder: (folder / "005/document.yaml").unlink(),
+        r"005: found no document\.yaml, expected document\.yaml and claims\.yaml$",
+    ),
+    "no checksum": (
+        of_document(lambda content: content.pop("sha256")),
+        r"005/document\.yaml: key 'sha256' is missing, expected title, prefix, ids, file, sha256$",
+    ),
+    "no title": (of_document(lambda content: content.pop("title")), r"005/document\.yaml: key 'title' is missing, "),
+    "an empty title": (
+        of_document(lambda content: content.update(title="")),
+        r"005/document\.yaml: title: found '', expected it to have at least 1 character$",
+    ),
+    "no checksum but a word": (
+        of_document(lambda content: content.update(sha256="abc")),
+        r"005/document\.yaml: sha256: found 'abc', expected it to match pattern '\^\[0-9a-f\]\{64\}\$'$",
+    ),
+    "a mistyped key": (
+        of_document(lambda content: content.update(titel=content.pop("title"))),
+        r"005/document\.yaml: unknown key 'titel': did you mean 'title'\?",
+    ),
+    "no id": (
+        of_document(lambda content: content.update(ids=[])),
+        r"005/document\.yaml: ids: found \[\], expected it to have at least 1 item",
+    ),
+    "an id that is a number": (
+        of_document(lambda content: content["ids"].append(175)),
+        r"005/document\.yaml: ids\.3: found 175, expected it to be a valid string$",
+    ),
+    "an id twice": (
+        of_document(lambda content: content["ids"].append("LOSS")),
+        r"005/document\.yaml: ids: found 'LOSS' twice, expected it once$",
+    ),
+    "a claim of another document": (
+        of_document(lambda content: content.update(prefix="LE0", ids=["RQ"])),
+        r"005/document\.yaml: ids: found LE0-RQ, which \S*000/document\.yaml has, too; expected it once$",
+    ),
+    "a folder without an id": (
+        lambda folder: (folder / "005").rename(folder / "hashed"),
+        r"hashed: found a folder 'hashed', expected three digits or cross$",
+    ),
+    "a text for claims about several": (
+        changed("cross/document.yaml", lambda content: content.update(file="x.txt")),
+        r"cross/document\.yaml: unknown key 'file': ",
+    ),
+    "a claim without an entry": (
+        changed("005/claims.yaml", lambda content: content["claims"].pop()),
+        r"005/claims\.yaml: HT5-LOSS: the entry is missing",
+    ),
+    "an entry twice": (
+        changed("005/claims.yaml", lambda content: content["claims"].append(content["claims"][0])),
+        r"005/claims\.yaml: HT5-SAVING: the id is there twice$",
+    ),
+    "no document at all": (
+        lambda folder: [shutil.rmtree(path) for path in folder.iterdir()],
+        r"documents: found no document, expected folders named by three digits, such as 000$",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_with_file_and_key(case: str, folder: Path) -> None:
+    change, message = BAD[case]
+    change(folder)
+    with pytest.raises(InputError, match=message) as caught:
+        registry.load(folder, SCHEMA)
+    assert str(caught.value).startswith(str(folder)) and "\n" not in str(caught.value)
+
+
+def test_what_is_no_document_s_may_lie_beside_them(folder: Path) -> None:
+    (folder / "notes.txt").write_text("A file is no document.")
+    (folder / ".cache").mkdir()
+    assert list(documents.load(folder)) == ["000", "001", "002", "003", "004", "005", "cross"]
+
+
+@pytest.fixture
+def broken(extended: Project) -> Iterator[Path]:
+    """The documents of the project, as they were afterwards."""
+    yield extended.folder / NEW
+    shutil.rmtree(extended.folder / NEW)
+    add(extended.folder)
+
+
+def test_a_plan_with_an_incomplete_document_is_refused(extended: Project, broken: Path) -> None:
+    (broken / "claims.yaml").unlink()
+    line = extended.refused("--dry-run", "all")
+    assert line.endswith(f"{broken}: found no claims.yaml, expected document.yaml and claims.yaml")
+
+
+def test_a_plan_with_two_tables_of_one_name_is_refused(extended: Project, broken: Path) -> None:
+    path = broken / "printed.yaml"
+    path.write_text(path.read_text().replace("hashed-accuracy", "signal"))
+    line = extended.refused("--dry-run", "all")
+    other = broken.parent / "002/printed.yaml"
+    assert line == f"error: {path}: tables.signal: {other} has this name, too; expected another one"
