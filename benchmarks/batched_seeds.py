@@ -22,10 +22,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded
 import torch
 from released_scripts import compare, plain_step_losses
 
-from tokentrial import config as settings
 from tokentrial.data.generate import generate
 from tokentrial.encoders.base import Context
 from tokentrial.models import heads
+from tokentrial.schema import study_files
 from tokentrial.studies.small_models import conditions, datasets
 from tokentrial.training.condition import Job, build, tensors, token_counts
 from tokentrial.training.loop import Fit, Settings, fit
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    config = settings.load(Path(__file__).parents[1] / "config" / "config.yaml")
+    config = study_files.default(Path(__file__).parents[1])
     specs, sources, seeds = conditions(config), datasets(config), tuple(range(config["seeds"]))
     for cell in CELLS:
         spec = specs[f"learned_encoding/{cell}"]

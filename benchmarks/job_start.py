@@ -17,9 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tokentrial import config as settings
 from tokentrial import fork_server
 from tokentrial.data.generate import write_dataset
+from tokentrial.schema import study_files
 from tokentrial.studies.small_models import conditions, datasets
 
 CONDITION = "learned_encoding/compression/done-right/v20-ratio-8"
@@ -29,7 +29,7 @@ FUNCTION = "tokentrial.training.job.run_condition"
 
 def smallest(folder: Path) -> dict[str, Any]:
     """The arguments of a training job with one seed and one step, and its data."""
-    config = settings.load(Path(__file__).parents[1] / "config/config.yaml")
+    config = study_files.default(Path(__file__).parents[1])
     spec = conditions(config)[CONDITION]
     arms = {"learned": spec["arms"]["learned"]}
     training = {**spec["training"], "learning_rates": [0.01], "steps": 1, "evaluations": 1}

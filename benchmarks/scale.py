@@ -43,11 +43,11 @@ from typing import Any
 
 import yaml
 
-from tokentrial import config as settings
 from tokentrial.rusage import peak_mib
+from tokentrial.schema import study_files
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config", "models", "profiles", "src", "workflow")
+PARTS = ("Snakefile", "config", "models", "profiles", "src", "studies", "workflow")
 OVERLAY = "config/scale.yaml"
 STUDY = "learned_encoding"
 DESIGNS = ("markov/as-described", "markov/done-right", "compression/as-described", "baselines/as-described")
@@ -98,7 +98,7 @@ def overlay(conditions: int) -> dict[str, Any]:
     count, rest = divmod(conditions, len(DESIGNS) * len(RATIOS))
     if rest or not count:
         sys.exit(f"error: --conditions: found {conditions}, expected a multiple of {len(DESIGNS) * len(RATIOS)}")
-    designs = settings.load(ROOT / "config" / "config.yaml")[STUDY]["studies"]
+    designs = study_files.default(ROOT)[STUDY]["studies"]
     changed: dict[str, Any] = {}
     for name in DESIGNS:
         part, way = name.split("/")

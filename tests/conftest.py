@@ -56,9 +56,9 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def shipped(root: Path) -> Spec:
     """The default config."""
-    from tokentrial import config
+    from tokentrial.schema import study_files
 
-    return config.load(root / "config/config.yaml")
+    return study_files.default(root)
 
 
 @pytest.fixture(scope="session")

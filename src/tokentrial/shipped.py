@@ -7,7 +7,7 @@ from tokentrial import config as settings
 from tokentrial.errors import InputError
 from tokentrial.provenance import digest
 
-# Digests of the shipped configs (config.canonical), so that an edited config.yaml is not taken for the default one.
+# Digests of the shipped configs (config.canonical), so that an edited one is not taken for the shipped one.
 DEFAULT = "95ab47960815"
 NAMES = {
     DEFAULT: ("the default run", "Every experiment at the scale that two cores finish in minutes."),
@@ -45,23 +45,32 @@ def is_default(config: Mapping[str, Any]) -> bool:
 
 def trains_as_shipped(config: Mapping[str, Any]) -> bool:
     """Whether this config has the default one's settings of training, whatever its rows are judged by."""
-    return digest(settings.canonical(settings.training(config))) == DEFAULT_TRAINING
+    return digest(settings.canonical(_training(config))) == DEFAULT_TRAINING
 
 
-def check_training(config: Mapping[str, Any], default: str) -> None:
+def check_training(config: Mapping[str, Any], default: Mapping[str, Any]) -> None:
     """Raises InputError for a config that would train other models than those of the shipped run.
 
-    default: config/config.yaml. The line names the first setting that is not as in this file; if there is none, the
-    file itself was edited.
+    default: the default config. The line names the first setting that is not as in it; if there is none, the default
+    itself was edited.
     """
     if trains_as_shipped(config):
         return
     free = " and ".join(".".join(keys) for keys in settings.JUDGING)
     why = f"the shipped rows are those of the default run, of which only {free} can change without training"
-    expected = settings.training(settings.load(default))
-    for key, value, other in differences(settings.training(config), expected, ()):
+    for key, value, other in differences(_training(config), _training(default), ()):
         raise InputError(f"config: {key}: found {settings.shown(value)}, expected {settings.shown(other)}: {why}")
-    raise InputError(f"{default}: found edited settings of training, expected those of the shipped run: {why}")
+    where = "studies/ or config/config.yaml"
+    raise InputError(f"{where}: found edited settings of training, expected those of the shipped run: {why}")
+
+
+def _training(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of training alone; what an overlay says of methods is for readers and comparisons."""
+    trained = settings.training(config)
+    for section in trained.values():
+        if isinstance(section, dict):
+            section.pop("methods", None)
+    return trained
 
 
 def differences(found: Any, expected: Any, place: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:

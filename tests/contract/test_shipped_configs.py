@@ -27,7 +27,7 @@ from tokentrial.models.linear_cross_entropy import PRECISIONS
 from tokentrial.released import bespoke as released_bespoke
 from tokentrial.released import corrected, focused_scaling
 from tokentrial.report import catalogue
-from tokentrial.schema import documents, encoders, validation
+from tokentrial.schema import documents, encoders, study_files, validation
 from tokentrial.studies import language_models, small_models
 from tokentrial.training import loop
 from tokentrial.training.language_loop import CHOICES, Settings
@@ -41,8 +41,7 @@ Tree = dict[str, Any]
 
 
 def loaded(name: str) -> Tree:
-    overlays = [] if name == "config.yaml" else [ROOT / "config" / name]
-    return config.load(ROOT / "config/config.yaml", *overlays)
+    return study_files.default(ROOT, *([] if name == "config.yaml" else [ROOT / "config" / name]))
 
 
 def test_all_three_scales_are_shipped() -> None:
@@ -60,7 +59,14 @@ def test_overlays_are_laid_as_snakemake_does(name: str, root: Path) -> None:
     theirs = load_configfile(str(root / "config/config.yaml"))
     if name != "config.yaml":
         update_config(theirs, load_configfile(str(root / "config" / name)))
-    assert config.canonical(loaded(name)) == config.canonical(theirs)
+    complete = study_files.completed(theirs, study_files.load(root))
+    assert config.canonical(loaded(name)) == config.canonical(complete)
+
+
+def test_the_config_file_is_about_all_studies_and_each_design_about_one(root: Path) -> None:
+    common = set(config.load(root / "config/config.yaml"))
+    assert common.isdisjoint(study_files.STUDIES)
+    assert common | set(study_files.STUDIES) == set(loaded("config.yaml"))
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name != "config.yaml"])
@@ -337,7 +343,7 @@ def test_the_schema_knows_what_the_small_models_know() -> None:
         assert set(of(f"{study}.training.done-right")["required"]) == set(training)
         assert set(of(f"{study}.studies.*")["properties"]) == set(small_models.WAYS) - {"as-released"}
         assert set(of(f"{study}.initialisation")["properties"]) == set(of(f"{study}.training")["properties"])
-        assert names(f"{study}.studies") <= set(catalogue.STUDY_TITLES)
+        assert set(loaded("config.yaml")[study]["studies"]) <= set(catalogue.STUDY_TITLES)
     assert names("learned_encoding.scripts") == {*released.WHOLE, *released.BY_CELL}
     scripts = of("bespoke.scripts")["properties"]
     assert set(scripts) == set(released_bespoke.SCRIPTS)

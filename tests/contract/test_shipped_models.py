@@ -10,6 +10,7 @@ import torch
 from tokentrial import config
 from tokentrial.cramming import folders
 from tokentrial.data import corpora
+from tokentrial.schema import study_files
 from tokentrial.studies import cramming
 
 ROOT = Path(__file__).parents[2]
@@ -23,11 +24,11 @@ LARGEST = 4 * 2**20  # bytes
 
 @pytest.fixture(scope="module")
 def recipes() -> dict[str, Any]:
-    return cramming.recipes(config.load(ROOT / "config/config.yaml"))
+    return cramming.recipes(study_files.default(ROOT))
 
 
 def test_every_model_that_the_config_calls_shipped_is_there_and_no_other() -> None:
-    models = config.load(ROOT / "config/config.yaml")["cramming"]["models"]
+    models = study_files.default(ROOT)["cramming"]["models"]
     named = [name for name, entry in models.items() if entry.get("shipped")]
     there = [(path.parent.name, path.name) for path in SHIPPED]
     assert sorted(there) == sorted((corpus, name) for corpus in corpora.TITLES for name in named)

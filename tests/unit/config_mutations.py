@@ -11,11 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from types import CodeType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 
 from tokentrial import config
 from tokentrial.errors import InputError
+from tokentrial.schema import study_files
 from tokentrial.studies import cramming
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +79,10 @@ PLACES = {
 }
 
 
+# The studies' files without their designs, for configs that are complete in themselves.
+NAMES_ALONE = {study: file._replace(design={}) for study, file in study_files.load(ROOT).items()}
+
+
 @lru_cache
 def common() -> CodeType:
     """The lines of common.smk before its first directive, which are plain Python."""
@@ -87,15 +93,17 @@ def common() -> CodeType:
 
 def planned(made: Any) -> list[str]:
     """The ids of all jobs, their specifications written as the rules do; InputError for a config that is refused."""
-    names: Tree = {"config": made, **PLACES}
+    names: Tree = {"config": dict(made), **PLACES}
     try:
-        with chdir(ROOT):  # where Snakemake runs; what these lines name is relative to it
+        # where Snakemake runs; what these lines name is relative to it
+        with chdir(ROOT), patch.object(study_files, "load", lambda root: NAMES_ALONE):
             exec(common(), names)
     except SystemExit as stop:
         line = str(stop.code)
         assert line.startswith("error: ") and len(line.splitlines()) == 1 and line.isprintable(), line
         assert len(line) < 3000
         raise InputError(line) from None
+    made = names["config"]
     specs = [names[kind] for kind in ("DATASETS", "CONDITIONS", "SCRIPTS", "LANGUAGE_MODELS", "CRAMMED")]
     rules = [names["PLAN"], made["statistics"], made["language_models"], cramming.recipes(made), cramming.shapes(made)]
     for part in (*specs, *rules):
@@ -208,9 +216,9 @@ def shortened(made: Tree) -> Tree:
 @lru_cache
 def bases() -> dict[str, list[Tree]]:
     """The default config, whole and shortened, and what each overlay lays over it. To be copied before a change."""
-    files = {name: config.load(ROOT / "config" / f"{name}.yaml") for name in ("config", "smoke", "paper")}
-    layered = {name: [files["config"], files[name]] for name in ("smoke", "paper")}
-    return {"config": [files["config"]], "short": [shortened(files["config"])], **layered}
+    default = study_files.default(ROOT)
+    layered = {name: [default, config.load(ROOT / "config" / f"{name}.yaml")] for name in ("smoke", "paper")}
+    return {"config": [default], "short": [shortened(default)], **layered}
 
 
 # The text of a file

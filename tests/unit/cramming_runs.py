@@ -16,8 +16,8 @@ from tokentrial.cramming.evidence import Evidence
 from tokentrial.cramming.texts import STREAMS
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
-from tokentrial.run.declared import load
 from tokentrial.run.view import View
+from tokentrial.schema import study_files
 from tokentrial.seeds import stream
 
 RATES = {  # nats per predicted token, by kind of text
@@ -34,7 +34,7 @@ UNITS |= {"cross_entropy_without": "nats", "greedy_exact": "1", "greedy_prefix":
 UNITS |= {"steps": "steps", "solved_step": "steps"}
 SETTINGS = {"confidence": 0.95, "resamples": 400}
 Row = tuple[Any, ...]
-STUDIES = load([Path(__file__).parents[2] / "studies/cramming.yaml"])
+STUDIES = {"cramming": study_files.load(Path(__file__).parents[2])["cramming"].names}
 
 
 def facts(design: str, model: str, width: int = 64, layers: int = 4, loss: float = 4.0, **more: float) -> list[Row]:

@@ -15,7 +15,7 @@ from snakemake.settings.types import ConfigSettings
 
 from tokentrial import config
 from tokentrial.errors import InputError
-from tokentrial.schema import validation
+from tokentrial.schema import study_files, validation
 
 PROPERTY = settings(max_examples=60, deadline=None, derandomize=True)
 KEYS = st.sampled_from("abc")
@@ -167,6 +167,7 @@ def changed(base: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return made
 
 
+EXPERIMENTS = study_files.experiments(study_files.load(Path(__file__).parents[2]))
 V20 = "learned_encoding/studies/compression/done-right/data/v20"
 DONE_RIGHT = "learned_encoding/studies/compression/done-right"
 MISTAKES = [
@@ -348,7 +349,7 @@ MISTAKES += [
 @pytest.mark.parametrize(("path", "value", "message"), MISTAKES)
 def test_a_mistake_is_one_line(path: str, value: Any, message: str, shipped: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        validation.check(changed(shipped, path, value))
+        validation.check(changed(shipped, path, value), EXPERIMENTS)
     assert str(caught.value).startswith("config: ")
     assert "\n" not in str(caught.value)
 

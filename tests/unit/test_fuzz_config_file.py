@@ -1,6 +1,7 @@
 """Config files under fire: damaged text, tags that would run code, few lines that unfold into more than memory."""
 
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -14,25 +15,28 @@ from config_mutations import FIRE, at, bases, damage, planned, tried
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokentrial import config
 from tokentrial.errors import InputError
-from tokentrial.schema import validation
+from tokentrial.schema import study_files, validation
 
 
 def test_damaged_files_are_planned_or_refused_in_one_line(root: Path, tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
-    whole = (root / "config/config.yaml").read_bytes()
-    path = tmp_path / "own.yaml"
+    for folder in ("config", "studies"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    files = [tmp_path / "config/config.yaml", *sorted((tmp_path / "studies").iterdir())]
+    whole = {path: path.read_bytes() for path in files}
 
     @settings(FIRE, max_examples=300)
     @given(st.integers(0, 2**64), st.sampled_from([1, 1, 2]))
     def fire(seed: int, changes: int) -> None:
         rng = random.Random(seed)
-        content = whole
+        path = rng.choice(files)
+        content = whole[path]
         for _ in range(changes):
             content = damage(content, rng)
         path.write_bytes(content)
-        outcomes[tried(lambda: planned(config.load(path)))] += 1
+        outcomes[tried(lambda: planned(study_files.default(tmp_path)))] += 1
+        path.write_bytes(whole[path])
 
     fire()
     assert sum(outcomes.values()) >= 300

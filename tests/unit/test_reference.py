@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tokentrial import config as settings
 from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.publish.reference import comparison, rows
 from tokentrial.publish.reference.text import as_text
+from tokentrial.schema import study_files
 
 Frames = dict[str, pd.DataFrame]
 
@@ -241,7 +241,7 @@ def test_a_p_value_on_the_same_side_changes_no_decision(run: Frames, reference: 
 
 
 def test_significance_is_as_in_the_shipped_run() -> None:
-    config = settings.load(Path(__file__).parents[2] / "config/config.yaml")
+    config = study_files.default(Path(__file__).parents[2])
     assert pytest.approx(1 - config["statistics"]["confidence"]) == comparison.ALPHA
 
 

@@ -21,9 +21,10 @@ from tokentrial.report.figures import bespoke as figures
 from tokentrial.report.figures.sources import Sources
 from tokentrial.report.tables import bespoke_parameters, of_study
 from tokentrial.report.template import fill
-from tokentrial.run import conditions, declared, methods
+from tokentrial.run import conditions, methods
 from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import View
+from tokentrial.schema import study_files
 
 ROOT = Path(__file__).parents[2]
 PRINTED = views.printed()
@@ -114,7 +115,7 @@ def plan() -> list[dict[str, Any]]:
 def view_of(rows: list[Row]) -> View:
     runs = pd.DataFrame(rows, columns=results.RUNS.names).astype({"step": "Int32"})
     arms = costs(runs)
-    studies = declared.load([ROOT / "studies/bespoke.yaml"])
+    studies = {"bespoke": study_files.load(ROOT)["bespoke"].names}
     described = conditions.table(plan(), studies, arms, "a text"), methods.table(studies, arms)
     empty = runs.iloc[:0]
     view = View(runs, arms, empty, empty, *described)
@@ -132,7 +133,7 @@ def view() -> View:
 
 @pytest.fixture(scope="module")
 def made(view: View) -> dict[str, formats.Table]:
-    return {table.name: table for table in of_study("bespoke", view, PRINTED, views.studies()["bespoke"])}
+    return {table.name: table for table in of_study("bespoke", view, PRINTED, views.declared()["bespoke"])}
 
 
 def sources(view: View) -> Sources:
@@ -290,7 +291,7 @@ def test_the_bands_figure_shows_the_paired_differences(view: View) -> None:
 def test_a_run_without_parts_of_the_study_is_reported(part: str, shipped: dict[str, Any], tmp_path: Path) -> None:
     rows = {"nothing": fair_rows()[:0], "released": released_rows(), "fair": fair_rows()}[part]
     view = view_of(rows or [row(OTHER, "standard", 0, 1.0)])
-    for table in of_study("bespoke", view, PRINTED, views.studies()["bespoke"]):
+    for table in of_study("bespoke", view, PRINTED, views.declared()["bespoke"]):
         for suffix in formats.WRITERS:
             formats.write(table, tmp_path / f"{table.name}.{suffix}")
     for name, draw in figures.FIGURES.items():

@@ -92,7 +92,7 @@ def view(run: dict[str, str]) -> View:
 def tables(view: View, run: dict[str, str]) -> dict[str, formats.Table]:
     judged = verdict_tables.build(pd.read_parquet(run["verdicts"]), 0.95)
     made = {table.name: table for table in judged if isinstance(table, formats.Table)}
-    return made | {table.name: table for table in report_tables.build(view, views.studies(), views.printed())}
+    return made | {table.name: table for table in report_tables.build(view, views.declared(), views.printed())}
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import pytest
 import typst
 import views
 
-from tokentrial import config
 from tokentrial.report import catalogue, document
 from tokentrial.report.chapters import cramming as chapter
 from tokentrial.report.chapters.cramming_found import limit_words, published_words, settings_words, sided, vector_words
 from tokentrial.report.template import fill
 from tokentrial.run.view import View
+from tokentrial.schema import study_files
 from tokentrial.statistics.cramming import Estimate
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def view_of(rows: list[synthetic.Row]) -> View:
 
 @pytest.fixture(scope="module")
 def shipped() -> dict[str, Any]:
-    return dict(config.load(ROOT / "config/config.yaml"))
+    return study_files.default(ROOT)
 
 
 @pytest.fixture(scope="module")

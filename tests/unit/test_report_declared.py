@@ -1,7 +1,6 @@
 """Tables that a study's file declares: what they show is what the view says, and a mistake in one is one line."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +9,9 @@ import yaml
 
 from tokentrial.errors import InputError
 from tokentrial.report.tables import declared, words_of
-from tokentrial.run.declared import DeclaredTable
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
+from tokentrial.schema.declared import DeclaredTable
 
 DOCS = views.ROOT / "docs/extending.md"
 STUDY = "learned_encoding"
@@ -90,7 +89,3 @@ def test_every_name_of_a_kind_is_used_or_documented() -> None:
         if origin.startswith("derived.")
     }
     assert derived == set(declared.DERIVED)
-
-
-def test_the_files_are_those_of_the_studies() -> None:
-    assert [Path(file).stem for file in views.files()] == sorted(views.studies())

@@ -14,6 +14,7 @@ from tokentrial.report.chapters import learned_encoding
 from tokentrial.report.headline import COLUMNS, central, headline
 from tokentrial.report.template import TemplateError, escape, fill
 from tokentrial.run.view import View
+from tokentrial.schema import study_files
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
@@ -41,12 +42,12 @@ def test_fill_refuses_unresolved_and_unused_names(values: dict[str, str], named:
     ],
 )
 def test_the_scale_is_named_by_the_config(overlays: list[str], name: str) -> None:
-    config = settings.load(CONFIG / "config.yaml", *(CONFIG / overlay for overlay in overlays))
+    config = study_files.default(ROOT, *(CONFIG / overlay for overlay in overlays))
     assert shipped.scale_name(config)[0] == name
 
 
 def test_a_changed_config_is_not_presented_as_a_shipped_one() -> None:
-    config = settings.merge(settings.load(CONFIG / "config.yaml"), {"seeds": 11})
+    config = settings.merge(study_files.default(ROOT), {"seeds": 11})
     assert shipped.scale_name(config)[0] == "a run with its own config"
 
 
@@ -265,5 +266,5 @@ def test_paragraphs_end_where_the_comment_or_docstring_ends() -> None:
 
 
 def test_the_page_of_deviations_is_in_step_with_the_code() -> None:
-    made = deviations.as_markdown(deviations.assumptions(CONFIG / "config.yaml"))
+    made = deviations.as_markdown(deviations.assumptions(ROOT))
     assert (ROOT / "docs" / "deviations.md").read_text() == made

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from tokentrial import config, results
+from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.report.figures import style
 from tokentrial.report.figures.by_ratio import Published, accuracy_by_ratio, loss_by_ratio
@@ -32,6 +32,7 @@ from tokentrial.report.figures.parameters import parameters
 from tokentrial.report.figures.power import power
 from tokentrial.report.figures.seeds import seeds
 from tokentrial.run.columns import Condition
+from tokentrial.schema import study_files
 from tokentrial.statistics.power import minimal_detectable_effect
 
 ROOT = Path(__file__).parents[2]
@@ -149,7 +150,7 @@ def test_no_two_arms_share_a_colour_and_a_marker(study: str) -> None:
 
 @pytest.mark.parametrize("study", ["learned_encoding", "language_models"])
 def test_every_arm_of_the_config_has_a_look_and_the_users_own_gets_one(study: str) -> None:
-    arms = config.load(ROOT / "config/config.yaml")[study]["arms"]
+    arms = study_files.default(ROOT)[study]["arms"]
     methods = views.methods([*arms, "learned-8", "my_encoder"], study)
     of_another = {"bespoke", "budget", "permuted", "reversed", "adaptive", "mixed"}  # these figures do not draw them
     assert set(methods.loc[methods["color"].isna(), "arm"]) <= {*of_another, "my_encoder"}

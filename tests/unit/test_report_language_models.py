@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from tokentrial import config, results
+from tokentrial import results
 from tokentrial.report import catalogue, document, formats
 from tokentrial.report.chapters import language_models as chapter
 from tokentrial.report.figures import draw
@@ -29,13 +29,13 @@ from tokentrial.report.template import fill
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
 from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
-from tokentrial.run.declared import load
 from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import View, records
+from tokentrial.schema import study_files
 
 ROOT = Path(__file__).parents[2]
 STUDY = "language_models"
-DECLARED = load([ROOT / f"studies/{STUDY}.yaml"])
+DECLARED = {STUDY: study_files.load(ROOT)[STUDY].names}
 SETTINGS = {
     "confidence": 0.95,
     "resamples": 100,
@@ -142,7 +142,7 @@ def made(everything: View) -> dict[str, Table]:
 
 
 def build(of: View) -> dict[str, Table]:
-    return {table.name: table for table in of_study(STUDY, of, views.printed(), views.studies()[STUDY])}
+    return {table.name: table for table in of_study(STUDY, of, views.printed(), views.declared()[STUDY])}
 
 
 def section(table: Table, heading: str) -> pd.DataFrame:
@@ -315,7 +315,7 @@ def figures(of: View) -> list[Figure]:
 
 def filled(of: View) -> str:
     """The chapter with every placeholder filled; raises TemplateError for a missing or unused one."""
-    settings = config.load(ROOT / "config/config.yaml")
+    settings = study_files.default(ROOT)
     values = chapter.values(of, settings, views.printed()) | document.title_values(STUDY, of.corpus)
     return fill((ROOT / "workflow/report/language_models.typ").read_text(), values)
 

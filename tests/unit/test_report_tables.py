@@ -22,8 +22,8 @@ from tokentrial.report.tables.rows import STUDY
 from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import SCHEMAS, View
 
-OWN = {STUDY: views.studies()[STUDY]}
-FILES = [str(views.ROOT / f"studies/{STUDY}.yaml")]
+OWN = {STUDY: views.declared()[STUDY]}
+ENTRIES = {STUDY: {name: table.model_dump() for name, table in OWN[STUDY].items()}}
 SETTINGS = {"confidence": 0.95, "resamples": 200, "equivalence_margin": 0.05}
 LOSS, ACCURACY = ("cross_entropy", "nats"), ("accuracy", "fraction")
 LEVELS = {"cross_entropy": (3.0, 2.5, 1.0), "accuracy": (0.02, 0.03, 0.05)}  # chance, unigram, floor
@@ -352,10 +352,10 @@ def test_write_tables(tmp_path: Path, view: View, made: dict[str, Table]) -> Non
     for name, path in paths.items():
         results.write(path, results.table(views.typed(getattr(view, name), SCHEMAS[name]), SCHEMAS[name]))
     outputs = [str(tmp_path / f"tables/{name}.{suffix}") for name in made for suffix in formats.WRITERS]
-    report_tables.write_tables(paths, FILES, views.PRINTED, SETTINGS, outputs)
+    report_tables.write_tables(paths, ENTRIES, views.PRINTED, SETTINGS, outputs)
     assert all(Path(output).stat().st_size for output in outputs)
     with pytest.raises(InputError, match="not found"):
-        report_tables.write_tables({**paths, "arms": "gone"}, FILES, views.PRINTED, SETTINGS, outputs)
+        report_tables.write_tables({**paths, "arms": "gone"}, ENTRIES, views.PRINTED, SETTINGS, outputs)
 
 
 @pytest.mark.parametrize(

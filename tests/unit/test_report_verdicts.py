@@ -287,7 +287,7 @@ def empty_tables(folder: Path) -> dict[str, str]:
 def write_all(folder: Path, outputs: list[str], **values: Any) -> None:
     """report_tables.write_tables from empty results beside the verdicts of the folder."""
     report_tables.write_tables(
-        empty_tables(folder), [], [], {"confidence": 0.95, "equivalence_margin": 0.05}, outputs,
+        empty_tables(folder), {}, [], {"confidence": 0.95, "equivalence_margin": 0.05}, outputs,
         **{"verdicts": str(folder / "verdicts.parquet"), **values},
     )  # fmt: skip
 

@@ -1,6 +1,5 @@
 """What the conditions of a run are: every column, from the config and the studies' files."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,13 @@ import pandas as pd
 import pytest
 import views
 
-from tokentrial import config as settings
 from tokentrial import real_text, results
 from tokentrial.errors import InputError
 from tokentrial.run import conditions, describe
 from tokentrial.run.columns import CONDITIONS, METHODS, Condition
-from tokentrial.run.declared import Study
 from tokentrial.run.view import records
+from tokentrial.schema import study_files
+from tokentrial.schema.declared import Study
 from tokentrial.studies import language_models, small_models
 
 SHIPPED = views.ROOT / "results/reference"
@@ -44,7 +43,7 @@ def test_the_shipped_arms_conditions_are_what_the_shipped_table_says() -> None:
 
 @pytest.mark.parametrize("study", ["learned_encoding", "bespoke"])
 def test_small_models_are_what_their_specifications_say(study: str) -> None:
-    config = settings.load(views.ROOT / "config/config.yaml")
+    config = study_files.default(views.ROOT)
     specs, datasets = small_models.conditions_of(config, study), small_models.datasets(config)
     trained = [each for each in shipped(study) if each.way != "as-released"]
     assert [each.id for each in trained] == list(specs)
@@ -65,7 +64,7 @@ def test_small_models_are_what_their_specifications_say(study: str) -> None:
 @pytest.mark.parametrize("study", ["learned_encoding", "bespoke"])
 def test_released_cells_are_taken_apart_into_what_varies_and_its_value(study: str) -> None:
     released = [each for each in shipped(study) if each.way == "as-released"]
-    scripts = small_models.scripts(settings.load(views.ROOT / "config/config.yaml"))
+    scripts = small_models.scripts(study_files.default(views.ROOT))
     assert {f"{study}/as-released/{each.experiment}" for each in released} == {
         name for name in scripts if name.startswith(f"{study}/")
     }
@@ -80,7 +79,7 @@ def test_released_cells_are_taken_apart_into_what_varies_and_its_value(study: st
 
 
 def test_language_models_are_what_their_jobs_say() -> None:
-    config = settings.load(views.ROOT / "config/config.yaml")
+    config = study_files.default(views.ROOT)
     specs = list(language_models.jobs(config).values())
     for each in shipped("language_models"):
         jobs = [spec for spec in specs if spec["condition"] == each.id]
@@ -180,17 +179,15 @@ def test_a_condition_is_the_same_whichever_of_its_arms_comes_first() -> None:
     assert (rows[0][0]["narrow"], rows[0][0]["epochs"]) == (True, 1)
 
 
-def test_both_tables_are_written_and_a_bad_file_is_named(tmp_path: Path) -> None:
+def test_both_tables_are_written_and_a_damaged_file_is_named(tmp_path: Path) -> None:
     arms = pd.DataFrame({"study": "own", "condition": [PLAN[1]["condition"]] * 2, "arm": ["quick-8", "slow-8"]})
     arms = views.typed(arms.reindex(columns=results.ARMS.names), results.ARMS)
     results.write(tmp_path / "arms.parquet", results.table(arms, results.ARMS))
     paths = {name: str(tmp_path / f"{name}.parquet") for name in ("arms", "conditions", "methods")}
-    settings_file = tmp_path / "own.yaml"
-    settings_file.write_text(re.sub(r"'", '"', str(OWN)).replace("True", "true"))
-    describe.write(studies=[str(settings_file)], plan=PLAN, **paths)
+    describe.write(studies={"own": OWN}, plan=PLAN, **paths)
     assert results.read(paths["conditions"], CONDITIONS).to_pandas()["condition"].tolist() == [PLAN[1]["condition"]]
     methods = results.read(paths["methods"], METHODS).to_pandas()
     assert methods[["arm", "role", "ratio"]].to_numpy().tolist() == [["quick-8", "own", 8], ["slow-8", "control", 8]]
-    settings_file.write_text("title: 8\n")
-    with pytest.raises(InputError, match=rf"^{settings_file}: "):
-        describe.write(studies=[str(settings_file)], plan=PLAN, **paths)
+    Path(paths["arms"]).write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=rf"^{paths['arms']}: "):
+        describe.write(studies={"own": OWN}, plan=PLAN, **paths)

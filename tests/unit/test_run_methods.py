@@ -9,8 +9,8 @@ import views
 from tokentrial import results
 from tokentrial.run import methods
 from tokentrial.run.columns import METHODS, Method
-from tokentrial.run.declared import Study
 from tokentrial.run.view import records
+from tokentrial.schema.declared import Study
 
 SHIPPED = views.ROOT / "results/reference"
 ROLES = {

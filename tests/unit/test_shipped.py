@@ -5,15 +5,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
 from tokentrial import config as settings
 from tokentrial import shipped
 from tokentrial.claims.rules import mechanisms
 from tokentrial.claims.rules.contrasts import paired
 from tokentrial.errors import InputError
+from tokentrial.schema import study_files
 
-DEFAULT = Path(__file__).parents[2] / "config/config.yaml"
+ROOT = Path(__file__).parents[2]
+DEFAULT = study_files.default(ROOT)
 JUDGED = [
     {"statistics": {"confidence": 0.9}},
     {"statistics": {"resamples": 100}},
@@ -23,13 +24,12 @@ JUDGED = [
 
 
 def changed(overlay: dict[str, Any]) -> dict[str, Any]:
-    return settings.merge(settings.load(DEFAULT), overlay)
+    return settings.merge(DEFAULT, overlay)
 
 
 def test_the_default_config_trains_what_is_shipped() -> None:
-    config = settings.load(DEFAULT)
-    assert shipped.is_default(config) and shipped.trains_as_shipped(config)
-    shipped.check_training(config, str(DEFAULT))
+    assert shipped.is_default(DEFAULT) and shipped.trains_as_shipped(DEFAULT)
+    shipped.check_training(DEFAULT, DEFAULT)
 
 
 @pytest.mark.parametrize("overlay", JUDGED)
@@ -37,13 +37,13 @@ def test_other_statistics_and_margins_judge_the_shipped_rows(overlay: dict[str, 
     config = changed(overlay)
     assert shipped.trains_as_shipped(config) and not shipped.is_default(config)
     assert shipped.scale_name(config) == shipped.JUDGED_ANEW
-    shipped.check_training(config, str(DEFAULT))
-    assert settings.judging(config) != settings.judging(settings.load(DEFAULT))
+    shipped.check_training(config, DEFAULT)
+    assert settings.judging(config) != settings.judging(DEFAULT)
 
 
 def test_the_shipped_overlays_train_something_else() -> None:
     for name in ("smoke.yaml", "paper.yaml"):
-        assert not shipped.trains_as_shipped(settings.load(DEFAULT, DEFAULT.with_name(name)))
+        assert not shipped.trains_as_shipped(study_files.default(ROOT, ROOT / "config" / name))
 
 
 @pytest.mark.parametrize(
@@ -56,16 +56,15 @@ def test_the_shipped_overlays_train_something_else() -> None:
 )
 def test_a_setting_of_training_is_refused_by_its_key(overlay: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError) as raised:
-        shipped.check_training(changed(overlay), str(DEFAULT))
+        shipped.check_training(changed(overlay), DEFAULT)
     assert str(raised.value).startswith(words)
     assert str(raised.value).endswith("only statistics and language_models.margins can change without training")
 
 
-def test_an_edited_default_config_is_named(tmp_path: Path) -> None:
-    edited = tmp_path / "config.yaml"
-    edited.write_text(yaml.safe_dump(changed({"seeds": 3})), encoding="utf-8")
+def test_an_edited_default_config_is_named() -> None:
+    edited = changed({"seeds": 3})
     with pytest.raises(InputError, match=r"config\.yaml: found edited settings of training, expected those of the"):
-        shipped.check_training(settings.load(edited), str(edited))
+        shipped.check_training(edited, edited)
 
 
 # Levels that are computed with and printed

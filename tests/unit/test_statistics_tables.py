@@ -13,10 +13,10 @@ from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.run import methods as methods_
 from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
-from tokentrial.run.declared import Study
 from tokentrial.run.finals import BOUND, final_values
 from tokentrial.run.statistics import compare_arms, pairs, span, summarise, write_statistics
 from tokentrial.run.view import records
+from tokentrial.schema.declared import Study
 
 SETTINGS = {"confidence": 0.95, "resamples": 200, "equivalence_margin": 0.05}
 CELL = "study/markov/done-right/ratio-2"

@@ -9,6 +9,7 @@ from tokentrial import config
 from tokentrial.cramming.model_folder import folder_for
 from tokentrial.data.corpora import TITLES
 from tokentrial.errors import InputError
+from tokentrial.schema import study_files
 from tokentrial.studies import cramming
 
 Tree = dict[str, Any]
@@ -17,7 +18,7 @@ CORPORA = tuple(TITLES)
 
 @pytest.fixture
 def shipped(root: Path) -> Tree:
-    return config.load(root / "config/config.yaml")
+    return study_files.default(root)
 
 
 def test_a_job_is_a_model_of_a_design(shipped: Tree) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from tokentrial import config as settings
 from tokentrial import documents, published
 from tokentrial.data.spec import complete
 from tokentrial.real_text import UNNAMED
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
-from tokentrial.run.declared import Study, load
 from tokentrial.run.finals import BOUND
 from tokentrial.run.view import SCHEMAS, View
+from tokentrial.schema import study_files
+from tokentrial.schema.declared import DeclaredTable, Study
 from tokentrial.studies import cramming, language_models, small_models
 
 ROOT = Path(__file__).parents[2]
@@ -31,15 +31,15 @@ def shipped() -> dict[str, str]:
     return {name: str(ROOT / f"results/reference/{names.get(name, name)}.parquet") for name in SCHEMAS}
 
 
-def files() -> list[str]:
-    """The shipped studies/<study>.yaml."""
-    return [str(path) for path in sorted((ROOT / "studies").glob("*.yaml"))]
-
-
 @cache
 def studies() -> dict[str, Study]:
     """What every shipped studies/<study>.yaml says."""
-    return load(files())
+    return {study: file.names for study, file in study_files.load(ROOT).items()}
+
+
+def declared() -> dict[str, dict[str, DeclaredTable]]:
+    """Study -> the tables that its file declares."""
+    return {study: dict(names.tables) for study, names in studies().items()}
 
 
 @cache
@@ -51,7 +51,7 @@ def printed() -> dict[str, published.PublishedTable]:
 @cache
 def plan() -> tuple[Row, ...]:
     """What the shipped config says of every condition: the rows of conditions.planned."""
-    config = settings.load(ROOT / "config/config.yaml")
+    config = study_files.default(ROOT)
     datasets = small_models.datasets(config)
     for name, dataset in datasets.items():
         dataset["source"] = complete(dataset["source"], where=name)

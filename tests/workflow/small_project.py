@@ -13,6 +13,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from tokentrial.schema import study_files
+
 ROOT = Path(__file__).parents[2]
 VARIABLE = "TOKENTRIAL_WIKITEXT2"
 PARTS = ("Snakefile", "config", "documents", "models", "studies", "workflow", "profiles", "src")
@@ -34,7 +36,7 @@ MESSAGES = {
 
 def small_config() -> dict[str, Any]:
     """A few cells of three sub-studies, two seeds and few steps: every rule runs, none of them long."""
-    config: dict[str, Any] = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    config = study_files.default(ROOT)
     config["seeds"] = 2
     config["statistics"]["resamples"] = 100
     study = config["learned_encoding"]
@@ -165,11 +167,27 @@ class Project:
         self.environment = {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", **environment}
 
     def write_config(self, config: dict[str, Any]) -> None:
-        (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        """Make a config the folder's default one: its designs into the studies' files, the rest into config.yaml."""
+        rest = dict(config)
+        for study, file in study_files.load(ROOT).items():
+            section = {key: value for key, value in config[study].items() if key in file.design}
+            designs = section.pop("studies")
+            names = file.names.model_dump(exclude_unset=True)
+            experiments = {
+                name: {**titles, **(designs.get(name) or file.design["studies"][name])}
+                for name, titles in names["experiments"].items()
+            }
+            content = {**names, **section, "experiments": experiments}
+            (self.folder / "studies" / f"{study}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+            others = {name: design for name, design in designs.items() if name not in experiments}
+            left_out = dict.fromkeys(name for name in experiments if name not in designs)
+            unknown = {key: value for key, value in config[study].items() if key not in file.design}
+            rest[study] = {**unknown, "studies": {**others, **left_out}}
+        (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(rest, sort_keys=False))
 
     def config(self) -> dict[str, Any]:
-        found: dict[str, Any] = yaml.safe_load((self.folder / "config" / "config.yaml").read_text())
-        return found
+        """The folder's default config."""
+        return study_files.default(self.folder)
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Snakemake with these arguments; the copy's own library is the one that runs."""

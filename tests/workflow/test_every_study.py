@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from small_project import ROOT, Project, copied, copy_project
 
-from tokentrial.config import load
 from tokentrial.publish.crate import record
 from tokentrial.report.catalogue import STUDIES, VERDICT_FIGURES, VERDICT_TABLES, figures_of, study_title, tables_of
+from tokentrial.schema import study_files
 
 # With tests of their own: test_cramming.py, test_compare_reference.py, test_faults.py, test_provenance.py.
 EXTRA = {"download_model", "compare_reference", "verify", "crate"}
@@ -47,8 +47,7 @@ def test_a_second_run_has_nothing_to_do(every_study: Project, tmp_path: Path) ->
 @pytest.mark.parametrize("overlay", ["", "smoke", "paper"])
 def test_a_shipped_config_is_planned(overlay: str, tmp_path: Path) -> None:
     """By Snakemake itself, to the last job: every study has some of every kind."""
-    layers = [ROOT / "config/config.yaml", *([ROOT / f"config/{overlay}.yaml"] if overlay else [])]
-    project = copy_project(tmp_path, load(layers[0]))
+    project = copy_project(tmp_path, study_files.default(ROOT))
     chosen = ("--configfile", f"config/{overlay}.yaml", "--") if overlay else ()
     planned = project.planned(*chosen, "all")
     kinds = {"data", "train", "released", "released_bespoke", "full_language_model", "language_model", "cram", "report"}

@@ -10,7 +10,7 @@ import yaml
 from small_project import ROOT, Project, copy_project
 
 from tokentrial import results
-from tokentrial.config import load
+from tokentrial.schema import study_files
 
 AFTER_COLLECT = {
     *(
@@ -32,7 +32,7 @@ OTHER = {
 @pytest.fixture
 def fresh(tmp_path: Path) -> Project:
     """A copy of the checkout as it is cloned: the default config and the shipped run, nothing made."""
-    project = copy_project(tmp_path, load(ROOT / "config/config.yaml"))
+    project = copy_project(tmp_path, study_files.default(ROOT))
     shutil.copytree(ROOT / "results/reference", tmp_path / "results/reference")
     return project
 

@@ -60,7 +60,7 @@ def test_an_edit_of_one_data_set_runs_what_it_touches(measured: tuple[Project, s
     project, _ = measured
     path = project.folder / OVERLAY
     overlay = yaml.safe_load(path.read_text())
-    base = yaml.safe_load((project.folder / "config/config.yaml").read_text())
+    base = project.config()
     _, part, way = DESIGN.split("/")
     (name,) = base["learned_encoding"]["studies"][part][way]["data"]
     overlay["learned_encoding"]["studies"][part][way]["data"] = {name: {"test": 77}}

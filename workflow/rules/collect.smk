@@ -1,10 +1,7 @@
 # PURPOSE  One table of all measurements and one of all arms; what each condition and arm is; whether the files are whole.
-# INPUTS   results/runs/<condition>.parquet, results/arms/<condition>.parquet, studies/<study>.yaml
+# INPUTS   results/runs/<condition>.parquet, results/arms/<condition>.parquet
 # OUTPUTS  results/{runs,arms,conditions,methods}.parquet
 # STEPS    check each file against its schema, concatenate in the order of the conditions; describe what there is
-
-
-STUDY_FILES = [source(f"studies/{study}.yaml") for study in STUDIES]
 
 
 rule collect:
@@ -31,7 +28,6 @@ rule collect:
 rule conditions:
     input:
         arms="results/arms.parquet",
-        studies=STUDY_FILES,
         code=code_of("conditions"),
     output:
         conditions="results/conditions.parquet",
@@ -43,6 +39,8 @@ rule conditions:
         code=content("conditions"),
         plan=lambda wildcards, input: PLAN,
         plan_digest=hashlib.sha256(canonical(PLAN).encode()).hexdigest(),
+        studies=lambda wildcards, input: {study: NAMES[study] for study in STUDIES},
+        studies_digest=hashlib.sha256(repr([(study, NAMES[study]) for study in STUDIES]).encode()).hexdigest(),
     message:
         "Describing the conditions and arms"
     script:

@@ -1,7 +1,7 @@
 # PURPOSE  Check the config and the documents and turn the config into jobs; helper functions for all rules.
-# INPUTS   config/config.yaml and its overlays; documents/
+# INPUTS   config/config.yaml and its overlays, studies/<study>.yaml; documents/
 # OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED: id -> specification (no files)
-# STEPS    validate the config, list the jobs, say on which library modules a job depends
+# STEPS    lay the config over the studies' designs, check it, list the jobs, say on which library modules a job depends
 
 import functools
 import gc
@@ -18,7 +18,7 @@ from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
 from tokentrial.run.conditions import planned
-from tokentrial.schema import validation
+from tokentrial.schema import study_files, validation
 from tokentrial.studies import cramming, language_models, small_models
 
 folder_names.mend()
@@ -34,7 +34,11 @@ try:
     if IS_MAIN:  # what a workflow that uses this one as a module was called with is its own
         given = workflow.config_settings
         config.update(settings.merge(config, settings.of_command_line(given.config_args, given.config)))
-    validation.check(config)
+    STUDY_FILES = study_files.load(ROOT)
+    config.update(study_files.completed(config, STUDY_FILES))
+    validation.check(config, study_files.experiments(STUDY_FILES))
+    NAMES = study_files.names(config, STUDY_FILES)  # of experiments and methods, by study
+    DECLARED = {study: names.pop("tables", {}) for study, names in NAMES.items()}  # tables, by study
     documents.load(ROOT / "documents")
     published.load(documents.printed_files(ROOT / "documents"))
     CORPUS = corpora.setting(config["corpus"])

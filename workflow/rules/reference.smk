@@ -17,6 +17,7 @@ rule reference_rows:
         arms=f"{SHIPPED}/arms.parquet",
         record=f"{SHIPPED}/corpus.json",
         default=source("config/config.yaml"),
+        studies=[source(f"studies/{study}.yaml") for study in STUDY_FILES],
         code=code_of("reference_rows"),
     output:
         runs=f"{JUDGED_AGAIN}/runs.parquet",

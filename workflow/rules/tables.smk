@@ -12,7 +12,6 @@ rule tables:
         **VIEWED,
         verdicts="results/verdicts.parquet",
         published=PRINTED,
-        studies=STUDY_FILES,
         code=code_of("tables"),
     output:
         csv=[

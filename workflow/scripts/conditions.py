@@ -7,7 +7,7 @@ with logged(snakemake.log[0]):
 
     write(
         arms=snakemake.input.arms,
-        studies=snakemake.input.studies,
+        studies=snakemake.params.studies,
         plan=snakemake.params.plan,
         conditions=snakemake.output.conditions,
         methods=snakemake.output.methods,

@@ -6,10 +6,14 @@ import shutil
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
+    from pathlib import Path
+
     from tokentrial import results, shipped
     from tokentrial.collect import collect
+    from tokentrial.schema import study_files
 
-    shipped.check_training(json.loads(snakemake.params.config), snakemake.input.default)
+    checkout = Path(snakemake.input.default).parents[1]
+    shipped.check_training(json.loads(snakemake.params.config), study_files.default(checkout))
     collect([snakemake.input.runs], snakemake.output.runs, results.RUNS)
     shutil.copyfile(snakemake.input.record, snakemake.output.record)
     collect([snakemake.input.arms], snakemake.output.arms, results.ARMS)

@@ -9,7 +9,7 @@ with logged(snakemake.log[0]):
 
     write_tables(
         frames={name: snakemake.input[name] for name in snakemake.params.tables},
-        studies=snakemake.input.studies,
+        declared=snakemake.params.declared,
         published=snakemake.input.published,
         settings=json.loads(snakemake.params.settings),
         outputs=snakemake.output,

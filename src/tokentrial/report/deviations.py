@@ -5,17 +5,23 @@ import sys
 from pathlib import Path
 
 from tokentrial import checkout
+from tokentrial.schema.study_files import STUDIES
 
 MARK = "ASSUME:"
 
 
-def assumptions(config: Path) -> list[tuple[str, str]]:
-    """(file, guess) for each paragraph that the mark starts, in the config first and then in the library's modules."""
+def assumptions(root: Path) -> list[tuple[str, str]]:
+    """(file, guess) for each paragraph that the mark starts: of the config, the studies, then the library's modules.
+
+    root: the checkout whose config and studies are read.
+    """
     library = Path(__file__).parents[1]
     modules = [path for path in sorted(library.rglob("*.py")) if path.name != Path(__file__).name]
+    settings = [root / "config/config.yaml", *(root / f"studies/{study}.yaml" for study in STUDIES)]
     found = [
-        (f"{config.parent.name}/{config.name}", text)
-        for text in paragraphs(config.read_text(encoding="utf-8").splitlines())
+        (file.relative_to(root).as_posix(), text)
+        for file in settings
+        for text in paragraphs(file.read_text(encoding="utf-8").splitlines())
     ]
     for path in modules:
         name = path.relative_to(library).with_suffix("").as_posix()
@@ -48,7 +54,7 @@ def as_markdown(found: list[tuple[str, str]]) -> str:
     """docs/deviations.md: one section per file."""
     parts = ["# Where the documents leave something open\n"]
     parts.append(
-        "Made by `python -m tokentrial.report.deviations` from the `ASSUME:` comments of config and library.\n"
+        "Made by `python -m tokentrial.report.deviations` from the `ASSUME:` comments of config, studies and library.\n"
     )
     for module in dict.fromkeys(name for name, _ in found):
         parts.append(f"## `{module}`\n")
@@ -59,4 +65,4 @@ def as_markdown(found: list[tuple[str, str]]) -> str:
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    print(as_markdown(assumptions(checkout.ROOT / "config/config.yaml")), end="")
+    print(as_markdown(assumptions(checkout.ROOT)), end="")

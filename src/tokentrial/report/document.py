@@ -87,9 +87,9 @@ def title_values(study: str, corpus: str = real_text.UNNAMED) -> Values:
     return values
 
 
-def deviations_list(config: Path) -> str:
+def deviations_list(root: Path) -> str:
     """The guesses as a Typst list."""
-    return "\n".join(f'- #raw("{where}"): {escape(text)}' for where, text in assumptions(config))
+    return "\n".join(f'- #raw("{where}"): {escape(text)}' for where, text in assumptions(root))
 
 
 def chapters(
@@ -133,7 +133,7 @@ def report_source(
         **statistics_values(config),
         **verdict_chapters(claims, frame.parent),
         "chapters": chapters(view, config, studies, load(published), frame.parent),
-        "deviations": deviations_list(checkout.ROOT / "config/config.yaml"),
+        "deviations": deviations_list(checkout.ROOT),
         "repro.command": command,
         "repro.runs": tables["runs"],
         "repro.statistics": tables["statistics"],

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tokentrial.errors import InputError
 from tokentrial.run.columns import CONDITIONS
-from tokentrial.run.declared import CORPUS, Experiment, Study
+from tokentrial.schema.declared import CORPUS, Experiment, Study
 
 Row = dict[str, Any]
 FRESH = "-fresh"  # a released script's models, measured on text that they were not trained on
@@ -94,7 +94,7 @@ def _of_language_model(spec: Mapping[str, Any], tokenizers: Mapping[str, str]) -
 def table(plan: Sequence[Row], studies: Mapping[str, Study], arms: pd.DataFrame, corpus: str) -> pd.DataFrame:
     """A row of columns.CONDITIONS for every condition that has rows, in the plan's order.
 
-    plan: see :func:`planned`; studies: see declared.load; arms: rows of results.ARMS; corpus: title of the run's real
+    plan: see :func:`planned`; studies: study -> its names; arms: rows of results.ARMS; corpus: title of the run's real
     text. Raises InputError for a condition that is none of the plan's.
     """
     jobs = {row["condition"]: place for place, row in enumerate(plan)}

@@ -7,17 +7,24 @@ from tokentrial import real_text, results
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
 from tokentrial.run.columns import CONDITIONS, METHODS
-from tokentrial.run.declared import load
+from tokentrial.schema.declared import Study
 
 
-def write(arms: str, studies: Sequence[str], plan: Sequence[Mapping[str, Any]], conditions: str, methods: str) -> None:
+def write(
+    arms: str,
+    studies: Mapping[str, Mapping[str, Any]],
+    plan: Sequence[Mapping[str, Any]],
+    conditions: str,
+    methods: str,
+) -> None:
     """Describe every condition and arm that has rows.
 
-    arms: the table of all arms; studies: files of the studies; plan: see conditions.planned; conditions, methods: the
-    tables to write. Raises InputError for a file that cannot be used, or a condition that the plan does not have.
+    arms: the table of all arms; studies: study -> its names, see schema.study_files.names; plan: see
+    conditions.planned; conditions, methods: the tables to write. Raises InputError for a file that cannot be used, or a
+    condition that the plan does not have.
     """
     rows = results.read(arms, results.ARMS).to_pandas()
-    declared = load(studies)
+    declared = {study: Study.model_validate(names) for study, names in studies.items()}
     described = conditions_.table([dict(row) for row in plan], declared, rows, real_text.title(rows))
     whole = {name: "Int64" for name in CONDITIONS.names if CONDITIONS.field(name).type == "int64"}
     results.write(conditions, results.table(described.astype(whole), CONDITIONS))

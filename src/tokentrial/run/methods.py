@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.run.columns import METHODS
-from tokentrial.run.declared import OWN, Study
+from tokentrial.schema.declared import OWN, Study
 
 SIZE = re.compile(r"_?\d+$")  # of methods that differ in bits alone
 

@@ -8,6 +8,7 @@ from tokentrial.schema.base import (
     ArmNames,
     Count,
     Distinct,
+    ExperimentName,
     Flag,
     Name,
     Number,
@@ -21,6 +22,7 @@ from tokentrial.schema.base import (
     key,
     unknown,
 )
+from tokentrial.schema.declared import METHODS, Methods
 from tokentrial.schema.language_models import BYTES, Clip, Precision
 from tokentrial.studies.cramming import SOURCES
 
@@ -146,8 +148,9 @@ class Cramming(Section):
     )
     training: CrammingTraining = key("Training of those models; a model adds its rate, epochs, batch size and length.")
     models: dict[ModelName, Model] = key("Name of a language model -> where it comes from.", min_length=1)
-    studies: dict[Literal["capacity", "uncertainty", "vectors", "settings", "controls"], CrammingDesign] = key(
-        "Designs, each of which runs all its kinds, lengths and vectors on each of its models."
+    methods: Methods = key(METHODS, None)
+    studies: dict[ExperimentName, CrammingDesign] = key(
+        "Designs, each of which runs all its kinds, lengths and vectors on each of its models.", max_length=100
     )
 
     @model_validator(mode="after")

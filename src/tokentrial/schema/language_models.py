@@ -8,6 +8,7 @@ from tokentrial.schema.base import (
     ArmNames,
     Count,
     Distinct,
+    ExperimentName,
     Flag,
     Hyphenated,
     HyphenName,
@@ -27,6 +28,7 @@ from tokentrial.schema.base import (
     key,
     unknown,
 )
+from tokentrial.schema.declared import METHODS, Methods
 from tokentrial.schema.encoders import arms_type
 from tokentrial.studies.language_models import FROM_FULL, FULL, arms_of, needs_full
 
@@ -35,7 +37,6 @@ BYTES = 256  # the types that a byte-level BPE starts from
 Precision = Literal["float32", "bfloat16"]
 Clip = Annotated[Number, Field(gt=0, le=1_000_000)]
 Dropout = Annotated[Number, Field(ge=0, lt=1)]
-SubStudy = Annotated[Text, Field(pattern="^[a-z][a-z0-9-]*$")]
 Single = Annotated[Text, Field(pattern="^[a-z0-9_]+(-[1-9][0-9]*)?$", max_length=100)]
 
 
@@ -210,7 +211,8 @@ class LanguageModels(Section):
     )
     training: LanguageTrainings = key("Training per way of running an experiment; a design may change single keys.")
     arms: dict[Name, Arm] = key("Name of an arm -> its encoder and options.", min_length=1)
-    studies: dict[SubStudy, LanguageWays] = key("Name of a sub-study -> the ways of running it.", max_length=100)
+    methods: Methods = key(METHODS, None)
+    studies: dict[ExperimentName, LanguageWays] = key("Name of a sub-study -> the ways of running it.", max_length=100)
 
     @model_validator(mode="after")
     def _designs_fit(self) -> Self:

@@ -21,7 +21,7 @@ class Statistics(Section):
 
 
 class Config(Section):
-    """The closed schema of config/config.yaml with its overlays; an unknown key is an error."""
+    """The closed schema of config/config.yaml, the designs in studies/ and overlays; an unknown key is an error."""
 
     seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] = key("The number that all random streams start from.")
     seeds: Seeds = key(

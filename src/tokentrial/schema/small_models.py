@@ -8,6 +8,7 @@ from tokentrial.schema.base import (
     ArmNames,
     Count,
     Distinct,
+    ExperimentName,
     Flag,
     Hyphenated,
     HyphenName,
@@ -25,6 +26,7 @@ from tokentrial.schema.base import (
     key,
     unknown,
 )
+from tokentrial.schema.declared import METHODS, Methods
 from tokentrial.schema.encoders import arms_type
 from tokentrial.schema.sources import AnySource
 
@@ -170,7 +172,8 @@ class Study(Section):
     arms: dict[ArmName, Arm] = key(
         "Name of an arm (a method, or a method and its size after a hyphen) -> its encoder and options.", min_length=1
     )
-    studies: dict[str, Ways] = key("Sub-studies, each as described and done right.")
+    methods: Methods = key(METHODS, None)
+    studies: dict[ExperimentName, Ways] = key("Sub-studies, each as described and done right.", max_length=100)
 
     @model_validator(mode="after")
     def _arms_are_known(self) -> Self:
@@ -188,15 +191,9 @@ class LearnedEncoding(Study):
     scripts: dict[Literal["pure-python", "focused-scaling", "corrected", "academic-validation"], Script] = key(
         "The public scripts as released."
     )
-    studies: dict[Literal["markov", "compression", "vocabulary", "complexity", "baselines", "signal"], Ways] = key(
-        "Sub-studies, each as described and done right."
-    )  # type: ignore[assignment]
 
 
 class Bespoke(Study):
     """Document 003."""
 
     scripts: BespokeScripts = key("The public scripts as released.")
-    studies: dict[Literal["initial", "scaling", "efficiency", "converged"], Ways] = key(  # type: ignore[assignment]
-        "Sub-studies, each as described and done right."
-    )

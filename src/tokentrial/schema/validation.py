@@ -1,6 +1,6 @@
 """A config checked against the models, and whatever is wrong with it in one line that names the key."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -44,14 +44,28 @@ class Fault(NamedTuple):
         return f"config: {'.'.join(self.keys)}: {self.text}" if self.keys else f"config: {self.text}"
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """Raises InputError with one line on the first thing that is wrong with a config, contradictions last."""
+def check(config: Mapping[str, Any], experiments: Mapping[str, Collection[str]] | None = None) -> None:
+    """Raises InputError with one line on the first thing that is wrong with a config, contradictions last.
+
+    experiments: study -> those that it may have, for studies that take no others (see study_files.experiments).
+    """
     settings.check_values(config)
+    faults = list(_unknown_experiments(config, experiments or {}))
     try:
         Config.model_validate(settings.whole(config))
     except ValidationError as error:
-        faults = [_fault(details, config) for details in error.errors(include_url=False)]
+        faults += [_fault(details, config) for details in error.errors(include_url=False)]
+    if faults:
         raise InputError(min(faults, key=lambda fault: fault[:3]).line()) from None
+
+
+def _unknown_experiments(config: Mapping[str, Any], experiments: Mapping[str, Collection[str]]) -> Iterator[Fault]:
+    for study, known in experiments.items():
+        section = config.get(study)
+        chosen = section.get("studies") if isinstance(section, Mapping) else None
+        for name in chosen if isinstance(chosen, Mapping) else ():
+            if name not in known:
+                yield Fault(False, (study, "studies"), False, settings.unknown_key(name, list(known)))
 
 
 def _fault(error: ErrorDetails, config: Mapping[str, Any]) -> Fault:

@@ -8,12 +8,12 @@ from tokentrial.published import PublishedTable, load
 from tokentrial.report import formats
 from tokentrial.report.catalogue import TABLES, table_title
 from tokentrial.report.language_model_names import margin
-from tokentrial.report.tables import bespoke, cramming, declared, first_page, language_models, learned_encoding
+from tokentrial.report.tables import bespoke, cramming, first_page, language_models, learned_encoding
 from tokentrial.report.tables import verdicts as claims
+from tokentrial.report.tables.declared import build as build_declared
 from tokentrial.report.verdicts import read
-from tokentrial.run.declared import Study
-from tokentrial.run.declared import load as declared_studies
 from tokentrial.run.view import View
+from tokentrial.schema.declared import DeclaredTable
 
 BUILDERS = {
     "learned_encoding": learned_encoding.build,
@@ -23,22 +23,28 @@ BUILDERS = {
 }
 
 
-def build(view: View, studies: Mapping[str, Study], printed: Mapping[str, PublishedTable]) -> Iterator[formats.Table]:
-    """The first page's table and those of each study; printed: every table of the documents by name."""
+def build(
+    view: View, declared: Mapping[str, Mapping[str, DeclaredTable]], printed: Mapping[str, PublishedTable]
+) -> Iterator[formats.Table]:
+    """The first page's table and those of each study that ran.
+
+    declared: study -> the tables that its file declares; printed: every table of the documents by name.
+    """
     yield first_page.headline_table(view)
-    for name, study in studies.items():
-        yield from of_study(name, view.only(name), printed, study)
+    for study, tables in declared.items():
+        yield from of_study(study, view.only(study), printed, tables)
 
 
-def of_study(name: str, view: View, printed: Mapping[str, PublishedTable], study: Study) -> Iterator[formats.Table]:
+def of_study(
+    study: str, view: View, printed: Mapping[str, PublishedTable], declared: Mapping[str, DeclaredTable]
+) -> Iterator[formats.Table]:
     """The tables of one study, in the report's order; view: its results alone."""
-    tables = {table.name: table for table in BUILDERS[name](view, printed)}
+    tables = {table.name: table for table in BUILDERS[study](view, printed)}
     words = words_of(view)
-    for table, declaration in study.tables.items():
-        quoted = printed_words(printed[table]) if table in printed else {}
-        title = table_title(table, view.corpus)
-        tables[table] = declared.build(table, declaration, view, words | quoted, title)
-    yield from (tables[table] for table in TABLES[name])
+    for name, table in declared.items():
+        quoted = printed_words(printed[name]) if name in printed else {}
+        tables[name] = build_declared(name, table, view, words | quoted, table_title(name, view.corpus))
+    yield from (tables[name] for name in TABLES[study])
 
 
 def words_of(view: View) -> dict[str, str]:
@@ -60,7 +66,7 @@ def printed_words(table: PublishedTable) -> dict[str, str]:
 
 def write_tables(
     frames: Mapping[str, str],
-    studies: Sequence[str],
+    declared: Mapping[str, Mapping[str, Any]],
     published: Sequence[str],
     settings: Mapping[str, Any],
     outputs: Sequence[str],
@@ -68,13 +74,17 @@ def write_tables(
 ) -> None:
     """Write the tables to ``<folder>/<name>.<suffix>``, the format by the suffix.
 
-    frames: see run.view.View.read; studies: the files of those that ran; published: those of the documents' printed
-    tables; settings: the config's statistics; verdicts: those of all claims (see report.verdicts.read), without which
-    their tables are not made. Raises InputError for a file that cannot be used, KeyError for an output that is no table
-    of the catalogue.
+    frames: see run.view.View.read; declared: study that ran -> the entries of its file's tables; published: the files
+    of the documents' printed tables; settings: the config's statistics; verdicts: those of all claims (see
+    report.verdicts.read), without which their tables are not made. Raises InputError for a file that cannot be used,
+    KeyError for an output that is no table of the catalogue.
     """
     view = View.read(frames, settings["confidence"], settings["equivalence_margin"])
-    tables = {table.name: table for table in build(view, declared_studies(studies), load(published))}
+    entries = {
+        study: {name: DeclaredTable.model_validate(entry) for name, entry in tables.items()}
+        for study, tables in declared.items()
+    }
+    tables = {table.name: table for table in build(view, entries, load(published))}
     if verdicts is not None:
         tables |= {table.name: table for table in claims.build(read(verdicts), settings["confidence"])}
     for output in outputs:

@@ -16,9 +16,9 @@ from tokentrial.errors import InputError
 from tokentrial.report import formats
 from tokentrial.report.formats import GAP, MINUS, MISSING, Section, Table, count, number, p_value, with_interval, yes_no
 from tokentrial.run.columns import Condition
-from tokentrial.run.declared import OWN, DeclaredTable
 from tokentrial.run.finals import ACCURACY, BITS, LOSS
 from tokentrial.run.view import View
+from tokentrial.schema.declared import OWN, DeclaredTable
 
 Row = dict[str, Any]
 BOUNDS = ("chance", "unigram", "floor")

@@ -1,14 +1,13 @@
-"""What studies/<study>.yaml says: titles of a study and its experiments, and what its arms are."""
+"""What a study's experiments and arms are called, and what its documents ask: the names in studies/<study>.yaml."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
-from tokentrial import config
 from tokentrial.errors import InputError
+from tokentrial.schema.base import Flag, Number, Section, Text, key
 
 OWN = "own"
 Role = Literal["own", "baseline", "control", "as released", "bound"]
@@ -16,54 +15,53 @@ CORPUS = "{corpus}"
 """Stands for the title of the run's real text."""
 
 
-class Declared(BaseModel):
-    """A part of a study's file."""
+class Experiment(Section):
+    """What an experiment is called."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Experiment(Declared):
-    """title: of the experiment; short: in figures; body: of a language model's; baselines: in place of the study's."""
-
-    title: str
-    short: str | None = None
-    body: str | None = None
-    baselines: list[str] | None = None
+    title: Text = key("Of the experiment.")
+    short: Text = key("In figures.", None)
+    body: Text = key("Of its language models.", None)
+    baselines: list[Text] = key("In place of the study's.", None)
 
 
-class Question(Declared):
-    """The comparison that the documents are about: methods of their own encodings, and what these should beat."""
+class Question(Section):
+    """The comparison that the documents are about."""
 
-    encodings: list[str]
-    baselines: list[str]
-
-
-class Look(Declared):
-    """In figures. label: in legends, by default the name; size: of the marker, in points."""
-
-    label: str | None = None
-    color: Literal["blue", "vermillion", "green", "orange", "sky", "purple", "black", "grey"]
-    marker: Literal["o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "*", "h", "H", "X"]
-    size: float = 4.0
+    encodings: list[Text] = key("Methods of their own encodings.")
+    baselines: list[Text] = key("Methods that these should beat.")
 
 
-class Method(Declared):
-    """name: for readers, by default the arm's own. Comparisons start from arms whose role is own."""
+class Look(Section):
+    """How figures draw a method."""
 
-    name: str | None = None
-    role: Role = "control"
-    look: Look | None = None
+    label: Text = key("In legends; without one, the name.", None)
+    color: Literal["blue", "vermillion", "green", "orange", "sky", "purple", "black", "grey"] = key(
+        "Of line and marker."
+    )
+    marker: Literal["o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "*", "h", "H", "X"] = key("As matplotlib has it.")
+    size: Annotated[Number, Field(gt=0)] = key("Of the marker, in points.", 4.0)
 
 
-class DeclaredTable(Declared):
+class Method(Section):
+    """What a method is called, and what it is in comparisons."""
+
+    name: Text = key("For readers; without one, the arm's own.", None)
+    role: Role = key("Comparisons start from arms whose role is own.", "control")
+    look: Look = key("How figures draw it; without one, by a spare colour and marker.", None)
+
+
+Methods = dict[Text, Method]
+METHODS = "Name of a method -> what it is called and its role, laid over what studies/<study>.yaml says of it."
+
+
+class DeclaredTable(Section):
     """A table with a row for every arm, or every pair of arms, of the conditions that have these columns.
 
     raw: column of the CSV -> ``source.key``, or with ``{}`` in its name source -> keys (or their names in the column ->
     keys); a name that begins with ``_`` is for `columns` alone. columns: heading -> format, ``of`` (raw columns) and
-    the format's options. bounds_first: a first row with chance, unigram and floor.
-    margins: raw columns of the margins in a heading. share: conditions with the same rows share a section. empty: the
-    last note of a table without rows. The names of sources, formats, orders and headings are those of
-    report.tables.declared.
+    the format's options. bounds_first: a first row with chance, unigram and floor. margins: raw columns of the margins
+    in a heading. share: conditions with the same rows share a section. empty: the last note of a table without rows.
+    The names of sources, formats, orders and headings are those of report.tables.declared.
     """
 
     kind: Literal["arms", "pairs"]
@@ -80,17 +78,17 @@ class DeclaredTable(Declared):
     empty: str | None = None
 
 
-class Study(Declared):
-    """One study's file. others: the role of methods that it does not declare."""
+class Study(Section):
+    """The names of one study. others: the role of methods that it does not declare; layouts: of an arm's last part."""
 
-    title: str
-    real_text: bool
-    experiments: dict[str, Experiment]
+    title: Text
+    real_text: Flag
+    experiments: dict[Text, Experiment]
     question: Question
-    methods: dict[str, Method]
+    methods: dict[Text, Method]
     others: Role = "control"
-    layouts: dict[str, str] = {}
-    tables: dict[str, DeclaredTable] = {}
+    layouts: dict[Text, Text] = Field(default_factory=dict)
+    tables: dict[Text, DeclaredTable] = Field(default_factory=dict)
 
     @classmethod
     def undeclared(cls, title: str) -> "Study":
@@ -109,23 +107,19 @@ class Study(Declared):
         return self.question.baselines if declared is None or declared.baselines is None else declared.baselines
 
 
-def load(files: Sequence[str | Path]) -> dict[str, Study]:
-    """Study -> what its file says, by the file's name. Raises InputError that names file and key."""
-    return {Path(file).stem: _study(Path(file)) for file in files}
-
-
-def _study(file: Path) -> Study:
+def checked(content: Mapping[str, Any], where: str) -> Study:
+    """Returns a study's names. Raises InputError with one line that begins with ``where`` and names the key."""
     try:
-        study = Study.model_validate(config.load(file))
+        study = Study.model_validate(content)
     except ValidationError as error:
         # a mistyped key first: it explains one that is not given
         errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-        raise InputError(f"{file}: {_line(errors[0])}") from None
+        raise InputError(f"{where}: {_line(errors[0])}") from None
     named = {f"question.{key}": names for key, names in study.question.model_dump().items()}
     named |= {f"experiments.{name}.baselines": each.baselines or [] for name, each in study.experiments.items()}
-    for where, names in named.items():
+    for place, names in named.items():
         if unknown := [name for name in names if name not in study.methods]:
-            raise InputError(f"{file}: {where}: found '{unknown[0]}', expected one of {', '.join(study.methods)}")
+            raise InputError(f"{where}: {place}: found '{unknown[0]}', expected one of {', '.join(study.methods)}")
     return study
 
 

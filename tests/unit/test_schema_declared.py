@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import views
 
+from tokentrial import config
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
-from tokentrial.run.declared import Study, load
+from tokentrial.schema.declared import Study, checked
 
 FILE = """
 title: A study of {corpus}
@@ -27,7 +28,7 @@ def study(folder: Path, text: str = FILE) -> Study:
     """A study's file, as it is read."""
     path = folder / "own.yaml"
     path.write_text(text)
-    return load([path])["own"]
+    return checked(config.load(path), str(path))
 
 
 def test_every_study_has_a_file_that_can_be_used() -> None:
@@ -80,8 +81,3 @@ def test_a_mistake_is_said_in_one_line(tmp_path: Path, old: str, new: str, said:
         study(tmp_path, FILE.replace(old, new, 1))
     assert str(error.value).startswith(f"{tmp_path}/own.yaml: ") and said in str(error.value)
     assert "\n" not in str(error.value)
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.yaml: cannot be read"):
-        load([tmp_path / "gone.yaml"])

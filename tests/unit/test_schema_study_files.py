@@ -1,0 +1,186 @@
+"""The studies' files: the default config is made of them, and a mistake in one is named in one line."""
+
+import shutil
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tokentrial import config
+from tokentrial.errors import InputError
+from tokentrial.schema import study_files, validation
+from tokentrial.schema.declared import OWN, Study
+from tokentrial.studies import cramming, language_models, small_models
+
+ROOT = Path(__file__).parents[2]
+FILES = study_files.load(ROOT)
+COMMON: dict[str, Any] = config.load(ROOT / "config/config.yaml")
+Tree = dict[str, Any]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A folder with the config and the studies' files, to be changed."""
+    for folder in ("config", "studies"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def changed(folder: Path, study: str, old: str, new: str) -> str:
+    """The path of a study's file in which a text that occurs once is replaced."""
+    path = folder / f"studies/{study}.yaml"
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    return str(path)
+
+
+def laid(overlay: Tree) -> Tree:
+    """The complete config of an overlay."""
+    return study_files.completed(config.merge(COMMON, overlay), FILES)
+
+
+def jobs(complete: Tree) -> dict[str, list[str]]:
+    """Study -> its jobs."""
+    small = {study: list(small_models.conditions_of(complete, study)) for study in small_models.STUDIES}
+    others = {"language_models": list(language_models.jobs(complete)), "cramming": list(cramming.jobs(complete))}
+    return {**small, **others, "scripts": list(small_models.scripts(complete))}
+
+
+def test_every_experiment_has_titles_and_a_design() -> None:
+    complete = study_files.default(ROOT)
+    for study, file in FILES.items():
+        assert list(file.names.experiments) == list(complete[study]["studies"]) == list(file.design["studies"])
+    assert "title" not in str(complete) and "methods" not in str(complete)
+
+
+def test_an_overlay_changes_single_keys_of_a_design() -> None:
+    place = {"studies": {"markov": {"done-right": {"ratios": [2]}}}}
+    complete = laid({"learned_encoding": place})
+    expected = deepcopy(study_files.default(ROOT))
+    expected["learned_encoding"]["studies"]["markov"]["done-right"]["ratios"] = [2]
+    assert complete == expected
+    assert study_files.completed(complete, FILES) == complete  # a second time changes nothing
+
+
+@pytest.mark.parametrize("study", study_files.STUDIES)
+def test_null_leaves_out_a_study(study: str) -> None:
+    complete = laid({study: None})
+    validation.check(complete, study_files.experiments(FILES))
+    default, left = jobs(study_files.default(ROOT)), jobs(complete)
+    assert left[study] == [] and not [script for script in left["scripts"] if script.startswith(study)]
+    assert {name for name in default if left[name] != default[name]} <= {study, "scripts"}
+
+
+def test_null_leaves_out_an_experiment_or_a_script() -> None:
+    complete = laid({"bespoke": {"studies": {"scaling": None}, "scripts": {"quick": None}}})
+    validation.check(complete, study_files.experiments(FILES))
+    default, left = jobs(study_files.default(ROOT)), jobs(complete)
+    assert left["bespoke"] == [job for job in default["bespoke"] if not job.startswith("bespoke/scaling/")]
+    assert set(default["scripts"]) - set(left["scripts"]) == {"bespoke/as-released/quick"}
+
+
+def test_what_an_overlay_says_of_methods_is_laid_over_the_file() -> None:
+    methods = {"mine": {"role": "own", "name": "my encoder"}, "pca": {"role": "baseline"}}
+    complete = laid({"learned_encoding": {"methods": methods}})
+    validation.check(complete, study_files.experiments(FILES))
+    names = study_files.names(complete, FILES)
+    own = Study.model_validate(names["learned_encoding"])
+    assert (own.role("mine"), own.methods["mine"].name, own.role("pca"), own.methods["pca"].name) == (
+        *(OWN, "my encoder", "baseline", "PCA"),
+    )
+    assert {study: Study.model_validate(names[study]) == FILES[study].names for study in FILES} == {
+        study: study != "learned_encoding" for study in FILES
+    }
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [
+        (
+            {"mine": {"rule": "own"}},
+            "methods.mine: unknown key 'rule': did you mean 'role'? expected one of name, role",
+        ),
+        ({"mine": {"role": "owner"}}, "methods.mine.role: found 'owner', expected one of ['own', "),
+        ({"mine": {"look": {"color": "blue"}}}, "methods.mine.look: key 'marker' is missing"),
+        (
+            {"mine": {"look": {"color": "bleu", "marker": "o"}}},
+            "methods.mine.look.color: found 'bleu', expected one of",
+        ),
+        (["mine"], "methods: found ['mine'], expected a value of type object"),
+    ],
+)
+def test_a_mistake_in_an_overlays_methods_is_one_line(methods: Any, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        validation.check(laid({"bespoke": {"methods": methods}}), study_files.experiments(FILES))
+    assert str(error.value).startswith(f"config: bespoke.{said}")
+
+
+TITLED = "    title: Types of data (001)\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (TITLED, "", "experiments.complexity.title: not given, expected it"),
+        (TITLED, f"{TITLED}    shrt: Types\n", "experiments.complexity.shrt: unknown key; did you mean 'short'?"),
+        (
+            TITLED,
+            f"{TITLED}  empty:\n    title: x\n",
+            "experiments.complexity: found no design, expected keys among as-de",
+        ),
+        (
+            "experiments:      # short: in figures\n",
+            "experiments:\n  empty: []\n",
+            "experiments.empty: found [], expected",
+        ),
+        ("hidden: 32", "hiden: 32", "hiden: unknown key; expected title, "),
+        (
+            "question: {encodings: [learned]",
+            "question: {encodings: [lerned]",
+            "question.encodings: found 'lerned', expec",
+        ),
+    ],
+)
+def test_a_mistake_in_a_file_is_one_line(copy: Path, old: str, new: str, said: str) -> None:
+    path = changed(copy, "learned_encoding", old, new)
+    with pytest.raises(InputError) as error:
+        study_files.default(copy)
+    assert str(error.value).startswith(f"{path}: {said}")
+    assert "\n" not in str(error.value)
+
+
+def test_a_mistake_in_a_design_is_named_as_in_the_config(copy: Path) -> None:
+    changed(copy, "bespoke", "blocks: [20, 40, 140]", "block: [20, 40, 140]")
+    with pytest.raises(
+        InputError, match=r"^config: bespoke\.arms\.mixed: unknown key 'block': did you mean 'blocks'\?"
+    ):
+        validation.check(study_files.default(copy))
+
+
+def test_files_are_those_of_the_studies(copy: Path) -> None:
+    (copy / "studies/more.yaml").write_text("title: x\n")
+    with pytest.raises(
+        InputError, match=r"studies/more\.yaml: found a file of no study, expected one for each of lang"
+    ):
+        study_files.load(copy)
+    (copy / "studies/more.yaml").unlink()
+    (copy / "studies/cramming.yaml").unlink()
+    with pytest.raises(InputError, match=r"studies/cramming\.yaml: cannot be read"):
+        study_files.load(copy)
+
+
+def test_an_experiment_of_ones_own_is_one_entry(copy: Path) -> None:
+    design = "    done-right: {<<: *fresh, arms: [learned, unigram]}\n"
+    entry = "  own-one:\n    title: My experiment\n" + design
+    path = copy / "studies/learned_encoding.yaml"
+    text = path.read_text()
+    start = "    done-right:\n      full_width: 128\n"
+    assert start in text
+    path.write_text(text.replace(start, start.replace(":", ": &fresh", 1), 1) + entry)  # below the last experiment
+    files = study_files.load(copy)
+    complete = study_files.default(copy)
+    validation.check(complete, study_files.experiments(files))
+    assert "learned_encoding/own-one/done-right/ratio-2-mean-pool" in small_models.conditions(complete)
+    assert files["learned_encoding"].names.experiments["own-one"].title == "My experiment"
