@@ -1,6 +1,6 @@
-"""Statistics of paired and independent seeds: pure functions of arrays and, where they draw, a numpy Generator.
+"""Statistics of paired and independent seeds: pure functions of arrays; those that draw also take a numpy Generator.
 
-One rule for all of them. Malformed input (wrong shape, a value that is not finite, a margin or a confidence level out
-of range) raises `InputError`. Data that are well formed but cannot answer, because they are too few or do not vary,
-give NaN where a number is undefined; each docstring says where. `comparison.compare` turns those NaNs into None.
+All of them follow one rule. Malformed input (wrong shape, a value that is not finite, a margin or a confidence level
+out of range) raises `InputError`. If well-formed data are too few or do not vary, a number that they leave undefined is
+NaN; each docstring says when. `comparison.compare` turns these NaNs into None.
 """

@@ -20,7 +20,7 @@ class Statistic(Protocol):
 def interquartile_mean(scores: ArrayLike) -> FloatArray:
     """IQM: the mean of the middle half of all runs and tasks. scores: (..., runs, tasks) -> (...).
 
-    With fewer than four scores nothing is cut and it is the mean.
+    With fewer than four scores, nothing is cut: the IQM is the mean.
     """
     scores = np.asarray(scores, dtype=np.float64)
     return np.asarray(stats.trim_mean(scores.reshape(*scores.shape[:-2], -1), 0.25, axis=-1))
@@ -48,11 +48,11 @@ def stratified_bootstrap_interval(
     resamples: int = 2000,
     confidence: float = 0.95,
 ) -> Interval:
-    """Percentile bootstrap interval of statistic(scores), scores (runs, tasks), redrawing runs within each task.
+    """Percentile bootstrap interval of statistic(scores); scores: (runs, tasks). Runs are redrawn within each task.
 
     For instance ``stratified_bootstrap_interval(scores, interquartile_mean, rng)``. NaN for one run.
 
-    Raises InputError for other shapes, values that are not finite, and fewer than 100 resamples.
+    Raises InputError for other shapes, values that are not finite, or fewer than 100 resamples.
     """
     scores = _scores(scores)
     if scores.shape[0] < 2:
@@ -69,9 +69,10 @@ def improvement_interval(
 ) -> Interval:
     """Stratified bootstrap interval of `probability_of_improvement`, x: (runs_x, tasks), y: (runs_y, tasks).
 
-    A point where no run overlaps; `superiority` has an interval that is not. NaN for one run in an arm.
+    If no runs of the two arms overlap, the interval is a point; the intervals of `superiority` keep a width then. NaN
+    if an arm has one run.
 
-    Raises InputError for unequal tasks and for what `stratified_bootstrap_interval` rejects.
+    Raises InputError for unequal tasks and for input that `stratified_bootstrap_interval` rejects.
     """
     x, y = _scores(x), _scores(y)
     if x.shape[1] != y.shape[1]:
@@ -88,7 +89,7 @@ class _ArmStatistic(Protocol):
 def _percentile_interval(
     arms: list[FloatArray], statistic: _ArmStatistic, rng: np.random.Generator, resamples: int, confidence: float
 ) -> Interval:
-    """Percentile interval over redraws of each task of each arm; arms: (runs, tasks), the runs may differ in number."""
+    """Percentile interval over redraws of each task of each arm. arms: (runs, tasks) each; run counts may differ."""
     check_open_unit("confidence", confidence)
     check_resamples(resamples)
     tasks = arms[0].shape[1]
@@ -96,7 +97,7 @@ def _percentile_interval(
     def of_columns(*columns: FloatArray, axis: int) -> FloatArray:  # each column: (..., runs)
         return statistic([np.stack(columns[i : i + tasks], axis=-1) for i in range(0, len(columns), tasks)])
 
-    # scipy redraws each sample of the tuple on its own: one sample per task and arm is the stratified bootstrap.
+    # scipy redraws each sample of the tuple independently: one sample per task and arm is the stratified bootstrap.
     result = stats.bootstrap(
         tuple(column for arm in arms for column in arm.T),
         of_columns,
@@ -112,7 +113,7 @@ def _percentile_interval(
 
 
 def _scores(scores: ArrayLike) -> FloatArray:
-    """`scores` as a finite array (runs, tasks), or InputError."""
+    """Returns `scores` as a finite array (runs, tasks), or raises InputError."""
     array = np.asarray(scores, dtype=np.float64)
     if array.ndim != 2 or array.size == 0:
         raise InputError(f"scores: expected shape (runs, tasks), found {array.shape}")

@@ -1,8 +1,8 @@
-"""Where the as-released loss ratio of bespoke and standard embeddings comes from, in log ratios over paired seeds.
+"""The causes of the as-released loss ratio of bespoke and standard embeddings, as log ratios over paired seeds.
 
 Every effect is a mean over seeds of a difference of log losses, in nats of the ratio: -0.69 halves the loss. The losses
-are rows of the ``scaling`` script: of the last training batch, as reported, and, in a condition of their own, of the
-same weights on fresh windows.
+are rows of the ``scaling`` script. One condition has the losses of the last training batch, which the script reports;
+another has those of the same weights on fresh windows.
 
 The first three effects add up to the reported ratio exactly, seed by seed:
 
@@ -12,7 +12,7 @@ The first three effects add up to the reported ratio exactly, seed by seed:
     extra linear layer     ln(projected / standard) on fresh windows: one trained map behind a uniform table
     width by frequency     ln(bespoke / projected) on fresh windows: what frequency-dependent widths add to that map
 
-The others remove, or put in its place, one thing at a time; they overlap and do not add up.
+Each other effect removes or replaces one thing. These effects overlap and do not add up.
 """
 
 from dataclasses import dataclass
@@ -54,13 +54,14 @@ SINGLE = (
 
 
 def attribution(rows: pd.DataFrame, condition: str, fresh_condition: str, confidence: float = 0.95) -> pd.DataFrame:
-    """One row per factor: ``effect`` in log loss ratio with Student's interval (``low``, ``high``), ``sd`` and ``n``.
+    """Returns one row per factor: ``effect`` (log loss ratio), Student's interval (``low``, ``high``), ``sd``, ``n``.
 
-    rows: results.RUNS. condition: a cell of the scaling script that has all arms; fresh_condition: the same models on
-    fresh windows. ``part``: ``total`` the reported ratio; ``sum`` the effects that add up to it; ``instead`` one thing
-    put into the standard arm; ``removed`` one thing taken out of the bespoke arm (an effect near 0: it did nothing);
-    ``steps`` the ratio on fresh windows at each other number of steps, less the one reported. ``contrast`` names the
-    arms; ``step`` is null for the reported number. Raises InputError where an arm has no loss.
+    rows: results.RUNS. condition: a condition of the scaling script that has all arms; fresh_condition: the same models
+    on fresh windows. ``part`` is ``total`` for the reported ratio, ``sum`` for the effects that add up to the total,
+    ``instead`` for one thing put into the standard arm, ``removed`` for one thing taken out of the bespoke arm (an
+    effect near 0: the thing did nothing), and ``steps`` for the ratio on fresh windows at another number of steps, less
+    that at the reported number. ``contrast`` names the arms; ``step`` is null for the reported number. Raises
+    InputError if an arm has no loss.
     """
     losses = rows[rows["metric"].eq("cross_entropy") & rows["condition"].isin([condition, fresh_condition])]
 
@@ -78,13 +79,13 @@ def attribution(rows: pd.DataFrame, condition: str, fresh_condition: str, confid
         effects.append(_effect(factor.name, factor.part, f"{factor.arm} / {factor.against}", None, values, confidence))
     for step in _steps(losses[losses["condition"].eq(fresh_condition)]):
         change = (ratio(BESPOKE, STANDARD, step=step) - on_fresh).dropna()
-        if change.ne(0.0).any():  # at the reported number it is the same measurement
+        if change.ne(0.0).any():  # at the reported number of steps, both are the same measurement
             effects.append(_effect("number of steps", "steps", pair, step, change, confidence))
     return pd.DataFrame(effects, columns=list(COLUMNS)).astype({"step": "Int64"})
 
 
 def _log_losses(losses: pd.DataFrame, condition: str, arm: str, step: Step) -> pd.Series:
-    """By seed."""
+    """Log losses of an arm, indexed by seed."""
     rows = losses[losses["condition"].eq(condition) & losses["arm"].eq(arm)]
     rows = rows[rows["step"].isna() if step is None else rows["step"].eq(step)]
     if rows.empty:
@@ -94,7 +95,7 @@ def _log_losses(losses: pd.DataFrame, condition: str, arm: str, step: Step) -> p
 
 
 def _steps(losses: pd.DataFrame) -> list[int]:
-    """The numbers of steps at which both arms were measured."""
+    """Numbers of steps at which both arms were measured."""
     known = losses[losses["step"].notna()]
     standard, bespoke = (set(known.loc[known["arm"].eq(arm), "step"].astype(int)) for arm in (STANDARD, BESPOKE))
     return sorted(standard & bespoke)

@@ -1,4 +1,4 @@
-"""Bayesian view of a paired comparison: how much of the posterior lies in the region of practical equivalence."""
+"""Bayesian view of a paired comparison: the share of the posterior inside the region of practical equivalence."""
 
 import math
 from typing import NamedTuple
@@ -20,10 +20,10 @@ class Rope(NamedTuple):
 def rope_probabilities(differences: ArrayLike, margin: float) -> Rope:
     """Posterior of the mean of paired differences (n,) against a region of practical equivalence, in their unit.
 
-    The Bayesian t test of Benavoli et al. (2017, eq. 8) with correlation rho = 0, since seeds are independent:
+    This is the Bayesian t test of Benavoli et al. (2017, eq. 8) with correlation rho = 0, since seeds are independent:
     Student's t with n - 1 degrees of freedom, centre mean, scale sd / sqrt(n).
 
-    NaN for n = 1 and for differences that do not vary. Raises InputError for a margin not positive and finite.
+    NaN for n = 1 and for differences that do not vary. Raises InputError for a margin that is not positive and finite.
     """
     differences = sample(differences, "differences")
     check_margin(margin)

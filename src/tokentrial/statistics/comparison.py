@@ -1,4 +1,4 @@
-"""One paired comparison with everything a table, a figure or a verdict asks of it."""
+"""One paired comparison, with all numbers that tables, figures and verdicts use."""
 
 import math
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from tokentrial.statistics.superiority import superiority_paired
 
 @dataclass(frozen=True)
 class Comparison:
-    """Arms a and b on the same n seeds. Values are in the metric's unit unless said; None is undefined, never NaN."""
+    """Arms a and b on the same n seeds, in the metric's unit unless said otherwise. Undefined is None, never NaN."""
 
     n: int
     mean_a: float
@@ -36,34 +36,34 @@ class Comparison:
     mean_b: float
     sd_b: float | None
     difference: float
-    """Mean of a - b; it and its intervals keep the metric's sign, whichever direction is better."""
+    """Mean of a - b. The mean and its intervals keep the metric's sign, whichever direction is better."""
     sd_difference: float | None
     t_low: float | None
     t_high: float | None
     bca_low: float | None
     bca_high: float | None
     hedges_g: float | None
-    """g_z: in standard deviations of the differences, as are its limits."""
+    """g_z. The estimate and its limits are in standard deviations of the differences."""
     g_low: float | None
     g_high: float | None
     p_t: float | None
     p_signflip: float | None
     p_tost: float | None
     equivalent_low: float | None
-    """The interval TOST uses, 90 % when the others are 95 %."""
+    """Lower end of the interval that TOST uses: 90 % if the others are 95 %."""
     equivalent_high: float | None
     margin: float
     equivalent: bool
-    """Whether the data show the difference to be inside the margin; False also means 'cannot be shown'."""
+    """Whether the data show that the difference is inside the margin; False also means 'cannot be shown'."""
     p_noninferior: float | None
     noninferior: bool
     """Whether the data show that a is at most the margin worse than b."""
     superiority: float | None
-    """Probability that a is better than b on a seed, a tie counting half."""
+    """Probability that a is better than b on a seed; a tie counts half."""
     superiority_low: float | None
     superiority_high: float | None
     minimal_detectable: float | None
-    """The difference that n seeds find with a power of 80 %, were the standard deviation as observed."""
+    """The difference that n seeds detect with a power of 80 %, if the true standard deviation is the observed one."""
 
 
 def compare(
@@ -76,14 +76,14 @@ def compare(
     confidence: float = 0.95,
     resamples: int = 9999,
 ) -> Comparison:
-    """Compare two arms on paired seeds. a: (n,), b: (n,), margin in their unit; a[i] and b[i] share seed i.
+    """Compares two arms on paired seeds. a: (n,), b: (n,), margin in their unit; a[i] and b[i] share seed i.
 
-    Tests are two-sided at alpha = 1 - confidence, TOST and non-inferiority one-sided at alpha.
+    Tests are two-sided at alpha = 1 - confidence; TOST and non-inferiority are one-sided at alpha.
 
-    n = 1: the means and the difference, all else None or False. n = 2: no BCa interval and no g.
-    Differences that do not vary (the arms agree on each seed, or differ by a constant): the intervals are the point;
+    n = 1: only the means and the difference are defined; all else is None or False. n = 2: no BCa interval and no g.
+    Differences may not vary (the arms agree on each seed, or differ by a constant). Then the intervals are the point;
     p_t, p_tost, p_noninferior, g and the minimal detectable difference are None, since all need a scale; equivalent and
-    noninferior say where the point lies; sign flip and superiority are defined as ever.
+    noninferior say where the point lies; sign flip and superiority are defined as usual.
 
     Raises InputError for unequal lengths, values that are not finite, margin <= 0, confidence outside (0.5, 1), or
     fewer than 100 resamples.
@@ -105,7 +105,7 @@ def _measured(
     confidence: float,
     resamples: int,
 ) -> Comparison:
-    """Every field of the comparison, from checked arguments."""
+    """Computes every field of the comparison from checked arguments."""
     differences = paired_differences(a, b)
     alpha = 1 - confidence
     t_low, t_high = t_interval(differences, confidence)
@@ -146,7 +146,10 @@ def _measured(
 
 
 def _minimal_detectable(differences: FloatArray, alpha: float) -> float | None:
-    """d_z with a power of 80 %, times the standard deviation; None without one (0 would claim perfect precision)."""
+    """d_z with a power of 80 %, times the standard deviation; None if that is 0 or undefined.
+
+    A detectable difference of 0 would claim perfect precision.
+    """
     deviation = _deviation(differences)
     if not deviation:
         return None
@@ -154,7 +157,7 @@ def _minimal_detectable(differences: FloatArray, alpha: float) -> float | None:
 
 
 def _deviation(values: FloatArray) -> float | None:
-    """Standard deviation with n - 1; None for one value, 0 for values that differ by rounding only."""
+    """Standard deviation with n - 1: None for one value, 0 for values that differ by rounding only."""
     if values.size < 2:
         return None
     return 0.0 if is_constant(values) else float(values.std(ddof=1))
@@ -165,12 +168,12 @@ def _defined(value: float) -> float | None:
 
 
 def holm_within(frame: pd.DataFrame, by: Sequence[str], p: str = "p_t") -> pd.DataFrame:
-    """`frame` with a column p_holm: the column `p` corrected by Holm's method within each group of the columns `by`.
+    """Returns `frame` with a column p_holm: `p` corrected by Holm's method within each group of the columns `by`.
 
-    A missing p (None or NaN) stays missing and does not count as a test. Row order and index are kept, the input is
-    not changed; an empty `by` makes one group.
+    A missing p (None or NaN) stays missing and does not count as a test. Row order and index stay, and the input is
+    unchanged. If `by` is empty, all rows are one group.
 
-    Raises InputError for a column that is not there.
+    Raises InputError for a missing column.
     """
     missing = [column for column in (*by, p) if column not in frame.columns]
     if missing:

@@ -1,9 +1,9 @@
 """Lengths and gains of texts crammed into input vectors, with percentile bootstraps over texts.
 
 Document 004 (arXiv 2502.13063): capacity, token gain, information gain, theoretical bound. Every estimator takes
-``weights`` (1 + R, T): how often each of T texts counts, once in the first row (the sample itself) and as drawn in the
-R others. All lengths, kinds, numbers of vectors and models of a text share its weight, so that every comparison is
-paired. What a function returns has these rows too; `estimate` turns them into a value with its interval.
+``weights`` (1 + R, T): how often each of T texts counts. In the first row (the sample itself) each text counts once; in
+the R others, as often as it was drawn. All lengths, kinds, numbers of vectors and models of a text share its weight, so
+that every comparison is paired. Estimators return the same rows; `estimate` turns them into a value with its interval.
 """
 
 import math
@@ -20,12 +20,12 @@ BoolArray = NDArray[np.bool_]
 ABOVE = "at least: holds at the largest length of the grid"
 BELOW = "below the smallest length of the grid"
 DEFINED = 0.95
-"""Share of resamples that must have a value; an interval from fewer would leave the unlucky ones out."""
+"""Share of resamples that must have a value. An interval from fewer would leave out the unlucky resamples."""
 _ROUNDING = 1e-12
 
 
 class Estimate(NamedTuple):
-    """A value with its percentile interval; None where undefined. n: texts that it rests on."""
+    """A value with its percentile interval; None if undefined. n: number of texts behind the value."""
 
     value: float | None
     low: float | None
@@ -35,10 +35,10 @@ class Estimate(NamedTuple):
 
 
 class Lengths(NamedTuple):
-    """The largest length that passes, (1 + R,) each: equal where it lies inside the grid.
+    """Bounds of the largest length that passes, (1 + R,) each. Inside the grid both are equal.
 
-    Above the grid ``lower`` is its largest length and ``upper`` infinite; below it ``upper`` is its smallest length and
-    ``lower`` minus infinity.
+    Above the grid, ``lower`` is the grid's largest length and ``upper`` is infinite. Below the grid, ``upper`` is the
+    grid's smallest length and ``lower`` is minus infinity.
     """
 
     lower: FloatArray
@@ -46,30 +46,34 @@ class Lengths(NamedTuple):
 
 
 def resample(texts: int, rng: np.random.Generator, resamples: int) -> FloatArray:
-    """Weights (1 + resamples, texts): ones, then draws with replacement; raises InputError for too few resamples."""
+    """Returns weights (1 + resamples, texts): ones, then draws with replacement.
+
+    Raises InputError for too few resamples.
+    """
     check_resamples(resamples)
     drawn = rng.multinomial(texts, np.full(texts, 1 / texts), size=resamples)
     return np.vstack([np.ones(texts), drawn])
 
 
 def estimate(replicates: FloatArray, n: int, confidence: float = 0.95, note: str = "") -> Estimate:
-    """The first of (1 + R,) replicates with the percentile interval of the others; NaN is undefined.
+    """Returns the first of (1 + R,) replicates with the percentile interval of the others; NaN is undefined.
 
-    No interval for one text, nor where more than 1 - `DEFINED` of the resamples are undefined; the note says so.
+    There is no interval for one text, or if more than 1 - `DEFINED` of the resamples are undefined; then the note says
+    so.
     """
     return bounded(Lengths(replicates, replicates), n, confidence, note)
 
 
-def bounded(found: Lengths, n: int, confidence: float = 0.95, note: str = "") -> Estimate:
-    """A length that the grid may bound on one side only: an end that lies beyond it is None, and the note says so.
+def bounded(length: Lengths, n: int, confidence: float = 0.95, note: str = "") -> Estimate:
+    """Returns a length that the grid may bound on one side only. An end beyond the grid is None, and the note says so.
 
-    Below the grid there is no value, above it the value is the largest length.
+    Below the grid the value is None; above the grid it is the grid's largest length.
     """
     check_open_unit("confidence", confidence)
-    lower, upper = found.lower[1:], found.upper[1:]
+    lower, upper = length.lower[1:], length.upper[1:]
     defined = ~np.isnan(lower)
-    first = float(found.lower[0])
-    beyond = BELOW if first == -math.inf else ABOVE if found.upper[0] == math.inf else ""
+    first = float(length.lower[0])
+    beyond = BELOW if first == -math.inf else ABOVE if length.upper[0] == math.inf else ""
     notes = [part for part in (beyond, note) if part]
     low = high = None
     drawn = not math.isnan(first) and n > 1 and len(lower) > 0
@@ -87,7 +91,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def shares(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Mean over texts, NaN left out. values: (T, K) -> (1 + R, K)."""
+    """Mean over texts without NaN. values: (T, K) -> (1 + R, K)."""
     present = ~np.isnan(values)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((weights @ np.where(present, values, 0.0)) / (weights @ present))
@@ -96,13 +100,13 @@ def shares(values: FloatArray, weights: FloatArray) -> FloatArray:
 def capacity(accuracy: FloatArray, lengths: ArrayLike, weights: FloatArray, level: float = 0.99) -> Lengths:
     """Decoding capacity: the largest length of the grid whose mean accuracy is at least ``level`` (document 004).
 
-    accuracy: (T, K), lengths: (K,) rising. Shorter lengths may fail: the paper's grids need not be monotone.
+    accuracy: (T, K), lengths: (K,) rising. Shorter lengths may fail: accuracy over the paper's grids need not fall.
     """
     return _largest(shares(accuracy, weights), np.asarray(lengths, dtype=np.float64), level, interpolate=False)
 
 
 def longest_solved(solved: FloatArray, lengths: ArrayLike, weights: FloatArray, level: float = 0.5) -> Lengths:
-    """N_max: the largest length that at least ``level`` of the texts solve, interpolated to the next of the grid.
+    """N_max: the largest length that at least ``level`` of the texts solve, interpolated to the grid's next length.
 
     solved: (T, K) of 0, 1 and NaN for missing; lengths: (K,) rising.
     """
@@ -120,14 +124,14 @@ def _largest(means: FloatArray, lengths: FloatArray, level: float, interpolate: 
     none, top = ~passed.any(axis=1), last == lengths.size - 1
     after = np.minimum(last + 1, lengths.size - 1)
     rows = np.arange(len(means))
-    found = lengths[last]
+    length = lengths[last]
     if interpolate:
         here, there = means[rows, last], np.nan_to_num(means[rows, after])
         with np.errstate(invalid="ignore", divide="ignore"):
             share = np.where(last == after, 0.0, (here - level) / (here - there))
-        found = found + np.where(none, 0.0, share) * (lengths[after] - found)
-    lower = np.where(none, -np.inf, found)
-    upper = np.where(none, lengths[0], np.where(top, np.inf, found))
+        length = length + np.where(none, 0.0, share) * (lengths[after] - length)
+    lower = np.where(none, -np.inf, length)
+    upper = np.where(none, lengths[0], np.where(top, np.inf, length))
     return Lengths(lower, upper)
 
 
@@ -142,36 +146,36 @@ def pooled(values: FloatArray, chosen: BoolArray, weights: FloatArray) -> FloatA
 
 
 def deviation(values: FloatArray, chosen: BoolArray) -> float | None:
-    """Standard deviation (n - 1) over the chosen pairs, which the paper prints behind ±; None for fewer than two."""
-    found = values[chosen]
-    return float(found.std(ddof=1)) if found.size > 1 else None
+    """Standard deviation (n - 1) over the chosen pairs, as the paper prints after ±; None for fewer than two pairs."""
+    pairs = values[chosen]
+    return float(pairs.std(ddof=1)) if pairs.size > 1 else None
 
 
 def ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    """Replicate by replicate; NaN where the denominator is not positive."""
+    """Ratio above / below for each replicate; NaN if the denominator is not positive."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(below > 0, above / below, np.nan)
 
 
 def token_gain(accuracy: FloatArray, without: FloatArray, lengths: ArrayLike) -> FloatArray:
-    """Tokens right with the vector and wrong without, N times the difference of accuracies (document 004). (T, K)."""
+    """Extra tokens right with the vector: N times the difference of accuracies (document 004). (T, K)."""
     return np.asarray((accuracy - without) * np.asarray(lengths, dtype=np.float64))
 
 
 def information_gain(without: FloatArray, cross_entropy: FloatArray, predicted: ArrayLike) -> FloatArray:
-    """Cross-entropy that the vector takes away, nats for each text. (T, K).
+    """Cross-entropy that the vector removes, in nats per text. (T, K).
 
-    predicted: tokens that the mean is multiplied by, (K,): N as the paper does, N - 1 for the tokens that the mean is
-    over, since the first one is given.
+    predicted: number of tokens that multiplies the mean, (K,). The paper uses N. The mean is over N - 1 tokens, since
+    the model is given the first.
     """
     return np.asarray((without - cross_entropy) * np.asarray(predicted, dtype=np.float64))
 
 
 def theoretical_capacity(width: float, vocab_size: float, vectors: int = 1, bits: int = 16) -> float:
-    """Tokens whose ids have as many bits as the vectors: bits * width * vectors / log2(vocab_size) (document 004)."""
+    """Number of tokens whose ids fill the vectors' bits: bits * width * vectors / log2(vocab_size) (document 004)."""
     return bits * width * vectors / math.log2(vocab_size)
 
 
 def bits_per_dimension(gain: float, width: float, vectors: int = 1) -> float:
-    """An information gain in nats as bits for each number of the vectors."""
+    """Converts an information gain in nats to bits per number of the vectors."""
     return gain / math.log(2) / (width * vectors)

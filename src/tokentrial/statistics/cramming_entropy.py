@@ -1,6 +1,7 @@
-"""What limits cramming, entropy or length: lines through (H, H with vector), AUCs, and a logistic model of both.
+"""Does entropy or length limit cramming: lines through (H, H with vector), AUCs, and a logistic model of both.
 
-Points are pairs of text and cell, arrays (T, P) with the texts as rows; weights (1 + R, T) as in `statistics.cramming`.
+Points are pairs of a text and a setting, in arrays (T, P) with the texts as rows. Weights are (1 + R, T), as in
+`statistics.cramming`.
 """
 
 from collections.abc import Iterator
@@ -12,14 +13,14 @@ from scipy import optimize, special
 from tokentrial.statistics.cramming import BoolArray
 from tokentrial.statistics.samples import FloatArray
 
-CHUNK = 2_000_000  # numbers of one array: resamples are worked off in blocks of this size
-ITERATIONS = 1000  # most resamples need fewer than 20; separated ones of few points converge slowly
-TOLERANCE = 1e-6  # of a coefficient, in log odds for a standard deviation
+CHUNK = 2_000_000  # numbers in one array: resamples are processed in blocks of this size
+ITERATIONS = 1000  # most resamples need fewer than 20; separated resamples of few points converge slowly
+TOLERANCE = 1e-6  # of a coefficient, in log odds per standard deviation
 LARGEST_STEP = 2.0
 
 
 class Line(NamedTuple):
-    """Least squares, (1 + R,) each."""
+    """A least-squares line, (1 + R,) each."""
 
     slope: FloatArray
     intercept: FloatArray
@@ -33,18 +34,18 @@ class Aucs(NamedTuple):
 
 
 class Logistic(NamedTuple):
-    """Coefficients for one standard deviation of each, (1 + R,); negative: more of it, fewer solved."""
+    """Coefficients per standard deviation of each score, (1 + R,). Negative: a higher score, fewer solved."""
 
     entropy: FloatArray
     length: FloatArray
     separated: bool
-    """A line parts solved from unsolved, so that maximum likelihood has no estimate; the penalised one is finite."""
+    """Whether a line parts solved from unsolved: maximum likelihood then has no estimate, the penalised fit has."""
 
 
 def free_line(x: FloatArray, y: FloatArray, chosen: BoolArray, weights: FloatArray) -> Line:
-    """y = slope x + intercept through the chosen points. (T, P) each; NaN where x does not vary.
+    """y = slope x + intercept through the chosen points. (T, P) each; NaN if x does not vary.
 
-    With slope 1, as the paper fixes it, the intercept is the mean of y - x: minus the pooled information gain.
+    With the paper's fixed slope of 1, the intercept is the mean of y - x: minus the pooled information gain.
     """
     centre = float(x[chosen].mean()) if chosen.any() else 0.0  # against cancellation
     u, v = np.where(chosen, x - centre, 0.0), np.where(chosen, y, 0.0)
@@ -57,7 +58,7 @@ def free_line(x: FloatArray, y: FloatArray, chosen: BoolArray, weights: FloatArr
 
 
 def aucs(entropy: FloatArray, length: FloatArray, solved: BoolArray, chosen: BoolArray, weights: FloatArray) -> Aucs:
-    """How well entropy alone and length alone tell solved texts from unsolved ones; ties count one half. (T, P)."""
+    """AUCs with which entropy alone and length alone tell solved from unsolved texts; ties count one half. (T, P)."""
     return Aucs(_auc(entropy, solved, chosen, weights), _auc(length, solved, chosen, weights))
 
 
@@ -68,7 +69,7 @@ def _auc(score: FloatArray, solved: BoolArray, chosen: BoolArray, weights: Float
     if not len(values):
         return np.full(len(weights), np.nan)
     starts = np.flatnonzero(np.r_[True, np.diff(values) > 0])
-    made = []
+    blocks = []
     for part in _chunks(weights, len(values)):
         each = part[:, texts]
         right = np.add.reduceat(each * won, starts, axis=1)  # weight of the solved at each score
@@ -76,8 +77,8 @@ def _auc(score: FloatArray, solved: BoolArray, chosen: BoolArray, weights: Float
         above = wrong.sum(axis=1, keepdims=True) - np.cumsum(wrong, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             pairs = right.sum(axis=1) * wrong.sum(axis=1)
-            made.append((right * (above + 0.5 * wrong)).sum(axis=1) / pairs)
-    return np.concatenate(made)
+            blocks.append((right * (above + 0.5 * wrong)).sum(axis=1) / pairs)
+    return np.concatenate(blocks)
 
 
 def _chunks(weights: FloatArray, points: int) -> Iterator[FloatArray]:
@@ -89,11 +90,11 @@ def _chunks(weights: FloatArray, points: int) -> Iterator[FloatArray]:
 def logistic(
     entropy: FloatArray, length: FloatArray, solved: BoolArray, chosen: BoolArray, weights: FloatArray
 ) -> Logistic:
-    """log odds of solved on entropy and length, both standardised over the chosen points. (T, P) each.
+    """Regresses the log odds of solved on entropy and length, both standardised over the chosen points. (T, P) each.
 
-    Firth's penalised likelihood (Firth 1993, Biometrika 80, 27), which is finite where the points are separated, as
-    they are when a text is solved exactly below some entropy. NaN where a score does not vary, where all points are
-    solved or none is, and where fitting fails.
+    The fit uses Firth's penalised likelihood (Firth 1993, Biometrika 80, 27). Its estimate is finite even if the points
+    are separated, for instance if texts are solved exactly below some entropy. NaN if a score does not vary, if all
+    points or none are solved, or if fitting fails.
     """
     texts, y = np.nonzero(chosen)[0], solved[chosen].astype(float)
     scores = np.stack([entropy[chosen], length[chosen]], axis=1)
@@ -104,29 +105,29 @@ def logistic(
     x = np.column_stack([np.ones(len(y)), (scores - scores.mean(axis=0)) / spread])
     start = penalised_logistic(x, y, np.ones((1, len(y))), np.zeros(3))
     first = np.nan_to_num(start[0])
-    made = [penalised_logistic(x, y, part[:, texts], first) for part in _chunks(weights, len(y))]
+    blocks = [penalised_logistic(x, y, part[:, texts], first) for part in _chunks(weights, len(y))]
     won = weights[:, texts] @ y
     one_sided = (won == 0) | (won == weights[:, texts].sum(axis=1))
-    found = np.where(one_sided[:, None], np.nan, np.concatenate(made))
-    return Logistic(found[:, 1], found[:, 2], separated(x, y))
+    coefficients = np.where(one_sided[:, None], np.nan, np.concatenate(blocks))
+    return Logistic(coefficients[:, 1], coefficients[:, 2], separated(x, y))
 
 
 def penalised_logistic(x: FloatArray, y: FloatArray, weights: FloatArray, start: FloatArray) -> FloatArray:
-    """Firth's coefficients by Newton steps on the modified score. x: (n, k), y: (n,), weights: (B, n) -> (B, k).
+    """Returns Firth's coefficients by Newton steps on the modified score.
 
-    Rows that do not converge are NaN.
+    x: (n, k), y: (n,), weights: (B, n) -> (B, k). Rows that do not converge are NaN.
     """
     beta = np.tile(start, (len(weights), 1))  # (B, k)
     squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)  # (n, k * k)
     moving = np.ones(len(weights), dtype=bool)
     for _ in range(ITERATIONS):
-        own = weights[moving]
+        active = weights[moving]
         p = special.expit(beta[moving] @ x.T)
-        variance = own * p * (1 - p)
+        variance = active * p * (1 - p)
         information = (variance @ squares).reshape(-1, x.shape[1], x.shape[1])
         inverse = np.linalg.pinv(information, hermitian=True)
-        leverage = variance * (inverse.reshape(len(own), -1) @ squares.T)
-        score = (own * (y - p) + leverage * (0.5 - p)) @ x
+        leverage = variance * (inverse.reshape(len(active), -1) @ squares.T)
+        score = (active * (y - p) + leverage * (0.5 - p)) @ x
         step = np.einsum("bij,bj->bi", inverse, score)
         step *= np.minimum(1.0, LARGEST_STEP / np.maximum(np.abs(step).max(axis=1, keepdims=True), 1e-300))
         beta[moving] += step
@@ -140,8 +141,10 @@ def penalised_logistic(x: FloatArray, y: FloatArray, weights: FloatArray, start:
 def separated(x: FloatArray, y: FloatArray) -> bool:
     """Whether some direction has every solved point on one side, at least one strictly (Albert and Anderson 1984).
 
-    x: (n, k) with its column of ones, y: (n,) of 0 and 1. Decided by a linear programme.
+    x: (n, k) with its column of ones, y: (n,) of 0 and 1. A linear programme decides.
     """
     signed = x * np.where(y > 0, 1.0, -1.0)[:, None]
-    found = optimize.linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(y)), bounds=(-1, 1), method="highs")
-    return found.fun is not None and float(found.fun) < -1e-7 * len(y)
+    solution = optimize.linprog(
+        -signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(y)), bounds=(-1, 1), method="highs"
+    )
+    return solution.fun is not None and float(solution.fun) < -1e-7 * len(y)

@@ -1,6 +1,6 @@
-"""How crammed lengths and gains scale: exponents over the number of vectors, order over sizes, spread over kinds.
+"""Scaling of crammed lengths and gains: exponents over the number of vectors, order over sizes, spread over kinds.
 
-All functions work row by row on levels (1 + R, K): the sample first, then resamples (see `statistics.cramming`).
+All functions work row by row on levels (1 + R, K): first the sample, then the resamples (see `statistics.cramming`).
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ from tokentrial.statistics.samples import FloatArray
 
 
 def power_exponent(levels: ArrayLike, sizes: ArrayLike) -> FloatArray:
-    """b of level ~ size^b, least squares on logarithms. levels: (1 + R, M), sizes: (M,) -> (1 + R,).
+    """Exponent b of level ~ size^b, by least squares on logarithms. levels: (1 + R, M), sizes: (M,) -> (1 + R,).
 
-    NaN where a level is not positive or missing, and for fewer than two different sizes.
+    NaN if a level is missing or not positive, or for fewer than two different sizes.
     """
     levels = np.asarray(levels, dtype=np.float64)
     x = np.log(np.asarray(sizes, dtype=np.float64))
@@ -31,17 +31,17 @@ def variation(levels: FloatArray) -> FloatArray:
 
 
 def farthest(levels: FloatArray) -> FloatArray:
-    """How far the kind that fits a common ceiling worst is from it, as a share of it. (1 + R, K) -> (1 + R,).
+    """Largest distance of a kind from the common ceiling, as a share of the ceiling. (1 + R, K) -> (1 + R,).
 
-    The ceiling is the mean over kinds.
+    The ceiling is the mean over kinds. NaN for a mean <= 0.
     """
-    mean = levels.mean(axis=1)
+    ceiling = levels.mean(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(mean > 0, np.abs(levels - mean[:, None]).max(axis=1) / mean, np.nan)
+        return np.where(ceiling > 0, np.abs(levels - ceiling[:, None]).max(axis=1) / ceiling, np.nan)
 
 
 def rank_correlation(levels: FloatArray, sizes: ArrayLike) -> FloatArray:
-    """Spearman's rho of levels and sizes, ties at their mean rank. (1 + R, K), (K,) -> (1 + R,); NaN without spread."""
+    """Spearman's rho of levels and sizes; ties get mean ranks. (1 + R, K), (K,) -> (1 + R,); NaN without spread."""
     x, y = stats.rankdata(np.asarray(sizes, dtype=np.float64)), stats.rankdata(levels, axis=1)
     x = x - x.mean()
     y = y - y.mean(axis=1, keepdims=True)

@@ -11,7 +11,7 @@ from tokentrial.errors import InputError
 from tokentrial.statistics.samples import UNDEFINED, Interval, check_open_unit, is_constant, sample
 
 _LARGE_T = 1e4
-"""From here the normal part of the pivot is below 1e-8 of the result; scipy's noncentral t turns into NaN near 1e5."""
+"""Above this t, the normal part of the pivot is below 1e-8 of the result; scipy's noncentral t is NaN near 1e5."""
 
 
 class EffectSize(NamedTuple):
@@ -28,7 +28,7 @@ _NO_EFFECT_SIZE = EffectSize(math.nan, *UNDEFINED)
 def cohens_d_independent(a: ArrayLike, b: ArrayLike) -> float:
     """Cohen's d: (mean a - mean b) / pooled standard deviation. a: (n_a,), b: (n_b,); Cohen 1988, eq. 2.5.1.
 
-    NaN with fewer than three values in all, or when neither sample varies.
+    NaN for fewer than three values in all, or if neither sample varies.
     """
     a, b = sample(a, "a"), sample(b, "b")
     df = a.size + b.size - 2
@@ -49,7 +49,7 @@ def cohens_dz(differences: ArrayLike) -> float:
 def hedges_correction(df: float) -> float:
     """The exact factor J(df) = G(df/2) / (sqrt(df/2) G((df-1)/2)) that makes J*d unbiased (Hedges 1981, eq. 6e).
 
-    NaN for df <= 1, where d has no expectation and nothing can be corrected.
+    NaN for df <= 1: d then has no expectation that could be corrected.
     """
     if df <= 1:
         return math.nan
@@ -71,7 +71,7 @@ def noncentrality(t: float, df: float, probability: float) -> float:
         return -noncentrality(-t, df, 1 - probability)
     if t > _LARGE_T:
         return t * _chi_scale(1 - probability, df)
-    # A sum is beyond an end of the bracket only if S or Z is beyond its quantile, at most half of the tail sought.
+    # A sum leaves the bracket only if S or Z is beyond its quantile, which takes at most half of the required tail.
     share = min(probability, 1 - probability) / 4
     reach = float(-special.ndtri(share))
     low, high = t * _chi_scale(share, df) - reach, t * _chi_scale(1 - share, df) + reach
@@ -79,7 +79,7 @@ def noncentrality(t: float, df: float, probability: float) -> float:
 
 
 def noncentral_t_interval(t: float, df: float, confidence: float = 0.95) -> Interval:
-    """Interval of the noncentrality of an observed t: all values under which t is in neither tail of alpha/2.
+    """Interval of the noncentrality of an observed t: all values for which t is in neither tail of alpha/2.
 
     The limits solve P(T <= t; df, ncp) = 1 - alpha/2 and alpha/2 (Steiger and Fouladi 1997).
 
@@ -90,14 +90,14 @@ def noncentral_t_interval(t: float, df: float, confidence: float = 0.95) -> Inte
 
 
 def _chi_scale(probability: float, df: float) -> float:
-    """The quantile of an estimated over a true standard deviation: chi_df / sqrt(df)."""
+    """Quantile of the estimated standard deviation over the true one: chi_df / sqrt(df)."""
     return float(stats.chi.ppf(probability, df)) / math.sqrt(df)
 
 
 def hedges_g_paired(differences: ArrayLike, confidence: float = 0.95) -> EffectSize:
     """Hedges g_z = J(n-1) * mean/sd of paired differences (n,), with the noncentral-t interval of the population d_z.
 
-    The interval is not multiplied by J: unshrunk it has exact coverage. All NaN for n < 3 or differences that do not
+    The interval is not multiplied by J: unshrunk, it has exact coverage. All NaN for n < 3 or differences that do not
     vary.
     """
     differences = sample(differences, "differences")
@@ -108,7 +108,7 @@ def hedges_g_paired(differences: ArrayLike, confidence: float = 0.95) -> EffectS
 def hedges_g_independent(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> EffectSize:
     """Hedges g = J(n_a+n_b-2) * d of independent samples (n_a,), (n_b,), with the interval of the population d.
 
-    Equal variances are assumed, as for d itself. All NaN for n_a + n_b < 4 or samples of which neither varies.
+    Equal variances are assumed, as for d itself. All NaN for n_a + n_b < 4 or if neither sample varies.
     """
     a, b = sample(a, "a"), sample(b, "b")
     root_n = math.sqrt(a.size * b.size / (a.size + b.size))

@@ -1,4 +1,4 @@
-"""Equivalence by two one-sided t tests, TOST (Schuirmann 1987), and the margin that a number of seeds can show."""
+"""Equivalence by two one-sided t tests, TOST (Schuirmann 1987), and the smallest margin that n seeds can show."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tokentrial.statistics.samples import UNDEFINED, FloatArray, check_margin, c
 
 @dataclass(frozen=True)
 class Equivalence:
-    """A TOST in the unit of the data. p, t and df are NaN where the data are too few or do not vary."""
+    """A TOST in the unit of the data. p, t and df are NaN if the data are too few or do not vary."""
 
     difference: float
     low: float
@@ -30,14 +30,15 @@ class Equivalence:
     p_value: float
     """The larger of the two one-sided p."""
     equivalent: bool
-    """Whether (low, high) lies inside (-margin, margin), the same as p_value < alpha wherever p is defined."""
+    """Whether (low, high) lies inside (-margin, margin). If p is defined, this is the same as p_value < alpha."""
 
 
 def tost_paired(differences: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
     """TOST of paired differences (n,) against (-margin, margin), margin in their unit.
 
-    n = 1: interval and p are NaN, not equivalent. Differences that do not vary: the interval is the point, p is NaN,
-    and equivalent if the point lies inside the margin, the limit of the test as the scale goes to 0.
+    n = 1: interval and p are NaN, and the result is not equivalent. Differences that do not vary: the interval is the
+    point, p is NaN, and the result is equivalent if the point lies inside the margin; this is the limit of the test as
+    the scale goes to 0.
 
     Raises InputError for a margin that is not positive and finite, or alpha outside (0, 0.5).
     """
@@ -54,9 +55,10 @@ def tost_paired(differences: ArrayLike, margin: float, alpha: float = 0.05) -> E
 def tost_independent(
     a: ArrayLike, b: ArrayLike, margin: float, alpha: float = 0.05, equal_variance: bool = False
 ) -> Equivalence:
-    """TOST of mean a - mean b, independent a: (n_a,), b: (n_b,); Welch's test unless `equal_variance`.
+    """TOST of mean a - mean b for independent a: (n_a,), b: (n_b,); Welch's test unless `equal_variance`.
 
-    One value in an arm: interval and p are NaN, not equivalent. Neither arm varies: as `tost_paired`.
+    One value in an arm: interval and p are NaN, and the result is not equivalent. If neither arm varies, the result is
+    as in `tost_paired`.
 
     Raises InputError for a margin that is not positive and finite, or alpha outside (0, 0.5).
     """
@@ -89,7 +91,7 @@ def _equivalence(
     upper: tuple[float, float, float],
     interval: tuple[float, float],
 ) -> Equivalence:
-    """The result from two (t, p, df), as statsmodels gives them, and the interval."""
+    """Builds the result from two (t, p, df), as statsmodels returns them, and the interval."""
     low, high = float(interval[0]), float(interval[1])
     return Equivalence(
         difference=difference,
@@ -102,16 +104,16 @@ def _equivalence(
         t_upper=float(upper[0]),
         p_upper=float(upper[1]),
         p_value=float(max(lower[1], upper[1])),
-        equivalent=bool(-margin < low and high < margin),  # False where the interval is NaN
+        equivalent=bool(-margin < low and high < margin),  # False if the interval is NaN
     )
 
 
 def tost_power(margin: float, n: int, *, paired: bool = True, alpha: float = 0.05) -> float:
-    """Probability that TOST shows equivalence when the true difference is 0.
+    """Probability that TOST shows equivalence if the true difference is 0.
 
-    `margin` in standard deviations: of the differences if paired, else of one arm, n per arm. With m the margin in
-    standard errors, t the critical value and S = chi_df / sqrt(df), equivalence is |Z| < m - t S, so the power is the
-    mean of 2 Phi(m - t S) - 1 over S < m / t (Phillips 1990, at difference 0).
+    `margin` is in standard deviations: of the differences if paired, else of one arm, with n per arm. Let m be the
+    margin in standard errors, t the critical value and S = chi_df / sqrt(df). Equivalence is |Z| < m - t S, so the
+    power is the mean of 2 Phi(m - t S) - 1 over S < m / t (Phillips 1990, at difference 0).
 
     NaN for n < 2. Raises InputError for a margin that is not positive and finite, or alpha outside (0, 0.5).
     """
@@ -134,9 +136,9 @@ def tost_power(margin: float, n: int, *, paired: bool = True, alpha: float = 0.0
 
 
 def smallest_equivalence_margin(n: int, power: float = 0.8, *, paired: bool = True, alpha: float = 0.05) -> float:
-    """The margin, in standard deviations as in `tost_power`, that n seeds show with this power at true difference 0.
+    """Smallest margin that n seeds show with this power at true difference 0, in the unit of `tost_power`.
 
-    n = 3, 5, 10 paired: 2.66, 1.60, 1.005 standard deviations of the differences. NaN for n < 2.
+    For n = 3, 5, 10 paired: 2.66, 1.60, 1.005 standard deviations of the differences. NaN for n < 2.
 
     Raises InputError for a power outside (0, 1), or alpha outside (0, 0.5).
     """
@@ -145,7 +147,7 @@ def smallest_equivalence_margin(n: int, power: float = 0.8, *, paired: bool = Tr
     if n < 2:
         return math.nan
     df = n - 1 if paired else 2 * n - 2
-    # At this margin |Z| and S each break their share of the condition with probability (1 - power) / 4.
+    # At this margin, |Z| and S each violate their share of the condition with probability (1 - power) / 4.
     miss = (1 - power) / 4
     enough = float(stats.t.isf(alpha, df) * stats.chi.isf(miss, df) / np.sqrt(df) - special.ndtri(miss / 2))
     unit = math.sqrt(n if paired else n / 2)

@@ -1,7 +1,7 @@
-"""Which means and standard deviations whole numbers can have: GRIM (Brown and Heathers 2017), GRIMMER (Anaya 2016).
+"""Means and standard deviations that whole numbers can have: GRIM (Brown and Heathers 2017), GRIMMER (Anaya 2016).
 
-Both take what is printed as an interval of the values that round to it, in units of the grain: for accuracies of a test
-set of m examples the grain is 1/m.
+Both take a printed number as the interval of the values that round to the number, in units of the grain. For accuracies
+on a test set of m examples, the grain is 1/m.
 """
 
 import itertools
@@ -12,11 +12,11 @@ from tokentrial.errors import InputError
 
 End = Fraction | int
 _MOST = 12
-"""Values up to which the sum of squares is looked up exactly; from there parity alone decides, as in GRIMMER."""
+"""Up to this n, the sum of squares is checked exactly; above, parity alone decides, as in GRIMMER."""
 
 
 def whole_sums(low: End, high: End, n: int) -> range:
-    """The sums k of n whole numbers whose mean k/n lies in [low, high]. Raises InputError for n < 1."""
+    """Returns the sums k of n whole numbers whose mean k/n lies in [low, high]. Raises InputError for n < 1."""
     if n < 1:
         raise InputError(f"n: found {n}, expected at least 1")
     return range(math.ceil(low * n), math.floor(high * n) + 1)
@@ -30,8 +30,9 @@ def grim(low: End, high: End, n: int) -> bool:
 def grimmer(mean: tuple[End, End], sd: tuple[End, End], n: int, ddof: int = 1) -> bool:
     """Whether n whole numbers can have a mean and a standard deviation (ddof) in these intervals.
 
-    For each possible sum k the sum of squares q is whole, of the parity of k, and q = (n - ddof) sd^2 + k^2/n lies in
-    the interval that sd allows; up to n = 12 it must also be a sum of n squares of whole numbers that sum to k.
+    For a possible sum k, the sum of squares q = (n - ddof) sd^2 + k^2/n must be whole, have the parity of k, and lie in
+    the interval that sd allows. Up to n = 12, q must also be the sum of squares of n whole numbers that sum to k.
+    Raises InputError for n <= ddof.
     """
     if n <= ddof:
         raise InputError(f"n: found {n}, expected more than ddof = {ddof}")
@@ -49,7 +50,8 @@ def _sum_of_squares(n: int, total: int, squares: int) -> bool:
     """Whether n whole numbers exist with this sum and this sum of squares."""
     if n == 1:
         return total * total == squares
-    # Around the mean: the deviations' squares sum to squares - total^2/n, so no value is farther off than its root.
+    # The squared deviations from the mean sum to squares - total^2/n, so no value is farther from the mean than the
+    # root of this sum.
     rest = Fraction(squares) - Fraction(total * total, n)
     if rest < 0:
         return False

@@ -1,4 +1,4 @@
-"""Two-sided tests that paired differences have mean 0: Student's t, and the exact sign flip."""
+"""Two-sided tests of whether paired differences have mean 0: Student's t, and the exact sign flip."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,13 @@ from tokentrial.statistics.intervals import check_resamples
 from tokentrial.statistics.samples import FloatArray, is_constant, sample
 
 MAXIMUM_EXACT = 16
-"""Up to here all 2^n sign patterns are counted (n = 16: by symmetry 32,768 rows, 4 MiB)."""
+"""Up to this n, all 2^n sign patterns are counted (n = 16: by symmetry 32,768 rows, 4 MiB)."""
 
 _TIE = 1e-10
-"""Share of sum |d| below which two sums of signed differences are the same: far above rounding, far below data."""
+"""Two sums of signed differences are equal if they differ by less than this share of sum |d|.
+
+The share is far above rounding and far below differences in data.
+"""
 
 
 class TTest(NamedTuple):
@@ -27,8 +30,8 @@ class TTest(NamedTuple):
 def paired_t_test(differences: ArrayLike) -> TTest:
     """Student's t test of paired differences (n,) against 0.
 
-    Statistic and p are NaN for n = 1 and for differences that do not vary, be they 0 or not: without a scale a t
-    statistic says nothing. `sign_flip_test` still does.
+    Statistic and p are NaN for n = 1 and for differences that do not vary, 0 or not: without a scale, a t statistic
+    says nothing. `sign_flip_test` is still defined.
     """
     differences = sample(differences, "differences")
     df = differences.size - 1
@@ -41,15 +44,15 @@ def paired_t_test(differences: ArrayLike) -> TTest:
 def sign_flip_test(differences: ArrayLike, rng: np.random.Generator, resamples: int = 9999) -> float:
     """Two-sided p of the sign-flip permutation test (Fisher 1935, section 21) on the mean of differences (n,).
 
-    The share of sign patterns whose |mean| reaches the observed one; exact for n <= `MAXIMUM_EXACT`, then Monte Carlo
-    with (k + 1) / (resamples + 1). The smallest p is 2 / 2^n: 0.25 at n = 3, 0.0625 at n = 5. Sums within 1e-10 of
-    each other are ties. p is 1 for n = 1 and when all differences are 0.
+    p is the share of sign patterns whose |mean| reaches the observed |mean|. It is exact for n <= `MAXIMUM_EXACT`;
+    above, it is Monte Carlo, (k + 1) / (resamples + 1). The smallest p is 2 / 2^n: 0.25 at n = 3, 0.0625 at n = 5. Sums
+    within 1e-10 of each other, as a share of sum |d|, are ties. p is 1 for n = 1 and if all differences are 0.
 
     Raises InputError for fewer than 100 resamples.
     """
     differences = sample(differences, "differences")
     check_resamples(resamples)
-    # By size first: only the ratio of the differences matters, and sums of huge or tiny ones stay finite.
+    # Scale first: only the ratios of the differences matter, and sums of huge or tiny differences stay finite.
     scale = np.abs(differences).max()
     if scale == 0:
         return 1.0
@@ -61,7 +64,8 @@ def sign_flip_test(differences: ArrayLike, rng: np.random.Generator, resamples: 
     def reaches(flipped: FloatArray, axis: int) -> FloatArray:
         return np.asarray(np.abs(flipped.sum(axis=axis)) >= threshold, dtype=np.float64)
 
-    # The statistic is the event itself, 1 as observed, so that scipy's count of "at least as large" obeys our ties.
+    # The statistic is the event itself, 1 for the observed data, so that scipy's count of "at least as large" uses the
+    # ties defined here.
     result = stats.permutation_test(
         (scaled,),
         reaches,

@@ -8,13 +8,13 @@ from tokentrial.errors import InputError
 from tokentrial.statistics.samples import UNDEFINED, FloatArray, Interval, check_open_unit, is_constant, sample
 
 MINIMUM_RESAMPLES = 100
-"""Fewer draws leave no observation beyond a 2.5 % quantile to speak of."""
+"""With fewer draws, hardly any observation lies beyond a 2.5 % quantile."""
 
 
 def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     """Student's interval of the mean of `values` (n,), in their unit.
 
-    NaN for n = 1. Values that do not vary give the point (mean, mean).
+    NaN for n = 1. If the values do not vary, the interval is the point (mean, mean).
     """
     values = sample(values)
     check_open_unit("confidence", confidence)
@@ -31,9 +31,9 @@ def bca_interval(
 ) -> Interval:
     """The BCa bootstrap interval (Efron 1987) of the mean of `values` (n,), in their unit.
 
-    NaN for n = 1. Values that do not vary give the point (mean, mean), without a draw. NaN for n = 2, where a resample
-    takes three values only. Below n of about 10 the interval is too short (at n = 3 it cannot leave the data), so it
-    confirms a t interval and never replaces it.
+    NaN for n = 1. If the values do not vary, the interval is the point (mean, mean), without a draw. Otherwise NaN for
+    n = 2, since a resampled mean can take only three values. Below n of about 10 the interval is too short (at n = 3 it
+    cannot leave the data), so it can confirm a t interval but not replace it.
 
     Raises InputError for fewer than `MINIMUM_RESAMPLES`.
     """
@@ -46,8 +46,9 @@ def bca_interval(
         return _point(values)
     if values.size < 3:
         return UNDEFINED
-    # BCa counts how many resampled means lie below, and at, the observed one. On standardised values, rounded far below
-    # anything measured, equal means are equal, so that a change of unit or sign changes the interval in step.
+    # BCa counts how many resampled means lie below, and at, the observed mean. Values are standardised and means
+    # rounded far below any measured precision, so that equal means compare as equal. Then a change of unit or sign
+    # changes the interval in step.
     centre, scale = values.mean(), np.abs(values - values.mean()).max()
     result = stats.bootstrap(
         ((values - centre) / scale,),

@@ -1,4 +1,4 @@
-"""Corrections for many tests: Holm for a family of claims, Benjamini-Hochberg and -Yekutieli for exploratory cells."""
+"""Corrections for many tests: Holm for a family of claims, Benjamini-Hochberg and -Yekutieli for exploratory tests."""
 
 import gc
 from collections.abc import Callable
@@ -28,9 +28,10 @@ def benjamini_yekutieli(p_values: ArrayLike) -> FloatArray:
 
 
 def _holm(p: FloatArray) -> FloatArray:
-    """Adjusted p of statsmodels, whose function also collects the garbage of the whole process.
+    """Holm's adjusted p from statsmodels, whose function also collects the garbage of the whole process.
 
-    That took half the time of all statistics; what is frozen meanwhile is left out.
+    This collection took half the time of all statistics. Garbage collection skips frozen objects, so all are frozen
+    during the call.
     """
     gc.freeze()
     try:
@@ -41,9 +42,9 @@ def _holm(p: FloatArray) -> FloatArray:
 
 
 def _adjust(p_values: ArrayLike, adjust: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Adjusted p in the order given. NaN, a test that was not possible, stays NaN and does not count as a test.
+    """Returns adjusted p in the input's order. NaN marks an impossible test: NaN stays and does not count as a test.
 
-    Raises InputError for another number of axes than one and for values outside [0, 1].
+    Raises InputError for any number of axes but one and for values outside [0, 1].
     """
     p = np.asarray(p_values, dtype=np.float64)
     if p.ndim != 1:

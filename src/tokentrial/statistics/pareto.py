@@ -1,7 +1,8 @@
 """Memory against quality: loss curves over log2 bits, differences at equal bits, dominance, the non-dominated front.
 
-A method is a family of arms that differ in size alone (ratios, bits a number, codebooks, buckets). Its curve joins its
-sizes by straight lines in log2 bits, one curve per seed; two methods are compared where both have bits, never beyond.
+A method is a family of arms that differ only in size (ratios, bits per number, codebooks, buckets). Its curve joins the
+sizes by straight lines in log2 bits, one curve per seed. Two methods are compared only over the range of bits that both
+cover.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ VERDICTS = ("better", "worse", "crossing", "not shown", "no overlap", "too few s
 
 @dataclass(frozen=True)
 class Curve:
-    """One method's losses by size. Raises InputError where the shapes disagree or the sizes do not rise."""
+    """One method's losses by size. Raises InputError if the shapes disagree or the sizes do not rise."""
 
     log2_bits: FloatArray
     """(k,), rising."""
@@ -36,16 +37,16 @@ class Curve:
             raise InputError(f"curve: expected rising sizes, found {self.log2_bits.tolist()}")
 
     def at(self, log2_bits: FloatArray, seeds: Iterable[int]) -> FloatArray:
-        """Losses (n, m) of these seeds at sizes (m,) inside the curve's range."""
+        """Returns losses (n, m) of these seeds at sizes (m,) inside the curve's range."""
         rows = [self.loss[self.seeds.index(seed)] for seed in seeds]
         return np.array([np.interp(log2_bits, self.log2_bits, row) for row in rows]).reshape(len(rows), -1)
 
 
 @dataclass(frozen=True)
 class EqualBits:
-    """Method a minus method b at the same bits; below zero a is better. Interval ends are NaN for fewer than 2 seeds.
+    """Method a minus method b at the same bits: below zero, a is better. Interval ends are NaN for fewer than 2 seeds.
 
-    The intervals hold together: all of them cover their true differences with at least the stated confidence.
+    The intervals are simultaneous: with at least the stated confidence, all of them cover their true differences.
     """
 
     verdict: str
@@ -58,15 +59,14 @@ class EqualBits:
 
 
 def curves(losses: pd.DataFrame, bits: pd.Series, families: Mapping[str, str]) -> dict[str, Curve]:
-    """Family -> its curve, of one condition.
+    """Returns the curve of each family, for one condition.
 
-    losses: columns arm, seed, value (final losses, nats); bits: arm -> bits that are stored; families: arm -> the
-    method that it is one size of. An arm without bits is left out, as is a seed that does not have every size of its
-    family: a size's mean would be over other seeds than its neighbour's. Of two arms of a family with equal bits, the
-    one of lower mean loss counts.
+    losses: columns arm, seed, value (final losses, nats); bits: arm -> stored bits; families: arm -> its method. Arms
+    without bits are left out. So are seeds that lack a size of the family: otherwise neighbouring sizes would be means
+    over different seeds. If two arms of a family have equal bits, the arm with the lower mean loss counts.
     """
     known = losses[np.isfinite(losses["value"]) & losses["arm"].map(bits).gt(0)]
-    made = {}
+    by_family = {}
     for name, group in known.groupby(known["arm"].map(families), sort=False):
         by_arm = group.pivot(index="seed", columns="arm", values="value").dropna()  # (n, k)
         if by_arm.empty:
@@ -74,12 +74,14 @@ def curves(losses: pd.DataFrame, bits: pd.Series, families: Mapping[str, str]) -
         order = sorted(by_arm.columns, key=lambda arm: (bits[arm], by_arm[arm].mean()))
         kept = [arm for index, arm in enumerate(order) if index == 0 or bits[arm] > bits[order[index - 1]]]
         sizes = np.log2([float(bits[arm]) for arm in kept])
-        made[str(name)] = Curve(sizes, by_arm[kept].to_numpy(dtype=float), tuple(int(seed) for seed in by_arm.index))
-    return made
+        by_family[str(name)] = Curve(
+            sizes, by_arm[kept].to_numpy(dtype=float), tuple(int(seed) for seed in by_arm.index)
+        )
+    return by_family
 
 
 def common_sizes(a: Curve, b: Curve) -> FloatArray:
-    """The sizes (m,) of either method that lie inside both ranges; empty where the ranges do not meet."""
+    """Returns the sizes (m,) of either method that lie inside both ranges; empty if the ranges do not meet."""
     low = max(a.log2_bits[0], b.log2_bits[0])
     high = min(a.log2_bits[-1], b.log2_bits[-1])
     sizes = np.union1d(a.log2_bits, b.log2_bits)
@@ -87,11 +89,12 @@ def common_sizes(a: Curve, b: Curve) -> FloatArray:
 
 
 def compare_at_equal_bits(a: Curve, b: Curve, confidence: float = 0.95) -> EqualBits:
-    """Paired differences a - b at the m common sizes, with intervals that hold together (Bonferroni over the m).
+    """Paired differences a - b at the m common sizes, with simultaneous intervals (Bonferroni over the m).
 
     ``better`` (``worse``): every interval lies below (above) zero. ``crossing``: one lies below and one above. ``not
-    shown``: anything else. Between two common sizes a seed's difference is a straight line, so its mean, and with it
-    the interval's end, which bends outwards, stays on the same side: the statement holds over the whole overlap.
+    shown``: anything else. Between two common sizes a seed's difference is a straight line and the interval's
+    half-width is convex, so an interval that excludes zero at both sizes excludes zero between them: the verdict holds
+    over the whole overlap.
     """
     check_open_unit("confidence", confidence)
     sizes = common_sizes(a, b)
@@ -116,9 +119,12 @@ def _verdict(low: FloatArray, high: FloatArray) -> str:
 
 
 def front(bits: ArrayLike, loss: ArrayLike) -> list[bool]:
-    """Which points (n,) no other dominates: no other is at most as large and at most as bad, and less in one."""
+    """Whether each point (n,) is dominated by no other.
+
+    A point dominates another if it is no larger in bits and in loss, and smaller in one of the two.
+    """
     x, y = np.asarray(bits, dtype=np.float64), np.asarray(loss, dtype=np.float64)
     no_worse = (x[:, None] <= x) & (y[:, None] <= y)  # (n, n): the row's point is no worse than the column's
     less = (x[:, None] < x) | (y[:, None] < y)
     dominated = np.any(no_worse & less, axis=0)
-    return [not found for found in dominated.tolist()]
+    return [not is_dominated for is_dominated in dominated.tolist()]

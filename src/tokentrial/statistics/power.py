@@ -1,4 +1,4 @@
-"""What a number of seeds can detect: minimal detectable and critical standardised effects of two-sided t tests."""
+"""Effects that a number of seeds can detect: minimal detectable and critical effects of two-sided t tests."""
 
 import math
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from tokentrial.statistics.samples import check_open_unit
 
 
 def minimal_detectable_effect(n: int, *, paired: bool, power: float = 0.8, alpha: float = 0.05) -> float:
-    """The true effect that a two-sided t test at level alpha finds, with its right sign, with this power.
+    """The true effect that a two-sided t test at level alpha detects, with the right sign, with this power.
 
-    In standard deviations: of the differences if paired (d_z), else of one arm (d), n per arm. Divide alpha by the
-    number of tests for Bonferroni. The wrong sign, which the usual definition counts as found, adds at most 1e-6 to a
-    power of 80 %.
+    The unit is one standard deviation: of the differences if paired (d_z), else of one arm (d), with n per arm. For
+    Bonferroni, divide alpha by the number of tests. The usual definition also counts effects of the wrong sign, which
+    adds at most 1e-6 to a power of 80 %.
 
     NaN for n < 2. Raises InputError for alpha outside (0, 1) or a power outside (alpha, 1).
     """
@@ -26,8 +26,8 @@ def minimal_detectable_effect(n: int, *, paired: bool, power: float = 0.8, alpha
         raise InputError(f"power: expected a number above alpha = {alpha}, found {power!r}")
     if n < 2:
         return math.nan
-    # Not statsmodels' solve_power: for few seeds and a small alpha 0.15 returns a wrong number without an error
-    # (5.36 for n = 3 and alpha = 0.05 / 17, where the power is 60 %).
+    # Not statsmodels' solve_power: for few seeds and a small alpha, version 0.15 returns a wrong number without an
+    # error (5.36 for n = 3 and alpha = 0.05 / 17, at which the power is 60 %).
     root_n = _root_n(n, paired)
     return noncentrality(critical * root_n, _df(n, paired), 1 - power) / root_n
 
@@ -44,7 +44,7 @@ def critical_effect(n: int, *, paired: bool, alpha: float = 0.05) -> float:
 
 
 def power_curve(ns: Iterable[int], *, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
-    """What each number of seeds can show, one row per n and design, for a figure.
+    """Effects and margins that each number of seeds can show, for a figure: one row per n and design.
 
     Columns: n, design ("paired", "independent"), minimal_detectable, critical, equivalence_margin, the last three in
     standard deviations.
@@ -69,5 +69,5 @@ def _df(n: int, paired: bool) -> int:
 
 
 def _root_n(n: int, paired: bool) -> float:
-    """t statistic per unit of effect."""
+    """The t statistic per unit of effect."""
     return math.sqrt(n if paired else n / 2)

@@ -1,8 +1,8 @@
-"""Does a replication agree with an original: five published criteria, as pure functions of summary numbers.
+"""Agreement of a replication with its original: five published criteria, as pure functions of summary numbers.
 
 * Prediction interval of the replication's estimate (Spence and Stanley 2016; Patil, Peng and Leek 2016).
-* The original inside the replication's confidence interval (Open Science Collaboration 2015, its second criterion).
-* Small telescopes: d33, and whether the effect is too small for the original to have seen (Simonsohn 2015).
+* The original inside the replication's confidence interval (Open Science Collaboration 2015, the second criterion).
+* Small telescopes: d33, and whether the effect is too small for the original to detect (Simonsohn 2015).
 * The replication Bayes factor, by quadrature (Verhagen and Wagenmakers 2014).
 * The sceptical p-value for any ratio of variances (Held 2020).
 """
@@ -21,20 +21,23 @@ from tokentrial.statistics.power import minimal_detectable_effect
 from tokentrial.statistics.samples import FloatArray, Interval, check_open_unit
 
 READINGS = ("sd", "se", "half_width")
-"""What a printed +- can be: standard deviation, standard error, or half of the 95 % t interval of the arm's mean."""
+"""Readings of a printed +-: standard deviation, standard error, or half of the 95 % t interval of the arm's mean."""
 SMALL_POWER = 1 / 3
-"""The power that defines an effect which the original was too small to see (Simonsohn 2015)."""
+"""The power that defines an effect too small for the original to detect (Simonsohn 2015)."""
 
 
 class Arm(NamedTuple):
-    """One arm of an original as printed: its mean, the number after +- (unit of the mean), and its runs."""
+    """One printed arm of an original: its mean, the number after +- (unit of the mean), and its number of runs."""
 
     mean: float
     spread: float
     n: int
 
     def standard_error(self, reading: str = "sd", confidence: float = 0.95) -> float:
-        """Of the mean, under one of the `READINGS`. Raises InputError for another reading, n < 2, or a spread < 0."""
+        """Standard error of the mean under one of the `READINGS`.
+
+        Raises InputError for another reading, n < 2, or a spread < 0.
+        """
         if reading not in READINGS:
             raise InputError(f"reading of +-: expected one of {READINGS}, found {reading!r}")
         if self.n < 2 or not self.spread >= 0:
@@ -48,17 +51,17 @@ class Arm(NamedTuple):
 
 @dataclass(frozen=True)
 class Original:
-    """The difference a - b of two independent arms, as an original's printed numbers give it under one reading."""
+    """The difference a - b of two independent arms, from an original's printed numbers under one reading."""
 
     difference: float
     standard_error: float
     df: int
     effective_n: float
-    """n_a n_b / (n_a + n_b): a t statistic is d times its root."""
+    """n_a n_b / (n_a + n_b): a t statistic is d times the root of this number."""
 
     @property
     def t(self) -> float:
-        """The two-sample t; NaN where the arms do not vary."""
+        """The two-sample t; NaN if the arms do not vary."""
         return self.difference / self.standard_error if self.standard_error > 0 else math.nan
 
     @property
@@ -73,7 +76,10 @@ class Original:
 
 
 def original(a: Arm, b: Arm, reading: str = "sd") -> Original:
-    """The original's difference a - b. With equal n, Student's and Welch's standard errors are the same."""
+    """Returns the original's difference a - b. With equal n, Student's and Welch's standard errors are the same.
+
+    Raises InputError for unequal n.
+    """
     if a.n != b.n:
         raise InputError(f"original: expected arms of equal n, found {a.n} and {b.n}")
     error = math.hypot(a.standard_error(reading), b.standard_error(reading))
@@ -87,9 +93,9 @@ def prediction_interval(
     df: float | None = None,
     confidence: float = 0.95,
 ) -> Interval:
-    """Where a replication's difference falls if both have the same truth: D_o +- q sqrt(SE_o^2 + SE_r^2).
+    """Interval of a replication's difference if both have the same truth: D_o +- q sqrt(SE_o^2 + SE_r^2).
 
-    q is Student's with `df`, or the normal quantile without. Raises InputError for a negative standard error.
+    q is Student's quantile with `df`, or the normal quantile without. Raises InputError for a negative standard error.
     """
     if not (se_original >= 0 and se_replication >= 0):
         raise InputError(
@@ -104,7 +110,7 @@ def prediction_interval(
 def correlation_prediction_interval(
     r: float, n_original: int, n_replication: int, confidence: float = 0.95
 ) -> Interval:
-    """The same for a correlation, on Fisher's z scale: tanh(atanh r +- q sqrt(1/(n_o - 3) + 1/(n_r - 3))).
+    """Prediction interval of a correlation, on Fisher's z scale: tanh(atanh r +- q sqrt(1/(n_o - 3) + 1/(n_r - 3))).
 
     Raises InputError for |r| >= 1 or fewer than four observations.
     """
@@ -116,7 +122,7 @@ def correlation_prediction_interval(
 
 
 def inside(value: float, interval: tuple[float, float]) -> bool:
-    """Whether a value lies in a closed interval: the original's estimate in the replication's, or the reverse."""
+    """Whether an estimate, of the original or the replication, lies in the closed interval of the other."""
     return bool(interval[0] <= value <= interval[1])
 
 
@@ -127,34 +133,36 @@ class SmallTelescopes(NamedTuple):
     low: float
     high: float
     too_small: bool
-    """The effect is significantly below d33: even if real, the original could not have seen it."""
+    """Whether the effect is significantly below d33: the original could not have detected even a real one."""
 
 
 def small_effect(n: int, power: float = SMALL_POWER) -> float:
-    """d33: the d that an original with n per arm finds with a power of one third (two-sided alpha = .05)."""
+    """d33: the d that an original with n per arm detects with a power of one third (two-sided alpha = .05)."""
     return minimal_detectable_effect(n, paired=False, power=power)
 
 
-def small_telescopes(found: Original, n: int, interval: tuple[float, float]) -> SmallTelescopes:
+def small_telescopes(effect: Original, n: int, interval: tuple[float, float]) -> SmallTelescopes:
     """Simonsohn's decision. interval: the replication's 90 % interval of the difference, in the original's unit.
 
-    The interval is divided by the original's own standard deviation: the question is what *its* instrument could see,
-    and a replication with less noisy runs would otherwise make any difference look large. n: the original's, per arm.
+    The interval is divided by the original's standard deviation, since the question is what the original's instrument
+    could detect; otherwise a replication with less noisy runs would make any difference look large. n: the original's
+    runs per arm.
 
-    Raises InputError where the original's arms do not vary.
+    Raises InputError if the original's arms do not vary.
     """
-    if not found.deviation > 0:
-        raise InputError(f"small telescopes: expected an original whose arms vary, found sd {found.deviation!r}")
-    sign = -1.0 if found.difference < 0 else 1.0
-    low, high = sorted(sign * end / found.deviation for end in interval)
+    if not effect.deviation > 0:
+        raise InputError(f"small telescopes: expected an original whose arms vary, found sd {effect.deviation!r}")
+    sign = -1.0 if effect.difference < 0 else 1.0
+    low, high = sorted(sign * end / effect.deviation for end in interval)
     limit = small_effect(n)
     return SmallTelescopes(limit, low, high, high < limit)
 
 
 def telescope_size(n: int, power: float = 0.8) -> int:
-    """Runs per arm with which a replication of an effect of zero is called too small with this power.
+    """Runs per arm that a replication needs to call a true effect of zero too small with this power.
 
-    Simonsohn's rule of 2.5 n is the large-sample value: n = 3 needs 5, n = 20 needs 51. Exact, with the noncentral t.
+    The number is exact, by the noncentral t: n = 3 needs 5, n = 20 needs 51. Simonsohn's rule of 2.5 n is the
+    large-sample value.
     """
     check_open_unit("power", power)
     limit, size = small_effect(n), 2
@@ -170,11 +178,12 @@ def replication_bayes_factor(
     t_original: float, effective_original: float, df_original: float,
     t_replication: float, effective_replication: float, df_replication: float,
 ) -> float:  # fmt: skip
-    """BF_r0: the replication's t under the original's posterior of d, over that under d = 0. Above 1 for the original.
+    """BF_r0: density of the replication's t under the original's posterior of d, over that under d = 0.
 
-    The posterior comes from a flat prior on d. effective_*: what turns d into t, t = d sqrt(effective): n_a n_b /
-    (n_a + n_b) of two samples, n of one. Both integrals by Gauss-Legendre over the d that hold all but 2e-12 of the
-    posterior; a replication so far out that its likelihood underflows there gives 0.
+    Values above 1 support the original. The posterior comes from a flat prior on d. effective_*: the factor in
+    t = d sqrt(effective); n_a n_b / (n_a + n_b) for two samples, n for one. Both integrals use Gauss-Legendre over the
+    d that hold all but 2e-12 of the posterior. If the replication is so far out that its likelihood underflows there,
+    the result is 0.
 
     Raises InputError for values that are not finite (through `noncentrality`).
     """
@@ -197,9 +206,9 @@ def replication_bayes_factor(
 
 
 def sceptical_p(z_original: float, z_replication: float, variance_ratio: float = 1.0) -> float:
-    """Held's (2020) two-sided sceptical p-value; below alpha is replication success, if the signs agree.
+    """Held's (2020) two-sided sceptical p-value. If the signs agree, a value below alpha is replication success.
 
-    z_S^2 is the root below both z^2 of (z_o^2 / z_S^2 - 1)(z_r^2 / z_S^2 - 1) = c, c = variance_ratio = Var_o / Var_r.
+    z_S^2 is the root of (z_o^2 / z_S^2 - 1)(z_r^2 / z_S^2 - 1) = c below both z^2; c = variance_ratio = Var_o / Var_r.
     With x = z_S^2 this is (1 - c) x^2 - (z_o^2 + z_r^2) x + z_o^2 z_r^2 = 0, solved in the form that holds for any c.
 
     Raises InputError for a variance ratio that is not positive.
@@ -214,5 +223,5 @@ def sceptical_p(z_original: float, z_replication: float, variance_ratio: float =
 
 
 def z_of_t(t: float, df: float) -> float:
-    """The normal deviate with the two-sided p of a t statistic, and its sign: the sceptical p's z for small n."""
+    """The normal deviate with the sign and the two-sided p of a t statistic: the sceptical p's z for small n."""
     return math.copysign(-float(special.ndtri(stats.t.sf(abs(t), df))), t)

@@ -9,7 +9,7 @@ from tokentrial.errors import InputError
 
 Reading = Literal["standard deviation", "standard error", "95 % half-width"]
 READINGS: tuple[Reading, ...] = ("standard deviation", "standard error", "95 % half-width")
-"""What a printed +- can be."""
+"""Readings of a printed +-."""
 
 _LARGEST_N = 1e9
 
@@ -23,9 +23,9 @@ class Test(NamedTuple):
 
 
 def standard_deviation_per_spread(n: int, reading: Reading) -> float:
-    """The standard deviation of n values per unit of a printed +-, by what the +- is.
+    """The standard deviation of n values per unit of a printed +-, under one reading of the +-.
 
-    A standard error is sd / sqrt(n), a half-width t(0.975; n-1) sd / sqrt(n). Raises InputError for n < 2.
+    A standard error is sd / sqrt(n); a half-width is t(0.975; n-1) sd / sqrt(n). Raises InputError for n < 2.
     """
     if n < 2:
         raise InputError(f"n: found {n}, expected at least 2")
@@ -53,10 +53,10 @@ def p_of_effect(d: float, n: float) -> float:
 
 
 def implied_n(d: float, p: float) -> float:
-    """The n per arm (a real number) at which an effect d has the two-sided p of an independent t test.
+    """The n per arm (a real number) at which an effect d has this two-sided p in an independent t test.
 
-    p falls as n rises, so there is at most one. Infinite for d = 0; NaN where even n just above 1 gives a smaller p.
-    Raises InputError for p outside (0, 1).
+    p falls as n rises, so there is at most one such n. Infinite for d = 0; NaN if even an n just above 1 has a smaller
+    p. Raises InputError for p outside (0, 1).
     """
     if not 0 < p < 1:
         raise InputError(f"p: found {p}, expected a number strictly between 0 and 1")
@@ -71,7 +71,7 @@ def implied_n(d: float, p: float) -> float:
 
 
 def welch(mean_a: float, sd_a: float, n_a: int, mean_b: float, sd_b: float, n_b: int) -> Test:
-    """Welch's test from summary statistics (Welch 1947). Raises InputError where no arm varies or an n is below 2."""
+    """Welch's test from summary statistics (Welch 1947). Raises InputError if no arm varies or an n is below 2."""
     if min(n_a, n_b) < 2 or sd_a + sd_b <= 0:
         raise InputError(
             f"Welch's test: found n {n_a}, {n_b} and sd {sd_a}, {sd_b}, expected n of 2 or more and a spread"

@@ -1,4 +1,4 @@
-"""Checked samples: what every statistic here takes, and when a sample counts as constant."""
+"""Checks of the samples that every statistic takes, and of whether a sample is constant."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ from tokentrial.errors import InputError
 FloatArray = NDArray[np.float64]
 
 RELATIVE_TOLERANCE = 1e-12
-"""Below this share of a value, a difference is float64 rounding (2e-16 per operation), not a measurement."""
+"""A difference below this share of a value is float64 rounding (2e-16 per operation), not a measurement."""
 
 
 class Interval(NamedTuple):
-    """A confidence interval in the unit of the data; both ends NaN where it is undefined."""
+    """A confidence interval in the unit of the data; if undefined, both ends are NaN."""
 
     low: float
     high: float
@@ -24,10 +24,10 @@ UNDEFINED = Interval(float("nan"), float("nan"))
 
 
 def sample(values: ArrayLike, name: str = "sample") -> FloatArray:
-    """`values` as a finite float64 array of shape (n,), n >= 1.
+    """Returns `values` as a finite float64 array of shape (n,), n >= 1.
 
-    Raises InputError for another number of axes, for no value at all, and for NaN or infinity: a run that diverged has
-    to be dropped, and counted, by the caller.
+    Raises InputError for any number of axes but one, for no value at all, and for NaN or infinity: the caller has to
+    drop, and count, runs that diverged.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
@@ -38,12 +38,12 @@ def sample(values: ArrayLike, name: str = "sample") -> FloatArray:
 
 
 def paired_differences(a: ArrayLike, b: ArrayLike) -> FloatArray:
-    """a - b, seed by seed, freed of rounding. a: (n,), b: (n,) -> (n,), in the unit of the data.
+    """Returns a - b, seed by seed, without rounding noise. a: (n,), b: (n,) -> (n,), in the unit of the data.
 
-    A difference within `RELATIVE_TOLERANCE` of its own pair is exactly 0, and differences that agree within it are
-    exactly equal. Without this two arms that are the same up to rounding would reach any significance.
+    A difference within `RELATIVE_TOLERANCE` of its pair becomes exactly 0, and differences that agree within the
+    tolerance become exactly equal. Otherwise two arms that differ only by rounding could reach any significance.
 
-    Raises InputError for samples of unequal length and for what `sample` rejects.
+    Raises InputError for samples of unequal length and for samples that `sample` rejects.
     """
     a, b = sample(a, "a"), sample(b, "b")
     if a.shape != b.shape:
@@ -57,24 +57,24 @@ def paired_differences(a: ArrayLike, b: ArrayLike) -> FloatArray:
 
 
 def is_constant(values: FloatArray) -> bool:
-    """Whether the values, of shape (n,), are all the same up to rounding, so that they carry no estimate of a scale."""
+    """Whether the values (n,) are all equal up to rounding, so that they carry no estimate of a scale."""
     return bool(np.ptp(values) <= RELATIVE_TOLERANCE * np.abs(values).max())
 
 
 def check_open_unit(name: str, value: float) -> float:
-    """`value` if it lies strictly between 0 and 1 (a confidence level, a power), else InputError."""
+    """Returns `value`, such as a confidence level or a power; raises InputError unless it lies strictly in (0, 1)."""
     if not 0 < value < 1:
         raise InputError(f"{name}: expected a number strictly between 0 and 1, found {value!r}")
     return value
 
 
 def level(confidence: float) -> float:
-    """The level of significance of a confidence: 0.05 of 0.95, where subtraction alone leaves 0.050000000000000044."""
+    """The significance level of a confidence, rounded: 0.05 for 0.95; 1 - 0.95 alone is 0.050000000000000044."""
     return round(1 - confidence, 12)
 
 
 def check_margin(margin: float) -> float:
-    """`margin` if it is positive and finite, else InputError: an equivalence margin of 0 can never be met."""
+    """Returns `margin`; raises InputError unless it is positive and finite, since a margin of 0 can never be met."""
     if not 0 < margin < float("inf"):
         raise InputError(f"margin: expected a positive, finite number in the unit of the data, found {margin!r}")
     return margin

@@ -1,4 +1,4 @@
-"""Probability of superiority, P(A > B) + P(A = B) / 2: how often one arm beats the other, free of scale."""
+"""Probability of superiority, P(A > B) + P(A = B) / 2: how often one arm beats the other, independent of scale."""
 
 import math
 from typing import NamedTuple
@@ -20,11 +20,11 @@ class Superiority(NamedTuple):
 
 
 def superiority_paired(differences: ArrayLike, confidence: float = 0.95) -> Superiority:
-    """Share of positive differences a - b (n,), a tie counting half, with Wilson's interval (Wilson 1927).
+    """Share of positive differences a - b (n,), with Wilson's interval (Wilson 1927). A tie counts half.
 
-    Wilson on the half-tied count rather than a bootstrap: when one arm wins on every seed, the usual case here, each
-    resample is the data again and a bootstrap interval has no width. Ties vary less than wins and losses, so with
-    ties the interval is conservative.
+    Wilson's interval is used instead of a bootstrap because one arm usually wins on every seed here: then each resample
+    repeats the data, and a bootstrap interval has no width. Ties vary less than wins and losses, so with ties the
+    interval is conservative.
 
     Ties are exact zeros: take the differences from `samples.paired_differences`.
     """
@@ -40,9 +40,9 @@ def superiority_paired(differences: ArrayLike, confidence: float = 0.95) -> Supe
 def superiority_independent(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Superiority:
     """Mann-Whitney's U / (n_a n_b) of independent a: (n_a,), b: (n_b,), with Newcombe's interval.
 
-    Newcombe (2006, Statistics in Medicine 25:559, method 5) inverts a score test with Hanley and McNeil's variance, so
-    the interval keeps a width where the arms do not overlap, and is Wilson's for n_a = n_b = 1. Wald intervals, as in
-    statsmodels' `rank_compare_2indep`, shrink to a point there.
+    Newcombe (2006, Statistics in Medicine 25:559, method 5) inverts a score test with Hanley and McNeil's variance. If
+    the arms do not overlap, the interval keeps a width, unlike Wald intervals, as in statsmodels'
+    `rank_compare_2indep`, which shrink to a point. For n_a = n_b = 1 the interval is Wilson's.
     """
     a, b = sample(a, "a"), sample(b, "b")
     z = -float(special.ndtri((1 - check_open_unit("confidence", confidence)) / 2))
@@ -52,7 +52,7 @@ def superiority_independent(a: ArrayLike, b: ArrayLike, confidence: float = 0.95
     def excess(theta: float) -> float:
         return abs(theta - probability) - z * math.sqrt(_newcombe_variance(theta, a.size, b.size))
 
-    # At the estimate itself the excess is negative, except at 0 and 1, where it is a root that is not a limit.
+    # At the estimate itself the excess is negative, except at 0 and 1: there the estimate is a root but not a limit.
     step = 1e-12
     low = optimize.brentq(excess, 0.0, probability - step) if probability > 0 else 0.0
     high = optimize.brentq(excess, probability + step, 1.0) if probability < 1 else 1.0

@@ -1,12 +1,12 @@
-"""Does a difference grow with the size of the corpus: one slope per seed, and Student's interval of their mean.
+"""Change of a difference with the size of the corpus: one slope per seed, and Student's interval of their mean.
 
-The claim on trial is document 003's 'benefits increase with corpus size'. A benefit is a lower loss, so it grows where
-bespoke minus standard falls: a slope below zero, in nats per doubling of the corpus. That alone is no benefit: where
-the difference is above zero, a falling one is a disadvantage that shrinks.
+The claim on trial is document 003's 'benefits increase with corpus size'. A benefit is a lower loss, so the benefit
+grows if bespoke minus standard falls: a slope below zero, in nats per doubling of the corpus. A falling difference
+alone is no benefit: if the difference is above zero, a disadvantage shrinks.
 
-Seeds are independent of each other, the cells of a seed need not be. So each seed gets its own least-squares line over
-the corpora, and the seeds' slopes are the sample (a summary-measures analysis: Matthews et al. 1990, BMJ 300, 230). As
-all seeds have the same corpora, the mean slope is that of the least-squares line through all points.
+Seeds are independent of each other; the corpora of one seed need not be. So each seed gets one least-squares line over
+the corpora, and the seeds' slopes are the sample (a summary-measures analysis: Matthews et al. 1990, BMJ 300, 230).
+Since all seeds have the same corpora, the mean slope is that of the least-squares line through all points.
 """
 
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from tokentrial.statistics.samples import FloatArray
 
 @dataclass(frozen=True)
 class Trend:
-    """A mean slope with its interval; units of the differences per unit of x. None is undefined, never NaN."""
+    """A mean slope with its interval, in units of the differences per unit of x. Undefined is None, never NaN."""
 
     n: int
-    """Seeds."""
+    """Number of seeds."""
     points: int
-    """Values of x."""
+    """Number of values of x."""
     slope: float
     low: float | None
     high: float | None
     p: float | None
-    """Two-sided, of no slope."""
+    """Two-sided p of the test that the slope is zero."""
     intercept: float
     """The line's mean height at the mean of x."""
     centre: float
@@ -40,14 +40,14 @@ class Trend:
 
     @property
     def direction(self) -> str:
-        """``falls`` or ``rises`` where the whole interval is on one side of zero, else ``undecided``."""
+        """``falls`` or ``rises`` if the whole interval is on one side of zero, else ``undecided``."""
         if self.low is None or self.high is None:
             return "undecided"
         return "falls" if self.high < 0 else "rises" if self.low > 0 else "undecided"
 
 
 def slopes(x: ArrayLike, values: ArrayLike) -> FloatArray:
-    """Least-squares slope of each row. x: (K,), values: (S, K) -> (S,).
+    """Returns the least-squares slope of each row. x: (K,), values: (S, K) -> (S,).
 
     Raises InputError for shapes that do not fit, values that are not finite, or fewer than two different x.
     """
@@ -63,7 +63,7 @@ def slopes(x: ArrayLike, values: ArrayLike) -> FloatArray:
 
 
 def trend(x: ArrayLike, values: ArrayLike, confidence: float = 0.95) -> Trend:
-    """The mean slope over seeds. x: (K,), values: (S, K); raises InputError as `slopes` does."""
+    """Returns the mean slope over seeds. x: (K,), values: (S, K); raises InputError as `slopes` does."""
     x, values = np.asarray(x, dtype=np.float64), np.asarray(values, dtype=np.float64)
     by_seed = slopes(x, values)
     low, high = t_interval(by_seed, confidence)
