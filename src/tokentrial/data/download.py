@@ -1,4 +1,4 @@
-"""WikiText-2's three text files: from a local folder or one of two public sources, always checked by SHA-256.
+"""WikiText-2's three text files, from a local folder or one of two public sources, always checked by SHA-256.
 
 The files are CC BY-SA text and are never part of this project.
 """
@@ -23,9 +23,9 @@ from tokentrial.errors import InputError
 
 COMMIT = "77f55b912142e11fcfdf5b530231fb9c52f181e8"  # pytorch/examples, 25 August 2025
 
-CONNECT_SECONDS = 5.0  # for a source's first answer, names looked up and all
-STALL_SECONDS = 20.0  # no byte for this long
-LIMIT_SECONDS = 300.0  # one file in all; 11 MB take this long at 36 kB/s
+CONNECT_SECONDS = 5.0  # until a source's first answer, name lookup included
+STALL_SECONDS = 20.0  # longest time without a byte
+LIMIT_SECONDS = 300.0  # for one whole file; 11 MB take this long at 36 kB/s
 LIMIT_BYTES = 64 * 2**20  # a server that never stops is not the data set
 WAYS_OUT = (
     f"set {VARIABLE} or the config key 'corpus' to a folder with wiki.train.tokens, wiki.valid.tokens and "
@@ -34,7 +34,7 @@ WAYS_OUT = (
 
 
 class Unreachable(InputError):
-    """No source can be reached, or none has the files: the text cannot be had here and now, for a ``reason``."""
+    """No source can be reached, or none has the files. ``reason`` says why the text is not available here and now."""
 
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(f"{what}: {reason}; {WAYS_OUT}")
@@ -42,7 +42,7 @@ class Unreachable(InputError):
 
 
 class Source(NamedTuple):
-    """Where the files can be had: one address per split, and how a downloaded file becomes the text's bytes."""
+    """A source of the files: one address per split, and the conversion of a downloaded file to the text's bytes."""
 
     name: str
     urls: Mapping[str, str]
@@ -50,10 +50,10 @@ class Source(NamedTuple):
 
 
 def text_of_parquet(path: Path) -> bytes:
-    """The original file's bytes from the Hugging Face Parquet file, whose ``text`` column holds one line a row.
+    """Returns the original file's bytes from the Hugging Face Parquet file, whose ``text`` column holds one line a row.
 
-    Their loader replaced the blank lines, " \\n" in the original, by the empty string. Raises ValueError for a
-    file that unpacks to more than `LIMIT_BYTES`, which a few bytes of Parquet can.
+    Hugging Face's loader replaced the blank lines, " \\n" in the original, by the empty string. Raises ValueError for a
+    file that unpacks to more than `LIMIT_BYTES`, as even a few bytes of Parquet can.
     """
     parts, size = [], 0
     for batch in pq.ParquetFile(path).iter_batches(batch_size=1000, columns=["text"]):
@@ -80,12 +80,12 @@ def fetch(
     sources: Sequence[Source] = SOURCES,
     checksums: Mapping[str, str] = CHECKSUMS,
 ) -> dict[str, Path]:
-    """Paths of the text files of the splits train, validation and test, each checked against its SHA-256.
+    """Returns paths of the text files of the splits train, validation and test, each checked against its SHA-256.
 
-    A ``folder`` is taken as it is (``wiki.{train,valid,test}.tokens`` or ``{train,valid,test}.txt``); without one the
-    files are taken from ``cache``, or downloaded into it from the first source that delivers the right bytes. Raises
-    InputError where a local file is missing or wrong, or a source delivers other bytes, and Unreachable where no source
-    delivers any; nothing half-written is left behind.
+    A ``folder`` is used as it is (``wiki.{train,valid,test}.tokens`` or ``{train,valid,test}.txt``). Without a folder,
+    the files come from ``cache``, or are downloaded into the cache from the first source that delivers the right bytes.
+    Raises InputError if a local file is missing or wrong or a source delivers other bytes, and Unreachable if no source
+    delivers any. Nothing half-written is left behind.
     """
     if folder is not None:
         return {split: _local(Path(folder), split, checksums[split]) for split in FILES}
@@ -99,9 +99,9 @@ def fetch(
 
 
 def reachable(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
-    """The sources that answer within `CONNECT_SECONDS`, asked all at once, and what is wrong with the others.
+    """Returns the sources that answer within `CONNECT_SECONDS`, and a reason for each that does not.
 
-    Raises Unreachable where none answers.
+    All sources are asked at once. Raises Unreachable if none answers.
     """
     reasons = {source.name: f"no answer within {CONNECT_SECONDS:g} s" for source in sources}
     answered: set[str] = set()
@@ -111,27 +111,27 @@ def reachable(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
             request = urllib.request.Request(source.urls["train"], method="HEAD")
             with urllib.request.urlopen(request, timeout=CONNECT_SECONDS):
                 answered.add(source.name)
-        except urllib.error.HTTPError:  # an answer, too; what it means is seen when the file is asked for
+        except urllib.error.HTTPError:  # also an answer; the request for the file shows its meaning
             answered.add(source.name)
         except (OSError, http.client.HTTPException, ValueError) as error:
             reasons[source.name] = _printable(error)
 
-    # Threads, since looking a name up has no limit of its own.
+    # Threads, since a name lookup has no time limit.
     threads = [threading.Thread(target=ask, args=(source,), daemon=True) for source in sources]
     deadline = time.monotonic() + CONNECT_SECONDS
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    found = [source for source in sources if source.name in answered]
-    silent = [f"{source.name}: {reasons[source.name]}" for source in sources if source not in found]
-    if not found:
+    answering = [source for source in sources if source.name in answered]
+    silent = [f"{source.name}: {reasons[source.name]}" for source in sources if source not in answering]
+    if not answering:
         raise Unreachable("WikiText-2", f"no source can be reached ({'; '.join(silent)})")
-    return found, silent
+    return answering, silent
 
 
 def _printable(error: Exception) -> str:
-    """An error in one short line; a server's own bytes may be in it."""
+    """Returns an error as one short printable line; the error may contain a server's bytes."""
     reason = " ".join(str(error).split()) or type(error).__name__
     return (reason if reason.isprintable() else ascii(reason))[:200]
 
@@ -142,12 +142,12 @@ def _local(folder: Path, split: str, expected: str) -> Path:
         path = folder / name
         if path.is_file():
             try:
-                found = checksum(path.read_bytes())
+                digest = checksum(path.read_bytes())
             except OSError as error:
                 raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-            if found != expected:
+            if digest != expected:
                 raise InputError(
-                    f"{path}: SHA-256 is {found}, expected {expected} (the word-level file of WikiText-2, unchanged)"
+                    f"{path}: SHA-256 is {digest}, expected {expected} (the word-level file of WikiText-2, unchanged)"
                 )
             return path
     raise InputError(f"{folder}: no WikiText-2 {split} file found, expected {names[0]} or {names[1]}")
@@ -185,17 +185,17 @@ def _download_into(cache: Path, split: str, sources: Sequence[Source], silent: S
 
 
 def _first_good(folder: Path, split: str, sources: Sequence[Source], silent: Sequence[str], expected: str) -> bytes:
-    """The text's bytes from the first source that delivers them; what it downloaded on the way lies in ``folder``.
+    """Returns the text's bytes from the first source that delivers them. Downloads are kept in ``folder``.
 
-    silent: what is wrong with the sources that are not asked.
+    silent: a reason for each source that is not asked.
     """
     reasons, wrong = list(silent), False
-    pooch.get_logger().setLevel("WARNING")  # it prints temporary paths and advises to pin a hash that is checked here
+    pooch.get_logger().setLevel("WARNING")  # its log has temporary paths and advice to pin a hash that is checked here
     for number, source in enumerate(sources):
         try:
             path = pooch.retrieve(source.urls[split], None, f"{number}", folder, downloader=_download)
             content = source.convert(Path(path))
-        # OSError: network, timeouts, HTTP status; HTTPException: broken protocol; the others: not the format expected.
+        # OSError: network, timeouts, HTTP status; HTTPException: broken protocol; the others: an unexpected format.
         except (OSError, http.client.HTTPException, pa.ArrowException, ValueError, KeyError, AttributeError) as error:
             reasons.append(f"{source.name}: {_printable(error)}"[:200])
             continue
@@ -210,10 +210,10 @@ def _first_good(folder: Path, split: str, sources: Sequence[Source], silent: Seq
 
 
 def _download(url: str, output_file: Any, _: object) -> None:
-    """Downloader for pooch with limits on silence, total time and size; raises OSError where one is passed.
+    """Downloader for pooch with limits on silence, total time and size; raises OSError if a limit is passed.
 
-    pooch's own limits silence only, so a server that drips bytes could hold a run for hours. A thread receives, since a
-    server that drips its headers holds the thread that asked for them.
+    pooch's downloader limits only silence, so a server that drips bytes could hold up a run for hours. A separate
+    thread receives, since a server that drips its headers blocks the thread that asked for them.
     """
     errors: list[Exception] = []
 
@@ -233,7 +233,7 @@ def _download(url: str, output_file: Any, _: object) -> None:
 
 
 def _receive(url: str, path: Path) -> None:
-    """What an address delivers, as a file; it stops by itself some time after `LIMIT_SECONDS`."""
+    """Writes the content of an address to a file. Receiving stops by itself some time after `LIMIT_SECONDS`."""
     deadline = time.monotonic() + LIMIT_SECONDS
     size = 0
     with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response, path.open("wb") as file:

@@ -24,15 +24,15 @@ from tokentrial.seeds import stream
 
 
 def generate(spec: Mapping[str, Any], seed: int, seeds: int) -> Dataset:
-    """Draw ``seeds`` replicates of the data set that ``spec`` describes (keys: :class:`tokentrial.data.spec.Spec`).
+    """Draws ``seeds`` replicates of the data set that ``spec`` describes (keys: :class:`tokentrial.data.spec.Spec`).
 
-    Every replicate draws its own source and its own sequences from streams named by purpose, split and replicate, so
-    its numbers do not depend on how many replicates are asked for, and a shuffled or relabelled data set has the same
-    underlying sequences as the plain one. Raises InputError in one line for any unusable key.
+    Every replicate draws its source and its sequences from streams named by purpose, split and replicate. So its
+    numbers do not depend on the number of replicates, and a shuffled or relabelled data set has the same underlying
+    sequences as the plain one. Raises InputError in one line for any unusable key.
 
     Reference quantities, per replicate and split: chance, unigram, floor_token, floor_history (nats); accuracy_chance,
-    accuracy_constant, accuracy_token, accuracy_history (share); loss_train_rule and accuracy_train_rule where each
-    split has a chain of its own; on the sampled split itself oracle_token, oracle_history, unigram_sample (nats) and
+    accuracy_constant, accuracy_token, accuracy_history (share); loss_train_rule and accuracy_train_rule if each split
+    has its own chain; on the sampled split itself oracle_token, oracle_history, unigram_sample (nats) and
     accuracy_oracle_token, accuracy_oracle_history (share). See :mod:`tokentrial.data.levels`.
     """
     checked = parse_spec(spec)
@@ -51,16 +51,16 @@ def generate(spec: Mapping[str, Any], seed: int, seeds: int) -> Dataset:
 
 
 def write_dataset(spec: str, name: str, data: str, reference: str) -> None:
-    """Draw the data set ``name`` of the canonical JSON ``spec`` (keys source, seed, seeds) and write its two files."""
+    """Draws the data set ``name`` of the canonical JSON ``spec`` (keys source, seed, seeds); writes its two files."""
     design = json.loads(spec)
     generate(design["source"], seed=design["seed"], seeds=design["seeds"]).to_parquet(data, reference, name=name)
 
 
 def _sources(spec: Spec, seed: int, replicate: int) -> dict[Split, Chain | Mixture]:
-    """The source of each split; the training split's is the same whether or not the others have their own."""
+    """Returns the source of each split. The training source is the same whether or not other splits have their own."""
     names = {split: (split,) if spec.chains == "per_split" and split != "train" else () for split in SPLITS}
-    made = {name: _source(spec, stream(seed, "source", replicate, *name)) for name in set(names.values())}
-    return {split: made[names[split]] for split in SPLITS}
+    by_name = {name: _source(spec, stream(seed, "source", replicate, *name)) for name in set(names.values())}
+    return {split: by_name[names[split]] for split in SPLITS}
 
 
 def _source(spec: Spec, rng: np.random.Generator) -> Chain | Mixture:
@@ -79,7 +79,7 @@ def _source(spec: Spec, rng: np.random.Generator) -> Chain | Mixture:
 
 
 def _sequences(spec: Spec, source: Chain | Mixture, split: Split, seed: int, replicate: int) -> Tokens:
-    """Sequences (n, length) of one split and replicate, before relabelling."""
+    """Returns sequences (n, length) of one split and replicate, before relabelling."""
     if not spec.held_out:
         split = "train"
     tokens = source.sample(getattr(spec, split), spec.length, stream(seed, "sequences", split, replicate))
@@ -101,16 +101,16 @@ def _unit(quantity: str) -> str:
 def _levels(
     spec: Spec, sources: dict[Split, Chain | Mixture], tokens: dict[Split, Tokens]
 ) -> dict[Split, dict[str, float]]:
-    """Reference quantities per split; ids are those of the source (relabelling changes none of them)."""
+    """Returns reference quantities per split, computed with the source's ids (relabelling changes no quantity)."""
     laws = {id(s): pair_law(s, spec.length, spec.targets, spec.shuffle) for s in sources.values()}
     levels: dict[Split, dict[str, float]] = {}
     for split, source in sources.items():
         law = laws[id(source)]
-        found = pair_levels(law) | history_levels(source, law, spec.targets, spec.shuffle)
+        quantities = pair_levels(law) | history_levels(source, law, spec.targets, spec.shuffle)
         if source is not sources["train"]:
-            found |= rule_levels(law, laws[id(sources["train"])])
-        found |= sample_levels(law, tokens[split], spec.targets)
+            quantities |= rule_levels(law, laws[id(sources["train"])])
+        quantities |= sample_levels(law, tokens[split], spec.targets)
         if isinstance(source, Mixture) and not spec.shuffle:
-            found |= history_sample_levels(source, tokens[split], spec.targets)
-        levels[split] = found
+            quantities |= history_sample_levels(source, tokens[split], spec.targets)
+        levels[split] = quantities
     return levels

@@ -1,8 +1,8 @@
-"""Floors and ceilings of synthetic data in closed form: what no model can beat, and what knowing nothing gives.
+"""Floors and ceilings of synthetic data in closed form: scores that no model can beat, and scores without knowledge.
 
-All losses are in nats per predicted token, all accuracies are shares of predicted tokens. Everything rests on one
-object, the pooled pair law J (V, V): J[a, b] is the probability that, at a predicted position drawn uniformly, the
-token before it is a and the token to predict is b.
+All losses are in nats per predicted token; all accuracies are shares of predicted tokens. Everything rests on the
+pooled pair law J (V, V). For a predicted position drawn uniformly, J[a, b] is the probability that the token before the
+position is a and the token to predict is b.
 """
 
 import numpy as np
@@ -18,10 +18,10 @@ Tokens = npt.NDArray[np.int32]
 
 
 def pair_law(source: Chain | Mixture, length: int, targets: Targets, shuffled: bool) -> Array:
-    """The pooled law J (V, V) of (current token, target) of a source.
+    """Returns the pooled law J (V, V) of (current token, target) of a source.
 
-    ``targets`` "all" pools positions 1..length-1 with equal weight, "last" takes the last alone. ``shuffled``: tokens
-    permuted uniformly inside each sequence, so that J pools all ordered pairs of different positions.
+    ``targets``: "all" pools positions 1..length-1 with equal weight, "last" uses only the last position. ``shuffled``:
+    tokens are permuted uniformly inside each sequence, so that J pools all ordered pairs of different positions.
     """
     if isinstance(source, Chain):
         return _shuffled_chain(source, length) if shuffled else _ordered_chain(source, length, targets)
@@ -29,7 +29,7 @@ def pair_law(source: Chain | Mixture, length: int, targets: Targets, shuffled: b
 
 
 def _marginals(source: Chain, length: int) -> Array:
-    """Law of the token at each position, (length, V): initial · P^t."""
+    """Returns the law of the token at each position, (length, V): initial · P^t."""
     laws = [source.initial]
     for _ in range(length - 1):
         laws.append(source.initial if source.independent else np.einsum("i,ij->j", laws[-1], source.transition))
@@ -43,7 +43,10 @@ def _ordered_chain(source: Chain, length: int, targets: Targets) -> Array:
 
 
 def _shuffled_chain(source: Chain, length: int) -> Array:
-    """Mean over ordered position pairs: for i < j the law is diag(m_i) P^(j-i), for i > j its transpose."""
+    """Returns the mean law over ordered position pairs.
+
+    For i < j the law is diag(m_i) P^(j-i); for i > j it is the transpose.
+    """
     if source.independent:
         return np.outer(source.initial, source.initial)
     laws = _marginals(source, length)
@@ -77,7 +80,7 @@ def _mixture_pairs(source: Mixture, targets: Targets, shuffled: bool) -> Array:
 
 
 def pair_levels(joint: Array) -> dict[str, float]:
-    """Reference levels that follow from the pair law J (V, V): chance, best constant, best use of the current token."""
+    """Returns the levels of the pair law J (V, V): chance, best constant, best use of the current token."""
     target = joint.sum(axis=0)
     return {
         "chance": float(np.log(target.size)),
@@ -90,10 +93,10 @@ def pair_levels(joint: Array) -> dict[str, float]:
 
 
 def history_levels(source: Chain | Mixture, joint: Array, targets: Targets, shuffled: bool) -> dict[str, float]:
-    """Levels of a predictor that sees all tokens before, in order, and the position; empty where no closed form exists.
+    """Returns levels of a predictor that sees the position and all earlier tokens in order.
 
-    For a chain they equal the levels of the current token (Markov property, homogeneous rows), for noiseless patterns
-    they follow from grouping windows by prefix. Noisy patterns and shuffled sequences have none here.
+    For a chain these are the levels of the current token (Markov property, homogeneous rows). For noiseless patterns
+    they follow from grouping windows by prefix. Noisy patterns and shuffled sequences have no closed form here: empty.
     """
     if isinstance(source, Chain):
         if shuffled and not source.independent:
@@ -115,7 +118,7 @@ def history_levels(source: Chain | Mixture, joint: Array, targets: Targets, shuf
 
 
 def rule_levels(joint: Array, rule: Array) -> dict[str, float]:
-    """Expected loss and accuracy under J (V, V) of the Bayes predictor made for another pair law ``rule`` (V, V)."""
+    """Returns expected loss and accuracy under J (V, V) of the Bayes predictor for another pair law ``rule`` (V, V)."""
     best = rule.argmax(axis=1)
     used = joint > 0
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -127,11 +130,11 @@ def rule_levels(joint: Array, rule: Array) -> dict[str, float]:
 
 
 def sample_levels(joint: Array, tokens: Tokens, targets: Targets) -> dict[str, float]:
-    """What the true pair law J (V, V) scores on these very sequences (n, length).
+    """Returns the scores of the true pair law J (V, V) on these sequences (n, length).
 
     ``oracle_token`` and ``unigram_sample`` are the mean losses of the source's Bayes predictor from the current token
-    and of its best constant predictor; ``accuracy_oracle_token`` is the share the former gets right. They carry the
-    same sampling noise as a model evaluated on the same sequences.
+    and of the source's best constant predictor. ``accuracy_oracle_token`` is the Bayes predictor's share of correct
+    tokens. These scores have the same sampling noise as a model's scores on the same sequences.
     """
     first = tokens.shape[1] - 1 if targets == "last" else 1
     current, target = tokens[:, first - 1 : -1].ravel(), tokens[:, first:].ravel()
@@ -145,10 +148,10 @@ def sample_levels(joint: Array, tokens: Tokens, targets: Targets) -> dict[str, f
 
 
 def history_sample_levels(source: Mixture, tokens: Tokens, targets: Targets) -> dict[str, float]:
-    """Loss and accuracy of the exact predictor from all tokens before, on these sequences (n, length) of a mixture.
+    """Returns loss and accuracy of the exact predictor from all earlier tokens, on sequences (n, length) of a mixture.
 
-    The window is a hidden state that does not change, so the forward recursion updates its posterior token by token:
-    P(x_t | x_<t) = sum_w posterior_w · [(1-noise) 1(x_t = w_t) + noise/V].
+    The window is a hidden state that does not change, so the forward recursion updates the window's posterior token by
+    token: P(x_t | x_<t) = sum_w posterior_w · [(1-noise) 1(x_t = w_t) + noise/V].
     """
     size, width = source.vocab_size, source.windows.shape[1]
     posterior = np.tile(source.weights / source.weights.sum(), (tokens.shape[0], 1))  # (n, W)

@@ -16,9 +16,9 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Chain:
-    """A Markov source: ``transition`` (V, V) row-stochastic, ``initial`` (V,) the law of the first token.
+    """A Markov source: ``transition`` (V, V) is row-stochastic, ``initial`` (V,) is the law of the first token.
 
-    ``independent`` marks a source whose rows are all equal (its order carries nothing).
+    ``independent`` marks a source whose rows are all equal: the order of its tokens carries no information.
     """
 
     transition: Array
@@ -30,15 +30,15 @@ class Chain:
         return int(self.initial.size)
 
     def sample(self, n: int, length: int, rng: np.random.Generator) -> npt.NDArray[np.int32]:
-        """Sequences (n, length) of token ids."""
+        """Returns sequences (n, length) of token ids."""
         return sample_chain(self.transition, self.initial, n, length, rng)
 
 
 def document_chain(vocab_size: int, rng: np.random.Generator) -> Array:
-    """Transition matrix (V, V) of document 000's "realistic sequences with token transition dependencies".
+    """Returns the transition matrix (V, V) of document 000's "realistic sequences with token transition dependencies".
 
-    Weights are V x V independent U(0,1); in the rows of the lower half of the vocabulary the weights of the upper half
-    are doubled; rows are normalised. Source: document 000, section 3.1, as its public code builds it.
+    Weights are V x V independent U(0,1). In the rows of the vocabulary's lower half, the weights of the upper half are
+    doubled. Rows are then normalised. Source: document 000, section 3.1, as its public code builds it.
     """
     half = vocab_size // 2
     weights = rng.random((vocab_size, vocab_size))
@@ -47,11 +47,11 @@ def document_chain(vocab_size: int, rng: np.random.Generator) -> Array:
 
 
 def zipf_chain(vocab_size: int, exponent: float, sharpness: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    """A chain whose stationary law is exactly Zipf: returns transition (V, V) and stationary law (V,).
+    """Returns transition (V, V) and stationary law (V,) of a chain whose stationary law is exactly Zipf.
 
-    W = exp(sharpness · N(0,1)) is scaled by Sinkhorn's iteration until the joint law J of two neighbouring tokens has
-    both marginals p(k) ∝ (k+1)^-exponent; the transition is J / p. Sharpness 0 gives independent tokens, larger values
-    a lower entropy rate. Source: Sinkhorn and Knopp 1967. Raises InputError where the iteration does not reach a
+    Sinkhorn's iteration (Sinkhorn and Knopp 1967) scales W = exp(sharpness · N(0,1)) until the joint law J of two
+    neighbouring tokens has both marginals p(k) ∝ (k+1)^-exponent. The transition is J / p. With sharpness 0, tokens are
+    independent; a larger sharpness has a lower entropy rate. Raises InputError if the iteration does not reach a
     relative error of 1e-13 in both marginals (sharpness too large).
     """
     target = zipf_probabilities(vocab_size, exponent)
@@ -62,7 +62,7 @@ def zipf_chain(vocab_size: int, exponent: float, sharpness: float, rng: np.rando
     rows, columns = np.ones(vocab_size), np.ones(vocab_size)
     with np.errstate(all="ignore"):  # an overflow shows as no convergence and is reported below
         for _ in range(SINKHORN_ITERATIONS):
-            # einsum, not matmul: its sums do not depend on how many threads the linear algebra library uses
+            # einsum, not matmul: its sums do not depend on the number of threads of the linear algebra library
             sums = np.einsum("ij,j->i", kernel, columns)  # (V,)
             if np.max(np.abs(rows * sums / target - 1.0)) < SINKHORN_TOLERANCE:
                 joint = rows[:, None] * kernel * columns  # (V, V)
@@ -76,9 +76,9 @@ def zipf_chain(vocab_size: int, exponent: float, sharpness: float, rng: np.rando
 
 
 def stationary_distribution(transition: Array) -> Array:
-    """Stationary law (V,) of an irreducible row-stochastic matrix (V, V), by one linear solve.
+    """Returns the stationary law (V,) of an irreducible row-stochastic matrix (V, V), by one linear solve.
 
-    Raises ValueError where the law is not unique.
+    Raises ValueError if the law is not unique.
     """
     size = transition.shape[0]
     # pi (P - I) = 0 has one redundant equation; sum(pi) = 1 takes its place.
@@ -92,7 +92,7 @@ def stationary_distribution(transition: Array) -> Array:
 
 
 def _draw(cdf: Array, rows: npt.NDArray[np.int64], uniform: Array) -> npt.NDArray[np.int64]:
-    """For each i the first k with cdf[rows[i], k] > uniform[i], by binary search over all i at once."""
+    """Returns for each i the first k with cdf[rows[i], k] > uniform[i], by binary search over all i at once."""
     low = np.zeros(uniform.size, dtype=np.int64)
     high = np.full(uniform.size, cdf.shape[1] - 1, dtype=np.int64)
     for _ in range(cdf.shape[1].bit_length()):
@@ -106,9 +106,9 @@ def _draw(cdf: Array, rows: npt.NDArray[np.int64], uniform: Array) -> npt.NDArra
 def sample_chain(
     transition: Array, initial: Array, n: int, length: int, rng: np.random.Generator
 ) -> npt.NDArray[np.int32]:
-    """Sequences (n, length) of a Markov chain with transition (V, V) and initial law (V,).
+    """Returns sequences (n, length) of a Markov chain with transition (V, V) and initial law (V,).
 
-    One uniform number a token, row by row: the first sequences do not depend on n.
+    Each token takes one uniform number, row by row, so the first sequences do not depend on n.
     """
     uniform = rng.random((n, length))
     cdf = np.cumsum(transition, axis=1)  # (V, V)

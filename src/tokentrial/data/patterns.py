@@ -14,9 +14,9 @@ Pattern = tuple[int, ...]
 
 KINDS: tuple[Kind, ...] = ("proof_of_concept", "simple", "complex", "structured", "semi_random")
 VARIANTS: tuple[Variant, ...] = ("released", "described")
-WINDOW = 8  # tokens; the released code cuts every pattern to at most this
+WINDOW = 8  # most tokens of a window: the released code cuts every pattern to this length
 
-# One period of each cyclic pattern, and how often the released code repeats it before cutting windows.
+# One period of each cyclic pattern, and the number of repeats from which the released code cuts windows.
 CYCLES: dict[Kind, tuple[tuple[Pattern, int], ...]] = {
     "proof_of_concept": (((1, 2, 3, 4, 5), 3), ((7, 8, 9), 4), ((11, 12, 13, 14), 3), ((16, 17), 6)),
     "simple": (((1, 2, 3), 3), ((4, 5), 4), ((6, 7, 8, 9), 2)),
@@ -31,8 +31,10 @@ SEMI_RANDOM_NOISE = 0.2
 
 @dataclass(frozen=True)
 class Mixture:
-    """Windows (W, length) of token ids drawn with ``weights`` (W,); each token is then replaced by a uniform one with
-    probability ``noise``, independently."""
+    """Windows (W, length) of token ids, drawn with ``weights`` (W,).
+
+    Each token is then replaced by a uniform token with probability ``noise``, independently.
+    """
 
     windows: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float64]
@@ -40,7 +42,7 @@ class Mixture:
     vocab_size: int
 
     def sample(self, n: int, length: int, rng: np.random.Generator) -> npt.NDArray[np.int32]:
-        """Sequences (n, length) of token ids; the same generator gives the same windows at any noise level."""
+        """Returns sequences (n, length) of token ids; the same generator draws the same windows at any noise level."""
         width = self.windows.shape[1]
         if length != width:
             raise ValueError(f"windows hold {width} tokens, not {length}")
@@ -53,19 +55,19 @@ class Mixture:
 
 
 def default_noise(kind: Kind, variant: Variant) -> float:
-    """Share of replaced tokens where the specification names none."""
+    """Share of replaced tokens if the specification names none."""
     return SEMI_RANDOM_NOISE if (kind, variant) == ("semi_random", "described") else 0.0
 
 
 def smallest_vocabulary(kind: Kind, variant: Variant) -> int:
-    """Vocabulary size that holds every token of the kind."""
+    """Smallest vocabulary size that holds every token of the kind."""
     if kind == "semi_random":
         return 2 if variant == "released" else max(smallest_vocabulary(k, variant) for k in ("complex", "structured"))
     return 1 + max(token for pattern, _ in CYCLES[kind] for token in pattern)
 
 
 def released_length(kind: Kind) -> int:
-    """Tokens per sequence of the released data: at most eight, fewer where the patterns are shorter."""
+    """Tokens per sequence of the released data: at most eight, fewer if the patterns are shorter."""
     if kind == "semi_random":
         return min(WINDOW, RANDOM_PATTERNS[1])
     lengths = {min(WINDOW, len(pattern) * times) for pattern, times in CYCLES[kind]}
@@ -76,13 +78,13 @@ def released_length(kind: Kind) -> int:
 def pattern_mixture(
     kind: Kind, variant: Variant, vocab_size: int, length: int, noise: float, rng: np.random.Generator
 ) -> Mixture:
-    """The mixture of windows of a kind of pattern data.
+    """Returns the mixture of windows of a kind of pattern data.
 
-    ``released``: a pattern is chosen uniformly, then a start uniformly among those where the whole window fits the
-    repeated list (document 002's proof of concept, document 001's focused scaling test). ``described``: patterns go on
-    for ever and a window starts at any phase, each equally likely. Only released ``semi_random`` uses ``rng``: its
-    five patterns of six uniform tokens are drawn once per call. Raises InputError where the vocabulary is too small,
-    or a released data set is asked for another length or for noise.
+    ``released``: the pattern is uniform, then the start is uniform among those at which the whole window fits the
+    repeated list (document 002's proof of concept, document 001's focused scaling test). ``described``: patterns repeat
+    forever and a window starts at any phase with equal probability. Only released ``semi_random`` uses ``rng``: its
+    five patterns of six uniform tokens are drawn once per call. Raises InputError if the vocabulary is too small, or if
+    another length or noise is requested for released patterns.
     """
     smallest = smallest_vocabulary(kind, variant)
     if vocab_size < smallest:
@@ -103,14 +105,14 @@ def pattern_mixture(
 
 
 def _phases(kind: Kind, length: int) -> list[npt.NDArray[np.int32]]:
-    """Per cyclic pattern the windows (phases, length) that start at each of its phases."""
+    """Returns for each cyclic pattern the windows (phases, length) that start at each of its phases."""
     kinds: tuple[Kind, ...] = ("complex", "structured") if kind == "semi_random" else (kind,)
     cycles = [np.array(pattern, dtype=np.int32) for name in kinds for pattern, _ in CYCLES[name]]
     return [cycle[(np.arange(cycle.size)[:, None] + np.arange(length)) % cycle.size] for cycle in cycles]
 
 
 def _cuts(kind: Kind, vocab_size: int, length: int, rng: np.random.Generator) -> list[npt.NDArray[np.int32]]:
-    """Per released pattern list the windows (starts, length) that fit into it."""
+    """Returns for each released pattern list the windows (starts, length) that fit into the list."""
     if kind == "semi_random":
         lists = list(rng.integers(vocab_size, size=RANDOM_PATTERNS, dtype=np.int32))
     else:

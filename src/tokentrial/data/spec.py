@@ -1,4 +1,4 @@
-"""What a synthetic data set is made of: the closed set of keys, their ranges and defaults."""
+"""The specification of a synthetic data set: the closed set of keys, their ranges and defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -23,12 +23,13 @@ OF_SOURCE: dict[Source, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Spec:
-    """A checked specification; a key of another source is None.
+    """A checked specification. Keys of other sources are None.
 
     ``length`` counts all tokens of a sequence, inputs and targets. ``targets``: "all" predicts each of the positions
-    1..length-1 from what is before it, "last" only the last token. ``train``, ``validation``, ``test`` count sequences;
-    with ``held_out`` false the latter two are the training sequences themselves, as in the released code. ``shuffle``
-    permutes the tokens inside every sequence, ``relabel`` renames all ids at random, alike in every split.
+    1..length-1 from the tokens before, "last" only the last token. ``train``, ``validation`` and ``test`` count
+    sequences; with ``held_out`` false, validation and test are the training sequences themselves, as in the released
+    code. ``shuffle`` permutes the tokens inside every sequence; ``relabel`` renames all ids at random, equally in every
+    split.
     """
 
     source: Source
@@ -49,7 +50,7 @@ class Spec:
     sharpness: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The keys that apply to this source, defaults filled in."""
+        """Returns the keys that apply to this source, with defaults filled in."""
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
 
@@ -58,7 +59,7 @@ def _fail(key: str, found: object, expected: str) -> InputError:
 
 
 def integer(key: str, value: object, least: int) -> int:
-    """A whole number of at least ``least`` (2.0 is read as 2); InputError naming the key otherwise."""
+    """Returns a whole number of at least ``least`` (2.0 is read as 2); otherwise raises InputError naming the key."""
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not whole or int(value) < least:  # type: ignore[call-overload]
         raise _fail(key, value, f"an integer of at least {least}")
@@ -83,58 +84,58 @@ def _flag(key: str, value: object) -> bool:
     return value
 
 
-def _own_keys(source: Source, given: Mapping[str, Any], vocab_size: int) -> dict[str, Any]:
-    """The checked keys that belong to one source only."""
+def _own_keys(source: Source, values: Mapping[str, Any], vocab_size: int) -> dict[str, Any]:
+    """Checks and returns the keys that belong only to this source."""
     if source == "markov":
-        return {"chains": _choice("chains", given.get("chains", "shared"), ("shared", "per_split"))}
+        return {"chains": _choice("chains", values.get("chains", "shared"), ("shared", "per_split"))}
     if source == "patterns":
-        kind: Kind = _choice("kind", given.get("kind"), KINDS)
-        variant: Variant = _choice("variant", given.get("variant"), VARIANTS)
-        noise = given.get("noise", default_noise(kind, variant))
+        kind: Kind = _choice("kind", values.get("kind"), KINDS)
+        variant: Variant = _choice("variant", values.get("variant"), VARIANTS)
+        noise = values.get("noise", default_noise(kind, variant))
         smallest = smallest_vocabulary(kind, variant)
         if vocab_size < smallest:
             raise _fail("vocab_size", vocab_size, f"at least {smallest} for {variant} '{kind}' patterns")
         return {"kind": kind, "variant": variant, "noise": _number("noise", noise, 0, 1, "a probability from 0 to 1")}
     ceiling = 1e3  # beyond it a Zipf law or a Sinkhorn kernel underflows; finite inputs only
     names = OF_SOURCE[source]
-    return {name: _number(name, given.get(name), 0, ceiling, f"a number from 0 to {ceiling:g}") for name in names}
+    return {name: _number(name, values.get(name), 0, ceiling, f"a number from 0 to {ceiling:g}") for name in names}
 
 
-def parse_spec(given: Mapping[str, Any]) -> Spec:
-    """Check a specification and fill in defaults; raises InputError that names the key, what was found and expected.
+def parse_spec(values: Mapping[str, Any]) -> Spec:
+    """Checks a specification and fills in defaults; raises InputError with the key and its found and expected values.
 
     Defaults: targets "all", shuffle and relabel false, held_out true, chains "shared", noise 0 (0.2 for described
-    semi-random patterns). Everything else must be given; a key of another source is an error.
+    semi-random patterns). All other keys are required; a key of another source is an error.
     """
-    source: Source = _choice("source", given.get("source"), tuple(OF_SOURCE))
+    source: Source = _choice("source", values.get("source"), tuple(OF_SOURCE))
     known = (*COMMON, *OF_SOURCE[source])
-    for key in given:
+    for key in values:
         if key not in known:
             raise InputError(
                 f"data specification: key '{key}': not known for source '{source}', expected one of {', '.join(known)}"
             )
-    vocab_size = integer("vocab_size", given.get("vocab_size"), 2)
+    vocab_size = integer("vocab_size", values.get("vocab_size"), 2)
     spec = Spec(
         source=source,
         vocab_size=vocab_size,
-        length=integer("length", given.get("length"), 2),
-        targets=_choice("targets", given.get("targets", "all"), ("all", "last")),
-        train=integer("train", given.get("train"), 1),
-        validation=integer("validation", given.get("validation"), 1),
-        test=integer("test", given.get("test"), 1),
-        shuffle=_flag("shuffle", given.get("shuffle", False)),
-        relabel=_flag("relabel", given.get("relabel", False)),
-        held_out=_flag("held_out", given.get("held_out", True)),
-        **_own_keys(source, given, vocab_size),
+        length=integer("length", values.get("length"), 2),
+        targets=_choice("targets", values.get("targets", "all"), ("all", "last")),
+        train=integer("train", values.get("train"), 1),
+        validation=integer("validation", values.get("validation"), 1),
+        test=integer("test", values.get("test"), 1),
+        shuffle=_flag("shuffle", values.get("shuffle", False)),
+        relabel=_flag("relabel", values.get("relabel", False)),
+        held_out=_flag("held_out", values.get("held_out", True)),
+        **_own_keys(source, values, vocab_size),
     )
     if spec.chains == "per_split" and not spec.held_out:
         raise _fail("held_out", False, "true where chains is 'per_split' (one chain for each held-out split)")
     return spec
 
 
-def complete(given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The specification with its defaults; an InputError starts with ``where``, the config's name for it."""
+def complete(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Returns the specification with its defaults. An InputError starts with ``where``, the config's name for it."""
     try:
-        return parse_spec(given).as_dict()
+        return parse_spec(values).as_dict()
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

@@ -1,7 +1,7 @@
-"""A corpus as token ids: words (of WikiText-2 as in pytorch/examples) or a byte-level BPE of its train split.
+"""A corpus as token ids: words (for WikiText-2 as in pytorch/examples) or a byte-level BPE of the train split.
 
-Every token stands for some bytes of the text, and all bytes belong to a token, so that a loss per token can be turned
-into bits per byte, which is comparable between tokenisations of one text.
+Every token stands for some bytes of the text, and every byte belongs to a token. So a loss per token can be turned into
+bits per byte, which are comparable between tokenisations of one text.
 """
 
 import json
@@ -26,15 +26,15 @@ Tokens = npt.NDArray[np.int32]
 TokenizerKind = Literal["word", "bpe"]
 
 END, UNKNOWN = "<eos>", "<unk>"
-RARE = 3  # a word that the train split has less often is <unk>, as the makers of WikiText-2 did it
+RARE = 3  # words with fewer occurrences in the train split become <unk>, as the authors of WikiText-2 did
 BYTES = 256
 LINES_AT_ONCE = 2_000  # keeps the encoder's records of one call below 100 MB
 
-# Words of a text that comes without spaces between them: runs of letters and digits, single signs.
+# Words of a text that is not split by spaces: runs of letters and digits, and single signs.
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 SPACED = re.compile(r"\S+")
 
-# ``bytes`` is how many bytes of the text a token stands for; they add up to the split's.
+# ``bytes`` is the number of bytes of the text that a token stands for; the sum is the split's size.
 TOKENS = pa.schema([pa.field("token", pa.int32(), nullable=False), pa.field("bytes", pa.int32(), nullable=False)])
 # ``count`` is the number of occurrences in the train split.
 VOCABULARY = pa.schema(
@@ -47,7 +47,7 @@ VOCABULARY = pa.schema(
 
 
 def _lines(path: str | Path) -> list[str]:
-    """Lines with their line ends, split at "\\n" alone."""
+    """Returns lines with their line ends, split only at "\\n"."""
     try:
         with Path(path).open(encoding="utf-8", newline="\n") as file:
             return list(file)
@@ -58,10 +58,10 @@ def _lines(path: str | Path) -> list[str]:
 
 
 def _words(path: str | Path, pretokenised: bool) -> Iterator[tuple[str, int]]:
-    """(word, bytes) of a file in order, with <eos> at the end of every line (blank lines too), as in pytorch/examples.
+    """Yields (word, bytes) of a file in order, with <eos> after every line, blank or not, as in pytorch/examples.
 
-    The space before the next word counts with the word before it, an indent with the first word, a line's end with its
-    <eos>.
+    The bytes of a space count with the word before the space, those of an indent with the first word, and those of a
+    line's end with its <eos>.
     """
     pattern = SPACED if pretokenised else WORD
     for line in _lines(path):
@@ -74,10 +74,10 @@ def _words(path: str | Path, pretokenised: bool) -> Iterator[tuple[str, int]]:
 
 
 def word_vocabulary(train_path: str | Path, pretokenised: bool = True, vocab_size: int | None = None) -> list[str]:
-    """The word types of the train file with <eos>, in order of first appearance (33,278 for WikiText-2).
+    """Returns the word types of the train file with <eos>, in order of first appearance (33,278 for WikiText-2).
 
-    Of a text that is not pretokenised, words seen less than `RARE` times are left out and <unk> stands for them; with
-    a ``vocab_size``, so are all but the most frequent, ties by first appearance. Raises InputError where the text has
+    If the text is not pretokenised, <unk> replaces words that occur fewer than `RARE` times. With a ``vocab_size``,
+    <unk> also replaces all but the most frequent words; ties go by first appearance. Raises InputError if the text has
     fewer types than ``vocab_size``.
     """
     counts = Counter(word for word, _ in _words(train_path, pretokenised))
@@ -96,25 +96,25 @@ def word_vocabulary(train_path: str | Path, pretokenised: bool = True, vocab_siz
 
 
 def encode_words(path: str | Path, vocabulary: list[str], pretokenised: bool = True) -> tuple[Tokens, Tokens]:
-    """Token ids (n,) of a file under a word vocabulary, and the bytes (n,) that each stands for.
+    """Returns token ids (n,) of a file under a word vocabulary, and the bytes (n,) that each stands for.
 
-    Raises InputError for a word that is not in the vocabulary where it has no <unk>.
+    Raises InputError if a word is not in a vocabulary without <unk>.
     """
     ids = {word: index for index, word in enumerate(vocabulary)}
     unknown = ids.get(UNKNOWN)
     words = list(_words(path, pretokenised))
-    found = [ids.get(word, unknown) for word, _ in words]
-    if unknown is None and None in found:
-        word = words[found.index(None)][0]
+    token_ids = [ids.get(word, unknown) for word, _ in words]
+    if unknown is None and None in token_ids:
+        word = words[token_ids.index(None)][0]
         raise InputError(f"{path}: word {word!r} is not in the vocabulary of {len(vocabulary)} types")
-    return np.array(found, dtype=np.int32), np.array([size for _, size in words], dtype=np.int32)
+    return np.array(token_ids, dtype=np.int32), np.array([size for _, size in words], dtype=np.int32)
 
 
 def train_bpe(train_path: str | Path, vocab_size: int) -> Tokenizer:
-    """A byte-level BPE of ``vocab_size`` tokens trained on a file; the same file gives the same tokenizer.
+    """Returns a byte-level BPE of ``vocab_size`` tokens trained on a file; the same file yields the same tokenizer.
 
-    It loses nothing: decoding an encoded text gives the text. Source: Sennrich et al. 2016, on bytes as in GPT-2.
-    Raises InputError below 256 tokens (the bytes) or where the text does not support that many merges.
+    The encoding is lossless: decoding an encoded text returns the text. Source: Sennrich et al. 2016, on bytes as in
+    GPT-2. Raises InputError below 256 tokens (the bytes) or if the text does not support that many merges.
     """
     if vocab_size < BYTES:
         raise InputError(f"vocab_size: found {vocab_size}, expected at least {BYTES} for a byte-level BPE")
@@ -133,7 +133,7 @@ def train_bpe(train_path: str | Path, vocab_size: int) -> Tokenizer:
 
 
 def token_bytes(tokenizer: Tokenizer) -> Tokens:
-    """The bytes (V,) that each token of a byte-level BPE stands for: its characters, each of which is a byte."""
+    """Returns the number of bytes (V,) of each token of a byte-level BPE: each of its characters is a byte."""
     sizes = np.zeros(tokenizer.get_vocab_size(), dtype=np.int32)
     for token, index in tokenizer.get_vocab().items():
         sizes[index] = len(token)
@@ -141,7 +141,7 @@ def token_bytes(tokenizer: Tokenizer) -> Tokens:
 
 
 def encode_bpe(path: str | Path, tokenizer: Tokenizer) -> Tokens:
-    """Token ids (n,) of a file, encoded line by line with the line ends kept."""
+    """Returns token ids (n,) of a file, encoded line by line including the line ends."""
     lines = _lines(path)
     parts = [np.empty(0, dtype=np.int32)]
     for start in range(0, len(lines), LINES_AT_ONCE):
@@ -151,29 +151,29 @@ def encode_bpe(path: str | Path, tokenizer: Tokenizer) -> Tokens:
 
 
 def reference_levels(train: Tokens, tokens: Tokens, vocab_size: int) -> dict[str, float]:
-    """Levels of predictors that see no context, for a split's ids (n,): nats per token and shares.
+    """Returns levels of predictors that see no context, for a split's ids (n,): nats per token and shares.
 
-    ``unigram`` is the entropy of the split's own frequencies (what the best constant predictor for this very split
-    would get), ``unigram_train`` the loss under the train split's frequencies with one added to every count,
-    ``accuracy_constant`` the share of the train split's most frequent token. What a real text allows is not known, so
-    there is no floor.
+    ``unigram`` is the entropy of the split's own frequencies: the loss of the best constant predictor for this split.
+    ``unigram_train`` is the loss under the train split's frequencies, with one added to every count.
+    ``accuracy_constant`` is the split's share of the train split's most frequent token. There is no floor, since the
+    best possible loss of a real text is unknown.
     """
-    own = np.bincount(tokens, minlength=vocab_size) / tokens.size
+    frequencies = np.bincount(tokens, minlength=vocab_size) / tokens.size
     counts = np.bincount(train, minlength=vocab_size)
     smoothed = (counts + 1.0) / (counts + 1.0).sum()
     return {
         "chance": float(np.log(vocab_size)),
-        "unigram": entropy(own),
-        "unigram_train": float(-np.sum(own * np.log(smoothed))),
+        "unigram": entropy(frequencies),
+        "unigram_train": float(-np.sum(frequencies * np.log(smoothed))),
         "accuracy_chance": 1.0 / vocab_size,
-        "accuracy_constant": float(own[counts.argmax()]),
+        "accuracy_constant": float(frequencies[counts.argmax()]),
     }
 
 
 def _encode_all(
     paths: Mapping[str, str], tokenizer: TokenizerKind, vocab_size: int | None, pretokenised: bool
 ) -> tuple[dict[str, tuple[Tokens, Tokens]], list[str]]:
-    """(token ids, bytes) per split and the vocabulary in id order."""
+    """Returns (token ids, bytes) per split, and the vocabulary in id order."""
     if tokenizer == "word":
         vocabulary = word_vocabulary(paths["train"], pretokenised, vocab_size)
         return {split: encode_words(paths[split], vocabulary, pretokenised) for split in SPLITS}, vocabulary
@@ -197,22 +197,22 @@ def prepare(
     out: Mapping[str, str],
     needed: Mapping[str, int] | None = None,
 ) -> None:
-    """Tokenise the text files ``paths`` (keys train, validation, test) into Parquet.
+    """Tokenises the text files ``paths`` (keys train, validation, test) into Parquet.
 
-    ``record`` says which corpus they are (:class:`tokentrial.data.corpora.Corpus`). ``out`` names five files: train,
+    ``record`` describes their corpus (:class:`tokentrial.data.corpora.Corpus`). ``out`` names five files: train,
     validation and test (:data:`TOKENS`, text order), vocabulary (id, token, count in train) and reference
-    (:data:`tokentrial.results.REFERENCE`, seed 0, since nothing here is random). All carry the corpus, the tokenizer,
-    the vocabulary size and the checksums of the text files as metadata. ``vocab_size`` counts BPE tokens; for words it
-    limits the types, null for all. ``needed``: the fewest tokens of a split that the run can work with. Raises
-    InputError for an unusable key or file, or a split with fewer tokens.
+    (:data:`tokentrial.results.REFERENCE`, seed 0, since nothing here is random). The metadata of each file hold the
+    corpus, the tokenizer, the vocabulary size and the checksums of the text files. ``vocab_size`` is the number of BPE
+    tokens; for words it limits the types, and null keeps all. ``needed``: the fewest tokens of a split with which the
+    run works. Raises InputError for an unusable key or file, or a split with fewer tokens.
     """
     corpus = read_record(record)
     encoded, vocabulary = _encode_all(paths, tokenizer, vocab_size, corpus.pretokenised)
     for split, least in (needed or {}).items():
-        found = len(encoded[split][0])
-        if found < least:
+        available = len(encoded[split][0])
+        if available < least:
             raise InputError(
-                f"config: corpus: {corpus.title}: the {split} text has {found:,} tokens ({tokenizer}), expected at "
+                f"config: corpus: {corpus.title}: the {split} text has {available:,} tokens ({tokenizer}), expected at "
                 f"least {least:,} for one batch of the share that this config uses"
             )
     metadata = {
@@ -237,7 +237,7 @@ def prepare(
 
 
 def read_tokens(path: str | Path) -> tuple[Tokens, Tokens, dict[str, str]]:
-    """Token ids (n,), the bytes (n,) that each stands for, and metadata of a split written by :func:`prepare`.
+    """Returns token ids (n,), the bytes (n,) of each token, and metadata of a split written by :func:`prepare`.
 
     Raises InputError naming a damaged file.
     """

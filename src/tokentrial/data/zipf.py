@@ -7,7 +7,7 @@ from tokentrial.errors import InputError
 
 
 def zipf_probabilities(vocab_size: int, exponent: float) -> npt.NDArray[np.float64]:
-    """Probabilities (V,) of a Zipf law, p(k) ∝ (k+1)^-exponent; exponent 0 is the uniform law.
+    """Returns probabilities (V,) of a Zipf law, p(k) ∝ (k+1)^-exponent; exponent 0 is the uniform law.
 
     Source: document 003's corpora (id 0 is the most frequent token). Raises InputError for an exponent that is not a
     finite number >= 0 or a vocabulary below 1.
@@ -23,9 +23,9 @@ def zipf_probabilities(vocab_size: int, exponent: float) -> npt.NDArray[np.float
 def sample_iid(
     probabilities: npt.NDArray[np.float64], n: int, length: int, rng: np.random.Generator
 ) -> npt.NDArray[np.int32]:
-    """Independent tokens (n, length) from probabilities (V,), by inverse distribution function.
+    """Returns independent tokens (n, length) from probabilities (V,), by the inverse distribution function.
 
-    One uniform number a token, row by row: the first sequences do not depend on n.
+    Each token takes one uniform number, row by row, so the first sequences do not depend on n.
     """
     cdf = np.cumsum(probabilities)
     cdf /= cdf[-1]
