@@ -1,4 +1,4 @@
-"""The autoencoder baselines: stage one learns to rebuild a D-wide table from d_c numbers, stage two uses the codes."""
+"""The autoencoder baselines: stage one learns to rebuild a D-wide table from d_c numbers; stage two uses the codes."""
 
 import torch
 from torch import Tensor
@@ -15,9 +15,9 @@ class Autoencoder(Encoder):
     """Stage one: V -> D -> d_c -> D by reconstruction. Stage two: the codes, frozen or fine-tuned, feed the task.
 
     variant: ``standard`` (one linear map each way, documents 000 and 001), ``deep`` (one hidden ReLU layer each way) or
-    ``variational`` (Kingma and Welling 2014: Gaussian code, mean used; document 001, section 4.3).
-    activation: ``none`` or ``relu`` on the code, as in the released code. table: ``task`` or ``random``.
-    finetune: the codes go on training with the task.
+    ``variational`` (Kingma and Welling 2014: Gaussian code, of which the mean is used; document 001, section 4.3).
+    activation: ``none``, or ``relu`` on the code, as in the released code. table: ``task`` or ``random``.
+    finetune: whether the codes continue to train with the task.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Autoencoder(Encoder):
 
     @property
     def hidden(self) -> int:
-        """Width of the deep variant's hidden layers, half-way between D and d_c."""
+        """Width of the deep variant's hidden layers, halfway between D and d_c."""
         return (self.full_width + self.width) // 2
 
     def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
@@ -69,9 +69,9 @@ class Autoencoder(Encoder):
         return table + counts["encoder"] + counts["decoder"] + (self.vocab_size * self.width if self.finetune else 0)
 
     def _train_reconstruction(self, context: Context, table: Tensor, weights: Tensor) -> Tensor:
-        """Codes (S, V, d_c) after stage one: Adam on the weighted squared error, full batch, rate falling to zero.
+        """Returns codes (S, V, d_c) after stage one: full-batch Adam on weighted squared error, rate falling to zero.
 
-        The table is centred and brought to unit variance first, which a linear map with an offset could do itself.
+        The table is first centred and scaled to unit variance, as a linear map with an offset could do itself.
         """
         share = weights.unsqueeze(-1)
         centred = table - (table * share).sum(1, keepdim=True)
@@ -122,7 +122,7 @@ class Autoencoder(Encoder):
         return codes @ maps["decode"]
 
     def _loss(self, maps: Parameters, inputs: Tensor, share: Tensor, noise: Tensor | None) -> Tensor:
-        """Weighted mean squared error (S,), plus the weighted KL term of the variational variant."""
+        """Returns the weighted mean squared error (S,), plus the weighted KL term of the variational variant."""
         codes, log_variance = self._encode(maps, inputs)
         penalty = torch.zeros((), device=inputs.device)
         if log_variance is not None and noise is not None:

@@ -1,4 +1,4 @@
-"""The autoencoder as released for real text: it rebuilds its own trainable table, then its codes are frozen."""
+"""The autoencoder as released for real text: the model rebuilds its own trainable table, then its codes are frozen."""
 
 from dataclasses import replace
 
@@ -13,8 +13,8 @@ from tokentrial.seeds import stream
 class AutoencoderReleased(Encoder):
     """Table V x D, Linear D -> d_c and ReLU, Linear d_c -> D; protocol A7 (document 002's public code).
 
-    The target is the trainable table's own output and not detached, so the error also falls by shrinking the table:
-    nothing keeps tokens apart. Trained for ``epochs`` on batches of the training text, then the codes are frozen.
+    The target is the trainable table's output, which is not detached. So shrinking the table also lowers the error, and
+    nothing keeps tokens apart. Training takes ``epochs`` on batches of the training text; then the codes are frozen.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class AutoencoderReleased(Encoder):
                 "config: encoder 'autoencoder_released' trains on batches of a text, which this study lacks"
             )
         text = context.text()  # (S, N, L)
-        # seeds one after the other: a step over a batch of text fills the core, and each seed's bits stay its own
+        # seeds one after the other: a step over a batch of text fills the core, and a seed's bits depend on no other
         trained = [
             self._train(replace(context, replicates=(k,), counts=context.counts[i : i + 1]), text[i : i + 1])
             for i, k in enumerate(context.replicates)
@@ -51,7 +51,7 @@ class AutoencoderReleased(Encoder):
         return {"embedding": self.vocab_size * full, "encoder": full * width + width, "decoder": decoder}
 
     def _train(self, context: Context, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes (1, V, d_c) and the share of the table that they do not rebuild (1,), of one seed's text (1, N, L)."""
+        """Returns codes (1, V, d_c) and the share of the table not rebuilt (1,), for one seed's text (1, N, L)."""
         parameters = self._initial(context)
         optimiser = torch.optim.Adam(parameters.values(), lr=self.rate, fused=True)
         for epoch in range(self.epochs):
@@ -67,16 +67,16 @@ class AutoencoderReleased(Encoder):
             return codes, error / table.square().mean(dim=(1, 2))
 
     def _initial(self, context: Context) -> Parameters:
-        """torch's default laws: N(0, 1) for the table, U(+-1/sqrt(fan_in)) for weights and biases."""
+        """Draws by torch's default laws: N(0, 1) for the table, U(+-1/sqrt(fan_in)) for weights and biases."""
         full, width = self.full_width, self.width
-        made = {
+        parameters = {
             "table": context.normal("autoencoder_table", self.vocab_size, full),
             "encode": context.linear("autoencoder_encode", full, width),
             "encode_bias": context.uniform("autoencoder_encode_bias", 1, width) / full**0.5,
             "decode": context.linear("autoencoder_decode", width, full),
             "decode_bias": context.uniform("autoencoder_decode_bias", 1, full) / width**0.5,
         }
-        return {name: value.requires_grad_() for name, value in made.items()}
+        return {name: value.requires_grad_() for name, value in parameters.items()}
 
     def _encode(self, parameters: Parameters, vectors: Tensor) -> Tensor:
         return torch.relu(vectors @ parameters["encode"] + parameters["encode_bias"])
@@ -85,7 +85,7 @@ class AutoencoderReleased(Encoder):
         return codes @ parameters["decode"] + parameters["decode_bias"]
 
     def _loss(self, parameters: Parameters, ids: Tensor) -> Tensor:
-        """Mean squared error of a batch (1, B, L)."""
+        """Returns the mean squared error of a batch (1, B, L)."""
         vectors = gather(parameters["table"], ids).flatten(1, 2)  # (1, B*L, D)
         rebuilt = self._decode(parameters, self._encode(parameters, vectors))
         return (rebuilt - vectors).square().mean()

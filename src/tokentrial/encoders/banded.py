@@ -29,12 +29,12 @@ ORDERS = ("frequency", "permuted", "reversed")
 class Banded(Encoder):
     """A token's row in its band's table, mapped to D numbers (see ``schemes.py`` for the layouts and their options).
 
-    layout: a name in ``schemes.SCHEMES``; options: that layout's own; order: which tokens fill the bands, the most
-    frequent first, a random permutation of them (one per seed), or the rarest first, with the same sizes of bands.
-    ``width`` is not used: the layout has its own widths, relative to ``full_width``.
+    layout: a name in ``schemes.SCHEMES``; options: those of the layout; order: how tokens fill the bands, most frequent
+    first, in a random permutation (one per seed), or rarest first, always with the same band sizes. ``width`` is not
+    used: the layout sets the widths, relative to ``full_width``.
 
     Every seed ranks tokens by its own training counts, so band sizes may differ between seeds. Tables are padded with
-    zeros to the largest; no token has a padded row, no product includes it and no count has it.
+    zeros to the largest size; padded rows belong to no token and enter no product and no parameter count.
     """
 
     def __init__(
@@ -64,25 +64,25 @@ class Banded(Encoder):
     def place(
         self, context: Context, layouts: Sequence[Layout], bands: Sequence[Integers]
     ) -> tuple[Parameters, Parameters]:
-        """(trainable, frozen) for a given layout and band indices (V,) of each seed, of whatever rule.
+        """Returns (trainable, frozen) for a layout and band indices (V,) of each seed, by any rule.
 
-        Trainable: ``table_b`` (S, rows, width), ``projection_b`` (S, width, D) and ``bias_b`` (S, 1, D) of a band's own
-        map, or one ``projection``. Frozen: ``index`` (S, V), each token's row in its seed's tables one below the other,
-        and ``shapes`` (S, bands, 2), rows and width of each of them.
+        Trainable: ``table_b`` (S, rows, width); ``projection_b`` (S, width, D) and ``bias_b`` (S, 1, D) of a band's own
+        map, or one ``projection``. Frozen: ``index`` (S, V), each token's row in its seed's stacked tables, and
+        ``shapes`` (S, bands, 2), rows and width of each table.
         """
         self.layouts = list(layouts)
         trainable: Parameters = {}
         for number, band in enumerate(layouts[0].bands):
-            own = [layout.bands[number] for layout in layouts]
+            seed_bands = [layout.bands[number] for layout in layouts]
             scales = [context.initial_scale * table_gain(layout, number) for layout in layouts]
             tables = [
                 stream(context.seed, "init", f"band_{number}", seed).standard_normal((one.rows, one.width), np.float32)
-                for seed, one in zip(context.replicates, own, strict=True)
+                for seed, one in zip(context.replicates, seed_bands, strict=True)
             ]
             scaled = [np.float32(scale) * table for scale, table in zip(scales, tables, strict=True)]
             trainable[f"table_{number}"] = padded(scaled, context.device)
             if band.reach == "own":
-                widths = [one.width for one in own]
+                widths = [one.width for one in seed_bands]
                 trainable[f"projection_{number}"] = self._projection(context, f"band_projection_{number}", widths)
             if band.bias:
                 trainable[f"bias_{number}"] = torch.zeros(len(layouts), 1, self.full_width, device=context.device)
@@ -97,10 +97,10 @@ class Banded(Encoder):
         return trainable, {name: value.to(context.device) for name, value in frozen.items()}
 
     def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
-        """Whichever is less work: map all V rows and look tokens up, or map the rows that the batch has, each once.
+        """Maps all V rows and looks tokens up, or maps each row of the batch once, whichever is less work.
 
-        The choice depends on V, B and L, not on the number of seeds, so it cannot differ between a seed alone and in
-        a batch.
+        The choice depends on V, B and L but not on the number of seeds. So a seed alone and a seed in a batch take the
+        same path.
         """
         lowest, highest = torch.aminmax(ids)
         check_ids(int(lowest), int(highest), self.vocab_size)
@@ -110,17 +110,17 @@ class Banded(Encoder):
         return vectors.view(*ids.shape, self.full_width)
 
     def map_all(self, parameters: Parameters, rows: Tensor) -> Tensor:
-        """Vectors (S, N, D) of rows (S, N), by mapping every row of every table first.
+        """Returns vectors (S, N, D) of rows (S, N), by mapping every row of every table first.
 
-        Seeds whose tables have the same shape are multiplied together: a seed's product has its own shape and so the
-        same bits, whatever its neighbours are.
+        Seeds whose tables have the same shape are multiplied together. The shape of a seed's product does not depend on
+        the other seeds, so neither do its bits.
         """
         shapes = shapes_of(parameters)
         seeds, numbers = range(len(shapes)), range(len(shapes[0]))
         if all(shape == shapes[0] for shape in shapes):
             tables = [
                 leading(leading(parameters[f"table_{one}"], 1, shapes[0][one][0]), 2, shapes[0][one][1])
-                for one in numbers  # padded where these seeds were cut out of a larger batch
+                for one in numbers  # padded if these seeds were cut out of a larger batch
             ]
             mapped = [mapped_rows(table, *own_map(parameters, one)) for one, table in enumerate(tables)]
             table = torch.cat(mapped, 1).flatten(0, 1)
@@ -131,31 +131,31 @@ class Banded(Encoder):
         return embedding(rows + torch.from_numpy(starts).to(rows.device).unsqueeze(1), table)
 
     def map_used(self, parameters: Parameters, rows: Tensor) -> Tensor:
-        """Vectors (S, N, D) of rows (S, N), by mapping each row that occurs once; unique rows come out band by band."""
+        """Returns vectors (S, N, D) of rows (S, N), by mapping each occurring row once; they come out band by band."""
         shapes = shapes_of(parameters)
-        found = [torch.unique(own, return_inverse=True) for own in rows]  # rising rows, and where each token's is
+        unique = [torch.unique(own, return_inverse=True) for own in rows]  # rising rows, and each token's place in them
         starts = [np.cumsum([0] + [one[0] for one in shape]) for shape in shapes]
         cuts = [
             torch.searchsorted(used, torch.from_numpy(start).to(rows.device)).tolist()
-            for (used, _), start in zip(found, starts, strict=True)
+            for (used, _), start in zip(unique, starts, strict=True)
         ]
         parts: list[list[Tensor]] = [[] for _ in shapes]
         for number in range(len(shapes[0])):
             table = parameters[f"table_{number}"]
-            # all seeds' tables in one lookup: its backward writes one gradient the size of the table, not one a seed
+            # one lookup for all seeds' tables: backward writes one gradient of the table's size, not one per seed
             wanted = [
-                found[seed][0][cuts[seed][number] : cuts[seed][number + 1]] + (seed * table.shape[1] - start[number])
+                unique[seed][0][cuts[seed][number] : cuts[seed][number + 1]] + (seed * table.shape[1] - start[number])
                 for seed, start in enumerate(starts)
             ]
             codes = torch.split(embedding(torch.cat(wanted), table.flatten(0, 1)), [len(own) for own in wanted])
             maps = [[None] * len(shapes) if one is None else one.unbind(0) for one in own_map(parameters, number)]
             for seed, (code, matrix, bias) in enumerate(zip(codes, *maps, strict=True)):
                 parts[seed].append(mapped_rows(leading(code, 1, shapes[seed][number][1]), matrix, bias))
-        vectors = [torch.cat(part).index_select(0, inverse) for (_, inverse), part in zip(found, parts, strict=True)]
+        vectors = [torch.cat(part).index_select(0, inverse) for (_, inverse), part in zip(unique, parts, strict=True)]
         return torch.stack(vectors)
 
     def parameter_counts(self) -> dict[str, int]:
-        """Tables and projections; where band sizes differ between seeds, the rounded mean over the arm's seeds."""
+        """Parameters of tables and projections; if band sizes differ, the rounded mean over the arm's seeds."""
         if not self.layouts:
             raise InputError(f"layout '{self.name}': its band sizes follow from token counts; initialise it first")
         tables = sum(sum(layout.table_parameters()) for layout in self.layouts)
@@ -164,7 +164,7 @@ class Banded(Encoder):
         return {"embedding": round(tables / seeds), "encoder": round(projections / seeds)}
 
     def bits_deployed(self) -> int:
-        """32 bits a parameter. The map from tokens to rows is not counted: ids ranked by frequency need none."""
+        """32 bits per parameter. The map from tokens to rows is not counted: ids ranked by frequency need no map."""
         return 32 * sum(self.parameter_counts().values())
 
     def deployed(self, parameters: Parameters) -> dict[str, Stored]:
@@ -180,13 +180,13 @@ class Banded(Encoder):
         return super().deployed(kept) | {"index": Stored(kept["index"], 0)}
 
     def _ordered(self, context: Context, seed: int, counts: np.ndarray[Any, Any]) -> Integers:
-        """Token ids (V,) in the order in which they fill the bands."""
+        """Returns token ids (V,) in the order in which they fill the bands."""
         if self.order == "permuted":
             return stream(context.seed, "init", "band_permutation", seed).permutation(self.vocab_size)
         return ranking(counts)[::-1] if self.order == "reversed" else ranking(counts)
 
     def _projection(self, context: Context, name: str, widths: Sequence[int]) -> Tensor:
-        """A matrix (S, width, D) with torch.nn.Linear's initial law; widths may differ between seeds."""
+        """Draws a matrix (S, width, D) by torch.nn.Linear's initial law; widths may differ between seeds."""
         drawn = [
             stream(context.seed, "init", name, seed).uniform(-1, 1, (width, self.full_width)) / math.sqrt(width)
             for seed, width in zip(context.replicates, widths, strict=True)
@@ -204,12 +204,12 @@ def shapes_of(parameters: Parameters) -> list[list[list[int]]]:
 
 
 def own_map(parameters: Parameters, number: int) -> tuple[Tensor | None, Tensor | None]:
-    """The matrix (S, width, D) and bias (S, 1, D) that a band's rows go through; None where there is none."""
+    """Returns the matrix (S, width, D) and bias (S, 1, D) of a band's map; None for each that the band lacks."""
     return parameters.get(f"projection_{number}", parameters.get("projection")), parameters.get(f"bias_{number}")
 
 
 def mapped_rows(codes: Tensor, matrix: Tensor | None, bias: Tensor | None) -> Tensor:
-    """Rows (..., n, width) -> (..., n, D). Rows of a shared matrix that are left out would meet padded zeros."""
+    """Maps rows (..., n, width) -> (..., n, D). A shared matrix loses the rows that would meet padded zeros."""
     if matrix is None:
         return codes
     product = torch.mm if codes.dim() == 2 else torch.bmm
@@ -218,9 +218,9 @@ def mapped_rows(codes: Tensor, matrix: Tensor | None, bias: Tensor | None) -> Te
 
 
 def map_ragged(parameters: Parameters, number: int, shapes: Sequence[Sequence[int]]) -> list[Tensor]:
-    """One band's mapped table (rows, D) of each seed, when shapes (rows, width) differ between seeds."""
+    """Returns one band's mapped table (rows, D) of each seed, for shapes (rows, width) that differ between seeds."""
     tables = parameters[f"table_{number}"].unbind(0)
-    # cut once, so that the gradient of each is put together once and not for every group
+    # cut once, so that each gradient is assembled once and not for every group
     maps = [None if value is None else value.unbind(0) for value in own_map(parameters, number)]
     groups: dict[tuple[int, ...], list[int]] = {}
     for seed, shape in enumerate(shapes):
@@ -234,12 +234,15 @@ def map_ragged(parameters: Parameters, number: int, shapes: Sequence[Sequence[in
 
 
 def leading(value: Tensor, axis: int, count: int) -> Tensor:
-    """The first so many entries along an axis; the tensor itself if that is all, as a slice costs a copy backwards."""
+    """Returns the first ``count`` entries along an axis.
+
+    If these are all entries, returns the tensor itself, since a slice costs a copy in the backward pass.
+    """
     return value if value.shape[axis] == count else value.narrow(axis, 0, count)
 
 
 def padded(values: Sequence[np.ndarray[Any, Any]], device: torch.device) -> Tensor:
-    """Matrices of each seed as one tensor (S, most rows, most columns), zero where a seed's own ends."""
+    """Returns the seeds' matrices as one tensor (S, most rows, most columns), padded with zeros."""
     rows, columns = (max(value.shape[axis] for value in values) for axis in (0, 1))
     stacked = np.zeros((len(values), rows, columns), dtype=np.float32)
     for seed, value in enumerate(values):
@@ -248,7 +251,7 @@ def padded(values: Sequence[np.ndarray[Any, Any]], device: torch.device) -> Tens
 
 
 def table_gain(layout: Layout, number: int) -> float:
-    """Standard deviation of a band's initial table, relative to the vectors'.
+    """Returns the standard deviation of a band's initial table, relative to that of the vectors.
 
     ASSUME: all bands' vectors start with the standard deviation of a plain random table, so that one learning rate
     means the same to every layout. A matrix U(+-1/sqrt(f)) has variance 1/(3 f), so rows of width w leave it

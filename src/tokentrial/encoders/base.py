@@ -1,4 +1,4 @@
-"""What an encoder is: token ids in, vectors out, for all seeds of an arm at once.
+"""The interface of encoders: token ids in, vectors out, for all seeds of an arm at once.
 
 Parameters are a flat dict of tensors whose first axis is the seed. To add an encoder, put one subclass of
 :class:`Encoder` into a module of this package and name the module in the config (see docs/extending.md).
@@ -34,12 +34,12 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class Context:
-    """What an encoder may use to make its initial parameters.
+    """Inputs that an encoder may use to make its initial parameters.
 
-    seed: the config's seed; replicates: which seeds of the arm these are, (S,); counts: how often each token occurs
-    in each seed's training text, (S, V); trained_table: trains the uncompressed table on the task and returns it,
-    (S, V, full_width), frozen at its best validation step; initial_scale: standard deviation of a random table; text:
-    the training text as rows (S, N, L), for an encoder whose first stage trains on batches of it.
+    seed: the config's seed; replicates: the arm's seeds, (S,); counts: occurrences of each token in each seed's
+    training text, (S, V); trained_table: trains the uncompressed table on the task and returns it, (S, V, full_width),
+    frozen at its best validation step; initial_scale: standard deviation of a random table; text: the training text as
+    rows (S, N, L), for an encoder whose first stage trains on batches of text.
     """
 
     seed: int
@@ -55,7 +55,7 @@ class Context:
         return self.counts.device
 
     def normal(self, name: str, *shape: int) -> Tensor:
-        """Standard normal draws of the named stream, (S, *shape); a seed's draws do not depend on its neighbours."""
+        """Standard normal draws of the named stream, (S, *shape); a seed's draws do not depend on other seeds."""
         draws = [stream(self.seed, "init", name, k).standard_normal(shape, dtype=np.float32) for k in self.replicates]
         return torch.from_numpy(np.stack(draws)).to(self.device)
 
@@ -65,15 +65,15 @@ class Context:
         return torch.from_numpy(np.stack(draws).astype(np.float32)).to(self.device)
 
     def linear(self, name: str, fan_in: int, fan_out: int) -> Tensor:
-        """A weight matrix (S, fan_in, fan_out) with torch.nn.Linear's initial law, U(+-1/sqrt(fan_in))."""
+        """Draws a weight matrix (S, fan_in, fan_out) by torch.nn.Linear's initial law, U(+-1/sqrt(fan_in))."""
         return self.uniform(name, fan_in, fan_out) * (1.0 / math.sqrt(fan_in))
 
 
 class Encoder(ABC):
-    """Token ids (S, B, L) to vectors (S, B, L, output_width).
+    """Maps token ids (S, B, L) to vectors (S, B, L, output_width).
 
     vocab_size: V; width: d_c, the compressed width; full_width: D, the width before compression.
-    after_training: True: the code replaces the table of the trained full model and nothing is trained again.
+    after_training: if true, the code replaces the table of the trained full model, and nothing is trained again.
     """
 
     after_training: bool = False
@@ -90,25 +90,25 @@ class Encoder(ABC):
 
     @abstractmethod
     def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
-        """(trainable, frozen) parameters for all seeds; a two-stage encoder trains its first stage here."""
+        """Returns (trainable, frozen) parameters for all seeds; a two-stage encoder trains its first stage here."""
 
     @abstractmethod
     def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
-        """Vectors (S, B, L, output_width) of ids (S, B, L)."""
+        """Returns vectors (S, B, L, output_width) of ids (S, B, L)."""
 
     @abstractmethod
     def parameter_counts(self) -> dict[str, int]:
-        """Parameters of one seed by role, as stored while the code is made (a discarded decoder included).
+        """Parameters of one seed by role, as stored while the code is being made (a decoder discarded later included).
 
         Roles: ``embedding`` (a row per token), ``encoder``, ``decoder``.
         """
 
     def trained_count(self) -> int:
-        """Numbers that receive a gradient at any stage, a discarded decoder's included."""
+        """Numbers that receive a gradient at any stage, those of a discarded decoder included."""
         return sum(self.parameter_counts().values())
 
     def bits_deployed(self) -> int:
-        """Bits to store for use after training, at 32 bits a number; a frozen code folds into one table."""
+        """Bits to store for use after training, at 32 bits per number; a frozen code folds into one table."""
         return 32 * self.vocab_size * self.width
 
     def deployed(self, parameters: Parameters) -> dict[str, Stored]:
@@ -121,19 +121,19 @@ class Encoder(ABC):
 
 
 def gather(table: Tensor, ids: Tensor) -> Tensor:
-    """Rows of each seed's own table: table (S, V, d), ids (S, B, L) -> (S, B, L, d)."""
+    """Returns rows of each seed's table: table (S, V, d), ids (S, B, L) -> (S, B, L, d)."""
     offsets = torch.arange(len(ids), device=ids.device).view(-1, *[1] * (ids.dim() - 1)) * table.shape[1]
-    # one embedding call over all seeds: its backward adds up rows in a fixed order, unlike an index with duplicates
+    # one embedding call over all seeds: its backward sums rows in a fixed order, unlike an index with duplicates
     return torch.nn.functional.embedding(ids + offsets, table.flatten(0, 1))
 
 
 def load(name: str) -> type[Encoder]:
-    """The encoder class of ``tokentrial.encoders.<name>``; raises InputError where there is none."""
+    """Returns the encoder class of ``tokentrial.encoders.<name>``; raises InputError if there is none."""
     try:
         module = importlib.import_module(f"tokentrial.encoders.{name}")
     except ModuleNotFoundError as error:
         if error.name != f"tokentrial.encoders.{name}":
-            raise  # the module is there; something that it imports is not
+            raise  # the module exists; a module that it imports does not
         raise InputError(f"config: encoder '{name}' is unknown: no module src/tokentrial/encoders/{name}.py") from None
     classes = [
         value

@@ -17,7 +17,7 @@ class Factorised(Encoder):
         return {"table": table, "projection": context.linear("projection", self.width, self.full_width)}, {}
 
     def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
-        """Map all V codes and look vectors up, or map the codes of the batch, whichever is less work."""
+        """Maps all V codes and looks vectors up, or maps the codes of the batch, whichever is less work."""
         if self.vocab_size <= ids[0].numel():
             return gather(parameters["table"] @ parameters["projection"], ids)
         codes = gather(parameters["table"], ids).flatten(1, 2)  # (S, B*L, d_c)

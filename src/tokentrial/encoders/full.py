@@ -1,4 +1,4 @@
-"""The uncompressed table: D numbers per token, trained with the task. What compression is compared with."""
+"""The uncompressed table: D numbers per token, trained with the task. Compressed arms are compared with this table."""
 
 from torch import Tensor
 

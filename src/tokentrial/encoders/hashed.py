@@ -1,4 +1,4 @@
-"""Hash embeddings: tokens share a small pool of rows, and each token weights the few rows that it hashes to."""
+"""Hash embeddings: tokens share a small pool of rows; each token's vector is a weighted sum of its few hashed rows."""
 
 import math
 
@@ -16,8 +16,8 @@ PRIME = 2**31 - 1  # above any token id, and small enough that a*i + b stays exa
 class Hashed(Encoder):
     """x = sum_j w[i, j] P[h_j(i)], pool P and importance weights w trained (Svenstrup et al. 2017, section 3).
 
-    buckets: B, rows of P; hashes: k. P is D wide: the saving is in rows, and ``width`` plays no part. The hash
-    functions are Carter and Wegman's (1979) h(i) = ((a i + b) mod p) mod B, drawn once per seed.
+    buckets: B, rows of P; hashes: k. P is D wide: rows are saved, and ``width`` is not used. The hash functions are
+    Carter and Wegman's (1979) h(i) = ((a i + b) mod p) mod B, drawn once per seed.
     """
 
     def __init__(self, vocab_size: int, width: int, full_width: int, buckets: int, hashes: int = 2) -> None:
@@ -48,7 +48,7 @@ class Hashed(Encoder):
         return {"embedding": self.buckets * self.full_width + self.vocab_size * self.hashes}
 
     def bits_deployed(self) -> int:
-        """Pool and weights, and two 32-bit numbers for each hash function."""
+        """Bits of pool and weights, and of two 32-bit numbers per hash function."""
         return 32 * (self.buckets * self.full_width + self.vocab_size * self.hashes + 2 * self.hashes)
 
     def deployed(self, parameters: Parameters) -> dict[str, Stored]:
@@ -56,6 +56,6 @@ class Hashed(Encoder):
 
 
 def hash_functions(seed: int, replicate: int, hashes: int) -> Tensor:
-    """Factors and offsets (2, k) of one seed's hash functions, from a stream of its own; 0 < a < p, 0 <= b < p."""
+    """Draws factors and offsets (2, k) of one seed's hash functions from a separate stream; 0 < a < p, 0 <= b < p."""
     drawn = stream(seed, "init", "hash_functions", replicate).integers([[1], [0]], PRIME, size=(2, hashes))
     return torch.from_numpy(drawn.astype(np.int64))

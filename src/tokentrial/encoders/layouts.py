@@ -1,12 +1,12 @@
-"""Frequency-dependent layouts: which tokens share a table, how wide it is, how its rows reach the model's width D.
+"""Frequency-dependent layouts: which tokens share a table, its width, and how its rows reach the model's width D.
 
-Tokens are ranked by frequency and cut into bands; a band has one table of its own width. From document 003 (bespoke
-token dimensions), Baevski and Auli 2019 (adaptive input) and Ginart et al. 2019 (mixed dimensions), with the controls
-that none of them has. Here are sizes, counts and scores; ``encoders/schemes.py`` has the named layouts and
-``encoders/banded.py`` trains the tables.
+Tokens are ranked by frequency and cut into bands; each band has one table with its own width. The layouts come from
+document 003 (bespoke token dimensions), Baevski and Auli 2019 (adaptive input) and Ginart et al. 2019 (mixed
+dimensions), with controls that none of these has. This module has sizes, counts and scores; ``encoders/schemes.py`` has
+the named layouts, and ``encoders/banded.py`` trains the tables.
 
-A :class:`Scheme` is a layout before the text is known; token counts make it a :class:`Layout`, sizes included. Band
-indices (V,) say which band each token is in; any assignment can be given that way, not only the rules' own.
+A :class:`Scheme` is a layout before the text is known; token counts turn the scheme into a :class:`Layout` with sizes.
+Band indices (V,) are the band of each token; they can express any assignment, not only those of the rules.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ Counts = NDArray[Any]  # (V,), how often each token occurs
 class Band:
     """One category of tokens and its table.
 
-    tokens: how many tokens it holds; rows: rows of its table that they use, fewer than tokens where they share rows;
-    width: numbers in a row; stored: rows that the parameter count has, more than ``rows`` where the released code keeps
-    a table over the whole vocabulary; reach: ``direct`` (width is D), ``own`` projection, or ``shared`` by all bands.
+    tokens: number of tokens; rows: number of table rows that they use, fewer than tokens if tokens share rows; width:
+    numbers in a row; stored: rows in the parameter count, more than ``rows`` if the released code keeps a table over
+    the whole vocabulary; reach: ``direct`` (width is D), ``own`` projection, or a projection ``shared`` by all bands.
     """
 
     tokens: int
@@ -58,7 +58,7 @@ class Layout:
         return tuple(band.stored * band.width for band in self.bands)
 
     def projection_parameters(self) -> int:
-        """Numbers in all projections; the shared one takes rows padded with zeros to the widest band's width."""
+        """Numbers in all projections; a shared projection takes rows padded with zeros to the widest band's width."""
         own = sum((band.width + band.bias) * self.full_width for band in self.bands if band.reach == "own")
         return own + max((band.width * self.full_width for band in self.bands if band.reach == "shared"), default=0)
 
@@ -72,12 +72,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Categories:
-    """Where the ranking by frequency is cut.
+    """The places at which the ranking by frequency is cut.
 
     ``cumulative``: a token is in the first band whose end exceeds the share of the text that all more frequent tokens
-    cover (document 003, categorize_tokens; protocol B4). ``ranks``: a band ends after so many tokens, or, if negative,
-    so many before the last observed one. ``types``: after this share of the observed types (protocol B5).
-    Tokens that never occur rank last.
+    cover (document 003, categorize_tokens; protocol B4). ``ranks``: a band ends after this number of tokens, or, if
+    negative, this number before the last observed token. ``types``: a band ends after this share of the observed types
+    (protocol B5). Tokens that never occur rank last.
     """
 
     rule: Literal["cumulative", "ranks", "types"]
@@ -99,7 +99,7 @@ class Categories:
         return self.rule == "ranks" and all(end > 0 for end in self.ends)
 
     def sizes(self, counts: Counts) -> tuple[int, ...]:
-        """Tokens in each band for counts (V,); raises InputError where a band comes out empty."""
+        """Returns the number of tokens in each band for counts (V,); raises InputError if a band is empty."""
         ranked = np.sort(check_counts(counts, len(counts)))[::-1]
         observed = int((ranked > 0).sum())
         if self.rule == "cumulative":
@@ -122,7 +122,7 @@ WHOLE = Categories("ranks", ())
 
 
 def check_counts(counts: Counts, vocab_size: int) -> NDArray[np.float64]:
-    """Counts (V,) as float64; raises InputError unless they are V finite numbers >= 0, not all of them 0."""
+    """Returns counts (V,) as float64; raises InputError unless they are V finite numbers >= 0, not all of them 0."""
     values = np.asarray(counts, dtype=np.float64)
     if values.shape != (vocab_size,):
         raise InputError(f"token counts: found {values.shape[-1]} of them; expected vocab_size = {vocab_size}")
@@ -132,32 +132,32 @@ def check_counts(counts: Counts, vocab_size: int) -> NDArray[np.float64]:
 
 
 def check_ids(lowest: int, highest: int, vocab_size: int) -> None:
-    """Raises InputError where token ids leave the vocabulary."""
+    """Raises InputError if token ids leave the vocabulary."""
     if lowest < 0 or highest >= vocab_size:
-        found = lowest if lowest < 0 else highest
-        raise InputError(f"token ids: found {found}; expected 0 to {vocab_size - 1} (vocab_size = {vocab_size})")
+        outside = lowest if lowest < 0 else highest
+        raise InputError(f"token ids: found {outside}; expected 0 to {vocab_size - 1} (vocab_size = {vocab_size})")
 
 
 def ranking(counts: Counts) -> Integers:
-    """Token ids (V,) from the most to the least frequent; of equally frequent ones the lower id is first."""
+    """Returns token ids (V,) from the most to the least frequent; among equally frequent tokens, the lower id first."""
     return np.argsort(-np.asarray(counts, dtype=np.float64), kind="stable")
 
 
 def assign(order: Integers, sizes: Sequence[int]) -> Integers:
-    """Band index of each token (V,): the first sizes[0] tokens of ``order`` (V,) are in band 0, and so on."""
+    """Returns the band of each token (V,): the first sizes[0] tokens of ``order`` (V,) are in band 0, and so on."""
     bands = np.empty(len(order), dtype=np.int64)
     bands[order] = np.repeat(np.arange(len(sizes)), sizes)
     return bands
 
 
 def row_index(bands: Integers, layout: Layout) -> Integers:
-    """Row of each token (V,) in the bands' tables put below each other; tokens of a hashed band share row id mod rows.
+    """Returns the row of each token (V,) in the bands' stacked tables; in a hashed band, the row is id mod rows.
 
-    bands: band index of each token (V,), ``layout.sizes[b]`` tokens in band b.
+    bands: band index of each token (V,), with ``layout.sizes[b]`` tokens in band b. Raises InputError for other sizes.
     """
-    found = tuple(int((bands == number).sum()) for number in range(len(layout.bands)))
-    if found != layout.sizes or sum(found) != len(bands):
-        raise InputError(f"layout: found bands of {list(found)} tokens; expected {list(layout.sizes)}")
+    sizes = tuple(int((bands == number).sum()) for number in range(len(layout.bands)))
+    if sizes != layout.sizes or sum(sizes) != len(bands):
+        raise InputError(f"layout: found bands of {list(sizes)} tokens; expected {list(layout.sizes)}")
     index = np.empty(len(bands), dtype=np.int64)
     start = 0
     for number, band in enumerate(layout.bands):
@@ -174,9 +174,10 @@ def row_index(bands: Integers, layout: Layout) -> Integers:
 class Scheme:
     """A layout before the text is known.
 
-    widths: one per band; reach: ``own`` projections, none where the width is D already, ``always`` a projection, or one
-    ``shared``; tables: rows for the band's tokens (``class``) or for all V (``vocabulary``: they are counted only, as
-    rows of other bands' tokens never get a gradient); hashed: rows that all tokens of a band share, by band.
+    widths: one per band; reach: ``own`` (a projection per band unless the width is D), ``always`` (a projection even at
+    width D) or ``shared`` (one projection); tables: rows for the band's tokens (``class``) or for all V
+    (``vocabulary``: rows of other bands' tokens are counted only, as they never get a gradient); hashed: number of rows
+    that all tokens of a band share, by band.
     """
 
     full_width: int
@@ -205,11 +206,11 @@ class Scheme:
         return self.categories.fixed
 
     def layout(self, counts: Counts) -> Layout:
-        """The layout for a text's token counts (V,)."""
+        """Returns the layout for a text's token counts (V,)."""
         return self.of_sizes(self.categories.sizes(counts))
 
     def of_sizes(self, sizes: Sequence[int]) -> Layout:
-        """The layout with given numbers of tokens per band, which may be 0 here (the released scripts have such)."""
+        """Returns the layout with these numbers of tokens per band, which may be 0, as in the released scripts."""
         bands = []
         for number, (tokens, width) in enumerate(zip(sizes, self.widths, strict=True)):
             shared_rows = (self.hashed or {}).get(number)
@@ -224,7 +225,7 @@ class Scheme:
 
 @dataclass(frozen=True)
 class MatchedBudget:
-    """The widest uniform table with a projection, V*w + w*D, that has no more parameters than another scheme."""
+    """The widest uniform table with a projection, V*w + w*D, with no more parameters than another scheme or number."""
 
     full_width: int
     of: "Scheme | MatchedBudget | int"
@@ -253,7 +254,7 @@ AnyScheme = Scheme | MatchedBudget
 def usage_distribution(
     counts: Counts, bands: Integers, names: Sequence[str] = ("high", "mid", "low")
 ) -> dict[str, float]:
-    """Share of a text's tokens that each band covers. counts, bands: (V,) each; names: one per band."""
+    """Returns the share of a text's tokens that each band covers. counts, bands: (V,) each; names: one per band."""
     values = check_counts(counts, len(bands))
     covered = np.bincount(bands, weights=values, minlength=len(names))
     if len(covered) != len(names):
@@ -262,9 +263,10 @@ def usage_distribution(
 
 
 def efficiency_score(parameter_ratio: float, quality_ratio: float) -> float:
-    """(1 / parameter ratio) / max(quality ratio, 0.1), both ratios bespoke over standard; higher is better.
+    """Returns (1 / parameter ratio) / max(quality ratio, 0.1), both ratios bespoke over standard; higher is better.
 
-    The released scaling script's formula (protocol B3); document 003 reports the score and does not define it.
+    The formula is that of the released scaling script (protocol B3); document 003 reports the score but does not define
+    it.
     """
     if not parameter_ratio > 0 or not quality_ratio >= 0:
         raise InputError(f"efficiency score: found ratios {parameter_ratio}, {quality_ratio}; expected positive ones")

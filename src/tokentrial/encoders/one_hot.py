@@ -1,4 +1,4 @@
-"""Frozen identity codes: each token is its own unit vector, which carries identity and nothing else."""
+"""Frozen identity codes: each token is its own unit vector, which carries only the token's identity."""
 
 from torch import Tensor
 from torch.nn.functional import one_hot

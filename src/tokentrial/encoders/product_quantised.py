@@ -11,14 +11,14 @@ from tokentrial.seeds import stream
 
 # ASSUME: Lloyd's algorithm stops where no code changes, or after 25 iterations, the default of the Faiss library.
 ITERATIONS = 25
-CHUNK = 1 << 17  # distances kept at once, 1 MiB: they stay in the processor's cache
+CHUNK = 1 << 17  # distances held at once, 1 MiB: they stay in the CPU's cache
 
 
 class ProductQuantised(Encoder):
-    """x = the centroids that code[i] names, side by side (Jegou et al. 2011, section II; Chen et al. 2020 for tables).
+    """x = the centroids of code[i], side by side (Jegou et al. 2011, section II; Chen et al. 2020 for tables).
 
-    groups: G, into how many sub-vectors a row is cut; centroids: K for each group, found by k-means over the rows of
-    the trained table, each token counting alike.
+    groups: G, the number of sub-vectors of a row; centroids: K per group, from k-means over the rows of the trained
+    table, in which all tokens count equally.
     """
 
     after_training = True
@@ -42,34 +42,34 @@ class ProductQuantised(Encoder):
         return (self.centroids - 1).bit_length()
 
     def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
-        found = [
+        quantised = [
             self._codebooks(table, context.seed, replicate)
             for table, replicate in zip(context.trained_table(), context.replicates, strict=True)
         ]
-        codes, codebooks = (torch.stack(values).to(context.device) for values in zip(*found, strict=True))
+        codes, codebooks = (torch.stack(values).to(context.device) for values in zip(*quantised, strict=True))
         return {}, {"codes": codes, "codebooks": codebooks}  # (S, V, G), (S, G*K, D/G)
 
     def _codebooks(self, table: Tensor, seed: int, replicate: int) -> tuple[Tensor, Tensor]:
-        """Codes (V, G) and codebooks (G*K, D/G) of one seed's table (V, D).
+        """Returns codes (V, G) and codebooks (G*K, D/G) of one seed's table (V, D).
 
-        On the processor in float64, wherever the training runs: a sum over clusters has no fixed order on a GPU.
+        Computed on the CPU in float64, wherever the training runs: a sum over clusters has no fixed order on a GPU.
         """
         parts = table.detach().cpu().double().chunk(self.groups, dim=1)
-        found = [
+        clustered = [
             kmeans(part.contiguous(), self.centroids, stream(seed, "init", "product_quantised", replicate, group))
             for group, part in enumerate(parts)
         ]
-        codes = torch.stack([codes for codes, _ in found], dim=1)
+        codes = torch.stack([codes for codes, _ in clustered], dim=1)
         narrow = torch.uint8 if self.centroids <= 256 else torch.int32
-        return codes.to(narrow), torch.cat([centroids for _, centroids in found]).float()
+        return codes.to(narrow), torch.cat([centroids for _, centroids in clustered]).float()
 
     def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
-        first = torch.arange(self.groups, device=ids.device) * self.centroids  # where each group's codebook starts
+        first = torch.arange(self.groups, device=ids.device) * self.centroids  # first row of each group's codebook
         rows = gather(parameters["codes"], ids).long() + first  # (S, B, L, G)
         return gather(parameters["codebooks"], rows).flatten(-2)  # (S, B, L, G, D/G) -> (S, B, L, D)
 
     def parameter_counts(self) -> dict[str, int]:
-        """The trained table, and the codebooks that replace its rows."""
+        """Parameters of the trained table and of the codebooks that replace its rows."""
         return {"embedding": self.vocab_size * self.full_width, "encoder": self.centroids * self.full_width}
 
     def trained_count(self) -> int:
@@ -77,7 +77,7 @@ class ProductQuantised(Encoder):
         return self.vocab_size * self.full_width
 
     def bits_deployed(self) -> int:
-        """log2 K bits, rounded up, for each of V*G codes, and 32 for each number of the codebooks."""
+        """log2 K bits, rounded up, for each of V*G codes, and 32 bits for each number of the codebooks."""
         return self.vocab_size * self.groups * self.code_bits + 32 * self.centroids * self.full_width
 
     def deployed(self, parameters: Parameters) -> dict[str, Stored]:
@@ -85,7 +85,7 @@ class ProductQuantised(Encoder):
 
 
 def kmeans(points: Tensor, clusters: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Codes (N,) and centroids (clusters, d) of points (N, d): Lloyd's algorithm from a k-means++ start."""
+    """Returns codes (N,) and centroids (clusters, d) of points (N, d): Lloyd's algorithm from a k-means++ start."""
     centroids = points[spread_start(points, clusters, rng)]
     codes, distances = nearest(points, centroids)
     for _ in range(ITERATIONS):
@@ -98,9 +98,10 @@ def kmeans(points: Tensor, clusters: int, rng: np.random.Generator) -> tuple[Ten
 
 
 def spread_start(points: Tensor, clusters: int, rng: np.random.Generator) -> Tensor:
-    """Indices (clusters,) of starting points, each drawn by its squared distance to those before it.
+    """Returns indices (clusters,) of starting points, each drawn by its squared distance to those before it.
 
-    k-means++ (Arthur and Vassilvitskii 2007). Where all points are taken already, the rest repeats one of them.
+    This is k-means++ (Arthur and Vassilvitskii 2007). If all points are already taken, the remaining indices repeat one
+    of them.
     """
     chosen = [int(rng.integers(len(points)))]
     distances = torch.full((len(points),), torch.inf, dtype=points.dtype)
@@ -113,21 +114,21 @@ def spread_start(points: Tensor, clusters: int, rng: np.random.Generator) -> Ten
 
 
 def nearest(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
-    """Each point's nearest centroid (N,), the first of equals, and the squared distance (N,) to it."""
+    """Returns each point's nearest centroid (N,), the first of equals, and its squared distance (N,) from the point."""
     lengths = centroids.square().sum(1)
-    found = [
+    minima = [
         # the point's own length is the same for every centroid
         torch.addmm(lengths, rows, centroids.mT, alpha=-2).min(1)
         for rows in torch.split(points, max(1, CHUNK // len(centroids)))
     ]
-    codes = torch.cat([part.indices for part in found])
+    codes = torch.cat([part.indices for part in minima])
     return codes, (points - centroids[codes]).square().sum(1)
 
 
 def means(points: Tensor, codes: Tensor, distances: Tensor, centroids: Tensor) -> Tensor:
-    """The mean of each cluster's points; an empty cluster moves to the point that is worst off.
+    """Returns the mean of each cluster's points; an empty cluster moves to the point farthest from its centroid.
 
-    Several empty ones take the several worst, and none moves where every point has a centroid of its own.
+    Several empty clusters take the several farthest points. If every point lies on a centroid, none moves.
     """
     sizes = torch.bincount(codes, minlength=len(centroids))
     sums = torch.zeros_like(centroids).index_add_(0, codes, points)

@@ -1,4 +1,4 @@
-"""Uniform quantisation of the trained full table: b bits a number and one scale a row."""
+"""Uniform quantisation of the trained full table: b bits per number and one scale per row."""
 
 import torch
 from torch import Tensor
@@ -8,10 +8,10 @@ from tokentrial.encoders.options import whole_number
 
 
 class Quantised(Encoder):
-    """x = scale[i] * code[i], codes whole numbers in +-(2^(b-1) - 1), scale = the row's largest magnitude over that.
+    """x = scale[i] * code[i]; codes are whole numbers in +-m, m = 2^(b-1) - 1; scale = the row's largest magnitude / m.
 
     Symmetric, round to nearest: no number is off by more than half its row's scale. bits: b, from 2 to 8. In memory a
-    code takes 8 bits whatever b is; ``bits_deployed`` counts it packed (May et al. 2019, arXiv 1909.01264: the simple
+    code takes 8 bits for any b; ``bits_deployed`` counts packed codes (May et al. 2019, arXiv 1909.01264: the simple
     uniform code as baseline).
     """
 
@@ -34,7 +34,7 @@ class Quantised(Encoder):
         return gather(parameters["codes"], ids).to(scales.dtype) * scales
 
     def parameter_counts(self) -> dict[str, int]:
-        """The trained table, and the scales that its codes are multiplied with."""
+        """Parameters of the trained table and of the scales of its codes."""
         return {"embedding": self.vocab_size * self.full_width, "encoder": self.vocab_size}
 
     def trained_count(self) -> int:
@@ -49,10 +49,10 @@ class Quantised(Encoder):
 
 
 def quantise(table: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Codes (S, V, D) int8 and scales (S, V, 1) float32 of a table (S, V, D); a row of zeros has scale 0."""
+    """Returns codes (S, V, D) int8 and scales (S, V, 1) float32 of a table (S, V, D); a row of zeros has scale 0."""
     largest = 2 ** (bits - 1) - 1
     scales = table.abs().amax(-1, keepdim=True) / largest
     divisors = torch.where(scales == 0, torch.ones_like(scales), scales)
-    # float64, so that the nearest code is chosen and not the nearest to a rounded quotient
+    # float64, so that the code is nearest to the exact quotient and not to a rounded one
     codes = (table.double() / divisors.double()).round().clamp(-largest, largest)
     return codes.to(torch.int8), scales

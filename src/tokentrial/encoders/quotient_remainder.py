@@ -1,4 +1,4 @@
-"""Quotient-remainder embedding: each token's vector is made of two rows from two small tables, no two tokens alike."""
+"""Quotient-remainder embedding: a token's vector combines two rows of two small tables; no two tokens share both."""
 
 import math
 
@@ -14,7 +14,7 @@ COMBINATIONS = ("multiply", "add")
 class QuotientRemainder(Encoder):
     """x = Q[i div m] * R[i mod m] or their sum, both tables trained (Shi et al. 2019, arXiv 1909.02107, section 2).
 
-    buckets: m, rows of R; Q has ceil(V/m). Both are D wide: the saving is in rows, and ``width`` plays no part.
+    buckets: m, rows of R; Q has ceil(V/m) rows. Both are D wide: rows are saved, and ``width`` is not used.
     combine: ``multiply`` (element by element) or ``add``.
     """
 
@@ -36,7 +36,7 @@ class QuotientRemainder(Encoder):
         return -(-self.vocab_size // self.buckets)
 
     def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
-        scale = context.initial_scale  # the standard deviation that the combined vectors are to have
+        scale = context.initial_scale  # the standard deviation that the combined vectors should have
         each = math.sqrt(scale) if self.combine == "multiply" else scale / math.sqrt(2)
         quotient = context.normal("quotient", self.quotients, self.full_width) * each
         remainder = context.normal("remainder", self.buckets, self.full_width) * each

@@ -1,4 +1,4 @@
-"""A frozen random table: the control that shows what training an encoding adds to having any code at all."""
+"""A frozen random table: the control that shows how much training an encoding adds to an arbitrary code."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from tokentrial.encoders.base import Context, Encoder, Parameters, gather
 
 
 class RandomFrozen(Encoder):
-    """The learned encoding's own initial table, never updated."""
+    """The learned encoding's initial table, never updated."""
 
     def initialise(self, context: Context) -> tuple[Parameters, Parameters]:
         table = context.normal("table", self.vocab_size, self.width) * context.initial_scale

@@ -12,18 +12,20 @@ from tokentrial.encoders.layouts import WHOLE, AnyScheme, Categories, MatchedBud
 from tokentrial.errors import InputError
 
 
-def categories_of(given: Mapping[str, Sequence[float]]) -> Categories:
-    """Categories from a config's ``{rule: [ends]}``, for example ``{cumulative: [0.8, 0.95]}``."""
-    if len(given) != 1:
-        raise InputError(f"config: categories: found {dict(given)}; expected one of cumulative, ranks, types with ends")
-    ((rule, ends),) = given.items()
+def categories_of(ends_by_rule: Mapping[str, Sequence[float]]) -> Categories:
+    """Returns categories from a config's ``{rule: [ends]}``, for example ``{cumulative: [0.8, 0.95]}``."""
+    if len(ends_by_rule) != 1:
+        raise InputError(
+            f"config: categories: found {dict(ends_by_rule)}; expected one of cumulative, ranks, types with ends"
+        )
+    ((rule, ends),) = ends_by_rule.items()
     return Categories(rule, tuple(ends))  # type: ignore[arg-type]  # checked there
 
 
 DOCUMENT_003: Mapping[str, Sequence[float]] = {"cumulative": (0.80, 0.95)}
 
-# Document 003: widths of high, mid and low as multiples of D, biased projections or not, rows of the tables. Released
-# 'Initial' and 'Scaling' (protocols B2, B3) keep tables over the whole vocabulary, 'Optimized' (B4) does not.
+# Document 003: widths of high, mid and low as multiples of D; whether projections have a bias; rows of the tables. The
+# released 'Initial' and 'Scaling' (protocols B2, B3) keep tables over the whole vocabulary; 'Optimized' (B4) does not.
 # ASSUME: all three use the document's 80/95 categories here; the released scripts of the first two cut by rank, in ways
 # that let categories overlap or come out empty, and are rebuilt apart.
 BESPOKE: dict[str, tuple[tuple[float, float, float], bool, str]] = {
@@ -40,7 +42,7 @@ def bespoke(
     categories: Mapping[str, Sequence[float]] = DOCUMENT_003,
     tables: str | None = None,
 ) -> Scheme:
-    """A layout of document 003: bands int(factor * D) wide (appendix B), each with a projection where it is not D."""
+    """A layout of document 003: bands int(factor * D) wide (appendix B), each with a projection unless D wide."""
     factors, bias, released = BESPOKE[name]
     widths = tuple(int(full_width * factor) for factor in factors)
     return Scheme(full_width, categories_of(categories), widths, bias=bias, tables=tables or released)
@@ -55,9 +57,9 @@ def ultra_efficient(
     categories: Mapping[str, Sequence[float]] = ULTRA_TYPES,
     shared_rows: int = 8,
 ) -> Scheme:
-    """Document 003's 'Ultra-Efficient' (protocol B5): 192/96/16 at D = 128, all rare tokens on 8 rows (id mod 8).
+    """Document 003's 'Ultra-Efficient' (protocol B5): widths 192/96/16 at D = 128, rare tokens share 8 rows (id mod 8).
 
-    Rows are padded with zeros to the widest and go through one projection without bias.
+    Rows are padded with zeros to the widest band's width and go through one projection without bias.
     """
     if shared_rows < 1:
         raise InputError(f"config: layout: shared_rows: found {shared_rows}; expected at least 1")
@@ -68,7 +70,7 @@ def ultra_efficient(
 def adaptive(vocab_size: int, full_width: int, cutoffs: Sequence[int], factor: int = 4) -> Scheme:
     """Adaptive input (Baevski and Auli 2019, section 3): band j has width D / factor^(j-1), and a linear map to D.
 
-    cutoffs: ranks where bands end, without the last. The first band has a map too, as in fairseq.
+    cutoffs: ranks at which bands end, without the last. The first band also has a map, as in fairseq.
     """
     if factor < 1 or any(not 0 < cutoff < vocab_size for cutoff in cutoffs):
         raise InputError(
@@ -86,10 +88,11 @@ def power_rule(
     queries: Sequence[float] | None = None,
     powers_of_two: bool = False,
 ) -> tuple[int, ...]:
-    """Widths d_b = D (r_b / r_max)^alpha with popularity r_b = queries_b / n_b (Ginart et al. 2019, algorithm 2).
+    """Returns widths d_b = D (r_b / r_max)^alpha, popularity r_b = queries_b / n_b (Ginart et al. 2019, algorithm 2).
 
-    blocks: rows n_b; queries: how often a block is looked up, the same for all if None. At least 1, rounded half to
-    even, then if asked to the nearest power of two on the log scale, as facebookresearch/dlrm's md_embedding_bag does.
+    blocks: rows n_b; queries: number of lookups of a block, equal for all if None. Widths are rounded half to even and
+    are at least 1. If powers_of_two, they are then rounded to the nearest power of two on the log scale, as
+    facebookresearch/dlrm's md_embedding_bag does.
     """
     asked = [1.0] * len(blocks) if queries is None else queries
     if len(asked) != len(blocks) or min((*blocks, *asked), default=0) <= 0 or alpha < 0:
@@ -113,8 +116,8 @@ def mixed(
 ) -> Scheme:
     """Mixed dimensions (Ginart et al. 2019): blocks of the ranking with :func:`power_rule` widths, mapped to D.
 
-    blocks: tokens per block, most frequent first, the last None for the rest of the vocabulary, whose size depends on
-    the text where tokens are words; a block of width D has no projection.
+    blocks: tokens per block, most frequent first. The last may be None for the rest of the vocabulary, whose size
+    depends on the text if tokens are words. A block of width D has no projection.
     """
     rest = vocab_size - sum(size or 0 for size in blocks)
     sizes = [rest if size is None else size for size in blocks]
@@ -133,14 +136,14 @@ def uniform(vocab_size: int, full_width: int) -> Scheme:
 
 
 def uniform_projected(vocab_size: int, full_width: int) -> Scheme:
-    """Control: one table V x D and one D x D projection; a linear layer more, and no frequency in it."""
+    """Control: one table V x D and one D x D projection: one more linear layer, independent of frequency."""
     return Scheme(full_width, WHOLE, (full_width,), "always")
 
 
 def uniform_budget(
     vocab_size: int, full_width: int, of: str | Mapping[str, Any] | None = None, parameters: int | None = None
 ) -> MatchedBudget:
-    """Control: a uniform table with a projection and the budget of another layout, or of a number of parameters.
+    """Control: a uniform table with a projection, and the budget of another layout or a number of parameters.
 
     of: the layout's name, or its name and options, for example ``{layout: adaptive, cutoffs: [2000, 10000]}``.
     """
@@ -160,7 +163,7 @@ SCHEMES |= {made.__name__: made for made in NAMED}
 
 
 def scheme(name: str, vocab_size: int, full_width: int, **options: Any) -> AnyScheme:
-    """The scheme of a config's layout name and options; raises InputError for an unknown name or option."""
+    """Returns the scheme of a config's layout name and options; raises InputError for an unknown name or option."""
     if name not in SCHEMES:
         raise InputError(f"config: layout '{name}' is unknown; expected one of {', '.join(SCHEMES)}")
     try:

@@ -9,10 +9,11 @@ from tokentrial.errors import InputError
 
 
 class Svd(Encoder):
-    """x = A[i] B of rank d_c nearest to the trained table (Eckart and Young 1936), stored as its two factors.
+    """x = A[i] B, the rank-d_c matrix nearest to the trained table (Eckart and Young 1936), stored as its two factors.
 
-    weighted: rows count as often as their tokens occur, the SVD of diag(sqrt p) A (Chen et al. 2018, arXiv 1806.06950,
-    without its blocks); else all rows count alike. Unlike :class:`Pca`, it gives back D numbers and is not centred.
+    weighted: if true, rows count as often as their tokens occur, by the SVD of diag(sqrt p) A (Chen et al. 2018, arXiv
+    1806.06950, without its blocks); else all rows count equally. Unlike :class:`Pca`, this encoder returns D numbers
+    and does not centre the table.
     """
 
     after_training = True
@@ -31,7 +32,7 @@ class Svd(Encoder):
         # ASSUME: in the weighted SVD a token that the training text lacks counts as if it occurred once, so that its
         # row is approximated too and the leading directions exist where fewer tokens than d_c occur.
         weights = context.counts.clamp_min(1) if self.weighted else torch.ones_like(context.counts)
-        # on the processor wherever the training runs: another library may give a direction the other sign
+        # on the CPU, wherever the training runs: another library may flip the sign of a direction
         pairs = zip(context.trained_table().cpu(), weights.cpu(), strict=True)
         factors = [low_rank(table, weight, self.width) for table, weight in pairs]
         table, directions = (torch.stack(values).to(context.device) for values in zip(*factors, strict=True))
@@ -43,11 +44,11 @@ class Svd(Encoder):
         return (codes @ parameters["directions"]).view(seeds, batch, length, self.full_width)
 
     def parameter_counts(self) -> dict[str, int]:
-        """The trained table, and the directions that it is projected on."""
+        """Parameters of the trained table and of the directions of its projection."""
         return {"embedding": self.vocab_size * self.full_width, "encoder": self.width * self.full_width}
 
     def trained_count(self) -> int:
-        """The V*D numbers of the table; the factors are a closed form of them and receive no gradient."""
+        """The V*D numbers of the table; the factors follow from them in closed form and receive no gradient."""
         return self.vocab_size * self.full_width
 
     def bits_deployed(self) -> int:
@@ -55,10 +56,10 @@ class Svd(Encoder):
 
 
 def low_rank(table: Tensor, weights: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Factors (V, rank) and (rank, D) that minimise sum_i w_i |a_i - (AB)_i|^2 for one table (V, D), weights (V,) > 0.
+    """Returns factors (V, rank), (rank, D) that minimise sum_i w_i |a_i - (AB)_i|^2; table (V, D), weights (V,) > 0.
 
-    The right singular vectors of diag(sqrt w) A are the eigenvectors of its D x D Gram matrix, and each row's best
-    coefficients are its projections on them, whatever its weight. Computed in float64.
+    The right singular vectors of diag(sqrt w) A are the eigenvectors of its D x D Gram matrix. Each row's best
+    coefficients are its projections on these vectors, for any weight. Computed in float64.
     """
     exact = table.double()
     gram = exact.mT @ (exact * weights.double().unsqueeze(-1))

@@ -1,4 +1,4 @@
-"""What the two-stage encoders share: the table to compress, how its rows are weighted, the scale of frozen codes."""
+"""Shared parts of the two-stage encoders: the table to compress, the weights of its rows, the scale of frozen codes."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from tokentrial.errors import InputError
 
 
 def source_table(context: Context, source: str, vocab_size: int, full_width: int) -> Tensor:
-    """The table (S, V, D) to compress: trained on the task (``task``) or the documents' random one (``random``)."""
+    """Returns the table (S, V, D) to compress: trained on the task (``task``) or random as documented (``random``)."""
     if source == "task":
         return context.trained_table()
     if source == "random":
@@ -16,7 +16,7 @@ def source_table(context: Context, source: str, vocab_size: int, full_width: int
 
 
 def token_weights(counts: Tensor) -> Tensor:
-    """Each token's share (S, V) of the training text.
+    """Returns each token's share (S, V) of the training text.
 
     ASSUME: reconstruction error is averaged over the text's tokens, not over the vocabulary: the released code draws
     its reconstruction batches from the training sequences (protocol A1).
@@ -25,7 +25,7 @@ def token_weights(counts: Tensor) -> Tensor:
 
 
 def standardise(codes: Tensor, context: Context) -> Tensor:
-    """Frozen codes (S, V, d) scaled to the root mean square of a fresh random table.
+    """Returns frozen codes (S, V, d), scaled to the root mean square of a fresh random table.
 
     ASSUME: one factor per seed changes no information, and every arm then starts its task model at the same scale, so
     that one learning rate means the same to all of them.

@@ -1,4 +1,4 @@
-"""The model that cannot see its input: every token has the same code, so the best it can learn is the unigram."""
+"""A model that cannot see its input: all tokens have the same code, so it can at best learn the unigram."""
 
 import torch
 from torch import Tensor

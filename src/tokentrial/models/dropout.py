@@ -1,6 +1,6 @@
-"""Dropout for all layers of a step from one draw of random bits.
+"""Dropout for all layers of a step, from one draw of random bits.
 
-A CPU's ``bernoulli_`` took a tenth of a training step; one draw of 16 bits a number costs a fifth of that.
+On a CPU, ``bernoulli_`` took a tenth of a training step; one draw of 16 bits per number takes a fifth of that time.
 """
 
 import math
@@ -23,20 +23,20 @@ class Masks:
         pairs = bits.view(torch.int32)
         factors = pairs.new_empty(2, len(pairs))
         # The upper 16 bits of each pair decide one number, the lower 16 bits another.
-        lowest = (cut - LEVELS // 2) * LEVELS  # of those kept, as a signed integer
+        lowest = (cut - LEVELS // 2) * LEVELS  # smallest signed integer that is kept
         torch.ge(pairs, lowest, out=factors[0])
         torch.ge(pairs << 16, lowest, out=factors[1])
-        # 0 or 1 times the bits of a float are the bits of 0.0 or of that float: no pass to convert them.
-        kept = torch.tensor(LEVELS / (LEVELS - cut), dtype=torch.float32).view(torch.int32).item()
-        self._factors = factors.mul_(kept).view(torch.float32).flatten()
+        # 0 or 1 times the bits of a float are the bits of 0.0 or of the float: no pass is needed to convert them.
+        kept_bits = torch.tensor(LEVELS / (LEVELS - cut), dtype=torch.float32).view(torch.int32).item()
+        self._factors = factors.mul_(kept_bits).view(torch.float32).flatten()
         self._used, self._count = 0, count
 
     def drop(self, values: Tensor) -> Tensor:
-        """``values`` times the next factors, as many as there are values."""
+        """Returns ``values`` times the next factors, one factor per value."""
         return values * self.take(values.shape)
 
     def take(self, shape: torch.Size) -> Tensor:
-        """The next factors in this shape; raises IndexError if there are not as many left."""
+        """Returns the next factors in this shape; raises IndexError if too few are left."""
         end = self._used + shape.numel()
         if end > self._count:
             raise IndexError(f"dropout: found {self._count} factors, expected at least {end}")

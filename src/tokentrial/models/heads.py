@@ -1,12 +1,12 @@
 """Task models: from the vectors of a sequence to next-token logits, for all seeds of an arm at once.
 
-The released models have no biases (protocols A1, A3, A6). Without one, a code whose mean is zero cannot express even
-the unigram distribution, so the fair arms may have an output bias (``bias``). ``context`` says what a task model can
-see of the input, the current ``token`` or the whole ``history``, and so which floor bounds it.
+The released models have no biases (protocols A1, A3, A6). Without an output bias, a code whose mean is zero cannot
+express even the unigram distribution, so the fair arms may have one (``bias``). ``context`` is the part of the input
+that a task model sees, the current ``token`` or the whole ``history``; it determines the floor.
 
 A task model is ``features`` of the vectors, then one linear map to the logits. ``features_of_table`` computes the same
-from a table of all V vectors: what the first layer makes of a token is then computed once for each token, not once for
-each place where the token stands.
+features from a table of all V vectors: the first layer's result is then computed once per token, not once per place of
+the token.
 
 Shapes: S seeds, B sequences, L input tokens, T predictions of a sequence, d encoder width, h features, V vocabulary.
 """
@@ -22,7 +22,7 @@ from tokentrial.errors import InputError
 
 @dataclass(frozen=True)
 class MeanPool:
-    """Mean of the token vectors, then a linear map (document 000; protocol A6). It cannot see the order."""
+    """Mean of the token vectors, then a linear map (document 000; protocol A6). This head cannot see the order."""
 
     vocab_size: int
     width: int
@@ -43,7 +43,7 @@ class MeanPool:
 
 @dataclass(frozen=True)
 class TokenMlp:
-    """d -> hidden -> V at each position, from that position's token alone (documents 001, 002; protocols A1, A3)."""
+    """d -> hidden -> V at each position, from only the token there (documents 001, 002; protocols A1, A3)."""
 
     vocab_size: int
     width: int
@@ -64,7 +64,7 @@ class TokenMlp:
 
 @dataclass(frozen=True)
 class WindowMlp:
-    """All L vectors side by side -> hidden -> V: sees the order (Bengio et al. 2003, section 2, without shortcuts)."""
+    """All L vectors side by side -> hidden -> V. Sees the order (Bengio et al. 2003, section 2, without shortcuts)."""
 
     vocab_size: int
     width: int
@@ -81,7 +81,7 @@ class WindowMlp:
         return torch.relu(vectors.flatten(2) @ weights["hidden"])  # (S, B, h)
 
     def features_of_table(self, weights: Parameters, table: Tensor, ids: Tensor) -> Tensor:
-        """Each place has a map of its own, so a token has L rows, and a sequence adds up one row of each place."""
+        """Each place has its own map, so a token has L rows, and a sequence sums one row per place."""
         seeds, vocab_size, width = table.shape
         maps = weights["hidden"].view(seeds, self.length, width, self.hidden)
         rows = table.unsqueeze(1) @ maps  # (S, L, V, h)
@@ -94,7 +94,7 @@ def _bias(head: "Head") -> dict[str, tuple[int, int]]:
 
 
 def output(weights: Parameters, features: Tensor) -> Tensor:
-    """Logits (S, N, V) from features (S, N, h)."""
+    """Returns logits (S, N, V) of features (S, N, h)."""
     if "bias" in weights:
         return torch.baddbmm(weights["bias"], features, weights["output"])
     return features @ weights["output"]
@@ -105,16 +105,16 @@ HEADS: dict[str, type[Head]] = {"mean_pool": MeanPool, "token_mlp": TokenMlp, "w
 
 
 def build(name: str, vocab_size: int, width: int, length: int, hidden: int, bias: bool) -> Head:
-    """The task model of this name; raises InputError for an unknown one."""
+    """Returns the task model of this name; raises InputError for an unknown name."""
     if name not in HEADS:
         raise InputError(f"config: head '{name}' is unknown; expected one of {', '.join(HEADS)}")
     return HEADS[name](vocab_size, width, length, hidden, bias)
 
 
 def initialise(head: Head, context: Context, scale: float | None) -> Parameters:
-    """Weights (S, in, out): N(0, scale^2) as released, or torch.nn.Linear's law where scale is None; biases zero.
+    """Draws weights (S, in, out): N(0, scale^2) as released, or torch.nn.Linear's law if scale is None. Biases are 0.
 
-    The streams are named by the layer alone, so arms whose layers have the same shape start from the same numbers.
+    Only the layer names its stream, so arms whose layers have the same shape start from the same numbers.
     """
     weights = {}
     for name, shape in head.shapes().items():
@@ -128,5 +128,5 @@ def initialise(head: Head, context: Context, scale: float | None) -> Parameters:
 
 
 def parameter_count(head: Head) -> int:
-    """Weights of one seed's task model."""
+    """Number of weights of one seed's task model."""
     return sum(rows * columns for rows, columns in head.shapes().values())

@@ -1,10 +1,10 @@
 """Bodies of the language models: from the vectors of a text to the features of the output head.
 
-``transformer`` is torch's TransformerEncoder; with a causal mask, learned positions and pre-norm it is a GPT-2 block
-stack (Radford et al. 2019, section 2.3), without all three it is the released model (protocol A7). ``lstm`` is the
+``transformer`` is torch's TransformerEncoder. With a causal mask, learned positions and pre-norm, it is a GPT-2 block
+stack (Radford et al. 2019, section 2.3); without all three, it is the released model (protocol A7). ``lstm`` is the
 2x200 model of pytorch/examples word_language_model. The table in front and the head behind are not part of a body.
 
-Dropout draws from torch's global generator (:mod:`tokentrial.models.dropout`): the caller seeds it
+Dropout draws from torch's global generator (:mod:`tokentrial.models.dropout`). The caller seeds the generator
 (``torch.manual_seed``) from a named stream before training, and keeps its state in a checkpoint.
 
 Shapes: B sequences, L tokens, D width of the vectors, H output width.
@@ -25,17 +25,17 @@ from tokentrial.seeds import stream
 
 State = tuple[Tensor, Tensor] | None
 
-# Standard deviation of initial positions (GPT-2's code): small beside token vectors of any scale.
+# Standard deviation of initial positions (GPT-2's code): small compared with token vectors of any scale.
 POSITION_SCALE = 0.02
 
 
 class Transformer(nn.Module):
-    """Transformer encoder layers with ReLU: x + attention(norm x), x + feedforward(norm x), a last norm (norm_first),
-    or norm(x + attention x), norm(x + feedforward x).
+    """Transformer encoder layers with ReLU.
 
-    causal: position t sees positions <= t alone; positions: a learned vector (length, D) is added at each position.
-    ``encoder`` is torch's module, with its parameters and their names. Its forward pass is written out here: on a CPU
-    it takes half the time of torch's, most of which goes into dropout and copies.
+    norm_first: x + attention(norm x), x + feedforward(norm x), and a last norm; otherwise norm(x + attention x),
+    norm(x + feedforward x). causal: position t sees only positions <= t; positions: a learned vector (length, D) is
+    added at each position. ``encoder`` is torch's module, with its parameters and their names. The forward pass is
+    written out here: on a CPU it takes half the time of torch's, which spends most of its time on dropout and copies.
     """
 
     mask: Tensor  # (length, length), added to the scores
@@ -63,10 +63,10 @@ class Transformer(nn.Module):
         self.register_buffer("mask", blocked, persistent=False)
 
     def forward(self, vectors: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """(features (B, L, D), None) of vectors (B, L, D), L <= length; a state would mean nothing here."""
+        """Returns (features (B, L, D), None) of vectors (B, L, D), L <= length; a transformer has no state."""
         batch, length, width = vectors.shape
         masks = self._masks(vectors) if self.training and self.dropout > 0 else None
-        if self.positions is not None:  # the released model drops nothing here
+        if self.positions is not None:  # the released model has no dropout here
             vectors = dropped(vectors + self.positions.weight[:length], masks)
         rows = vectors.reshape(-1, width)  # (B * L, D)
         for module in self.encoder.layers:
@@ -76,7 +76,7 @@ class Transformer(nn.Module):
         return rows.view(batch, length, width), None
 
     def _masks(self, vectors: Tensor) -> Masks:
-        """The dropout of one step: of the input, and of each layer's attention, hidden units and two results."""
+        """Returns dropout masks of one step: for the input and each layer's attention, hidden units and two results."""
         batch, length, width = vectors.shape
         layer = batch * self.heads * length**2 + batch * length * (self.feedforward + 2 * width)
         inputs = 0 if self.positions is None else vectors.numel()
@@ -91,10 +91,10 @@ class Transformer(nn.Module):
         return normed
 
     def _attention(self, module: nn.MultiheadAttention, rows: Tensor, length: int, masks: Masks | None) -> Tensor:
-        """Vaswani et al. 2017, section 3.2, of rows (B * L, D)."""
+        """Returns the attention of Vaswani et al. 2017, section 3.2, for rows (B * L, D)."""
         width, heads = self.output_width, self.heads
         parts = linear(rows, module.in_proj_weight, module.in_proj_bias).view(-1, length, 3, heads, width // heads)
-        # one copy puts the heads of all three side by side, (B * heads, L, D / heads)
+        # one copy places the heads of all three side by side, (B * heads, L, D / heads)
         query, key, content = parts.permute(2, 0, 3, 1, 4).reshape(3, -1, length, width // heads).unbind(0)
         scores = torch.baddbmm(self.mask[:length, :length], query, key.mT, alpha=math.sqrt(heads / width))
         mixed = torch.bmm(dropped(scores.softmax(-1), masks), content)
@@ -103,7 +103,7 @@ class Transformer(nn.Module):
         return result
 
     def detach(self, state: State) -> State:
-        """What the next window starts from: nothing."""
+        """Returns None: the next window starts without a state."""
         return None
 
 
@@ -125,7 +125,7 @@ class Lstm(nn.Module):
         self.lstm = nn.LSTM(width, hidden, layers, batch_first=True)
 
     def forward(self, vectors: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """(features (B, L, H), state after them) of vectors (B, L, D); state None starts from zeros."""
+        """Returns (features (B, L, H), state after them) of vectors (B, L, D); state None starts from zeros."""
         if not self.training or self.dropout == 0:
             features, after = self.lstm(vectors, state)
             return features, after
@@ -135,9 +135,10 @@ class Lstm(nn.Module):
     def layer_by_layer(
         self, vectors: Tensor, state: State = None, masks: Masks | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """What ``self.lstm`` computes, with dropout from torch's own generator.
+        """Returns the result of ``self.lstm``, with dropout from torch's own generator.
 
-        cuDNN draws it from a state of its own that a checkpoint cannot hold: a resumed run would give other numbers.
+        cuDNN draws dropout from a private state that a checkpoint cannot hold, so a resumed run would have other
+        numbers.
         """
         if state is None:
             empty = vectors.new_zeros(self.lstm.num_layers, len(vectors), self.lstm.hidden_size)
@@ -153,12 +154,12 @@ class Lstm(nn.Module):
         return vectors, (hidden, cells)
 
     def detach(self, state: State) -> State:
-        """The same state without its graph: gradients stop at the window's start (truncated BPTT)."""
+        """Returns the same state without its graph: gradients stop at the window's start (truncated BPTT)."""
         return None if state is None else (state[0].detach(), state[1].detach())
 
 
 Body = Transformer | Lstm
-# Options of each kind and their types; those with a default may be left out.
+# Options of each kind and their types; options with a default may be left out.
 OPTIONS: dict[str, dict[str, type]] = {
     "transformer": {
         "layers": int,
@@ -175,10 +176,11 @@ DEFAULTS = {"causal": True, "positions": True, "norm_first": True}
 
 
 def build(body: Mapping[str, Any], width: int, length: int) -> Body:
-    """The body that the config describes, for vectors of this width and windows of this length.
+    """Returns the body that the config describes, for vectors of this width and windows of this length.
 
-    body: ``kind`` (``transformer`` or ``lstm``) and that kind's OPTIONS; an LSTM's layers are as wide as its input.
-    Raises InputError for an unknown kind, a missing, unknown or impossible option, a width that heads do not divide.
+    body: ``kind`` (``transformer`` or ``lstm``) and the kind's OPTIONS; an LSTM's layers are as wide as its input.
+    Raises InputError for an unknown kind, for a missing, unknown or impossible option, and for a width that heads do
+    not divide.
     """
     kind = body.get("kind")
     if kind not in OPTIONS:
@@ -191,13 +193,13 @@ def build(body: Mapping[str, Any], width: int, length: int) -> Body:
     return Transformer(width, length=length, **options)
 
 
-def _checked(kind: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The options with defaults filled in; raises InputError for what cannot be used."""
+def _checked(kind: str, options_set: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options with defaults filled in; raises InputError for an unusable option."""
     known = OPTIONS[kind]
-    for name in given:
+    for name in options_set:
         if name not in known:
             raise InputError(f"config: body.{name} is no option of a {kind}; expected some of {', '.join(known)}")
-    options = {name: value for name, value in DEFAULTS.items() if name in known} | given
+    options = {name: value for name, value in DEFAULTS.items() if name in known} | options_set
     for name, wanted in known.items():
         if name not in options:
             raise InputError(f"config: body.{name} is missing; a {kind} needs {', '.join(_required(known))}")
@@ -214,13 +216,13 @@ def _checked(kind: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _required(known: Mapping[str, type]) -> list[str]:
-    """The options that have no default."""
+    """Returns the options that have no default."""
     return [name for name in known if name not in DEFAULTS]
 
 
 @torch.no_grad()
 def initialise(module: nn.Module, seed: int, replicate: int) -> None:
-    """Draw every parameter anew from the stream of its name, by the law that torch gives its layer.
+    """Redraws every parameter from the stream of its name, by torch's law for its layer.
 
     The stream is ``init/body/<name>/<replicate>``: bodies of equal shape start from equal numbers in every arm.
     """
@@ -237,7 +239,7 @@ def initialise(module: nn.Module, seed: int, replicate: int) -> None:
 
 
 def _law(owner: nn.Module, key: str) -> tuple[str, float]:
-    """(uniform, bound), (normal, standard deviation) or (constant, value): torch's reset_parameters of each layer."""
+    """Returns (uniform, bound), (normal, standard deviation) or (constant, value), as in torch's reset_parameters."""
     if isinstance(owner, nn.MultiheadAttention):
         xavier = math.sqrt(6 / (owner.embed_dim + 3 * owner.embed_dim))  # Glorot and Bengio 2010, eq. 16
         return ("uniform", xavier) if key == "in_proj_weight" else ("constant", 0.0)

@@ -1,11 +1,12 @@
 """The output head: linear map and cross-entropy in one, a few tokens at a time, without the logits of a whole batch.
 
-The gradients are computed together with the loss, so each logit is made once; backward only scales them. What makes it
-faster on a CPU than ``torch.nn.functional.linear_cross_entropy`` in chunks (``benchmarks/language_models.py`` measures
-both): a chunk is worked off in blocks of the vocabulary that stay in the core's cache; logits lie vocabulary first,
-(V, tokens), the layout that CPUs multiply fastest; powers of two replace e, a cheaper instruction; no softmax is
-normalised: a token's 1/Z scales its features and its gradient, which are V/d times smaller; and a CPU does not take
-the largest logit off the others, unless the sums show that the exponentials leave float32's range (LIMIT).
+The gradients are computed together with the loss, so each logit is computed once; backward only scales the gradients.
+On a CPU this head is faster than ``torch.nn.functional.linear_cross_entropy`` in chunks
+(``benchmarks/language_models.py`` measures both), for five reasons. A chunk is processed in blocks of the vocabulary
+that stay in the core's cache. Logits are stored vocabulary first, (V, tokens), the layout that CPUs multiply fastest.
+Powers of two, a cheaper instruction, replace powers of e. No softmax is normalised: a token's 1/Z scales its features
+and its gradient, which are V/d times smaller. And a CPU subtracts the largest logit only if the sums show that the
+exponentials leave float32's range (LIMIT).
 
 Shapes: N tokens, m tokens of a chunk, d width of the features, V vocabulary, v rows of a block.
 """
@@ -23,27 +24,27 @@ from tokentrial.errors import InputError
 LN_2 = math.log(2)
 LOG2_E = 1 / LN_2
 PRECISIONS = ("float32", "bfloat16")
-# Tokens of a chunk and rows of a block on a CPU, by benchmarks/language_models.py --chunks. Both tables are read once a
-# chunk: where they are wide, that asks for many tokens, and blocks (768 KiB of logits) keep the rest in a core's cache.
-# A narrow table is cheap to read again: then few tokens and one block of all rows (1 MiB) save calls.
+# Tokens of a chunk and rows of a block on a CPU, by benchmarks/language_models.py --chunks. Each chunk reads both
+# tables once. If the tables are wide, many tokens per chunk pay off, and blocks (768 KiB of logits) keep the rest in a
+# core's cache. A narrow table is cheap to reread: then few tokens and one block of all rows (1 MiB) save calls.
 CPU_TOKENS, CPU_ROWS = 96, 2048
 NARROW, NARROW_LOGITS = 32, 1 << 18
 # On a GPU one block of all rows, and 256 MiB of logits.
 CUDA_LOGITS = 1 << 26
-# Sums of exponentials between 1 / LIMIT and LIMIT are as exact as with the largest logit taken off: what adds to their
-# 24 bits is at least 2^-124, a normal number of float32, and so is the product with a weight.
+# Sums of exponentials between 1 / LIMIT and LIMIT are as exact as with the largest logit subtracted: terms that change
+# their 24 bits are at least 2^-124, a normal number of float32, and so is their product with a weight.
 LIMIT = 2.0**100
 
 
 def linear_cross_entropy(
     features: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None = None, precision: str = "float32"
 ) -> Tensor:
-    """Mean cross-entropy in nats, a scalar: ``cross_entropy(features @ weight.T + bias, targets)``.
+    """Returns the mean cross-entropy in nats, a scalar: ``cross_entropy(features @ weight.T + bias, targets)``.
 
-    features (N, d), weight (V, d), bias (V,), targets (N,) int64. Gradients of features, weight and bias, each where
-    it is asked for; once, so neither twice through one graph nor of second order. precision ``bfloat16``: the operands
-    and results of the matrix products are rounded to bfloat16 and summed in float32, the softmax and the gradients'
-    sums over chunks are float32. Raises InputError for an unknown precision.
+    features (N, d), weight (V, d), bias (V,), targets (N,) int64. Features, weight and bias get gradients if they
+    require them. Gradients can be taken once: not twice through one graph, and not of second order. precision
+    ``bfloat16``: the operands and results of the matrix products are rounded to bfloat16 and summed in float32; the
+    softmax and the gradients' sums over chunks are float32. Raises InputError for an unknown precision.
     """
     if precision not in PRECISIONS:
         raise InputError(f"config: precision '{precision}' is unknown; expected one of {', '.join(PRECISIONS)}")
@@ -55,7 +56,7 @@ def linear_cross_entropy(
 def linear_scores(
     features: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """(nll (N,) in nats, hit (N,) bool: the target is the most probable token) in float32, without gradient."""
+    """Returns (nll (N,) in nats, hit (N,) bool: the target is the most probable token) in float32, without gradient."""
     for shifted in shifts(weight.device):
         head = _Head.of(features, weight, bias, "float32", len(targets), shifted)
         leads, scratch = [_Leads(targets[rows]) for rows in head.chunks], head.scratch()
@@ -70,7 +71,7 @@ def linear_scores(
 
 
 def shifts(device: torch.device) -> tuple[bool, ...]:
-    """Whether the largest logit is taken off, in turn: a CPU tries without first; a GPU would wait for the check."""
+    """Whether each attempt subtracts the largest logit. A CPU first tries without; a GPU would wait for the check."""
     return (False, True) if device.type == "cpu" else (True,)
 
 
@@ -83,14 +84,14 @@ class _Leads:
         self.top: Tensor | None = None
 
     def add(self, logits: Tensor, start: int) -> None:
-        """Compare with a block's logits (v, m), whose first row is token ``start``."""
+        """Compares the targets with a block's logits (v, m), whose first row is token ``start``."""
         best, place = logits.amax(0), self.targets - start
         inside = (place >= 0) & (place < len(logits))
         reaches = inside & (logits.gather(0, place.clamp(0, len(logits) - 1).unsqueeze(0))[0] == best)
         if self.top is not None:
             self.hit &= self.top >= best
             reaches &= best > self.top
-        # an index of the largest costs more than all else here, so it is asked for where it matters
+        # the index of the largest logit costs more than all else here, so it is computed only for these columns
         columns = reaches.nonzero()[:, 0]
         self.hit[columns] = logits[:, columns].argmax(0) == place[columns]  # the first of equals
         self.top = best if self.top is None else torch.maximum(self.top, best)
@@ -100,8 +101,8 @@ class _Leads:
 class _Head:
     """The operands of the products, the buffers that all chunks share, and each token's sum of exponentials.
 
-    features (N, d) and bias (V, 1) are times log2 e, weight (V, d) is not. In bfloat16 ``factors`` are features and
-    weight rounded, else the same tensors.
+    features (N, d) and bias (V, 1) are multiplied by log2 e; weight (V, d) is not. In bfloat16, ``factors`` are the
+    rounded features and weight; otherwise they are the same tensors.
     """
 
     features: Tensor
@@ -110,7 +111,7 @@ class _Head:
     factors: tuple[Tensor, Tensor]
     tokens: int  # of a chunk
     rows: int  # of a block
-    top: Tensor | None  # (N,), the largest logits, where they are taken off
+    top: Tensor | None  # (N,), the largest logits, if they are subtracted
     normaliser: Tensor  # (N,), sums of 2^(logit - top) over the blocks so far
 
     @classmethod
@@ -141,16 +142,16 @@ class _Head:
 
     @property
     def blocks(self) -> list[slice]:
-        """Rows of the vocabulary; all of them where the largest logit has to be known before any exponential."""
+        """Rows of the vocabulary; one block of all rows if any exponential needs the largest logit first."""
         vocab_size = len(self.weight)
         return [slice(start, min(start + self.rows, vocab_size)) for start in range(0, vocab_size, self.rows)]
 
     def scratch(self) -> Tensor:
-        """Room for the logits of a block, flat."""
+        """Returns a flat buffer for the logits of a block."""
         return torch.empty(self.rows * self.tokens, dtype=self.weight.dtype, device=self.weight.device)
 
     def logits(self, block: slice, rows: slice, room: Tensor) -> Tensor:
-        """Logits (v, m) of a block for a chunk, times log2 e, at the start of ``room``, which is flat."""
+        """Writes a block's logits (v, m) for a chunk, times log2 e, to the start of the flat buffer ``room``."""
         features, weight = self.factors[0][rows].t(), self.factors[1][block]
         out = room[: len(weight) * features.shape[1]].view(len(weight), -1)
         bias = None if self.bias is None else self.bias[block]
@@ -160,18 +161,18 @@ class _Head:
         return torch.mm(weight, features, out=out) if bias is None else torch.addmm(bias, weight, features, out=out)
 
     def exponentials(self, logits: Tensor, rows: slice) -> None:
-        """Turn a block's logits (v, m) into odds in place and add them to the chunk's sums."""
+        """Turns a block's logits (v, m) into odds in place and adds them to the chunk's sums."""
         if self.top is not None:
             logits.sub_(torch.amax(logits, 0, out=self.top[rows]))
         self.normaliser[rows] += logits.exp2_().sum(0)
 
     def in_range(self) -> bool:
-        """Whether all sums lie where nothing was lost (not where one is not a number)."""
+        """Whether all sums lie in the range without loss of precision (false if a sum is not a number)."""
         lowest, highest = torch.aminmax(self.normaliser)
         return lowest.item() > 1 / LIMIT and highest.item() < LIMIT
 
     def losses(self, targets: Tensor) -> Tensor:
-        """(N,) in nats."""
+        """Returns losses (N,) in nats."""
         logits = (self.factors[0] * self.factors[1][targets]).sum(1, dtype=self.features.dtype)
         if self.bias is not None:
             logits += self.bias[targets, 0]
@@ -194,8 +195,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         if ctx.gradients is None:
             raise RuntimeError("linear_cross_entropy: the gradients of this loss were taken before")
-        gradients, ctx.gradients = ctx.gradients, None  # handed over, not copied: .grad may be added to in place
-        unscaled = grad.device.type == "cpu" and grad.item() == 1  # on a GPU looking would wait for it
+        gradients, ctx.gradients = ctx.gradients, None  # handed over, not copied: .grad may be changed in place
+        unscaled = grad.device.type == "cpu" and grad.item() == 1  # on a GPU, reading the value would wait for it
         if not unscaled:
             for value in gradients:
                 if value is not None:
@@ -205,7 +206,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def chunk_sizes(vocab_size: int, width: int, device: torch.device) -> tuple[int, int]:
-    """(tokens of a chunk, rows of a block)."""
+    """Returns (tokens of a chunk, rows of a block)."""
     if device.type == "cuda":
         return max(1, CUDA_LOGITS // vocab_size), vocab_size
     if width <= NARROW:
@@ -221,10 +222,10 @@ def _loss_and_gradients(
     precision: str,
     wants: tuple[bool, bool, bool],
 ) -> tuple[Tensor, tuple[Tensor | None, Tensor | None, Tensor | None]]:
-    """The mean loss and d loss / d (features, weight, bias), None where not wanted.
+    """Returns the mean loss and d loss / d (features, weight, bias); gradients that are not wanted are None.
 
-    The gradient of the logits is (p - onehot) / N. The p part goes through the products as odds, whose factor
-    1 / (Z N) is on the side of the tokens; the onehot part picks rows.
+    The gradient of the logits is (p - onehot) / N. The p part enters the products as odds, whose factor 1 / (Z N) is on
+    the side of the tokens; the onehot part picks rows.
     """
     for shifted in shifts(weight.device):
         head = _Head.of(features, weight, bias, precision, len(targets), shifted)
@@ -245,8 +246,11 @@ def _loss_and_gradients(
 def _expected(
     head: _Head, features: Tensor, wants: tuple[bool, bool, bool]
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """The p part: sum_v odds_vn weight_v (N, d), not yet divided by Z N; sum_n p_vn features_n / N (V, d) and
-    sum_n p_vn / N (V, 1). None where not wanted."""
+    """Returns the p part of the gradients; parts that are not wanted are None.
+
+    The parts are sum_v odds_vn weight_v (N, d), not yet divided by Z N; sum_n p_vn features_n / N (V, d); and
+    sum_n p_vn / N (V, 1).
+    """
     summed = torch.zeros_like(head.features) if wants[0] else None
     by_weight = torch.zeros_like(head.weight) if wants[1] else None
     by_bias = torch.zeros_like(head.weight[:, :1]) if wants[2] else None
@@ -272,7 +276,7 @@ def _expected(
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """total += left @ right, the operands in left's dtype, the sum in total's."""
+    """total += left @ right, with operands in left's dtype and the sum in total's dtype."""
     right = right.to(left.dtype)
     if total.dtype == left.dtype:
         total.addmm_(left, right)

@@ -1,9 +1,9 @@
 """Linear map and cross-entropy in one, for all seeds of an arm: the head of the small task models.
 
-Equal to torch's own product, bias and cross-entropy (tested). With a large vocabulary, passes over the logits are most
-of a step. Here the logits of some seeds at a time stay in a core's cache from their making to their gradient, the
+The result equals torch's product, bias and cross-entropy (tested). With a large vocabulary, passes over the logits take
+most of a step. Here the logits of a few seeds at a time stay in a core's cache from the product to the gradient. The
 product adds the bias, the log-probabilities turn into the gradient in place, and no buffer of zeros is filled for the
-targets. Language models have logits beyond a core's cache and another head
+targets. Language models have too many logits for a core's cache and use another head
 (:mod:`tokentrial.models.linear_cross_entropy`).
 
 Shapes: S seeds, N predictions, h features, V vocabulary.
@@ -17,22 +17,22 @@ from torch.autograd.function import once_differentiable
 
 from tokentrial.encoders.base import Parameters
 
-# Logits of some seeds that stay in a core's cache, and of all seeds that are worth a pass for some seeds at a time.
+# Number of logits that stay in a core's cache, and the number from which seeds are worth processing a few at a time.
 CACHED_LOGITS, MANY_LOGITS = 1 << 17, 1 << 19
 
 
 def mean_loss(weights: Parameters, features: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy in nats of each seed, (S,): features (S, N, h), target ids (S, N).
+    """Returns the mean cross-entropy in nats of each seed, (S,): features (S, N, h), target ids (S, N).
 
-    weights: ``output`` (S, h, V) and, where the task model has one, ``bias`` (S, 1, V). The gradient can be taken once.
+    weights: ``output`` (S, h, V) and, if the task model has one, ``bias`` (S, 1, V). The gradient can be taken once.
     """
     return _loss(weights, features, targets)
 
 
 def share_loss(weights: Parameters, features: Tensor, shares: Tensor) -> Tensor:
-    """Cross-entropy in nats of each seed, (S,), over a text in which shares (S, N, V) of the predictions are asked.
+    """Returns the cross-entropy in nats of each seed, (S,), over a text given as shares (S, N, V) of its predictions.
 
-    shares: of all predictions, those made from features n and asked for token v; they add up to 1 for each seed.
+    shares: share of all predictions with features n and target v; the shares of each seed add up to 1.
     """
     return _loss(weights, features, shares)
 
@@ -43,9 +43,9 @@ def _loss(weights: Parameters, features: Tensor, asked: Tensor) -> Tensor:
 
 
 class _Loss(torch.autograd.Function):
-    """The gradients are computed together with the loss, and backward only scales them: each logit is made once.
+    """The gradients are computed together with the loss, and backward only scales them: each logit is computed once.
 
-    The bias is one more row of the weights, for a feature that is always 1: adding it costs no pass of its own.
+    The bias is one more row of the weights, for a feature that is always 1: adding it takes no extra pass.
     """
 
     @staticmethod
@@ -67,14 +67,14 @@ class _Loss(torch.autograd.Function):
         if ctx.gradients is None:
             raise RuntimeError("softmax_loss: the gradients of this loss were taken before")
         gradients, ctx.gradients = ctx.gradients, None
-        unscaled = grad.device.type == "cpu" and bool((grad == 1).all())  # on a GPU looking would wait for it
+        unscaled = grad.device.type == "cpu" and bool((grad == 1).all())  # on a GPU, reading it would wait for it
         if not unscaled:
             gradients = tuple(None if value is None else value * grad.view(-1, 1, 1) for value in gradients)
         return *gradients, None
 
 
 def blocks(features: Tensor, weight: Tensor) -> list[slice]:
-    """Seeds that are worked off together, so that a CPU's core keeps their logits in its cache from pass to pass."""
+    """Returns slices of seeds to process together, so that a core keeps their logits in its cache between passes."""
     logits, seeds = features.shape[1] * weight.shape[2], len(features)
     few = features.device.type != "cpu" or seeds * logits < MANY_LOGITS
     size = seeds if few else max(1, CACHED_LOGITS // logits)
@@ -82,7 +82,7 @@ def blocks(features: Tensor, weight: Tensor) -> list[slice]:
 
 
 def _of_seeds(features: Tensor, weight: Tensor, asked: Tensor, rows: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Losses (S,) of some seeds and their gradients of the features (S, N, rows) and of all rows of the weights."""
+    """Returns losses (S,) of some seeds and the gradients of features (S, N, rows) and of all rows of the weights."""
     log_shares = torch.log_softmax(features @ weight, -1)  # (S, N, V)
     if asked.dtype == torch.int64:
         targets = asked.unsqueeze(2)
