@@ -1,6 +1,6 @@
-"""Checkpoints: a training job's state in one safetensors file, whole or not at all, with its own checksum.
+"""Checkpoints: a training job's state in one safetensors file, written whole or not at all, with a checksum.
 
-Tensors are the file's tensors; everything else is JSON in its metadata, whose floats survive the round trip exactly.
+Tensors are stored as the file's tensors; everything else is JSON in its metadata, in which floats stay exact.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ Tensors = dict[str, Tensor]
 
 @dataclass
 class Saved:
-    """tensors by name, and values that JSON can hold."""
+    """The content of a checkpoint: tensors by name, and values that JSON can hold."""
 
     tensors: Tensors = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
 
     def under(self, prefix: str) -> Tensors:
-        """The tensors named ``prefix/...``, without the prefix."""
+        """Returns the tensors named ``prefix/...``, without the prefix."""
         start = prefix + "/"
         return {name[len(start) :]: value for name, value in self.tensors.items() if name.startswith(start)}
 
@@ -40,7 +40,7 @@ def prefixed(prefix: str, tensors: Tensors) -> Tensors:
 
 
 def write(path: str | Path, saved: Saved, identity: str) -> None:
-    """Write a file whole or not at all; ``identity`` says what it belongs to and is asked for again on reading."""
+    """Writes a file whole or not at all. ``identity`` names the job of the file; readers compare it."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in saved.tensors.items()}
     values = json.dumps(saved.values, sort_keys=True)
     metadata = {"identity": identity, "values": values, "checksum": _checksum(tensors, identity, values)}
@@ -49,9 +49,9 @@ def write(path: str | Path, saved: Saved, identity: str) -> None:
 
 
 def read(path: str | Path) -> tuple[Saved, str]:
-    """(content, identity) of a file written by :func:`write`, on the CPU.
+    """Returns (content, identity) of a file written by :func:`write`, on the CPU.
 
-    Raises InputError where there is no such file, and DamagedFile for one that is not as it was written.
+    Raises InputError if the file does not exist or cannot be read, and DamagedFile if it is not as it was written.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -72,17 +72,17 @@ def read(path: str | Path) -> tuple[Saved, str]:
 
 
 def resume(path: str | Path, identity: str, log: Callable[[str], None]) -> Saved | None:
-    """The checkpoint to go on from, or None where there is none or only a damaged one.
+    """Returns the checkpoint from which to continue, or None if there is none or only a damaged one.
 
-    A damaged checkpoint is removed with a line in the log, since nothing but time is lost; so is what a killed process
-    left beside it. Raises InputError for a checkpoint of another config: it may be wanted still, so only the user can
-    discard it.
+    A damaged checkpoint is removed with a line in the log, since only time is lost. Temporary files of killed processes
+    beside the checkpoint are removed, too. Raises InputError for a checkpoint of another config: the user may still
+    need it, so only the user can discard it.
     """
     if not (folder := Path(path).parent).is_dir():
         return None
     sweep(folder)
     try:
-        saved, found = read(path)
+        saved, stored = read(path)
     except DamagedFile as error:
         log(f"{path}: {error.reason}; discarded, training starts anew")
         Path(path).unlink(missing_ok=True)
@@ -91,14 +91,14 @@ def resume(path: str | Path, identity: str, log: Callable[[str], None]) -> Saved
         if Path(path).exists():
             raise
         return None
-    if found != identity:
-        expected = f"found digest {found}, expected {identity}"
+    if stored != identity:
+        expected = f"found digest {stored}, expected {identity}"
         raise InputError(f"{path}: checkpoint of another config, data or version: {expected}; delete it to start anew")
     return saved
 
 
 def _checksum(tensors: Tensors, identity: str, values: str) -> str:
-    """SHA-256 over names, shapes, types and bytes of the tensors and the two texts."""
+    """Returns the SHA-256 over names, shapes, types and bytes of the tensors and over the two texts."""
     total = hashlib.sha256(json.dumps([identity, values]).encode())
     for name in sorted(tensors):
         value = tensors[name]

@@ -25,7 +25,7 @@ from tokentrial.training.reference import reference_rows
 
 @dataclass
 class Arm:
-    """What one arm gave: its rows, and what it costs (see results.ARMS)."""
+    """The result of one arm: its rows, and its costs (see results.ARMS)."""
 
     name: str
     rows: list[Measurement]
@@ -35,7 +35,7 @@ class Arm:
 
 @dataclass
 class Job:
-    """The state that the arms of a condition share. ``spec``: see studies.small_models.conditions."""
+    """State that the arms of a condition share. ``spec``: see studies.small_models.conditions."""
 
     spec: Mapping[str, Any]
     data: dict[str, tuple[Tensor, Tensor]]
@@ -52,7 +52,7 @@ class Job:
 
 
 def tensors(dataset: Dataset, device: torch.device) -> dict[str, tuple[Tensor, Tensor]]:
-    """Split -> (inputs (S, N, L), targets (S, N, T)): every next token, or only the last where the data say so."""
+    """Returns (inputs (S, N, L), targets (S, N, T)) of each split; targets are all next tokens or only the last."""
     splits = {}
     for split, tokens in dataset.tokens.items():
         ids = torch.from_numpy(tokens).long().to(device)
@@ -62,34 +62,34 @@ def tensors(dataset: Dataset, device: torch.device) -> dict[str, tuple[Tensor, T
 
 
 def token_counts(inputs: Tensor, vocab_size: int) -> Tensor:
-    """How often each token occurs in each seed's inputs (S, N, L): (S, V)."""
+    """Returns the number of occurrences (S, V) of each token in each seed's inputs (S, N, L)."""
     flat = inputs.flatten(1)
     counts = torch.zeros(len(flat), vocab_size, device=inputs.device)
     return counts.scatter_add_(1, flat, torch.ones_like(flat, dtype=counts.dtype))
 
 
 def begin(spec: Mapping[str, Any], dataset: Dataset) -> Job:
-    """A condition before its first arm, on its device."""
+    """Returns a condition before its first arm, on its device."""
     data = tensors(dataset, prepare(spec))
     return Job(spec, data, token_counts(data["train"][0], dataset.vocab_size))
 
 
 def levels(spec: Mapping[str, Any], dataset: Dataset) -> list[Measurement]:
-    """The reference levels of a condition's data, for what its task model sees."""
+    """Returns the reference levels of a condition's data, for the context that its task model sees."""
     return reference_rows(dataset.reference, heads.HEADS[spec["head"]].context)
 
 
 def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> tuple[list[Arm], list[Measurement]]:
-    """Every arm of a condition, and the reference levels of its data.
+    """Returns every trained arm of a condition, and the reference levels of its data.
 
-    The same spec and data give the same rows on the same kind of machine.
+    The same spec and data yield the same rows on the same kind of machine.
     """
     job = begin(spec, dataset)
     return [train_arm(job, name) for name in spec["arms"]], levels(spec, dataset)
 
 
 def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, heads.Head]:
-    """The untrained encoder and task model of an arm."""
+    """Returns the untrained encoder and task model of an arm; raises InputError for an option that does not exist."""
     spec = job.spec
     known = {key: value for key, value in options.items() if key not in ("encoder", "update", "steps")}
     try:
@@ -102,9 +102,9 @@ def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, hea
 
 
 def fit_arm(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, heads.Head, Fit]:
-    """Train one arm, once: an arm that needs the trained full table gets the full arm's own fit.
+    """Trains one arm, once: an arm that needs the trained full table uses the full arm's fit.
 
-    Fits are kept by options, not by name: what an arm gives does not depend on the arms beside it.
+    Fits are stored by options, not by name, so an arm's result does not depend on the other arms.
     """
     key = json.dumps(options, sort_keys=True)
     if key in job.fits:
@@ -137,7 +137,7 @@ def fit_arm(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, h
 
 
 def train_arm(job: Job, name: str) -> Arm:
-    """Train and measure one arm."""
+    """Trains and measures one arm."""
     started = time.perf_counter()
     encoder, head, result = fit_arm(job, name, job.spec["arms"][name])
     check(job, name, encoder, head, result)
@@ -146,15 +146,15 @@ def train_arm(job: Job, name: str) -> Arm:
     def add(split: str, step: int | None, metric: str, values: Tensor, unit: str) -> None:
         rows.extend(Measurement(name, k, split, step, metric, float(v), unit) for k, v in enumerate(values.tolist()))
 
-    enough = {"train": job.data["test"][0].shape[1]}  # as many sequences as the test text's show overfitting
+    enough = {"train": job.data["test"][0].shape[1]}  # the test text's number of sequences suffices to show overfitting
     for split in ("train", "validation", "test"):
         inputs, targets = (value[:, : enough.get(split)] for value in job.data[split])
         text = HeldOut(encoder, head, inputs, targets)
         add(split, None, "cross_entropy", text.loss(result.parameters), "nats")
         add(split, None, "accuracy", text.accuracy(result.parameters), "fraction")
     if job.spec.get("bands"):
-        found = losses_by_band(encoder, head, result.parameters, *job.data["test"], job.counts)
-        for metric, values, unit in band_metrics(*found):
+        by_band = losses_by_band(encoder, head, result.parameters, *job.data["test"], job.counts)
+        for metric, values, unit in band_metrics(*by_band):
             add("test", None, metric, values, unit)
     for step, loss in result.curve:
         add("validation", step, "cross_entropy", loss, "nats")
@@ -179,7 +179,7 @@ def check(job: Job, name: str, encoder: Encoder, head: heads.Head, result: Fit) 
 
 
 def costs(job: Job, encoder: Encoder, head: heads.Head, result: Fit) -> dict[str, int | None]:
-    """Parameters by role, those trained at any stage, bits to deploy and optimiser steps (see results.ARMS)."""
+    """Returns parameters by role and at any stage trained, bits to deploy and optimiser steps (see results.ARMS)."""
     roles = encoder.parameter_counts()
     in_head = heads.parameter_count(head)
     trained = encoder.trained_count() + in_head

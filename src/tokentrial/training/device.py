@@ -1,4 +1,4 @@
-"""Where a job computes, and that it computes the same bits each time."""
+"""The device on which a job computes, and the settings that make its bits the same each time."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ import torch
 from tokentrial.errors import InputError
 from tokentrial.training import devices
 
-# The workspaces with which cuBLAS adds up in one order; torch refuses any other under deterministic algorithms.
+# The workspaces with which cuBLAS sums in a fixed order; torch refuses any other under deterministic algorithms.
 CUBLAS_WORKSPACES = (":4096:8", ":16:8")
 
 # Parameters of mallopt(3), malloc.h.
@@ -20,11 +20,11 @@ KEPT_BYTES = 1 << 30
 
 
 def prepare(spec: Mapping[str, Any]) -> torch.device:
-    """The device of the config, with deterministic algorithms and one thread on the CPU.
+    """Returns the device of the config, with deterministic algorithms and one thread on the CPU.
 
-    ``cuda`` is one visible GPU that no other job has (see :mod:`tokentrial.training.devices`): the current device until
-    the process ends, by its own index, and the same one if asked again. Raises InputError where a GPU is asked for and
-    there is none, or for a device of another kind.
+    ``cuda`` is one visible GPU that no other job uses (see :mod:`tokentrial.training.devices`). It is the current
+    device until the process ends, by its own index, and every later call returns the same device. Raises InputError if
+    the config asks for a GPU and there is none, or for a device of another kind.
     """
     device = spec["device"]
     if device not in ("cpu", "cuda"):
@@ -39,10 +39,10 @@ def prepare(spec: Mapping[str, Any]) -> torch.device:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc's malloc keep what this process frees, up to 1 GiB, and ask the kernel for large buffers only once.
+    """Lets glibc's malloc keep freed memory, up to 1 GiB, so that it asks the kernel for large buffers only once.
 
-    By default a buffer of some megabytes is mapped, filled with zeros and unmapped at every step: a quarter of a
-    processor's time with 1,000 tokens. Other C libraries are left as they are.
+    By default, a buffer of some megabytes is mapped, filled with zeros and unmapped at every step: with 1,000 tokens
+    this takes a quarter of the CPU time. Other C libraries are left unchanged.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
@@ -51,7 +51,7 @@ def keep_freed_memory() -> None:
 
 
 def claimed_gpu() -> torch.device:
-    """The GPU that this process has claimed, made current; raises InputError where there is none to claim."""
+    """Claims a GPU, makes it current and returns it; raises InputError if the machine has no usable GPU."""
     devices.show_one_slice()
     if not torch.cuda.is_available():
         raise InputError("config: device: found 'cuda' but this machine has no usable GPU; expected 'cpu'")
@@ -62,9 +62,9 @@ def claimed_gpu() -> torch.device:
 
 
 def exact_products() -> None:
-    """float32 is float32 on a GPU, where cuDNN rounds the operands of its products to TF32's 10 bits by default.
+    """Makes float32 products exact on a GPU, where cuDNN by default rounds their operands to TF32's 10 bits.
 
-    And bfloat16 products are added up in float32, by kernels that are chosen without timing them first.
+    bfloat16 products are summed in float32. Kernels are chosen without timing them first.
     """
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False

@@ -1,11 +1,12 @@
-"""Which GPU a job computes on: one of those that it can see, by a lock that its process holds until it ends.
+"""The GPU of a job: one of those that it can see, by a lock that its process holds until it ends.
 
-Snakemake counts GPUs but hands none out, so jobs that run side by side settle it here: who has a device's lock has the
-device. The locks are flock's, which the kernel drops with their process, however that ends.
+Snakemake counts GPUs but assigns none, so jobs that run side by side share them out here: the process that holds a
+device's lock uses the device. The locks are flock's, which the kernel releases when the process ends in any way.
 
-A device goes by its UUID: its number differs between processes, with the order in CUDA_VISIBLE_DEVICES and with the
-devices that a Slurm job may see. Devices that Slurm gave to a job are that job's own, or shared with others on purpose,
-so there the name of the lock has the job's number: only the processes of one job exclude each other.
+A lock names its device by UUID, since the number of a device differs between processes: it depends on the order in
+CUDA_VISIBLE_DEVICES and on the devices that a Slurm job may see. Devices that Slurm gave to a job belong to this job,
+or are shared with others on purpose. The lock's name then includes the job's number, so only the processes of one job
+exclude each other.
 """
 
 import os
@@ -22,8 +23,8 @@ from filelock import FileLock, Timeout
 
 from tokentrial.errors import InputError
 
-SECONDS = 1.0  # between two looks at devices that are all taken
-# What Slurm sets where it has given GPUs, or shares of one, to a job or a step of it (srun's manual).
+SECONDS = 1.0  # between two checks of devices that are all taken
+# Variables that Slurm sets if it has given GPUs, or shares of a GPU, to a job or to a step of a job (srun's manual).
 GIVEN_BY_SLURM = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_SHARDS_ON_NODE")
 MIG = "MIG-"  # slices of a GPU (multi-instance GPU)
 
@@ -31,9 +32,10 @@ _held: dict[str, FileLock] = {}  # name of a device -> its lock, until the proce
 
 
 def visible() -> list[str]:
-    """The ids in CUDA_VISIBLE_DEVICES (``0``, ``GPU-<uuid>``, ``MIG-<uuid>``); without it all devices, by number.
+    """Returns the ids in CUDA_VISIBLE_DEVICES (``0``, ``GPU-<uuid>``, ``MIG-<uuid>``); if unset, all device numbers.
 
-    Read as CUDA does: empty means none, and what is no id (such as -1) hides everything after it.
+    The variable is read as CUDA reads it: empty means none, and an entry that is no id (such as -1) hides all later
+    entries.
     """
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if listed is None:
@@ -43,9 +45,9 @@ def visible() -> list[str]:
 
 
 def show_one_slice() -> None:
-    """Where MIG slices are listed, claim one and show it alone: CUDA gives a process the first listed slice only.
+    """If MIG slices are listed, claims one and hides the others: CUDA gives a process only the first listed slice.
 
-    To be called before CUDA starts, which reads CUDA_VISIBLE_DEVICES once.
+    Call this before CUDA starts, since CUDA reads CUDA_VISIBLE_DEVICES once.
     """
     ids = visible()
     if ids and all(name.startswith(MIG) for name in ids):
@@ -53,7 +55,7 @@ def show_one_slice() -> None:
 
 
 def names() -> list[str]:
-    """The UUIDs of the devices that torch numbers 0, 1, ...; a MIG slice that is listed goes by its id."""
+    """Returns the UUIDs of the devices that torch numbers 0, 1, ...; the listed id for a MIG slice."""
     ids = visible()
     if ids and all(name.startswith(MIG) for name in ids):
         return ids[: _count()]
@@ -63,23 +65,24 @@ def names() -> list[str]:
 
 
 def _count() -> int:
-    """How many devices torch numbers."""
-    import torch  # takes seconds, and the locks do without
+    """Returns the number of devices that torch sees."""
+    import torch  # takes seconds, and the locks do not need it
 
     return torch.cuda.device_count()
 
 
 def claim(names: Sequence[str], seconds: float = SECONDS) -> int:
-    """The position in ``names`` of a device that is this process's own from now until it ends.
+    """Claims a device for this process until it ends, and returns the device's position in ``names``.
 
-    The one it has already, or the first that is free, or else whichever comes free first: with one line in the log, it
-    looks again every so many ``seconds``. Raises InputError where the locks' folder cannot be used.
+    This is the device that the process already holds, else the first free device. If all are taken, the function writes
+    one line to the log and checks again every ``seconds`` seconds until a device is free. Raises InputError if the
+    locks' folder cannot be used.
     """
     for position, name in enumerate(names):
         if name in _held:
             return position
     folder = lock_folder()
-    # flock or nothing: a lock that is a mere file would outlive a killed process
+    # only flock: a lock by the existence of a file would outlive a killed process
     locks = [FileLock(folder / lock_name(name), thread_local=False, fallback_to_soft=False) for name in names]
     waiting = False
     while True:
@@ -96,7 +99,7 @@ def claim(names: Sequence[str], seconds: float = SECONDS) -> int:
 
 
 def _taken(lock: FileLock) -> bool:
-    """Whether the lock was free and is this process's now."""
+    """Whether the lock was free and now belongs to this process."""
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -109,16 +112,16 @@ def _taken(lock: FileLock) -> bool:
 
 
 def lock_name(name: str) -> str:
-    """The file of a device's lock."""
+    """Returns the name of the file of a device's lock."""
     job = os.environ.get("SLURM_JOB_ID")
-    own = f"job-{job}-" if job and any(key in os.environ for key in GIVEN_BY_SLURM) else ""
-    return re.sub(r"[^0-9a-z-]", "_", f"{own}{name.lower()}") + ".lock"
+    prefix = f"job-{job}-" if job and any(key in os.environ for key in GIVEN_BY_SLURM) else ""
+    return re.sub(r"[^0-9a-z-]", "_", f"{prefix}{name.lower()}") + ".lock"
 
 
 def lock_folder() -> Path:
-    """The folder that all of the user's processes on this machine share and nobody else can write to.
+    """Returns the folder that all of the user's processes on this machine share and nobody else can write to.
 
-    Raises InputError for one that may be somebody else's trap: a link, another owner, open to others.
+    Raises InputError if the folder may be somebody else's trap: a link, another owner, or open to others.
     """
     path = Path(tempfile.gettempdir()) / f"tokentrial-{os.getuid()}"
     try:
@@ -129,10 +132,10 @@ def lock_folder() -> Path:
         raise InputError(
             f"{path}: cannot be made ({error.strerror}); set TMPDIR to a folder that can be written"
         ) from None
-    found = path.lstat()
-    mode = stat.S_IMODE(found.st_mode)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or mode & 0o077:
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a link or file"
-        said = f"found {kind} of user {found.st_uid} with mode {mode:o}"
+    status = path.lstat()
+    mode = stat.S_IMODE(status.st_mode)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or mode & 0o077:
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a link or file"
+        said = f"found {kind} of user {status.st_uid} with mode {mode:o}"
         raise InputError(f"{path}: {said}, expected a folder of your own with mode 700; remove it or set TMPDIR")
     return path

@@ -1,4 +1,4 @@
-"""A job of small models: the adapter between a condition's spec and its two result tables; a part is an arm."""
+"""A job of small models: from a condition's spec to its two result tables. Each part of the job is an arm."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,10 +29,10 @@ class SmallModels(Task):
 def run_condition(
     spec: str, data: str, reference: str, code: Sequence[str], checkpoints: str, runs: str, arms: str
 ) -> None:
-    """Train the condition of the canonical JSON ``spec`` on the data set and write its rows and its arms' costs.
+    """Trains the condition of the canonical JSON ``spec`` on the data set and writes its rows and its arms' costs.
 
-    code: the library files that the job runs. A killed job goes on after the last arm that it finished, as long as
-    spec, data and code are the same, and gives the same rows.
+    code: the library files that the job runs. If spec, data and code are unchanged, a killed job continues after its
+    last finished arm and writes the same rows.
     """
     runner = Runner(spec, code, checkpoints, seconds=0.0, passes_over=True)
     dataset = read_dataset(data, reference)

@@ -1,6 +1,6 @@
-"""A language-model job from files to files: one arm of a condition; a part is a seed.
+"""A language-model job, from files to files: one arm of a condition. Each part of the job is a seed.
 
-A language model's step fills the core, so seeds trained side by side would gain nothing.
+A language model's step fills the core, so training seeds side by side would gain nothing.
 """
 
 import json
@@ -29,8 +29,8 @@ from tokentrial.training.text import Text, cut
 
 Tokens = npt.NDArray[np.int32]
 
-# What arms that start from one full model may differ in, and the name of the condition, since two may share that model.
-# The rest of a spec says whose trained model another arm can start from.
+# Keys in which arms that start from one full model may differ. They include the condition's name, since two conditions
+# may share the model. The other keys of a spec decide whose trained model an arm can start from.
 OWN_KEYS = ("condition", "arm", "encoder", "width", "body_width", "body", "reference")
 # reference arm -> quantities of data.tokenise.reference_levels for (cross-entropy, accuracy)
 LEVELS = {
@@ -51,11 +51,11 @@ def run_language_model(
     models: str | None = None,
     checkpoint_seconds: float = SECONDS,
 ) -> None:
-    """Train the arm of the canonical JSON ``spec`` and write its rows, its costs and, where asked for, its models.
+    """Trains the arm of the canonical JSON ``spec`` and writes rows, costs and, if ``models`` is set, its models.
 
-    data: the files of data.tokenise.prepare by name. code: the library files that the job runs. trained: the
-    condition's full arm's ``models``. A killed job goes on from its checkpoint and gives the same rows. Raises
-    InputError for a key or file that cannot be used.
+    data: the files of data.tokenise.prepare by name. code: the library files that the job runs. trained: the ``models``
+    of the condition's full arm. A killed job continues from its checkpoint and writes the same rows. Raises InputError
+    for a key or file that cannot be used.
     """
     runner = Runner(spec, code, checkpoints, checkpoint_seconds)
     job = Job(runner.design, read_data(data), data, trained)
@@ -70,7 +70,7 @@ def run_language_model(
 
 @dataclass(frozen=True)
 class Corpus:
-    """A tokenised corpus: token ids (n,) per split, the bytes (n,) that each stands for, its title."""
+    """A tokenised corpus: token ids (n,) per split, the bytes (n,) of each token, vocabulary size and title."""
 
     tokens: dict[str, Tokens]
     sizes: dict[str, Tokens]
@@ -79,22 +79,24 @@ class Corpus:
 
 
 def read_data(data: Mapping[str, str]) -> Corpus:
-    """The corpus of the files of data.tokenise.prepare; raises InputError where they do not belong together."""
+    """Returns the corpus in the files of data.tokenise.prepare; raises InputError if they do not belong together."""
     vocab_size = results.read(data["vocabulary"], VOCABULARY).num_rows
     tokens, sizes, titles = {}, {}, set()
     for split in ("train", "validation", "test"):
         tokens[split], sizes[split], metadata = read_tokens(data[split])
         titles.add(metadata["corpus"])
         if metadata["vocab_size"] != str(vocab_size):
-            found = f"found a vocabulary of {metadata['vocab_size']}, expected {vocab_size} as in {data['vocabulary']}"
-            raise InputError(f"{data[split]}: {found}")
+            mismatch = (
+                f"found a vocabulary of {metadata['vocab_size']}, expected {vocab_size} as in {data['vocabulary']}"
+            )
+            raise InputError(f"{data[split]}: {mismatch}")
     if len(titles) > 1:
         raise InputError(f"{data['train']}: found splits of {' and '.join(sorted(titles))}, expected one corpus")
     return Corpus(tokens, sizes, vocab_size, titles.pop())
 
 
 class Job(Task):
-    """One arm: its texts, and what its finished seeds leave behind."""
+    """One arm: its texts, and the results of its finished seeds."""
 
     def __init__(self, spec: Mapping[str, Any], data: Corpus, files: Mapping[str, str], trained: str | None) -> None:
         super().__init__(f"{spec['condition']}: {spec['arm']}", range(spec["seeds"]))
@@ -114,16 +116,16 @@ class Job(Task):
         self.trained = None if trained is None else self._read_trained(trained)
         self.model = build(spec, data.vocab_size)
         self.models: dict[str, Tensor] = {}  # of the finished seeds
-        self.rate, self.chosen = 0, Chosen()  # of the seed in work: the rate in training, the best one's model so far
+        self.rate, self.chosen = 0, Chosen()  # of the current seed: index of the rate in training, best model so far
         self.training_seconds, self.training_tokens, self.steps = 0.0, 0, 0
 
     def work(self, part: int, state: Saved | None, runner: Runner) -> None:
-        """Train a seed at each learning rate and measure the best one's model."""
+        """Trains a seed at each learning rate and measures the model of the best rate."""
         self._measure(part, self._train_seed(part, state, runner))
         self.rate, self.chosen = 0, Chosen()
 
     def _train_seed(self, replicate: int, state: Saved | None, runner: Runner) -> Chosen:
-        """The model of the best learning rate of this seed; loss infinite where all of them diverge."""
+        """Returns the model of this seed's best learning rate; its loss is infinite if all rates diverge."""
         model, rates = self.model, self.settings.learning_rates
         if self.trained is not None and not self.trained.under(str(replicate)):
             self.log(f"seed {replicate}: the full arm's training diverged, so there is nothing to start from")
@@ -140,10 +142,10 @@ class Job(Task):
             if state is not None:
                 run.restore(state)
                 self.log(f"seed {replicate}: goes on from step {run.step} at rate {run.learning_rate:g}")
-            found = run.train(self.texts["train"], self.texts["validation"], self.log, runner)
+            candidate = run.train(self.texts["train"], self.texts["validation"], self.log, runner)
             self._count(run)
-            if found.loss < self.chosen.loss:
-                self.chosen = found
+            if candidate.loss < self.chosen.loss:
+                self.chosen = candidate
             state = None
         return self.chosen
 
@@ -160,15 +162,15 @@ class Job(Task):
         )
 
     def _read_trained(self, path: str) -> Saved:
-        saved, found = checkpoint.read(path)
-        if found != self.family:
-            expected = f"found digest {found}, expected {self.family}"
+        saved, family = checkpoint.read(path)
+        if family != self.family:
+            expected = f"found digest {family}, expected {self.family}"
             raise InputError(f"{path}: trained model of another condition, config or data: {expected}")
         self.trained_path = path
         return saved
 
     def _trained_table(self, replicate: int) -> Tensor:
-        """The full arm's table (1, V, D) of this seed."""
+        """Returns the full arm's table (1, V, D) of this seed."""
         name = f"{replicate}/trainable.table"
         if self.trained is None or name not in self.trained.tensors:
             where = "no file" if self.trained is None else f"{self.trained_path}: no tensor '{name}'"
@@ -176,17 +178,19 @@ class Job(Task):
         return self.trained.tensors[name].to(self.device)
 
     def _load_trained(self, model: LanguageModel, replicate: int) -> Chosen:
-        """The full arm's body, lift and output around this arm's table."""
+        """Loads the full arm's body, lift and output around this arm's table."""
         if self.trained is None or self.trained.values["body"] != self.spec["body"]:
             raise InputError(
                 f"{self.spec['condition']}: {self.spec['arm']} keeps the full arm's body: "
                 f"found {None if self.trained is None else self.trained.values['body']}, expected {self.spec['body']}"
             )
         state = self.trained.under(str(replicate))
-        kept = {name: value for name, value in state.items() if not name.startswith(("trainable.", "frozen."))}
-        own = {name: value for name, value in model.state_dict().items() if name.startswith(("trainable.", "frozen."))}
+        shared = {name: value for name, value in state.items() if not name.startswith(("trainable.", "frozen."))}
+        encoding = {
+            name: value for name, value in model.state_dict().items() if name.startswith(("trainable.", "frozen."))
+        }
         try:
-            model.load_state_dict(kept | own)
+            model.load_state_dict(shared | encoding)
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise InputError(f"{self.trained_path}: does not fit arm {self.spec['arm']}: {reason}") from None
@@ -198,7 +202,7 @@ class Job(Task):
         self.steps = self.settings.epochs * self.texts["train"].steps
 
     def _measure(self, replicate: int, chosen: Chosen) -> None:
-        """Rows of a trained seed; nulls where training diverged."""
+        """Adds the rows of a trained seed, with nulls if training diverged."""
         model, learned = self.model, bool(chosen.weights)
 
         def add(split: str, step: int | None, metric: str, value: float | None, unit: str) -> None:
@@ -230,17 +234,17 @@ class Job(Task):
         check_declared(where, model.encoder, build_encoder(spec, self.vocab_size), [tensors])
 
     def bits_per_byte(self, split: str, loss: float | None) -> float | None:
-        """A cross-entropy in nats per token as bits per byte of the text that the measured tokens stand for."""
+        """Converts a cross-entropy in nats per token to bits per byte of the measured tokens' text."""
         return None if loss is None else loss * self.bits_per_nat["train_measured" if split == "train" else split]
 
     def _scores(self, model: LanguageModel, chosen: Chosen, split: str) -> tuple[float, float]:
-        """(cross-entropy in nats, accuracy) of the chosen model, whose validation text was looked at in training."""
+        """Returns (cross-entropy in nats, accuracy) of the chosen model; training already measured validation."""
         if split == "validation" and not model.encoder.after_training:
             return chosen.loss, chosen.accuracy
         return evaluate(model, self.texts["train_measured" if split == "train" else split])
 
     def cost(self, seconds: float) -> dict[str, Any]:
-        """What the arm cost: steps of one run, training tokens a second; seconds: of the whole job."""
+        """Returns the arm's costs: steps of one run, training tokens per second, ...; seconds: of the whole job."""
         return {
             "arm": self.spec["arm"],
             "seeds": self.spec["seeds"],
@@ -264,7 +268,7 @@ class Job(Task):
 
 
 def share(tokens: Tokens, fraction: float) -> Tokens:
-    """The first share of a text."""
+    """Returns the first ``fraction`` of a text; raises InputError for a fraction outside (0, 1]."""
     if not 0 < fraction <= 1:
         raise InputError(f"config: training: found a share of {fraction} of a text, expected more than 0 and at most 1")
     return tokens[: int(len(tokens) * fraction)]
@@ -277,7 +281,7 @@ def texts(
     files: Mapping[str, str],
     target: torch.device,
 ) -> dict[str, Text]:
-    """The texts to train and measure on; ``train_measured`` is as much of the training text as the test's share."""
+    """Returns the texts to train and measure on; ``train_measured`` has as much training text as the test's share."""
     parts = {split: share(tokens[split], settings.held_out_fraction) for split in ("validation", "test")}
     parts |= {"train": train, "train_measured": train[: len(parts["test"])]}
     how = (settings.batch_size, settings.length, settings.order, target)
@@ -285,7 +289,7 @@ def texts(
 
 
 def reference_rows(job: Job) -> list[Measurement]:
-    """Levels of predictors that see no context, on exactly the predictions that the arms are measured on."""
+    """Returns levels of predictors that see no context, on exactly the predictions on which the arms are measured."""
     rows = []
     for split in ("train", "validation", "test"):
         text = job.texts["train_measured" if split == "train" else split]

@@ -28,13 +28,14 @@ PLATEAU = 0.25  # pytorch/examples word_language_model: the rate after an epoch 
 
 @dataclass(frozen=True)
 class Settings:
-    """How an arm is trained.
+    """The training settings of an arm.
 
-    learning_rates: tried alike by every arm; fraction, held_out_fraction: first share of the training text and of the
-    other two; batch_size, length, order: see :mod:`tokentrial.training.text`; clip: largest norm of the gradient, None
-    for none; schedule: rate ``constant``, ``linear`` (constant, then to zero over the second half) or ``plateau``
-    (divided by four after an epoch that did not improve the validation loss); evaluations: how often the validation
-    loss is looked at (``plateau``: after every epoch instead); select: ``best`` validation step, or the ``last``.
+    learning_rates: tried equally by every arm; fraction, held_out_fraction: first share of the training text and of the
+    other two texts; batch_size, length, order: see :mod:`tokentrial.training.text`; clip: largest norm of the gradient,
+    None for no limit; schedule: rate ``constant``, ``linear`` (constant, then to zero over the second half) or
+    ``plateau`` (divided by four after an epoch that did not improve the validation loss); evaluations: number of
+    measurements of the validation loss (``plateau``: after every epoch instead); select: ``best`` validation step, or
+    the ``last``.
     """
 
     optimiser: str
@@ -52,18 +53,18 @@ class Settings:
 
     @classmethod
     def of(cls, training: Mapping[str, Any]) -> "Settings":
-        """From the config; raises InputError for an unknown key or choice."""
+        """Returns the settings of the config's section; raises InputError for an unknown key or choice."""
         for key, known in CHOICES.items():
             if training.get(key) not in known:
-                found = f"found '{training.get(key)}', expected one of {', '.join(known)}"
-                raise InputError(f"config: training.{key}: {found}")
+                mismatch = f"found '{training.get(key)}', expected one of {', '.join(known)}"
+                raise InputError(f"config: training.{key}: {mismatch}")
         try:
             return cls(**{**training, "learning_rates": tuple(training["learning_rates"])})
         except TypeError as error:
             raise InputError(f"config: training: {error}") from None
 
     def evaluation_steps(self, steps_per_epoch: int) -> set[int]:
-        """After which steps the validation loss is looked at; always after the last."""
+        """Returns the steps after which the validation loss is measured; the last step is always among them."""
         total = self.epochs * steps_per_epoch
         if self.schedule == "plateau":
             return set(range(steps_per_epoch, total + 1, steps_per_epoch))
@@ -72,10 +73,10 @@ class Settings:
 
 @dataclass
 class Chosen:
-    """A trained model at its chosen step: its tensors, where and at what rate, and its validation curve."""
+    """A trained model at its chosen step: its tensors, scores, step, learning rate and validation curve."""
 
     weights: dict[str, Tensor] = field(default_factory=dict)
-    loss: float = math.inf  # validation cross-entropy in nats; infinite where training diverged
+    loss: float = math.inf  # validation cross-entropy in nats; infinite if training diverged
     accuracy: float = math.nan  # on validation, share of tokens
     step: int = 0
     learning_rate: float = math.nan
@@ -91,7 +92,7 @@ class Chosen:
 
 
 class Run:
-    """One model in training: everything that has to survive a kill is in :meth:`saved`.
+    """One model in training. :meth:`saved` returns everything that must survive a kill.
 
     The model starts at its present weights. Dropout draws from torch's own generator, seeded by replicate and rate, so
     that arms of the same shape get the same masks.
@@ -110,11 +111,11 @@ class Run:
         self.step, self.factor, self.seconds = 0, 1.0, 0.0
         self.diverged = False
         self.state: State = None
-        self.losses = torch.zeros((), device=self.weights[0].device)  # sum since the last look, to see a divergence
+        self.losses = torch.zeros((), device=self.weights[0].device)  # sum since the last look, to detect divergence
         torch.manual_seed(int(stream(seed, "dropout", replicate, repr(learning_rate)).integers(2**63)))
 
     def train(self, text: Text, validation: Text, log: Callable[[str], None], runner: Runner) -> Chosen:
-        """Train to the end from wherever the run stands, saving whenever ``runner`` says that it is time."""
+        """Trains from the run's present step to the end, and saves whenever ``runner`` says that a save is due."""
         looks = self.settings.evaluation_steps(text.steps)
         total = self.settings.epochs * text.steps
         if not self.best.curve:
@@ -159,7 +160,7 @@ class Run:
         self.step += 1
 
     def _look(self, validation: Text, log: Callable[[str], None], total: int) -> None:
-        """Validation loss now: keep the model if it is the best yet (the earliest step wins a tie)."""
+        """Measures the validation loss, and keeps the model if it is the best so far (the earliest step wins a tie)."""
         loss, accuracy = evaluate(self.model, validation)
         self.best.curve.append((self.step, loss))
         self.diverged = not (math.isfinite(loss) and math.isfinite(float(self.losses)))
@@ -178,7 +179,7 @@ class Run:
         return {name: value.detach().clone() for name, value in self.model.state_dict().items()}
 
     def saved(self) -> Saved:
-        """The whole state between two steps."""
+        """Returns the whole state between two steps."""
         tensors = prefixed("weights", self._copy()) | prefixed("best", self.best.weights)
         slots = self.optimiser.state[self.numbers]
         tensors |= prefixed("optimiser", {k: v for k, v in slots.items() if isinstance(v, Tensor)})
@@ -190,7 +191,7 @@ class Run:
         return Saved(tensors, values | {"diverged": self.diverged})
 
     def restore(self, saved: Saved) -> None:
-        """Go back to a state that :meth:`saved` gave."""
+        """Restores a state that :meth:`saved` returned."""
         device = self.losses.device
         self.model.load_state_dict(saved.under("weights"))
         self.best = Chosen.of({k: v.to(device) for k, v in saved.under("best").items()}, saved.values["best"])
@@ -208,9 +209,9 @@ class Run:
 
 
 def in_a_row(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
-    """All numbers of some parameters in one, which keep their shapes and are parts of it from now on.
+    """Returns one parameter with all numbers of these parameters, which keep their shapes and become views of it.
 
-    The norm of the gradient and the optimiser's update are then one call each, not one for each small tensor.
+    The norm of the gradient and the optimiser's update then take one call each, not one per small tensor.
     """
     numbers = nn.Parameter(torch.cat([value.detach().flatten() for value in parameters]))
     parts = torch.split(numbers.detach(), [value.numel() for value in parameters])

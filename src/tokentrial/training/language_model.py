@@ -1,7 +1,7 @@
 """A language model over an interchangeable encoder: ids -> vectors -> (lift) -> body -> next-token scores.
 
 Shapes: B sequences, L input tokens, V vocabulary, d the encoder's output width, W the body's input width, H the
-body's output width. One seed at a time: the encoder's leading seed axis has length one here.
+body's output width. A model has one seed: the encoder's leading seed axis has length one here.
 """
 
 import math
@@ -22,7 +22,7 @@ from tokentrial.training.text import Text
 
 @dataclass(frozen=True)
 class Output:
-    """The output layer as used: scores = features @ lift @ weight^T + bias; weight (V, H or d), lift (H, d) or None."""
+    """The output layer: scores = features @ lift @ weight^T + bias; weight (V, H or d), lift (H, d) or None."""
 
     weight: Tensor
     bias: Tensor | None
@@ -32,10 +32,10 @@ class Output:
 class LanguageModel(nn.Module):
     """Next-token scores over ``encoder``.
 
-    Where the encoder's vectors are not as wide as the body's input, a bias-free linear ``lift`` brings them there (with
-    a narrow learned table this is the factorised embedding of ALBERT, Lan et al. 2020, section 3.1). tied: the output
-    layer uses the input's vectors of all tokens (Press and Wolf 2017), through the same lift, so that no V x W table is
-    made from a V x d one.
+    If the encoder's vectors are not as wide as the body's input, a bias-free linear ``lift`` maps them to that width
+    (with a narrow learned table, this is the factorised embedding of ALBERT, Lan et al. 2020, section 3.1). tied: the
+    output layer uses the input vectors of all tokens (Press and Wolf 2017), through the same lift, so that no V x W
+    table is made from a V x d table.
     """
 
     def __init__(self, encoder: Encoder, body: Body, body_width: int, tied: bool, bias: bool, precision: str):
@@ -55,14 +55,14 @@ class LanguageModel(nn.Module):
         self.trainable, self.frozen = nn.ParameterDict(), nn.ParameterDict()
 
     def initialise(self, context: Context) -> None:
-        """Initial weights of one seed, each from its own named stream; a two-stage encoder trains its first stage."""
+        """Draws one seed's weights, each from its own named stream; a two-stage encoder trains its first stage here."""
         trainable, frozen = self.encoder.initialise(context)
         self.set_encoding(trainable, frozen)
         language.initialise(self.body, context.seed, context.replicates[0])
         width = self.body.output_width
         with torch.no_grad():
             if self.lift is not None:
-                # keeps the vectors' scale, so that wide and narrow tables start the body alike
+                # keeps the scale of the vectors, so that bodies over wide and narrow tables start at the same scale
                 d = self.lift.shape[1]
                 self.lift.copy_(context.uniform("lift", *self.lift.shape)[0] * math.sqrt(3 / d))
             if self.weight is not None:  # torch.nn.Linear's law
@@ -72,19 +72,19 @@ class LanguageModel(nn.Module):
         self.to(context.device)
 
     def set_encoding(self, trainable: Parameters, frozen: Parameters) -> None:
-        """Give the model its encoder's parameters, (1, ...) each."""
+        """Sets the encoder's parameters, (1, ...) each."""
         self.trainable = nn.ParameterDict({name: nn.Parameter(value.detach()) for name, value in trainable.items()})
         self.frozen = nn.ParameterDict(
             {name: nn.Parameter(value.detach(), requires_grad=False) for name, value in frozen.items()}
         )
 
     def vectors(self, ids: Tensor) -> Tensor:
-        """The encoder's vectors (B, L, d) of ids (B, L)."""
+        """Returns the encoder's vectors (B, L, d) of ids (B, L)."""
         parameters: Parameters = {**self.trainable, **self.frozen}
         return self.encoder.forward(parameters, ids.unsqueeze(0)).squeeze(0)
 
     def forward(self, ids: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Features (B, L, H) of ids (B, L), and the state after them."""
+        """Returns features (B, L, H) of ids (B, L), and the state after them."""
         with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             vectors = self.vectors(ids)
             if self.lift is not None:
@@ -93,14 +93,14 @@ class LanguageModel(nn.Module):
         return features.float(), state
 
     def output(self) -> Output:
-        """The output layer's tensors, made once a step."""
+        """Returns the output layer's tensors, which are made once per step."""
         if self.weight is not None:
             return Output(self.weight, self.bias, None)
         every_token = torch.arange(self.vocab_size, device=next(self.body.parameters()).device)
         return Output(self.vectors(every_token.unsqueeze(0)).squeeze(0), self.bias, self.lift)
 
     def loss(self, ids: Tensor, targets: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Mean cross-entropy in nats of targets (B, L) given ids (B, L), and the state after them."""
+        """Returns the mean cross-entropy in nats of targets (B, L) given ids (B, L), and the state after them."""
         features, state = self(ids, state)
         output = self.output()
         flat = features.flatten(0, 1)
@@ -110,14 +110,14 @@ class LanguageModel(nn.Module):
 
 
 def build(spec: Mapping[str, Any], vocab_size: int) -> LanguageModel:
-    """The untrained model of an arm; raises InputError for options that do not fit."""
+    """Returns the untrained model of an arm; raises InputError for options that do not fit."""
     encoder = build_encoder(spec, vocab_size)
     body = language.build(spec["body"], spec["body_width"], spec["training"]["length"])
     return LanguageModel(encoder, body, spec["body_width"], spec["tied"], spec["bias"], spec["precision"])
 
 
 def build_encoder(spec: Mapping[str, Any], vocab_size: int) -> Encoder:
-    """The untrained encoder of an arm; raises InputError for options that it lacks."""
+    """Returns the untrained encoder of an arm; raises InputError for options that it lacks."""
     options = dict(spec["encoder"])
     name = options.pop("encoder")
     try:
@@ -130,7 +130,7 @@ def build_encoder(spec: Mapping[str, Any], vocab_size: int) -> Encoder:
 
 @torch.no_grad()
 def evaluate(model: LanguageModel, text: Text) -> tuple[float, float]:
-    """Mean (cross-entropy in nats, accuracy) over all rows of a text, without dropout; streams keep their state."""
+    """Returns mean (cross-entropy in nats, accuracy) over all rows of a text, without dropout; streams keep state."""
     model.eval()
     output = model.output()
     loss = torch.zeros((), dtype=torch.float64, device=text.inputs.device)
@@ -149,7 +149,7 @@ def evaluate(model: LanguageModel, text: Text) -> tuple[float, float]:
 
 
 def parameter_counts(model: LanguageModel) -> dict[str, int | None]:
-    """Parameters by role, those trained at any stage, and bits to deploy (see results.ARMS)."""
+    """Returns parameters by role, parameters trained at any stage, and bits to deploy (see results.ARMS)."""
     roles = model.encoder.parameter_counts()
     lift = 0 if model.lift is None else model.lift.numel()
     weight = 0 if model.weight is None else model.weight.numel()

@@ -1,7 +1,7 @@
-"""The training loop: one arm, all its seeds at once, by gradients, its epoch chosen on validation data.
+"""The training loop of small models: gradient training of one arm, all seeds at once; validation data choose the step.
 
-Seeds are the leading dimension of every parameter and batch, so S models train in one pass. The learning rates to
-choose from are a second batch: R rates make R*S models, and each seed keeps the one with its best validation loss.
+Seeds are the leading dimension of every parameter and batch, so S models train in one pass. The candidate learning
+rates are a second batch: R rates make R*S models, and each seed keeps the model with its best validation loss.
 """
 
 import math
@@ -20,20 +20,20 @@ from tokentrial.models.heads import Head, output
 from tokentrial.models.softmax_loss import mean_loss, share_loss
 from tokentrial.seeds import stream
 
-# Logits of one seed in one evaluation chunk (1 MiB). Counted per seed, so that a seed's sums have the same order alone
-# and in a batch.
+# Logits of one seed in one evaluation chunk (1 MiB). They are counted per seed, so that a seed's sums have the same
+# order alone and in a batch.
 EVALUATION_LOGITS = 1 << 18
-# Logits of one seed that are made to be looked up (4 MiB).
+# Most logits of one seed that are computed for lookup (4 MiB).
 LOOKUP_LOGITS = 1 << 20
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How an arm is trained.
+    """The training settings of an arm.
 
-    learning_rates: tried alike by every arm; steps: optimiser steps; batch_size: sequences a step, None for all of
-    them (the documents' full batch); evaluations: how often the validation loss is looked at; decay: let the rate fall
-    to zero over the second half; select: ``best`` validation step, or the ``last`` step as the documents report.
+    learning_rates: tried equally by every arm; steps: optimiser steps; batch_size: sequences per step, None for all
+    (the documents' full batch); evaluations: number of measurements of the validation loss; decay: whether the rate
+    falls to zero over the second half; select: ``best`` validation step, or the ``last`` step, as in the documents.
     """
 
     learning_rates: tuple[float, ...]
@@ -59,10 +59,10 @@ class Fit:
 
 
 def features(encoder: Encoder, head: Head, parameters: Parameters, inputs: Tensor) -> Tensor:
-    """What the task model's output layer sees, (S, B*T, h), for input ids (S, B, L).
+    """Returns the features (S, B*T, h) that the task model's output layer sees, for input ids (S, B, L).
 
-    By way of a table of all V vectors where the text has at least as many tokens; whichever it is depends on B, L and V
-    and not on the number of seeds, so a seed alone has the bits that it has in a batch.
+    If the text has at least V tokens, they are computed by way of a table of all V vectors. The choice depends on B, L
+    and V, not on the number of seeds, so a seed has the same bits alone and in a batch.
     """
     if inputs[0].numel() < head.vocab_size:
         return head.features(parameters, encoder.forward(parameters, inputs))
@@ -71,20 +71,20 @@ def features(encoder: Encoder, head: Head, parameters: Parameters, inputs: Tenso
 
 
 def every_token(vocab_size: int, inputs: Tensor) -> Tensor:
-    """All ids for each seed of a text, as V sequences of one token: (S, V, 1)."""
+    """Returns all ids for each seed of a text, as V sequences of one token: (S, V, 1)."""
     return torch.arange(vocab_size, device=inputs.device).view(1, -1, 1).expand(len(inputs), -1, 1)
 
 
 def logits(encoder: Encoder, head: Head, parameters: Parameters, inputs: Tensor) -> Tensor:
-    """Next-token logits (S, B, T, V) for input ids (S, B, L); T is 1 for heads that predict only the last token."""
+    """Returns next-token logits (S, B, T, V) for ids (S, B, L); T is 1 if the head predicts only the last token."""
     scores = output(parameters, features(encoder, head, parameters, inputs))
     return scores.view(*inputs.shape[:2], -1, head.vocab_size)
 
 
 def batch_order(seed: int, replicates: tuple[int, ...], sequences: int, batch_size: int, steps: int) -> Tensor:
-    """Which sequences each step sees: (S, steps, batch_size), epoch by epoch without repeats.
+    """Returns the sequences that each step sees: (S, steps, batch_size), epoch by epoch without repeats.
 
-    Named by the replicate alone, so all arms of a condition see the same batches in the same order.
+    Only the replicate names the stream, so all arms of a condition see the same batches in the same order.
     """
     epochs = -(-steps * batch_size // sequences)
     orders = []
@@ -96,11 +96,11 @@ def batch_order(seed: int, replicates: tuple[int, ...], sequences: int, batch_si
 
 
 class HeldOut:
-    """A text that models are measured on, as often as wanted: inputs (S, N, L), targets (S, N, T).
+    """A text on which models are measured repeatedly: inputs (S, N, L), targets (S, N, T).
 
-    A task model that sees one token has V predictions, whatever the text: they are made once and looked up. Any other,
-    and one of a vocabulary whose predictions are many or more than the text's, is asked sequence by sequence, a chunk
-    at a time.
+    A task model that sees one token has V predictions for any text: they are computed once and looked up. All other
+    task models are evaluated by sequence, a chunk at a time; so are those whose V predictions are too many or more than
+    the text has.
     """
 
     def __init__(self, encoder: Encoder, head: Head, inputs: Tensor, targets: Tensor) -> None:
@@ -110,7 +110,7 @@ class HeldOut:
 
     @torch.no_grad()
     def losses(self, parameters: Parameters) -> Tensor:
-        """Cross-entropy in nats of each prediction, (S, N, T)."""
+        """Returns the cross-entropy in nats of each prediction, (S, N, T)."""
         if self.by_lookup:
             pairs = self.inputs * self.head.vocab_size + self.targets
             known = log_softmax(self._every_token(parameters), -1).flatten(1)  # (S, V*V)
@@ -122,12 +122,12 @@ class HeldOut:
         return torch.cat(losses, 1)
 
     def loss(self, parameters: Parameters) -> Tensor:
-        """Mean cross-entropy in nats of each seed, (S,)."""
+        """Returns the mean cross-entropy in nats of each seed, (S,)."""
         return self.losses(parameters).mean(dim=(1, 2), dtype=torch.float64)
 
     @torch.no_grad()
     def accuracy(self, parameters: Parameters) -> Tensor:
-        """Share of each seed's predictions, (S,), whose most probable token is the next one."""
+        """Returns the share of each seed's predictions, (S,), whose most probable token is the target."""
         if self.by_lookup:
             guess = self._every_token(parameters).argmax(-1)  # (S, V)
             right = guess.gather(1, self.inputs.flatten(1)).view_as(self.targets) == self.targets
@@ -136,12 +136,12 @@ class HeldOut:
         return right.double().mean(dim=(1, 2))
 
     def _every_token(self, parameters: Parameters) -> Tensor:
-        """Logits (S, V, V) after each token."""
+        """Returns logits (S, V, V) after each token."""
         every = every_token(self.head.vocab_size, self.inputs)
         return logits(self.encoder, self.head, parameters, every).squeeze(2)
 
     def _chunks(self, parameters: Parameters) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits (S, n, T, V) and targets (S, n, T) of n sequences after n others."""
+        """Yields logits (S, n, T, V) and targets (S, n, T) of n sequences at a time."""
         size = max(1, EVALUATION_LOGITS // (self.targets.shape[2] * self.head.vocab_size))
         for inputs, targets in zip(torch.split(self.inputs, size, 1), torch.split(self.targets, size, 1), strict=True):
             yield logits(self.encoder, self.head, parameters, inputs), targets
@@ -158,9 +158,9 @@ def fit(
     replicates: tuple[int, ...],
     log: Callable[[str], None],
 ) -> Fit:
-    """Train ``trainable`` (S, ...) on data['train'], looking at data['validation']; see the module's docstring.
+    """Trains ``trainable`` (S, ...) on data['train'] and selects on data['validation']; see the module's docstring.
 
-    data: split -> (inputs (S, N, L), targets (S, N, T)). The initial state counts as step 0 and can be chosen.
+    data: (inputs (S, N, L), targets (S, N, T)) of each split. The initial state counts as step 0 and can be chosen.
     """
     copies = len(settings.learning_rates)
     validation = HeldOut(encoder, head, *(tile(value, copies) for value in data["validation"]))
@@ -191,10 +191,10 @@ def loss_of_step(
     seed: int,
     replicates: tuple[int, ...],
 ) -> Callable[[int], Tensor]:
-    """The function from a step to its training loss (R*S,), a graph in ``parameters`` (R*S, ...).
+    """Returns the function from a step to its training loss (R*S,), a graph in ``parameters`` (R*S, ...).
 
-    text: (inputs (S, N, L), targets (S, N, T)). A batch of the same sequences for each rate; or the whole text at once,
-    which for a task model that sees one token is done by pair counts.
+    text: (inputs (S, N, L), targets (S, N, T)). The loss is over a batch, with the same sequences for each rate, or
+    over the whole text; for a task model that sees one token, the whole text is given by pair counts.
     """
     copies = len(settings.learning_rates)
     inputs, targets = text
@@ -212,7 +212,7 @@ def loss_of_step(
 
 
 def pair_shares(inputs: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
-    """Share (S, V, V) of each (current token, next token) among all pairs of a text; ids (S, N, L) both."""
+    """Returns the share (S, V, V) of each (current token, next token) among all pairs of a text; ids (S, N, L) both."""
     seeds = inputs.shape[0]
     pairs = (inputs * vocab_size + targets).flatten(1)
     counts = torch.zeros(seeds, vocab_size * vocab_size, device=inputs.device)
@@ -221,9 +221,9 @@ def pair_shares(inputs: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
 
 
 def whole_text_loss(encoder: Encoder, head: Head, parameters: Parameters, shares: Tensor) -> Tensor:
-    """Mean cross-entropy (S,) of a task model that sees one token, over a whole text given by its pairs' shares.
+    """Returns the mean cross-entropy (S,) of a task model that sees one token, over a text given by its pairs' shares.
 
-    Equal to :func:`mean_loss` on all sequences at once (tested), at the cost of V predictions instead of N*L.
+    The loss equals :func:`mean_loss` on all sequences at once (tested) and takes V predictions instead of N*L.
     """
     vectors = encoder.forward(parameters, every_token(head.vocab_size, shares))  # (S, V, 1, d)
     return share_loss(parameters, head.features(parameters, vectors), shares)
@@ -237,7 +237,10 @@ def batch_picker(
     copies: int,
     device: torch.device | str = "cpu",
 ) -> Callable[[int], Any]:
-    """The index into (R*S, N, L) that gives a step's batch: everything, or the same sequences for each rate."""
+    """Returns the function from a step to the index of its batch in (R*S, N, L).
+
+    The batch is the whole text, or the same sequences for each rate.
+    """
     if settings.batch_size is None:
         return lambda step: slice(None)
     batch_size = min(settings.batch_size, sequences)
@@ -247,12 +250,12 @@ def batch_picker(
 
 
 def tile(value: Tensor, copies: int) -> Tensor:
-    """The same start for every learning rate: (S, ...) -> (copies*S, ...), detached."""
+    """Repeats a value for every learning rate: (S, ...) -> (copies*S, ...), detached."""
     return value.detach().repeat(copies, *[1] * (value.dim() - 1))
 
 
 class Best:
-    """Each model's parameters at its best validation step so far, or its last one."""
+    """Each model's parameters at its best validation step so far, or at its last step."""
 
     def __init__(self, weights: Parameters, keep_last: bool) -> None:
         self.weights, self.keep_last = weights, keep_last
@@ -262,7 +265,7 @@ class Best:
 
     @torch.no_grad()
     def look(self, step: int, loss: Tensor) -> None:
-        """Keep the models whose validation loss (R*S,) is the lowest yet; the earliest step wins a tie."""
+        """Keeps the models whose validation loss (R*S,) is the lowest so far; the earliest step wins a tie."""
         if not self.curve:
             self.loss, self.step = loss.clone(), torch.zeros_like(loss, dtype=torch.int64)
         better = torch.ones_like(loss, dtype=torch.bool) if self.keep_last else loss < self.loss
@@ -274,8 +277,8 @@ class Best:
         self.curve.append((step, loss.clone()))
 
     def chosen(self, rates: Tensor, seeds: int) -> Fit:
-        """Per seed the learning rate with the lowest validation loss, and the model trained at it."""
-        losses = self.loss.nan_to_num(nan=math.inf)  # argmin would take a diverged rate for the best
+        """Returns for each seed the learning rate with the lowest validation loss, and the model trained at it."""
+        losses = self.loss.nan_to_num(nan=math.inf)  # argmin would take a diverged rate as the best
         which = losses.view(len(rates), seeds).argmin(0)  # (S,)
         block = which * seeds + torch.arange(seeds, device=which.device)
         parameters = {name: value[block] for name, value in self.kept.items()}

@@ -1,7 +1,8 @@
-"""What the released code does instead of training: Gaussian noise on every weight, scaled by the loss.
+"""The released code's substitute for training: Gaussian noise on every weight, scaled by the loss.
 
-No gradient and no acceptance test: a random walk away from the initial weights (protocols A1 and A3). Kept as an arm so
-that every study shows what it does next to gradients on the same data and batches, from the released initial law.
+Without gradient and acceptance test, this is a random walk away from the initial weights (protocols A1 and A3). The
+walk is an arm so that every study shows it next to gradient training on the same data and batches, from the released
+initial law.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,9 +17,10 @@ from tokentrial.models.heads import Head
 from tokentrial.seeds import stream
 from tokentrial.training.loop import Fit, HeldOut, Settings, loss_of_step
 
-# Protocol A1: rate 0.02, losses capped at 3, updates only above a loss of 0.5; the table gets 0.1 of it, layers 0.05.
+# Protocol A1: rate 0.02, losses capped at 3, updates only above a loss of 0.5; the table gets 0.1 of the scale, layers
+# 0.05.
 RATE, CAP, THRESHOLD, TABLE_SHARE, LAYER_SHARE = 0.02, 3.0, 0.5, 0.1, 0.05
-# Standard deviation of all weights that the released scripts start from; the walk is scaled to it.
+# Standard deviation of the released scripts' initial weights; the walk is scaled to it.
 RELEASED_SCALE = 0.1
 
 
@@ -33,9 +35,9 @@ def walk(
     replicates: tuple[int, ...],
     log: Callable[[str], None],
 ) -> Fit:
-    """The released update rule for ``settings.steps`` batches; like :func:`tokentrial.training.loop.fit` otherwise.
+    """Applies the released update rule for ``settings.steps`` batches.
 
-    The last step's weights are reported, as in the released code.
+    Otherwise as :func:`tokentrial.training.loop.fit`, but reports the last step's weights, as in the released code.
     """
     weights = {name: value.detach().clone() for name, value in trainable.items()}
     everything = weights | frozen

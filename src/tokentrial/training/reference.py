@@ -6,7 +6,7 @@ import pandas as pd
 
 from tokentrial.results import Measurement
 
-# arm -> quantities of data.generate for (cross-entropy, accuracy); {context} is what the task model sees.
+# arm -> quantities of data.generate for (cross-entropy, accuracy); {context} is the context that the task model sees.
 LEVELS = {
     "reference.chance": ("chance", "accuracy_chance"),
     "reference.unigram": ("unigram", "accuracy_constant"),
@@ -17,12 +17,12 @@ LEVELS = {
 
 
 def reference_rows(reference: pd.DataFrame, context: str) -> list[Measurement]:
-    """Test-split levels per replicate: chance, best constant, the source's own floor, the same on this very sample.
+    """Returns test-split levels per replicate: chance, best constant, the source's floor, the source on this sample.
 
-    reference: columns seed, split, quantity, value (data.generate). context: ``token`` for task models that see the
-    current token alone, ``history`` for those that see all tokens before. Where the history's floor has no closed form,
-    the true source's loss and accuracy on the sampled text stand in for it; where even that is missing (shuffled text),
-    the token's.
+    reference: columns seed, split, quantity, value (data.generate). context: ``token`` for task models that see only
+    the current token, ``history`` for those that see all earlier tokens. If the floor of the history has no closed
+    form, the true source's loss and accuracy on the sampled text replace it; if these are missing, too (shuffled text),
+    the levels of the token do.
     """
     test = reference[reference["split"] == "test"]
     values = {
@@ -38,7 +38,7 @@ def reference_rows(reference: pd.DataFrame, context: str) -> list[Measurement]:
 
 
 def first_known(template: str, context: str, values: Container[str]) -> str | None:
-    """The quantity for this context, or its nearest stand-in, or None."""
+    """Returns the quantity for this context, or its nearest substitute, or None."""
     candidates = [template.format(context=context)]
     if "{context}" in template:
         on_sample = template.replace("floor_", "oracle_").replace("accuracy_{", "accuracy_oracle_{")

@@ -1,16 +1,16 @@
-"""The runner of training jobs: the parts of a job, one after the other, from files to files, resumable.
+"""The runner of training jobs: does the parts of a job one after the other, from files to files, and can resume.
 
-A kind of job is a :class:`Task`: small models (:mod:`tokentrial.training.job`), language models
+Each kind of job is a :class:`Task`: small models (:mod:`tokentrial.training.job`), language models
 (:mod:`tokentrial.training.language_job`), cramming (:mod:`tokentrial.cramming.job`) and pretraining
 (:mod:`tokentrial.cramming.pretraining`). The task knows its parts and their rows; everything else is here.
 
-While a job runs, its state is in ``<checkpoints>/state.safetensors``, outside what Snakemake deletes before it tries a
-job again:
+While a job runs, its state is in ``<checkpoints>/state.safetensors``, outside the files that Snakemake deletes before
+it retries a job:
 
     finished, rows, costs    of the finished parts
-    seconds                  of the job and of the part in work, earlier attempts included
-    task                     what else the task needs from its finished parts (Task.saved)
-    part                     the state of the part in work (Runner.save); null between two parts
+    seconds                  of the job and of the current part, earlier attempts included
+    task                     other values that the task needs from its finished parts (Task.saved)
+    part                     the state of the current part (Runner.save); null between two parts
 """
 
 import hashlib
@@ -33,14 +33,14 @@ from tokentrial.training import checkpoint
 from tokentrial.training.checkpoint import Saved, prefixed
 from tokentrial.training.writing import write_job
 
-SECONDS = 60.0  # of work that a kill may cost
+SECONDS = 60.0  # most seconds of work that a kill may cost
 
 
 class Task(ABC):
-    """What a kind of training job states: its parts, the work on one, and what that leaves behind.
+    """A kind of training job: its parts, the work on a part, and the results.
 
-    name: before each line in the log; parts: in the order in which they are done; rows: of the type ``row``; costs: by
-    columns of results.ARMS.
+    name: written before each line in the log; parts: in the order of the work; rows: of the type ``row``; costs: keys
+    are columns of results.ARMS.
     """
 
     row: type[Any] = Measurement  # a NamedTuple
@@ -52,24 +52,25 @@ class Task(ABC):
 
     @abstractmethod
     def work(self, part: Any, state: Saved | None, runner: "Runner") -> None:
-        """Do a part and add its rows and costs.
+        """Does a part and adds its rows and costs.
 
-        state: what this part last gave to ``runner.save`` in a killed attempt, to go on from; None at its start.
+        state: the last state that this part gave to ``runner.save`` in a killed attempt, from which it continues; None
+        if the part starts.
         """
 
     def saved(self) -> Saved:
-        """What later parts and the end of the job need from the earlier ones, beside rows and costs."""
+        """Returns values that later parts and the end of the job need from earlier parts, besides rows and costs."""
         return Saved()
 
     def restore(self, saved: Saved) -> None:  # noqa: B027 (some tasks have nothing to restore)
-        """Go back to a state that :meth:`saved` returned; rows and costs are back already."""
+        """Restores a state that :meth:`saved` returned; rows and costs are already restored."""
 
     def log(self, message: str) -> None:
         print(f"{self.name}: {message}", file=sys.stderr, flush=True)
 
 
 class Clock:
-    """Seconds of work; before: those of earlier attempts."""
+    """A clock of the seconds of work; before: seconds of earlier attempts."""
 
     def __init__(self, before: float = 0.0) -> None:
         self.before, self.started = before, time.perf_counter()
@@ -82,8 +83,8 @@ class Runner:
     """One job: does its task's parts, and keeps their results in its checkpoint until they are written.
 
     spec: canonical JSON; code: the library files that the job runs; seconds: between two checkpoints. A checkpoint of
-    another config, data or code is refused, since hours may be in it; with ``passes_over``, for parts that take
-    seconds, it is left alone and the job starts anew.
+    another config, data or code is refused, since hours of work may be in it. With ``passes_over``, for parts that take
+    seconds, such a checkpoint is ignored and the job starts anew.
     """
 
     def __init__(
@@ -93,10 +94,10 @@ class Runner:
         self.folder, self.passes_over = Path(checkpoints), passes_over
         self.checkpoint_seconds, self.saved_at = seconds, time.perf_counter()
         self.clock = Clock()
-        self.finished = 0  # parts
+        self.finished = 0  # number of finished parts
 
     def run(self, task: Task, *content: str) -> None:
-        """Do every part that is not finished yet; content: digests of the data that the job reads.
+        """Does every part that is not finished yet; content: digests of the data that the job reads.
 
         Raises InputError for a checkpoint of another job (see the class).
         """
@@ -115,22 +116,22 @@ class Runner:
         return time.perf_counter() - self.saved_at >= self.checkpoint_seconds
 
     def save(self, state: Saved | None = None) -> None:
-        """Write the checkpoint, whole or not at all; state: of the part in work."""
-        kept, task = self.task.saved(), self.task
+        """Writes the checkpoint, whole or not at all; state: of the current part."""
+        task_state, task = self.task.saved(), self.task
         values = {
             "finished": self.finished,
             "rows": task.rows,
             "costs": task.costs,
             "seconds": [self.clock.seconds(), self.part_clock.seconds()],
-            "task": kept.values,
+            "task": task_state.values,
             "part": state.values if state else None,
         }
-        tensors = prefixed("task", kept.tensors) | prefixed("part", state.tensors if state else {})
+        tensors = prefixed("task", task_state.tensors) | prefixed("part", state.tensors if state else {})
         checkpoint.write(self.path, Saved(tensors, values), self.identity)
         self.saved_at = time.perf_counter()
 
     def _resume(self) -> Saved | None:
-        """Take up the checkpoint, if there is one; returns the state of the part that was in work, if one was."""
+        """Restores the checkpoint, if there is one, and returns the state of the interrupted part, if there was one."""
         saved = checkpoint.resume(self.path, self.identity, self.task.log)
         if saved is None:
             return None
@@ -144,23 +145,23 @@ class Runner:
         return None if values["part"] is None else Saved(saved.under("part"), values["part"])
 
     def write(self, runs: str, arms: str) -> None:
-        """Write the task's rows and costs, and remove the checkpoint."""
+        """Writes the task's rows and costs, and removes the checkpoint."""
         rows = pd.DataFrame(self.task.rows, columns=self.task.row._fields)
         write_job(self.design, self.spec, rows, pd.DataFrame(self.task.costs), runs, arms)
         self.clear()
 
     def clear(self) -> None:
-        """Remove the checkpoint of a job whose results are written, and those that were passed over."""
+        """Removes the checkpoint of a job whose results are written, and all checkpoints that were passed over."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def identity(spec: str, code: Sequence[str], *content: str) -> str:
-    """A digest of what decides a job's bits: its spec, its data, the code that it runs, torch's version."""
+    """Returns a digest of everything that decides a job's bits: its spec, its data, its code and torch's version."""
     return provenance.digest(json.dumps([spec, *content, digest_of_files(code), torch.__version__]))
 
 
 def digest_of_files(paths: Iterable[str | Path]) -> str:
-    """A digest of some files' content, in this order."""
+    """Returns a digest of the content of these files, in this order."""
     total = hashlib.sha256()
     for path in paths:
         with Path(path).open("rb") as file:
@@ -169,5 +170,5 @@ def digest_of_files(paths: Iterable[str | Path]) -> str:
 
 
 def digest_of_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """A digest of some arrays' content, whatever the order of their names."""
+    """Returns a digest of the content of these arrays, independent of the order of their names."""
     return hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest()

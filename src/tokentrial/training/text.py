@@ -1,4 +1,4 @@
-"""A text as batches of a language model: rows of a fixed number of predictions, shuffled or as continuing streams."""
+"""A text as batches of a language model: rows of a fixed number of predictions, shuffled or as continuous streams."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 
 ORDERS = ("blocks", "streams")
-MEASURED = 64  # rows of blocks that are measured at once, or a batch where that is more: fewer calls, still in cache
+MEASURED = 64  # rows of blocks that are measured at once, or a batch if that is more: fewer calls, still in cache
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text cut into rows of ``length`` predictions, batch_size rows a step.
+    """A text cut into rows of ``length`` predictions, with batch_size rows per step.
 
-    inputs, targets: (N, L), each target is the token after its input. ``blocks``: rows in text order, one after the
-    other, for models that see one row alone. ``streams``: the text as batch_size contiguous streams side by side; rows
-    k * batch_size to (k + 1) * batch_size - 1 are the k-th window of each stream, so a recurrent state carries on.
+    inputs, targets: (N, L); each target is the token after its input. ``blocks``: rows in text order, one after the
+    other, for models that see only one row. ``streams``: the text as batch_size contiguous streams side by side; rows
+    k * batch_size to (k + 1) * batch_size - 1 are the k-th window of each stream, so a recurrent state continues.
     """
 
     inputs: Tensor
@@ -31,18 +31,19 @@ class Text:
 
     @property
     def steps(self) -> int:
-        """Full batches of one epoch."""
+        """Number of full batches in one epoch."""
         return len(self.inputs) // self.batch_size
 
     @property
     def tokens(self) -> int:
-        """Predictions of one epoch of full batches."""
+        """Number of predictions in one epoch of full batches."""
         return self.steps * self.batch_size * self.inputs.shape[1]
 
     def epoch_order(self, seed: int, replicate: int, epoch: int) -> Tensor:
-        """Which rows each step of an epoch sees, (steps, batch_size): shuffled blocks, or the streams as they run.
+        """Returns the rows of each step of an epoch, (steps, batch_size): shuffled blocks, or streams in text order.
 
-        Named by replicate and epoch alone, so all arms of a condition see the same batches in the same order.
+        Only replicate and epoch name the stream of draws, so all arms of a condition see the same batches in the same
+        order.
         """
         rows = torch.arange(self.steps * self.batch_size)
         if self.order == "blocks":
@@ -51,7 +52,7 @@ class Text:
         return rows.view(self.steps, self.batch_size).to(self.inputs.device)
 
     def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """(inputs, targets) of every row in text order, of streams a batch at a time, of blocks some batches."""
+        """Yields (inputs, targets) of all rows in text order: one batch of streams, or several of blocks, at a time."""
         rows = self.batch_size if self.order == "streams" else max(self.batch_size, MEASURED)
         yield from zip(torch.split(self.inputs, rows), torch.split(self.targets, rows), strict=True)
 
@@ -59,9 +60,9 @@ class Text:
 def cut(
     tokens: npt.NDArray[np.int32], batch_size: int, length: int, order: str, device: torch.device, name: str
 ) -> Text:
-    """A text (n,) as rows; what does not fill a row (or a window of all streams) is left out.
+    """Cuts a text (n,) into rows; tokens that do not fill a row (or a window of all streams) are left out.
 
-    name: how an error calls the text. Raises InputError for an unknown order or a text shorter than one batch.
+    name: the text's name in errors. Raises InputError for an unknown order or a text shorter than one batch.
     """
     if order not in ORDERS:
         raise InputError(f"config: training.order: found '{order}', expected one of {', '.join(ORDERS)}")
@@ -81,5 +82,5 @@ def cut(
 
 
 def _windows(streams: Tensor, length: int) -> Tensor:
-    """Streams (B, K * L) as rows (K * B, L), window after window."""
+    """Reshapes streams (B, K * L) to rows (K * B, L), window after window."""
     return streams.reshape(len(streams), -1, length).transpose(0, 1).reshape(-1, length)

@@ -1,4 +1,4 @@
-"""What every job writes: its measurements and its arms' costs, with where they come from."""
+"""The tables that every job writes: its measurements and its arms' costs, with their provenance."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,9 @@ from tokentrial import provenance, results
 
 
 def peak_memory(device: str) -> float:
-    """The process's largest resident memory so far in MiB; on a GPU what its tensors took there at most.
+    """Returns the process's largest resident memory so far in MiB; for a GPU, the most that its tensors took there.
 
-    CUDA's own context and the workspaces of its libraries come on top of the latter.
+    The GPU's value does not include CUDA's own context and the workspaces of its libraries.
     """
     if device == "cuda":
         import torch
@@ -22,7 +22,7 @@ def peak_memory(device: str) -> float:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """Where the numbers of this process are made, and by which code (see results.ARMS)."""
+    """Returns the machine and the code that make this process's numbers (see results.ARMS)."""
     return {
         "peak_memory_mib": peak_memory(device),
         "device": provenance.device_name(device),
@@ -40,18 +40,18 @@ def write_job(
     arms: str,
     known: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a job's two tables; rows and costs without a condition get the job's own.
+    """Writes a job's two tables; rows and costs without a condition get the job's condition.
 
-    known: facts of the machine and code that made the numbers, where that is not this process.
+    known: facts of the machine and code that made the numbers, if another process made them.
     """
     common: dict[str, Any] = {"study": design["study"]} | (
         {} if "condition" in rows else {"condition": design["condition"]}
     )
-    made: dict[str, Any] = {
+    provenance_columns: dict[str, Any] = {
         **(machine(design.get("device", "cpu")) if known is None else known),
         "config_hash": provenance.digest(spec),
     }
-    complete = costs.assign(**common, **made).reindex(columns=results.ARMS.names)
+    complete = costs.assign(**common, **provenance_columns).reindex(columns=results.ARMS.names)
     for name in results.ARMS.names:
         if pa.types.is_integer(results.ARMS.field(name).type):
             complete[name] = complete[name].astype("Int64")
