@@ -7,17 +7,17 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.optim.adam import adam
 
-# The fused kernel works on so many numbers at a time, or a divisor of it, and rounds what is left over differently.
+# The fused kernel processes this many numbers at a time, or a divisor of it, and rounds the remainder differently.
 LANES = 16
 
 
 class Adam:
     """Kingma and Ba 2015, algorithm 1, with the weight decay of Loshchilov and Hutter 2019, algorithm 2.
 
-    parameters: tensors whose first axis is the seed; updated in place by torch's own fused kernel. With R rates the
-    first axis holds R blocks of seeds, one after the other, each with a rate of its own, which torch.optim.Adam offers
-    only to separate tensors. While they are updated, a seed's numbers are filled up with zeros to a multiple of LANES,
-    so that its bits do not depend on the seeds beside it.
+    parameters: tensors whose first axis is the seed; torch's fused kernel updates them in place. With R rates, the
+    first axis holds R blocks of seeds, one after the other, each with its own rate; torch.optim.Adam offers separate
+    rates only for separate tensors. During the update, a seed's numbers are padded with zeros to a multiple of LANES,
+    so that its bits do not depend on the other seeds.
     """
 
     eps = 1e-8
@@ -32,7 +32,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], learning_rates: float | Sequence[float]) -> None:
-        """One update; learning_rates: one for all, or one for each of the equal blocks of the first axis."""
+        """Does one update; learning_rates: one for all, or one for each of the equal blocks of the first axis."""
         rates = [learning_rates] if isinstance(learning_rates, float | int) else list(learning_rates)
         updated = [filled(value) for value in self.parameters]
         operands = (updated, [filled(value) for value in gradients], self.first, self.second)
@@ -64,12 +64,12 @@ class Adam:
 
 
 def filled(value: Tensor) -> Tensor:
-    """Each seed's numbers in a row, (S, n): the tensor's own storage where n is a multiple of LANES, else a copy."""
+    """Returns each seed's numbers as a row, (S, n): a view if their number is a multiple of LANES, else a copy."""
     rows = value.detach().contiguous().flatten(1)
     rest = -rows.shape[1] % LANES
     return pad(rows, (0, rest)) if rest else rows
 
 
 def linear_decay(step: int, steps: int, constant_share: float = 0.5) -> float:
-    """Factor on the learning rate: 1 for the first half of the steps, then falling linearly to 0."""
+    """Returns the factor on the learning rate: 1 for ``constant_share`` of the steps, then falling linearly to 0."""
     return min(1.0, (steps - step) / (steps * (1 - constant_share)))

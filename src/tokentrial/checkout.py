@@ -1,4 +1,4 @@
-"""The checkout whose code runs: is it the one beside the Snakefile, and which commit is it?"""
+"""The checkout whose code runs: its commit, and whether it is the checkout of the Snakefile."""
 
 import importlib.machinery
 import importlib.util
@@ -22,17 +22,17 @@ READ = (
     "src",
     "studies",
     "workflow",
-)  # what a run reads
-RUNNING = ("src", "workflow")  # where Python and Snakemake look for code, so that an untracked file may run
+)  # files and folders that a run reads
+RUNNING = ("src", "workflow")  # folders in which Python and Snakemake look for code, so that an untracked file may run
 IMPORTABLE = tuple(importlib.machinery.all_suffixes())
 
 
 def commit(root: Path = ROOT) -> str:
-    """Returns the commit that the files of a checkout are, with ``-dirty`` if a file that a run reads differs from it.
+    """Returns the commit of a checkout's files, with ``-dirty`` if a file that a run reads differs from the commit.
 
-    A file differs if its content does, whatever git's index says of it, or if it is missing. A file that git does not
-    have counts if Python could import it. Modes and line endings that git itself converts do not count. Without a
-    commit of ``root`` itself, as in an unpacked archive, the answer is ``no commit``, also inside another repository.
+    A file differs if it is missing or if its content differs, whatever git's index says. An untracked file counts if
+    Python could import it. Modes and line endings that git itself converts do not count. If ``root`` itself has no
+    commit, as in an unpacked archive, the result is ``no commit``, even inside another repository.
     """
     head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     listed = _git(root, "ls-tree", "-r", "-z", "--full-tree", head.strip(), "--", *READ) if head else None
@@ -48,7 +48,7 @@ def commit(root: Path = ROOT) -> str:
 
 
 def _is_same(root: Path, tree: dict[str, list[str]]) -> bool:
-    """Whether the files have the content of a commit. tree: path -> mode, type and blob, as git ls-tree shows them."""
+    """Whether the files have a commit's content. tree: mode, type and blob of each path, as git ls-tree shows them."""
     if any(not mode.startswith("100") for mode, _, _ in tree.values()):  # a link or a submodule: not looked into
         return False
     if any(not (root / path).is_file() for path in tree) or any(path not in tree for path in _importable(root)):
@@ -59,7 +59,7 @@ def _is_same(root: Path, tree: dict[str, list[str]]) -> bool:
 
 
 def _importable(root: Path) -> Iterator[str]:
-    """The files that Python could import, relative to ``root``; a linked folder counts as one."""
+    """Yields the files that Python could import, relative to ``root``; a linked folder counts as one file."""
     for top in RUNNING:
         for folder, folders, files in os.walk(root / top):
             linked = [name for name in folders if Path(folder, name).is_symlink()]
@@ -69,10 +69,10 @@ def _importable(root: Path) -> Iterator[str]:
 
 
 def _git(root: Path, *arguments: str, text: str = "") -> str | None:
-    """What git says of the repository in ``root``; None if it fails, or is missing.
+    """Returns git's output for the repository in ``root``; None if git fails or is missing.
 
-    The repository is named, so that git neither searches the folders above nor refuses a checkout of another owner,
-    whose code runs anyway. Of the environment, nothing that would name another repository, index or setting is left.
+    The command names the repository, so git neither searches the folders above nor refuses a checkout of another owner,
+    whose code runs anyway. Variables that could name another repository, index or setting are removed.
     """
     command = ["git", f"--git-dir={root / '.git'}", f"--work-tree={root}", "--no-replace-objects", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -85,10 +85,10 @@ def _git(root: Path, *arguments: str, text: str = "") -> str | None:
 
 
 def lead_children(root: Path = ROOT) -> None:
-    """Have every process that this one starts, with whatever Python and in whatever folder, use this library first."""
-    source, given = str(root / LIBRARY.parent), os.environ.get("PYTHONPATH", "")
-    if given.split(os.pathsep)[0] != source:
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [source, given]))
+    """Makes every child process, with any Python and in any folder, use this library first."""
+    source, present = str(root / LIBRARY.parent), os.environ.get("PYTHONPATH", "")
+    if present.split(os.pathsep)[0] != source:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [source, present]))
 
 
 def check_script() -> None:
@@ -106,10 +106,10 @@ def check_script() -> None:
 
 
 def drop_stale_bytecode(root: Path = ROOT) -> int:
-    """Remove compiled modules that may be of other code than the source beside them; returns how many.
+    """Removes compiled modules that may not match their source, and returns their number.
 
     Python trusts a compiled module whose source has the recorded size and second of change, or that asks not to be
-    checked. The code that a run's digests speak of is the source, so everything older than its source is compiled anew.
+    checked. A run's digests are those of the source, so every module older than its source is compiled anew.
     """
     dropped = 0
     for folder in [root / LIBRARY, *(path for path in (root / LIBRARY).rglob("*") if path.is_dir())]:
@@ -124,6 +124,6 @@ def drop_stale_bytecode(root: Path = ROOT) -> int:
 
 
 def _is_unchecked(compiled: Path) -> bool:
-    """Whether Python loads a compiled module without a look at its source (PEP 552: flags 0b01)."""
+    """Whether Python loads a compiled module without checking its source (PEP 552: flags 0b01)."""
     with compiled.open("rb") as file:
         return int.from_bytes(file.read(8)[4:], "little") & 0b11 == 0b01

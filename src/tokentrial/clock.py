@@ -1,7 +1,7 @@
-"""Times of files that lie in the future: what a clock that was set back leaves behind.
+"""File times in the future, which remain after a clock was set back.
 
-Snakemake compares times of files. A result from "tomorrow" would look newer than everything made from now on: a job
-that reads it is refused or runs again and again, and a job whose input changed does not run.
+Snakemake compares the times of files. A result from "tomorrow" looks newer than every file made from now on: a job that
+reads it is refused or runs again and again, and a job whose input changed does not run.
 """
 
 import os
@@ -15,10 +15,10 @@ TOLERANCE = 1 * NANOSECONDS  # a file server's clock may be a little ahead
 
 
 def settle(folders: Iterable[str | Path]) -> int:
-    """Give every file below the folders whose time lies in the future one that has passed; gives how many.
+    """Gives every file below the folders whose time lies in the future a past time; returns the number of files.
 
-    The order of all times is kept: those in the future come, one after the other, between the newest of the others and
-    now, since whatever they say, they were made before now. What cannot be changed, as on a read-only disk, is left.
+    The order of all times is kept: future times move, one after the other, between the newest past time and now, since
+    the files were in fact made before now. Files that cannot be changed, as on a read-only disk, stay as they are.
     """
     now = time.time_ns()
     times = {path: at for folder in folders for path, at in _times(str(folder))}
@@ -39,7 +39,7 @@ def settle(folders: Iterable[str | Path]) -> int:
 
 
 def _times(folder: str) -> Iterator[tuple[str, int]]:
-    """Files and folders below a folder, with when they were changed; a rule's output may be a folder."""
+    """Yields files and folders below a folder with their times of change; a rule's output may be a folder."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:

@@ -1,7 +1,8 @@
 """The library modules that a job's result depends on, computed while the workflow is planned.
 
-A rule names its script, and whatever the script loads by name. Its code is what these import, and what that imports in
-turn. An import counts wherever it stands in a file, unless only a type checker reads it. Standard library only.
+A rule names its script and the modules that the script loads by name. Its code is these files and all modules that they
+import, directly or not. An import counts wherever it stands in a file, unless only a type checker reads it. Standard
+library only.
 """
 
 import ast
@@ -26,13 +27,13 @@ NOT_LISTED = {
     "training/writing": "puts rows and provenance into the two files of a job",
 }
 
-# A whole import statement on lines of its own; every other use of the word, as in prose, makes a file be parsed.
+# A whole import statement on its own lines. A file with any other use of the word, as in prose, is parsed.
 STATEMENT = re.compile(
     r"^[ \t]*(?:from[ \t]+(\w[\w.]*)[ \t]+)?import[ \t]+(\([^()]*\)|[\w., \t]+|\*)[ \t]*(?:#.*)?$", re.MULTILINE
 )
 WORD = re.compile(r"import\b")
 TYPING_ONLY = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-# A text that names a module or a function, as the scripts name what their jobs call.
+# A string that names a module or a function: scripts name the functions of their jobs like this.
 QUOTED = re.compile(rf"""{PACKAGE}(?<=["']{PACKAGE})(?:\.\w+)+(?=["'])""")
 
 
@@ -41,10 +42,10 @@ def code_of(root: Path, script: str, *named: str) -> tuple[str, ...]:
     """Returns the library files that the result of a script depends on, sorted and relative to the checkout ``root``.
 
     script: the name of a script of the workflow. named: modules below src/tokentrial that the script loads by name
-    (``encoders/pca``), or whose own text is part of its result although NOT_LISTED has them.
+    (``encoders/pca``), or whose text is part of its result although they are in NOT_LISTED.
 
-    A file that cannot be read or parsed raises nothing, since the library may be under edit: the job that imports it
-    says what is wrong. A named module that is missing is listed, so that Snakemake says so.
+    A file that cannot be read or parsed raises no error, since the library may be under edit; the job that imports the
+    file reports the error. A missing named module is listed, so that Snakemake reports it.
     """
     files = modules(root)
     start = {name.replace("/", "."): name for name in named}
@@ -70,7 +71,7 @@ def modules(root: Path) -> dict[str, str]:
 
 
 def closure(root: Path, start: Iterable[str]) -> set[str]:
-    """Returns the library's modules among ``start``, all that they import, directly or not, and their packages."""
+    """Returns the library's modules in ``start``, all modules that they import, directly or not, and their packages."""
     files = modules(root)
     reached: set[str] = set()
     waiting = {module for module in start if module in files}
@@ -84,10 +85,10 @@ def closure(root: Path, start: Iterable[str]) -> set[str]:
 
 @cache
 def imported(root: Path, path: str) -> frozenset[str]:
-    """Returns the full names that a file imports or has in quotes, of modules and of what is in them.
+    """Returns the full names of modules and of their contents that a file imports or quotes.
 
-    To parse the whole library takes a second, so a file whose imports all stand on lines of their own is searched for
-    these lines; a docstring's line that reads like one counts, too. Any other file is parsed.
+    Parsing the whole library takes a second. So if all imports of a file stand on their own lines, the file is only
+    searched for these lines; a docstring's line that reads like an import counts, too. Any other file is parsed.
     """
     text = _text(root, path)
     names = {name for quoted in QUOTED.findall(text) for name in (quoted, quoted.rpartition(".")[0])}
@@ -109,14 +110,14 @@ def imported(root: Path, path: str) -> frozenset[str]:
 
 
 def _names(origin: str, imports: str) -> set[str]:
-    """Returns the names that a statement imports: ``origin`` and what is in it, or modules if there is none."""
+    """Returns the names that a statement imports: ``origin`` and its contents, or modules if there is no origin."""
     parts = re.sub("#.*", "", imports).strip("()").split(",")
     names = {part.split()[0] for part in parts if part.strip()}
     return {origin, *(f"{origin}.{name}" for name in names)} if origin else names
 
 
 def _imports(statements: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Returns the import statements among these and in their bodies, but for those under ``if TYPE_CHECKING``."""
+    """Yields the import statements among these and in their bodies, except those under ``if TYPE_CHECKING``."""
     for statement in statements:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             yield statement
@@ -128,7 +129,7 @@ def _imports(statements: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportF
 
 @cache
 def _has_code(root: Path, name: str) -> bool:
-    """Whether a file has more than a docstring; asked of packages, since any other module is imported for its code."""
+    """Whether a file has more than a docstring. Only packages are checked: other modules exist for their code."""
     if not name.endswith("__init__"):
         return True
     tree = _parsed(_text(root, f"{LIBRARY}/{name}.py"))

@@ -1,4 +1,4 @@
-"""One table from many: the rows of all training jobs, checked and in a fixed order."""
+"""One table from the tables of all training jobs: their rows, checked and in a fixed order."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +12,9 @@ READERS = 4  # files read at once; half of the time is spent outside Python's lo
 
 
 def collect(inputs: Sequence[str], output: str, schema: pa.Schema) -> None:
-    """Concatenate result files of one schema, in the order given.
+    """Concatenates result files of one schema, in the order of ``inputs``.
 
-    Raises InputError that names a file which cannot be read, the first of them in that order.
+    Raises InputError that names the first file that cannot be read.
     """
     with ThreadPoolExecutor(READERS) as pool:
         tables = list(pool.map(partial(results.read, schema=schema), inputs))

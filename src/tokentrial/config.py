@@ -1,6 +1,6 @@
-"""The config as text: loading with overlays, its canonical form, and one clear line for whatever is wrong in a file.
+"""The config as text: loading with overlays, its canonical form, and one clear line for each error in a file.
 
-What a config may hold is said by the models of :mod:`tokentrial.schema`.
+The models of :mod:`tokentrial.schema` define the valid content of a config.
 """
 
 import difflib
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, eight times as fast; absent from some builds
 MERGE = "tag:yaml.org,2002:merge"  # of the key <<
 
-# Names of the config become parts of paths: no separator, nothing hidden, no option, and short enough for a file name.
+# Names in the config become parts of paths: no separator, no hidden file, no option, and short enough for a file name.
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 DEEPEST = 20  # levels; the shipped configs have 7
 MOST_VALUES = 50_000  # aliases counted each time; the shipped configs have 1,600
@@ -35,7 +35,10 @@ JUDGING = (("statistics",), ("language_models", "margins"))
 
 
 def load(*paths: str | Path) -> dict[str, Any]:
-    """The first file with the later ones laid over it, key by key (as ``snakemake --configfile`` does)."""
+    """Returns the first file's content with the later files merged over it, key by key, as ``snakemake --configfile``.
+
+    Raises InputError for a file that cannot be read or is not YAML.
+    """
     merged: dict[str, Any] = {}
     for path in paths:
         try:
@@ -52,7 +55,7 @@ def load(*paths: str | Path) -> dict[str, Any]:
 
 
 def check_keys(path: str | Path) -> None:
-    """Raises InputError if a file that another reader has accepted gives a key twice."""
+    """Raises InputError if a file that another reader has accepted has a key twice."""
     try:
         node = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=LOADER)
     except yaml.YAMLError:  # JSON with tabs, which the other reader takes
@@ -64,10 +67,10 @@ def check_keys(path: str | Path) -> None:
 
 
 def of_command_line(entries: Iterable[str], read: Mapping[str, Any]) -> dict[str, Any]:
-    """The mappings and lists among the ``--config`` entries, as a file would have them.
+    """Returns the mappings and lists among the ``--config`` entries, typed as in a file.
 
-    entries: like ``statistics={confidence: 0.9}``
-    read: what Snakemake made of the entries, all of it text; values that a program passed keep their type
+    entries: for example ``statistics={confidence: 0.9}``
+    read: Snakemake's reading of the entries, with all values as text; values that a program passed keep their type
     """
     typed: dict[str, Any] = {}
     for entry in entries:
@@ -79,7 +82,7 @@ def of_command_line(entries: Iterable[str], read: Mapping[str, Any]) -> dict[str
 
 
 def _read(text: str, where: str | Path) -> Any:
-    """The content of a YAML text; raises InputError with the place and what is wrong."""
+    """Returns the content of a YAML text; raises InputError with the place and the fault."""
     try:
         return _parsed(text)
     except InputError as error:
@@ -89,11 +92,11 @@ def _read(text: str, where: str | Path) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    """The content of a YAML text.
+    """Returns the content of a YAML text.
 
-    Raises InputError for a key that is given twice, ValueError for a text that is nested or unfolds beyond any use.
+    Raises InputError for a repeated key, and ValueError for a text that is nested or unfolds beyond any use.
 
-    Composing is recursive, in C without a limit of its own, so that the levels are counted beforehand.
+    Composing is recursive, in C without a limit, so levels are counted beforehand.
     """
     level = 0
     for event in yaml.parse(text, Loader=LOADER):
@@ -115,7 +118,7 @@ def _parsed(text: str) -> Any:
 
 
 def _unfolded(node: yaml.Node, known: dict[int, float]) -> float:
-    """How many values a node holds when every alias is written out: infinite for one that holds itself."""
+    """Returns the number of values of a node with every alias written out: infinite for a node that holds itself."""
     if isinstance(node, yaml.ScalarNode):
         return 1
     if id(node) not in known:
@@ -126,7 +129,7 @@ def _unfolded(node: yaml.Node, known: dict[int, float]) -> float:
 
 
 def _refuse_repeated_keys(node: yaml.Node | None, known: set[int]) -> None:
-    """Raises InputError for a mapping with the same key twice, of which YAML's readers silently take the last."""
+    """Raises InputError for a mapping that repeats a key; YAML's readers silently take the last value."""
     if node is None or isinstance(node, yaml.ScalarNode) or id(node) in known:
         return
     known.add(id(node))
@@ -146,40 +149,40 @@ def _refuse_repeated_keys(node: yaml.Node | None, known: set[int]) -> None:
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``overlay``'s keys replaced; mappings merge, lists and numbers are replaced whole."""
-    made = deepcopy(dict(base))
+    """Returns ``base`` with ``overlay``'s keys replaced; mappings merge, lists and numbers are replaced whole."""
+    merged = deepcopy(dict(base))
     for key, value in overlay.items():
-        nested = isinstance(value, Mapping) and isinstance(made.get(key), Mapping)
-        made[key] = merge(made[key], value) if nested else deepcopy(value)
-    return made
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if nested else deepcopy(value)
+    return merged
 
 
 def canonical(value: Any) -> str:
-    """A specification as one JSON string: keys in order and 1.0 written as 1, so that equal settings are equal text."""
+    """Returns a specification as one JSON string; sorted keys and 1 for 1.0 make equal settings equal text."""
     return json.dumps(whole(value), sort_keys=True)
 
 
 def judging(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of :data:`JUDGING`, as the statistics and everything made from them take them.
+    """Returns the settings of :data:`JUDGING`, in the form that the statistics and all later steps take.
 
-    The keys of ``statistics``, and ``margins``: study -> metric -> equivalence margin in the metric's unit.
+    These are the keys of ``statistics``, and ``margins``: study -> metric -> equivalence margin in the metric's unit.
     """
     return {**config["statistics"], "margins": {"language_models": config["language_models"]["margins"]}}
 
 
 def training(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config without the settings of :data:`JUDGING`: two configs with an equal rest have the same rows."""
-    made = deepcopy(dict(config))
+    """Returns the config without the settings of :data:`JUDGING`: configs that are equal here have the same rows."""
+    remaining = deepcopy(dict(config))
     for *sections, name in JUDGING:
-        section = made
+        section = remaining
         for key in sections:
             section = section.get(key, {})
         section.pop(name, None)
-    return made
+    return remaining
 
 
 def whole(value: Any) -> Any:
-    """The same value with whole floats as integers, at any depth."""
+    """Returns the same value with whole floats as integers, at any depth."""
     if isinstance(value, str | int):  # most values of a plan with thousands of conditions, so they come first
         return value
     if isinstance(value, float):
@@ -190,10 +193,11 @@ def whole(value: Any) -> Any:
 
 
 def check_values(config: Mapping[str, Any], start: str = "config", key: re.Pattern[str] | None = KEY) -> None:
-    """What a schema cannot say, or not before it takes too long: raises InputError with one line.
+    """Checks that the schema cannot express, or that would be slow there; raises InputError with one line.
 
-    Keys must look like ``key`` (None: any text), numbers be finite, text be printable, and the whole of a sane size; a
-    schema's patterns skip keys that are no text, its bounds let NaN pass, and ``$`` in a pattern allows a line break.
+    Keys must match ``key`` (None: any text), numbers must be finite, text must be printable, and the size must be sane.
+    A schema's patterns skip keys that are not text, its bounds let NaN pass, and ``$`` in a pattern allows a line
+    break.
     """
     for count, (place, value) in enumerate(_values(config, ()), 1):
         if count > MOST_VALUES or len(place) > DEEPEST:
@@ -206,7 +210,7 @@ def check_values(config: Mapping[str, Any], start: str = "config", key: re.Patte
 
 
 def _values(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every value with its place, outer ones first, so that a caller can stop before it goes into them."""
+    """Yields every value with its place, outer values first, so that a caller can stop before the inner values."""
     yield place, value
     inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for name, entry in inner:
@@ -214,7 +218,7 @@ def _values(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...
 
 
 def _fault(value: Any, key: re.Pattern[str] | None) -> str:
-    """What is wrong with one value, or nothing."""
+    """Returns the fault of one value, or an empty text."""
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str) or not name.isprintable() or (key and not key.fullmatch(name)):
@@ -237,7 +241,7 @@ def _fault(value: Any, key: re.Pattern[str] | None) -> str:
 
 
 def shown(value: Any, most: int = 80, text: Callable[[Any], str] = repr) -> str:
-    """A value in one short line, whatever it is."""
+    """Returns any value as one short line."""
     if isinstance(value, int) and value.bit_length() > 64:  # Python refuses to print very long ones
         return f"a whole number of {value.bit_length()} bits"
     line = text(value)
@@ -246,21 +250,21 @@ def shown(value: Any, most: int = 80, text: Callable[[Any], str] = repr) -> str:
 
 
 def deepest(error: "ValidationError") -> "ValidationError":
-    """Of the alternatives of an anyOf, the error that got furthest into the value."""
+    """Returns the error that got furthest into the value, among the alternatives of an anyOf."""
     while error.context:
         error = max(error.context, key=lambda inner: len(inner.path))
     return error
 
 
 def describe(error: "ValidationError") -> str:
-    """One line for an error of a JSON schema: the key, what was found, what was expected."""
+    """Returns one line for an error of a JSON schema: the key, the found value and the expected value."""
     key = ".".join(map(str, error.absolute_path))
     where = f"config: {key}" if key else "config"
     found, rule, schema = cast(Any, error.instance), cast(Any, error.validator_value), cast(Any, error.schema)
     if error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
         return f"{where}: {unknown_key(next(name for name in found if name not in known), known)}"
-    if "propertyNames" in error.absolute_schema_path:  # the mapping's path, the key itself as what was found
+    if "propertyNames" in error.absolute_schema_path:  # the path is the mapping's, the found value is the key itself
         if error.validator == "enum":
             return f"{where}: {unknown_key(found, rule)}"
         return f"{where}: found the key {shown(found)}, expected a key like {rule}"
@@ -272,7 +276,7 @@ def describe(error: "ValidationError") -> str:
 
 
 def expected(keyword: str, rule: Any) -> str:
-    """What a rule of a JSON schema asks for, in words; nothing for a keyword without any."""
+    """Returns in words what a rule of a JSON schema requires; an empty text for a keyword without words."""
     return {
         "type": f"a value of type {rule}",
         "enum": f"one of {rule}",
@@ -293,12 +297,12 @@ def expected(keyword: str, rule: Any) -> str:
 
 
 def unknown_key(name: object, known: Sequence[str]) -> str:
-    """What is wrong with a key that is none of the known ones, with the nearest of them."""
+    """Returns the fault of an unknown key, with the nearest known key."""
     written = shown(name, text=str)
     return f"unknown key '{written}': {nearest(written, known)}expected one of {', '.join(known)}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question that names the nearest of the known names, or nothing."""
+    """Returns a question that names the nearest known name, or an empty text."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean '{near[0]}'? " if near else ""

@@ -1,4 +1,4 @@
-"""The exceptions for what is not a fault of the program: a user's mistake, and a file that is not as it was written."""
+"""Exceptions for faults outside the program: a user's mistake, and a file that is not as it was written."""
 
 from pathlib import Path
 
@@ -6,16 +6,16 @@ from pathlib import Path
 class InputError(ValueError):
     """Bad input: a config key, a file or a value that cannot be used.
 
-    The message is one line that names the file and the key, what was found and what was expected. Scripts print it
-    and exit with a non-zero status; no traceback is shown.
+    The message is one line that names the file and the key, the found value and the expected value. Scripts print the
+    line, without a traceback, and exit with a non-zero status.
     """
 
 
 class DamagedFile(InputError):
-    """A file that is not what was written: truncated, altered, or of another version.
+    """A file that is not as it was written: truncated, altered, or of another version.
 
-    ``path`` names it and ``reason`` says what was found. A job that meets one among the run's own results sets it
-    aside, so that it is made again.
+    ``path`` names the file and ``reason`` says what was found. A job that meets a damaged file among the run's own
+    results sets the file aside, so that it is made again.
     """
 
     def __init__(self, path: str | Path, reason: str) -> None:

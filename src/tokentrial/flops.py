@@ -1,18 +1,18 @@
 """FLOPs of training jobs by formula, for the share of a machine's matrix-multiply rate that they reach.
 
-Counted: the matrix products of training steps, of looks at the validation text and of the last measurement, two FLOPs
-for each multiplication and addition of a product. A layer costs its product forward, one for the gradient of its
-weights if they are trained, and one for the gradient of its input if something before it is trained: three times its
-product in the middle of a trained model. Attention has two products over all pairs of positions, masked or not, and
-each of them two gradients.
+Counted: the matrix products of training steps, of validation measurements and of the last measurement, with two FLOPs
+for each multiplication and addition of a product. A layer costs one product forward, one for the gradient of its
+weights if they are trained, and one for the gradient of its input if an earlier part is trained: three products in the
+middle of a trained model. Attention has two products over all pairs of positions, masked or not, and each product has
+two gradients.
 
 Not counted: lookups, biases, softmax, norms, activations, dropout, optimisers, Mamba's convolution and parallel scan,
 k-means and eigenvectors of the two-stage codes, the released autoencoder's first stage, and cramming's controls and
-greedy decoding. ``lookup`` says how the small models' code works on a text of at least V tokens: with it, what a task
-model makes of a token is computed once for each of the V tokens, and loss and accuracy are measured one after the
-other; without, once for each place, as in the first shipped run. A training step equals what
-``torch.utils.flop_counter`` counts (tested; the counter does not see an LSTM); of whole conditions of small models,
-six were within 0.1 % without lookup and three within 2 % with it.
+greedy decoding. ``lookup`` says how the small models' code processes a text of at least V tokens. With lookup, the
+task model's first layer is computed once for each of the V tokens, and loss and accuracy are measured one after the
+other. Without, it is computed once for each place, as in the first shipped run. The formula of a training step equals
+the count of ``torch.utils.flop_counter`` (tested; the counter does not see an LSTM). Of whole conditions of small
+models, six were within 0.1 % without lookup and three within 2 % with it.
 
 Shapes: S seeds, R learning rates, N sequences, B of them in a step, L tokens, V vocabulary, D full width, d width of
 the encoder's vectors, h hidden units, W width of a body.
@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 from tokentrial.encoders.schemes import scheme
 from tokentrial.training.loop import EVALUATION_LOGITS, LOOKUP_LOGITS
 
-RULES = ("train", "language_model", "full_language_model", "cram")  # whose jobs have a formula
+RULES = ("train", "language_model", "full_language_model", "cram")  # rules whose jobs have a formula
 # Encoders whose vectors receive no gradient.
 FROZEN = ("random_frozen", "one_hot", "unigram", "pca", "autoencoder", "autoencoder_released")
 AFTER_TRAINING = ("svd", "quantised", "product_quantised")  # a trained model's table, changed; nothing is trained
@@ -41,7 +41,7 @@ Spec = Mapping[str, Any]
 
 
 class Layer(NamedTuple):
-    """A matrix product: FLOPs forward, and how many products its backward pass has (0, 1 or 2 of the same size)."""
+    """A matrix product: FLOPs forward, and the number of equal products in its backward pass (0, 1 or 2)."""
 
     forward: float
     backward: int = 2
@@ -70,7 +70,7 @@ class Sizes:
 
 
 def small_models(spec: Spec, sizes: Sizes, lookup: bool = True) -> float:
-    """FLOPs of a condition: each arm once, and the full table's training where an arm is made from it."""
+    """FLOPs of a condition: each arm once, and the full table's training if an arm is made from this table."""
     arms = list(spec["arms"].values())
     if any(_needs_full(options) for options in arms):
         arms.append({"encoder": "full"})
@@ -103,7 +103,7 @@ def step_layers(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) ->
 
 
 def measured(spec: Spec, options: Spec, sizes: Sizes, sequences: int, lookup: bool) -> float:
-    """FLOPs of the loss of so many sequences."""
+    """FLOPs of the loss of this number of sequences."""
     vocab_size, length = spec["vocab_size"], sizes.length
     few = vocab_size <= sequences * length and vocab_size**2 <= LOOKUP_LOGITS
     if lookup and few and spec["head"] == "token_mlp":
@@ -120,14 +120,14 @@ def layers(spec: Spec, options: Spec, sizes: Sizes, batch: int, length: int, loo
     by_table = lookup and tokens >= vocab_size
     rows = vocab_size if by_table else tokens
     width = output_width(spec, options)
-    reaches = 2 if trains_vectors(options) else 1  # whether the first layer's input needs a gradient
-    mapped = min(tokens, vocab_size) if options["encoder"] == "banded" else rows  # bands map each token once anyway
+    reaches = 2 if trains_vectors(options) else 1  # 2 if the first layer's input needs a gradient
+    mapped = min(tokens, vocab_size) if options["encoder"] == "banded" else rows  # bands always map each token once
     first = [Layer(encoder_flops(spec, options, sizes.counts) * mapped)]
     if spec["head"] == "mean_pool":
         return [*first, Layer(product(batch, width, vocab_size), reaches)]
     if spec["head"] == "token_mlp":
         return [*first, Layer(product(rows, width, hidden), reaches), Layer(product(tokens, hidden, vocab_size))]
-    pairs = length * rows if by_table else rows  # each place has a map of its own
+    pairs = length * rows if by_table else rows  # each place has its own map
     return [*first, Layer(product(pairs, width, hidden), reaches), Layer(product(batch, hidden, vocab_size))]
 
 
@@ -147,7 +147,7 @@ def trains_vectors(options: Spec) -> bool:
 
 
 def encoder_flops(spec: Spec, options: Spec, counts: npt.NDArray[np.int64]) -> float:
-    """FLOPs of the encoder's products for one token; of bands of different widths, the mean over tokens and seeds."""
+    """FLOPs of the encoder's products for one token; for bands of different widths, the mean over tokens and seeds."""
     if options["encoder"] in ("factorised", "svd"):
         return product(1, spec["width"], spec["full_width"])
     if options["encoder"] != "banded":
@@ -185,11 +185,11 @@ def _needs_full(options: Spec) -> bool:
 
 
 def language_model(spec: Spec, tokens: Mapping[str, int], counts: npt.NDArray[np.int64]) -> float:
-    """FLOPs of a job. tokens: of each split's text; counts (1, V): of the training text."""
+    """FLOPs of a job. tokens: number in each split's text; counts (1, V): occurrences in the training text."""
     training, vocab_size = spec["training"], counts.shape[1]
     length, size = training["length"], training["batch_size"]
     held_out = {split: int(tokens[split] * training["held_out_fraction"]) for split in ("validation", "test")}
-    measured_tokens = held_out["validation"] + 2 * held_out["test"]  # of the training text as much as of the test's
+    measured_tokens = held_out["validation"] + 2 * held_out["test"]  # as many training tokens as test tokens
     forward = sum(layer.forward for layer in language_layers(spec, counts, size)) / (size * length)
     if spec["encoder"]["encoder"] in AFTER_TRAINING:
         return float(spec["seeds"] * forward * measured_tokens)
@@ -210,23 +210,23 @@ def language_layers(spec: Spec, counts: npt.NDArray[np.int64], batch: int) -> li
     vectors = output_width(spec, options)
     reaches = 2 if trains_vectors(options) else 1
     rows = vocab_size if options["encoder"] == "banded" and vocab_size <= tokens else tokens
-    made = [Layer(encoder_flops(spec, options, counts) * rows)]
+    products = [Layer(encoder_flops(spec, options, counts) * rows)]
     lifted = vectors != width
     if lifted:
-        made.append(Layer(product(tokens, vectors, width), reaches))
-    made += body_layers(spec["body"], width, length, tokens, reaches=2 if lifted else reaches)
+        products.append(Layer(product(tokens, vectors, width), reaches))
+    products += body_layers(spec["body"], width, length, tokens, reaches=2 if lifted else reaches)
     if spec["tied"]:
-        made.append(Layer(encoder_flops(spec, options, counts) * vocab_size))
+        products.append(Layer(encoder_flops(spec, options, counts) * vocab_size))
         if lifted:
-            made.append(Layer(product(tokens, width, vectors)))
+            products.append(Layer(product(tokens, width, vectors)))
     return [
-        *made,
+        *products,
         Layer(product(tokens, vectors if spec["tied"] else width, vocab_size), reaches if spec["tied"] else 2),
     ]
 
 
 def body_layers(body: Spec, width: int, length: int, tokens: int, reaches: int) -> Iterator[Layer]:
-    """The products of a body for so many tokens in rows of ``length``; ``reaches``: backward products of the first."""
+    """Yields the products of a body for ``tokens`` tokens in rows of ``length``; reaches: first backward products."""
     for number in range(body["layers"]):
         first = 2 if number or body.get("positions", True) else reaches
         if body["kind"] == "lstm":
@@ -244,9 +244,9 @@ def body_layers(body: Spec, width: int, length: int, tokens: int, reaches: int) 
 
 
 def cramming_step(shape: Spec, length: int, vectors: int, predicted: int) -> float:
-    """FLOPs of one step of one text of ``length`` tokens after ``vectors`` vectors, of which ``predicted`` are asked.
+    """FLOPs of one step of one text of ``length`` tokens after ``vectors`` vectors; ``predicted`` tokens are predicted.
 
-    shape: the model's config.json. The model is frozen: a layer has the gradient of its input alone.
+    shape: the model's config.json. The model is frozen: a layer has only the gradient of its input.
     """
     positions = vectors + length - 1
     with_weights, between = frozen_layer(shape, positions)
@@ -255,7 +255,7 @@ def cramming_step(shape: Spec, length: int, vectors: int, predicted: int) -> flo
 
 
 def frozen_layer(shape: Spec, positions: int) -> tuple[float, float]:
-    """FLOPs of a layer's products for one of so many positions: forward with weights, both ways between activations."""
+    """FLOPs of a layer's products per position: forward with weights, and both directions between activations."""
     width, inner, kind = shape["hidden_size"], shape["intermediate_size"], shape["model_type"]
     attention = 3 * 2 * product(1, width, positions)
     if kind == "llama":
@@ -264,12 +264,12 @@ def frozen_layer(shape: Spec, positions: int) -> tuple[float, float]:
         return product(1, width, 4 * width + 2 * inner), attention
     rank, state = shape["time_step_rank"], shape["state_size"]
     weights = width * 2 * inner + inner * (rank + 2 * state) + rank * inner + inner * width
-    # states by what reads them; its two gradients; the gradient of what writes them (cramming/scan.py)
+    # products of states with their readers, the two gradients, and the gradient of the writers (cramming/scan.py)
     return product(1, weights, 1), 4 * product(1, inner, state)
 
 
 def cramming(spec: Spec, shape: Spec, steps: Mapping[tuple[str, int, int], float]) -> float:
-    """FLOPs of a job. steps: (arm, length, vectors) -> steps of all texts together, as the job's rows report them."""
+    """FLOPs of a job. steps: total steps of all texts by (arm, length, vectors), as the job's rows report them."""
     first = 0 if spec["predict_first"] else 1
     return sum(
         count * cramming_step(shape, length, vectors, length - first) for (_, length, vectors), count in steps.items()
@@ -280,7 +280,7 @@ def cramming(spec: Spec, shape: Spec, steps: Mapping[tuple[str, int, int], float
 
 
 def of_job(rule: str, spec: Spec, folder: Path, lookup: bool = True) -> float:
-    """FLOPs of a finished job of one of RULES, from its specification and the files of the run in ``folder``."""
+    """FLOPs of a finished job of one of the RULES, from its specification and the files of the run in ``folder``."""
     if rule == "train":
         return small_models(spec, sizes_of(folder / f"results/data/{spec['dataset']}.parquet", spec), lookup)
     if rule == "cram":
@@ -294,7 +294,7 @@ def of_job(rule: str, spec: Spec, folder: Path, lookup: bool = True) -> float:
 
 
 def text_steps(path: Path) -> dict[tuple[str, int, int], float]:
-    """Steps of all texts together by (arm, length, vectors), from the rows of a cramming job."""
+    """Returns total steps of all texts by (arm, length, vectors), from the rows of a cramming job."""
     rows = pq.read_table(path, columns=["condition", "arm", "metric", "value"], filters=[("metric", "=", "steps")])
     steps: dict[tuple[str, int, int], float] = {}
     for row in rows.to_pylist():
@@ -306,7 +306,7 @@ def text_steps(path: Path) -> dict[tuple[str, int, int], float]:
 
 
 def _shape(spec: Spec, folder: Path) -> dict[str, Any]:
-    """The config.json of the model of a cramming job: trained by the run, shipped, or of the hub."""
+    """Returns the config.json of a cramming job's model: trained by the run, shipped, or from the hub."""
     parents = ("results/models/cramming", "models/wikitext-2", "results/models/hub")
     places = [folder / parent / spec["model"] for parent in parents]
     path = next(place / "config.json" for place in places if place.is_dir())
@@ -315,7 +315,7 @@ def _shape(spec: Spec, folder: Path) -> dict[str, Any]:
 
 
 def sizes_of(path: Path, spec: Spec) -> Sizes:
-    """The sizes of a data set's file."""
+    """Returns the sizes of a data set's file."""
     data = pq.read_table(path)
     splits, seeds = (data.column(name).to_numpy() for name in ("split", "seed"))
     sequences = {split: int((splits == split).sum()) // spec["seeds"] for split in ("train", "validation", "test")}

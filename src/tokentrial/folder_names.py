@@ -1,8 +1,8 @@
-"""Snakemake in folders of any name: characters that mean something to a shell, a pattern or Slurm are quoted.
+"""Support for folders of any name: quotes characters that a shell, a pattern or Slurm treats specially.
 
-Snakemake 9.27 and its Slurm plugin 2.8 put paths unquoted, or quoted as Python would, into lines that a shell reads,
-so in a folder called ``a b`` no job starts. ``docs/upstream.md`` has each fault with an example. The names replaced
-here are no documented ones: on a Snakemake without them nothing changes, and the tests of odd folders fail.
+Snakemake 9.27 and its Slurm plugin 2.8 put paths into shell lines unquoted or quoted as in Python, so no job starts in
+a folder called ``a b``. ``docs/upstream.md`` has each fault with an example. The functions replaced here are not
+documented: on a Snakemake without them, nothing changes and the tests of odd folders fail.
 """
 
 import os
@@ -18,7 +18,7 @@ SPECIAL_IN_DOUBLE_QUOTES = re.compile(r"[\\$`]")
 
 
 def mend() -> None:
-    """Quote what Snakemake, its executors and its Slurm plugin do not quote; call it while the Snakefile is read."""
+    """Quotes paths that Snakemake, its executors and Slurm plugin leave unquoted. Called as the Snakefile is read."""
     _replace("snakemake.script", "ScriptBase", "_execute_cmd", _execute_script)
     _replace("snakemake.persistence.file", "", "listfiles", _list_files)
     _replace("snakemake_interface_executor_plugins.utils", "", "format_cli_value", _format_argument)
@@ -35,12 +35,12 @@ def mend() -> None:
 
 
 def _replace(module: str, owner: str, name: str, function: Callable[..., Any]) -> None:
-    """Wrap a function of a loaded module, or of a class in it, once: ``function`` gets the original first."""
+    """Wraps a function of a loaded module, or of a class in it, once; ``function`` gets the original first."""
     place: ModuleType | type | None = sys.modules.get(module)
     if owner:
         place = getattr(place, owner, None)
-    found = getattr(place, name, None)
-    original = found.fget if isinstance(found, property) else found
+    attribute = getattr(place, name, None)
+    original = attribute.fget if isinstance(attribute, property) else attribute
     if original is None or hasattr(original, "of_tokentrial"):
         return
 
@@ -48,21 +48,21 @@ def _replace(module: str, owner: str, name: str, function: Callable[..., Any]) -
         return function(original, *args, **kwargs)
 
     replacement.of_tokentrial = True  # type: ignore[attr-defined]
-    setattr(place, name, property(replacement) if isinstance(found, property) else replacement)
+    setattr(place, name, property(replacement) if isinstance(attribute, property) else replacement)
 
 
 def _execute_script(original: Callable[..., Any], script: Any, command: str, **kwargs: Any) -> Any:
-    """Run a script's interpreter: its path is the one value in the command that has no ``:q``."""
+    """Runs a script's interpreter; its path is the only value in the command without ``:q``."""
     return original(script, command.replace("{py_exec}", "{py_exec:q}"), **kwargs)
 
 
 def _list_files(original: Callable[..., Iterator[Any]], pattern: str) -> Iterator[Any]:
-    """Find files (the run's locks) by a pattern in which braces in the folder's own name are no wildcards."""
+    """Finds files (the run's locks) by a pattern in which braces in the folder's own name are no wildcards."""
     return original(os.path.relpath(pattern))
 
 
 def _format_argument(original: Callable[..., str], value: Any, quote: bool = False, base64_encode: bool = False) -> str:
-    """An argument of a nested Snakemake, quoted for a shell and not as Python writes a string."""
+    """Returns an argument of a nested Snakemake, quoted for a shell and not as a Python string."""
     formatted = original(value, quote=quote, base64_encode=base64_encode)
     return shlex.quote(value) if isinstance(value, str) and formatted == repr(value) else formatted
 
@@ -72,13 +72,13 @@ def _python(original: Callable[[Any], str], executor: Any) -> str:
 
 
 def _temporary_folder(original: Callable[[Any], str], executor: Any) -> str:
-    """The folder that a job waits for: it may be a line of a file, in which no name can have a line break."""
+    """Returns the folder that a job waits for, relative if its name has a line break: it may be a line of a file."""
     folder = original(executor)
     return os.path.relpath(folder) if "\n" in folder else folder
 
 
 def _command_in_double_quotes(original: Callable[..., str], executor: Any, job: Any) -> str:
-    """The command of a job that the plugin puts between double quotes, whose other quotes it escapes itself."""
+    """Returns a job's command for the plugin's double quotes; the plugin itself escapes quotes in the command."""
     command = original(executor, job)
     if executor.workflow.executor_settings.pass_command_as_script:
         return command
@@ -86,10 +86,11 @@ def _command_in_double_quotes(original: Callable[..., str], executor: Any, job: 
 
 
 def _log_folder(original: Callable[[Any], Path], workflow: Any) -> Path:
-    """Slurm's logs: relative, since the plugin takes ``%j`` in a folder's name for its own mistake.
+    """Returns the folder of Slurm's logs.
 
-    Slurm drops a backslash in a log's path, or with two of them does not put the job's number into its name: such logs
-    are below the home folder, in ``.snakemake/slurm_logs``.
+    The path is relative, since the plugin takes ``%j`` in a folder's name as its own mistake. Slurm drops a backslash
+    in a log's path; with two backslashes it does not put the job's number into the name. Such logs go below the home
+    folder, in ``.snakemake/slurm_logs``.
     """
     folder = original(workflow)
     if "\\" in str(folder):
@@ -98,6 +99,6 @@ def _log_folder(original: Callable[[Any], Path], workflow: Any) -> Path:
 
 
 def _submit_command(original: Callable[..., str], job: Any, params: dict[str, Any], **kwargs: Any) -> str:
-    """The line that submits a job: in its log's folder, a percent sign is one and no placeholder of Slurm."""
+    """Returns the line that submits a job, with percent signs in the log's folder escaped from Slurm's placeholders."""
     log = Path.cwd() / params["slurm_logfile"]
     return original(job, {**params, "slurm_logfile": f"{log.parent}".replace("%", "%%") + f"/{log.name}"}, **kwargs)

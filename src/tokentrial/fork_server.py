@@ -1,17 +1,18 @@
 """A fork server: jobs of a local run start as forks of a process that has imported their libraries once.
 
-Importing torch and what its optimisers load takes about three seconds of a processor, and a run has hundreds of jobs; a
-fork takes a hundredth. Snakemake starts each job's script as a process of its own, as always. The script does not
-import torch: it sends the name of a library function and its arguments to the server, waits, and ends as the fork does.
+Importing torch and the modules that its optimisers load takes about three seconds of CPU time, and a run has hundreds
+of jobs; a fork takes a hundredth of this time. Snakemake starts each job's script as a separate process, as always. The
+script does not import torch: it sends the name of a library function and its arguments to the server, waits, and ends
+as the fork ends.
 
     Snakemake -- script .. asks ..> server -- fork, which runs the function
 
-The server imports other people's libraries and no module of this project that has a part in a number, so each fork
-loads the code that its script would load, and starts from the same state. If anything is unusual (another system or
-environment, a library that starts threads, no server), the script runs the function itself, with the same results.
+The server imports other people's libraries and no module of this project that affects a number, so each fork loads the
+code that its script would load, and starts from the same state. If anything is unusual (another system or environment,
+a library that starts threads, no server), the script runs the function itself, with the same results.
 
-A fork ends with its script and with its server, the server with Snakemake. ``multiprocessing.forkserver`` serves the
-children of one Python program through pickles; here scripts ask that are Snakemake's children, and in JSON.
+A fork ends with its script and with its server; the server ends with Snakemake. ``multiprocessing.forkserver`` serves
+the children of one Python program through pickles; here the requests come from Snakemake's children, in JSON.
 """
 
 import atexit
@@ -37,14 +38,14 @@ from tokentrial.rusage import peak_mib
 
 SWITCH = "TOKENTRIAL_FORK"  # 0: no server
 ADDRESS = "TOKENTRIAL_FORK_SERVER"  # set for the jobs of a run that has one
-# What a server imports. torch itself loads _dynamo late, at the first step of an optimiser.
+# Libraries that a server imports. torch itself loads _dynamo late, at the first step of an optimiser.
 TORCH = ("torch", "torch._dynamo", "pandas", "pyarrow.parquet", "scipy.stats", "safetensors.torch", "filelock")
 LIBRARIES = {
     "torch": (*TORCH, "pooch", "tokenizers"),
     "transformers": (*TORCH, "huggingface_hub", "transformers.modeling_utils", "transformers.models.auto"),
 }
 NEED_TRANSFORMERS = "tokentrial.cramming."
-# Of pyarrow's second allocator, which nothing uses: its thread would be missing in a fork.
+# Turns off the thread of pyarrow's second allocator, which nothing uses: the thread would be missing in a fork.
 WITHOUT_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 STARTED, INTERRUPT = b"started", b"interrupt"
@@ -54,7 +55,7 @@ WATCH_SECONDS = 0.5
 
 
 class End(NamedTuple):
-    """How a fork ended: its exit status, or minus the signal that ended it, and what it used."""
+    """The end of a fork: its exit status, or minus the signal that ended it, and its CPU seconds and peak memory."""
 
     status: int
     cpu_seconds: float
@@ -65,7 +66,7 @@ class End(NamedTuple):
 
 
 def start() -> None:
-    """Start the servers of this process, which import nothing before a job asks, and tell the jobs where they are."""
+    """Starts the servers of this process and tells jobs their address; a server imports nothing before a request."""
     os.environ.pop(ADDRESS, None)  # of another run that this one may be part of
     if os.environ.get(SWITCH) == "0" or not _possible():
         return
@@ -76,7 +77,7 @@ def start() -> None:
             listener.listen()
             server = subprocess.Popen(
                 [sys.executable, "-P", "-m", __name__, str(listener.fileno()), *libraries],
-                stdin=subprocess.PIPE,  # closed when this process ends, in whatever way
+                stdin=subprocess.PIPE,  # closed when this process ends in any way
                 stdout=subprocess.DEVNULL,
                 pass_fds=[listener.fileno()],
                 start_new_session=True,  # Ctrl-C reaches a fork through its script
@@ -86,7 +87,7 @@ def start() -> None:
 
 
 def _possible() -> bool:
-    """Whether this system is Linux, and new enough."""
+    """Whether this system is a Linux that is new enough."""
     if sys.platform != "linux":
         return False
     try:
@@ -97,7 +98,7 @@ def _possible() -> bool:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """End a server and wait, so that nothing is left and what it used counts as used by this process's children."""
+    """Ends a server and waits, so that no process is left and its resources count for this process's children."""
     try:
         server.communicate(timeout=30)
     except subprocess.TimeoutExpired:
@@ -105,7 +106,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _address(name: str, kind: str) -> str:
-    """An address without a file, gone with the process that listens."""
+    """Returns an address without a file, which disappears with the listening process."""
     return f"\0{name}-{kind}"
 
 
@@ -113,10 +114,10 @@ def _address(name: str, kind: str) -> str:
 
 
 def ask(function: str, arguments: Mapping[str, Any], descriptors: Sequence[int]) -> End | None:
-    """Have a fork run the function; None if no server takes the job.
+    """Lets a fork run the function and returns its end; None if no server takes the job.
 
     descriptors: stdout, stderr, the job's log and its lock. Ctrl-C is passed on to the fork. Raises ConnectionError if
-    the server is gone before the job has ended.
+    the server ends before the job.
     """
     if ADDRESS not in os.environ:
         return None
@@ -141,7 +142,7 @@ def ask(function: str, arguments: Mapping[str, Any], descriptors: Sequence[int])
 
 
 def _origin() -> dict[str, Any]:
-    """What a job and a server have in common, or else a fork would not be what the job is by itself."""
+    """Returns the facts in which a job and a server must agree, so that a fork equals the job's own process."""
     return {"python": sys.executable, "library": tokentrial.__file__, "environment": dict(os.environ)}
 
 
@@ -156,7 +157,7 @@ class Fork(NamedTuple):
 
 
 class Server:
-    """Imports the libraries for its first job and forks for each job; a process with one thread and no other work."""
+    """A process with one thread and no other work: imports the libraries for its first job and forks for each job."""
 
     def __init__(self, listener: socket.socket, libraries: Sequence[str]) -> None:
         self.listener = listener
@@ -165,7 +166,7 @@ class Server:
         self.forks: dict[int, Fork] = {}  # by a descriptor that can be read as soon as the process has ended
 
     def serve(self) -> None:
-        """Answer jobs until the process that started this one is gone; then end those at work."""
+        """Answers requests until the process that started this server is gone; then ends the running forks."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         while sys.stdin.fileno() not in (ready := self._ready()):
             for ended in ready & self.forks.keys():
@@ -183,14 +184,14 @@ class Server:
             os.waitpid(fork.process, 0)
 
     def _ready(self) -> set[int]:
-        """The descriptors at which something has happened."""
+        """Waits for events and returns their descriptors."""
         poll = select.poll()
         for descriptor in (sys.stdin.fileno(), self.listener.fileno(), *self.forks):
             poll.register(descriptor, select.POLLIN)
         return {descriptor for descriptor, _ in poll.poll()}
 
     def _answer(self, script: socket.socket) -> None:
-        """Fork for a job. A connection that is closed without a word is a refusal."""
+        """Forks for a job, or refuses the job by closing the connection without a message."""
         _, user, _ = struct.unpack("3i", script.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         message, descriptors, _, _ = socket.recv_fds(script, LARGEST, 4)
         try:
@@ -208,24 +209,24 @@ class Server:
                 os.close(descriptor)
 
     def _suits(self, origin: dict[str, Any]) -> bool:
-        """Whether a fork would be what the job is by itself: the same Python, library and environment; no thread."""
+        """Whether a fork equals the job's own process: the same Python, library and environment; no other thread."""
         if self.origin is None and origin == {**_origin(), "environment": origin["environment"]}:
             self._import(origin["environment"])
             self.origin = origin
         return origin == self.origin and len(list(Path("/proc/self/task").iterdir())) == 1
 
     def _import(self, environment: Mapping[str, str]) -> None:
-        """Import the libraries in a job's environment, which says how many threads they may have."""
+        """Imports the libraries in a job's environment, which sets their number of threads."""
         _set_environment({**environment, **WITHOUT_THREAD})
         for name in self.libraries:
             with suppress(ImportError):  # the job that needs it says so
                 importlib.import_module(name)
         _set_environment(environment)
         gc.collect()
-        gc.freeze()  # a fork's collector does not touch, and so copy, what all forks share
+        gc.freeze()  # a fork's garbage collector then does not touch, and so copy, shared objects
 
     def _work(self, script: socket.socket, descriptors: Sequence[int], request: Mapping[str, Any]) -> NoReturn:
-        """Be the job: run the function and end this process, which is a fork, as the script would end."""
+        """Runs the function in this fork and ends the process as the script would end."""
         status = 1
         try:
             stdout, stderr, log, _ = descriptors
@@ -252,7 +253,7 @@ def _set_environment(environment: Mapping[str, str]) -> None:
 
 
 def _report(fork: Fork) -> None:
-    """Tell a script how its fork ended."""
+    """Tells a script how its fork ended."""
     _, status, used = os.wait4(fork.process, 0)
     end = End(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, peak_mib(used))
     with suppress(OSError), fork.script:
@@ -263,8 +264,8 @@ def _report(fork: Fork) -> None:
 
 
 def _run(script: socket.socket, log: int, request: Mapping[str, Any]) -> int:
-    """Run the function as a job's script would, and return the exit status."""
-    from tokentrial.job import call, told  # of the code as it is now
+    """Runs the function as a job's script would, and returns the exit status."""
+    from tokentrial.job import call, told  # only now, so that they are the present code
 
     sys.argv = request["argv"]
     os.chdir(request["folder"])
@@ -281,7 +282,7 @@ def _run(script: socket.socket, log: int, request: Mapping[str, Any]) -> int:
 
 
 def _end_with(script: socket.socket, server: int) -> None:
-    """End this process as soon as its script or the server is gone; pass on the script's Ctrl-C."""
+    """Ends this process as soon as its script or the server is gone, and passes on the script's Ctrl-C."""
     poll = select.poll()
     poll.register(script, select.POLLIN)
     while os.getppid() == server:

@@ -1,4 +1,4 @@
-"""What every workflow script shares: output goes to the job's log, a user's mistake ends it with one line.
+"""The common frame of all workflow scripts: output goes to the job's log, and a user's mistake is one line.
 
 A job also ends with the run that started it, and two processes never work on the same job.
 """
@@ -23,7 +23,7 @@ from tokentrial import checkout, fork_server
 from tokentrial.errors import DamagedFile, InputError
 
 RESULTS = Path("results")
-REFERENCE = RESULTS / "reference"  # shipped with the code, so no run makes it again
+REFERENCE = RESULTS / "reference"  # shipped with the code, so no run remakes it
 LOGS = Path("logs")
 USAGE = "usage"
 WATCH_SECONDS = 0.5
@@ -31,11 +31,12 @@ CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def run(log: str, function: str, **arguments: Any) -> None:
-    """Call a function of this library, by its full name and with plain data, as a job that writes ``log``.
+    """Calls a function of this library, by its full name and with plain data, as a job that writes ``log``.
 
-    In a fork of the run's fork server if it has one, else in this process: results, log and exit status are the same.
-    What a finished job used is one JSON object in logs/usage, called as its log: ``cpu_seconds`` (of this process and
-    its fork), ``peak_rss_mib``, ``wall_seconds`` and ``mode``, which is ``fork`` or ``plain``.
+    The function runs in a fork if the run has a fork server, else in this process: results, log and exit status are the
+    same. A finished job writes its use of resources as one JSON object to logs/usage, under the name of its log:
+    ``cpu_seconds`` (of this process and its fork), ``peak_rss_mib``, ``wall_seconds`` and ``mode``, ``fork`` or
+    ``plain``.
     """
     started, usage = time.monotonic(), _usage_file(Path(log))
     usage.unlink(missing_ok=True)
@@ -57,25 +58,25 @@ def run(log: str, function: str, **arguments: Any) -> None:
 
 
 def call(function: str, arguments: Mapping[str, Any]) -> None:
-    """Call a function of this library by its full name."""
+    """Calls a function of this library by its full name."""
     module, _, name = function.rpartition(".")
     if module.partition(".")[0] != "tokentrial":
         raise ValueError(f"{function}: expected a function of tokentrial")
     from tokentrial.provenance import git_commit
 
-    git_commit()  # before the code is loaded that it tells of
+    git_commit()  # before the code of this commit is loaded
     getattr(importlib.import_module(module), name)(**arguments)
 
 
 def _usage_file(log: Path) -> Path:
-    """logs/usage/a/b.json for logs/a/b.log, also below the prefix of a module."""
+    """Returns logs/usage/a/b.json for logs/a/b.log, also below the prefix of a module."""
     parts = log.parts
     at = parts.index(LOGS.name) + 1 if LOGS.name in parts else len(parts) - 1
     return Path(*parts[:at], USAGE, *parts[at:]).with_suffix(".json")
 
 
 def _write_usage(path: Path, end: fork_server.End | None, wall_seconds: float) -> None:
-    """Write what this process used, with its fork if there was one."""
+    """Writes the resources that this process and its fork, if there was one, used."""
     from tokentrial.provenance import cpu_seconds, peak_rss_mib
 
     used = {
@@ -91,9 +92,9 @@ def _write_usage(path: Path, end: fork_server.End | None, wall_seconds: float) -
 
 @contextmanager
 def logged(log: str) -> Iterator[tuple[IO[str], IO[bytes]]]:
-    """Run a script's body with stdout and stderr in its log; gives the log and the file of the job's lock.
+    """Runs a script's body with stdout and stderr in its log; yields the log and the file of the job's lock.
 
-    What :func:`told` says of exceptions holds here.
+    Exceptions are handled as in :func:`told`.
     """
     terminal, parent = sys.stderr, os.getppid()
     with (
@@ -108,10 +109,10 @@ def logged(log: str) -> Iterator[tuple[IO[str], IO[bytes]]]:
 
 @contextmanager
 def told(file: IO[str], terminal: IO[str]) -> Iterator[None]:
-    """Send stdout and stderr to a log, and say there how the body ended, if not well.
+    """Sends stdout and stderr to a log, and reports there if the body failed.
 
-    An InputError, a full disk and Ctrl-C are one line, in the log and (but for Ctrl-C) on the terminal, and the script
-    exits with a non-zero status; a damaged result is set aside, so that the same command makes it again. Any other
+    An InputError, a full disk and Ctrl-C are one line, in the log and (except Ctrl-C) on the terminal, and the script
+    exits with a non-zero status. A damaged result is set aside, so that the same command makes it again. Any other
     exception leaves its traceback in the log and is raised again.
     """
     with redirect_stdout(file), redirect_stderr(file):
@@ -119,7 +120,7 @@ def told(file: IO[str], terminal: IO[str]) -> Iterator[None]:
             yield
         except KeyboardInterrupt:
             print("stopped", file=file)
-            sys.exit(128 + 2)  # as a shell says it of SIGINT
+            sys.exit(128 + 2)  # a shell's status for SIGINT
         except Exception as error:
             line = _line(error)
             if line is None:
@@ -136,7 +137,7 @@ def told(file: IO[str], terminal: IO[str]) -> Iterator[None]:
 
 @contextmanager
 def _opened(log: str) -> Iterator[IO[str]]:
-    """A log that is written line by line; on a full disk its end is lost, and nothing more."""
+    """Opens a log that is written line by line; a full disk loses only the end of the log."""
     file = Path(log).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 (closing it may fail)
     try:
         yield file
@@ -146,7 +147,7 @@ def _opened(log: str) -> Iterator[IO[str]]:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename one of the run's own results, so that Snakemake makes it again; gives its new name, or None for others."""
+    """Renames one of the run's own results, so that Snakemake remakes it; returns its new name, or None for others."""
     parts = Path(os.path.relpath(path)).parts  # below the working directory, or the prefix of a module in it
     if os.pardir in parts or RESULTS.name not in parts or (RESULTS.name, REFERENCE.name) in pairwise(parts):
         return None
@@ -157,7 +158,7 @@ def set_aside(path: Path) -> Path | None:
 
 
 def _line(error: Exception) -> str | None:
-    """What a user has to know about an error, or None where that takes a traceback."""
+    """Returns the line that tells a user about an error, or None if the error needs a traceback."""
     if isinstance(error, DamagedFile) and (aside := set_aside(error.path)) is not None:
         return f"{error.path}: {error.reason}; set aside as {aside.name}, the same command makes it anew"
     if isinstance(error, InputError):
@@ -171,10 +172,10 @@ def _line(error: Exception) -> str | None:
 
 @contextmanager
 def _alone(log: Path, terminal: IO[str]) -> Iterator[IO[bytes]]:
-    """Wait until no process of an earlier run works on this job, and let no later one begin.
+    """Waits until no process of an earlier run works on this job, and keeps later processes from beginning.
 
-    The lock is on a file beside the log, since Snakemake deletes a log before the job runs again; it ends with the
-    process that has it, or the last of those that share it. A file system without locks is left alone.
+    The lock is on a file beside the log, since Snakemake deletes a log before the job runs again. The lock ends with
+    the process that holds it, or with the last of those that share it. On a file system without locks, nothing is done.
     """
     with log.with_name(f".{log.name}.lock").open("wb") as file:
         try:
@@ -189,9 +190,9 @@ def _alone(log: Path, terminal: IO[str]) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _ending_with_the_run(parent: int) -> Iterator[None]:
-    """End this process at once when the one that started it is gone.
+    """Ends this process as soon as the process that started it is gone.
 
-    A killed Snakemake leaves its jobs behind. What they would still write belongs to a config that may have changed; a
+    A killed Snakemake leaves its jobs running. Their later results would belong to a config that may have changed; a
     checkpoint, if there is one, keeps their work.
     """
     if os.getppid() != parent or _is_orphan():
@@ -213,7 +214,7 @@ def _ending_with_the_run(parent: int) -> Iterator[None]:
 
 
 def _is_orphan() -> bool:
-    """Whether this is a job whose Snakemake was gone before the job could ask who started it."""
+    """Whether this is a job whose Snakemake ended before the job could ask for its parent process."""
     try:
         command = Path(f"/proc/{os.getppid()}/cmdline").read_bytes()
     except OSError:  # a system that does not tell

@@ -1,4 +1,4 @@
-"""Where a number comes from: code version, library versions, device."""
+"""The provenance of a number: code version, library versions, device."""
 
 import functools
 import hashlib
@@ -14,23 +14,23 @@ from tokentrial.rusage import peak_mib
 
 @functools.cache
 def git_commit() -> str:
-    """The commit of the checkout that runs, see checkout.commit: as it was when this process first asked.
+    """Returns the commit of the running checkout (see checkout.commit) at the time of this process's first call.
 
-    A job asks before it imports the code that it runs, so a checkout that moves on meanwhile changes nothing.
+    A job calls this function before it imports its code, so later changes of the checkout do not matter.
     """
     return checkout.commit()
 
 
 def versions() -> str:
-    """Versions of what the numbers depend on, as one line."""
+    """Returns the versions of Python, this library and the packages behind the numbers, as one line."""
     names = ("torch", "numpy", "scipy", "statsmodels", "pandas", "pyarrow", "snakemake")
-    found = [f"{name} {version(name)}" for name in names]
-    # tokentrial's own is that of the code, which need not be the installed one
-    return ", ".join([f"python {platform.python_version()}", f"tokentrial {tokentrial.__version__}", *found])
+    packages = [f"{name} {version(name)}" for name in names]
+    # tokentrial's version is that of the code, which may differ from the installed version
+    return ", ".join([f"python {platform.python_version()}", f"tokentrial {tokentrial.__version__}", *packages])
 
 
 def device_name(device: str) -> str:
-    """The processor or GPU as it names itself."""
+    """Returns the name that the processor or GPU reports."""
     if device == "cuda":
         import torch
 
@@ -44,15 +44,15 @@ def device_name(device: str) -> str:
 
 
 def cpu_seconds() -> float:
-    """What this process and its ended children have used of processors so far."""
-    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    """Returns the CPU seconds that this process and its ended children have used so far."""
+    process, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return process.ru_utime + process.ru_stime + children.ru_utime + children.ru_stime
 
 
 def peak_rss_mib() -> float:
-    """This process's largest resident memory so far.
+    """Returns this process's largest resident memory so far.
 
-    As Linux states it for the process alone: ``ru_maxrss`` begins with what the process had that started it.
+    Linux reports this value for the process alone; ``ru_maxrss`` begins with the memory of the parent process.
     """
     try:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
@@ -62,5 +62,5 @@ def peak_rss_mib() -> float:
 
 
 def digest(text: str) -> str:
-    """The first 12 hex digits of a text's SHA-256."""
+    """Returns the first 12 hexadecimal digits of a text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]

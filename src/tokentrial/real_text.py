@@ -1,4 +1,4 @@
-"""The title of a run's real text, as its rows have it."""
+"""The title of a run's real text, from its rows."""
 
 from typing import TYPE_CHECKING
 
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNNAMED = "real text"
-"""The title where rows name no text: those of synthetic data, and those of versions that did not record one."""
+"""The title if rows name no text: rows of synthetic data, and rows of versions that recorded none."""
 WIKITEXT2 = "WikiText-2"
-"""Document 002's own text, the only one that published perplexities stand beside."""
+"""Document 002's own text, the only text with published perplexities for comparison."""
 
 
 def title(arms: "pd.DataFrame") -> str:
-    """The one text of a run. arms: rows of results.ARMS, of all studies. Raises InputError for rows of two texts."""
+    """Returns the title of a run's text. arms: results.ARMS of all studies. Raises InputError for rows of two texts."""
     titles = list(arms["corpus"].dropna().unique())
     if len(titles) > 1:
         named = " and ".join(map(repr, titles))

@@ -1,7 +1,7 @@
-"""Result tables as Parquet: the schemas, declared once, and reading and writing that checks them.
+"""Result tables as Parquet: the schemas, declared once, and functions that read and write tables with checks.
 
-Every file appears whole or not at all: it is written to a temporary name in the same folder, flushed, then renamed.
-Every Parquet file holds the SHA-256 of all its bytes, so that no change of it, on a disk or on the way, goes unseen.
+Every file appears whole or not at all: it is written under a temporary name in the same folder, flushed, then renamed.
+Every Parquet file holds the SHA-256 of all its bytes, so that every change, on a disk or in transfer, is detected.
 """
 
 import fcntl
@@ -59,7 +59,7 @@ RUNS = pa.schema(
 
 DATA = pa.schema([_field("seed", pa.int32()), _field("split", pa.string()), _field("tokens", pa.list_(pa.int32()))])
 
-# Floors and ceilings of a data set: what no model can beat, and what knowing nothing gives.
+# Floors and ceilings of a data set: scores that no model can beat, and scores without knowledge of the input.
 REFERENCE = pa.schema(
     [
         _field("dataset", pa.string()),
@@ -71,13 +71,13 @@ REFERENCE = pa.schema(
     ]
 )
 
-# One row per (condition, arm): what it cost and what it has to store.
+# One row per (condition, arm): its costs, and the numbers that it has to store.
 ARMS = pa.schema(
     [
         _field("study", pa.string()),
         _field("condition", pa.string()),
         _field("arm", pa.string()),
-        _field("corpus", pa.string(), nullable=True),  # title of the text, where there is one
+        _field("corpus", pa.string(), nullable=True),  # title of the text, if there is one
         _field("seeds", pa.int32()),
         _field("parameters_embedding", pa.int64(), nullable=True),
         _field("parameters_encoder", pa.int64(), nullable=True),
@@ -94,11 +94,11 @@ ARMS = pa.schema(
         _field("versions", pa.string()),
         _field("git_commit", pa.string()),
         _field("config_hash", pa.string()),
-        _field("trained_as", pa.string(), nullable=True),  # <condition>/<arm> whose training this is, if another's
+        _field("trained_as", pa.string(), nullable=True),  # <condition>/<arm> of the training, if that is another arm
     ]
 )
 
-# One row per (condition, arm, metric) on test data: level, interval, what bounds it, and what that says.
+# One row per (condition, arm, metric) on test data: level, interval, bounds, and a flag from comparing them.
 SUMMARY = pa.schema(
     [
         _field("study", pa.string()),
@@ -144,19 +144,19 @@ STATISTICS = pa.schema(
 
 
 def table(rows: pd.DataFrame, schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.Table:
-    """Rows as an Arrow table of exactly this schema (columns in its order), with string metadata attached.
+    """Returns rows as an Arrow table of exactly this schema (columns in its order), with string metadata attached.
 
-    Raises KeyError for a missing column, ValueError for a missing value where the schema allows none.
+    Raises KeyError for a missing column, ValueError for a missing value in a column that allows none.
     """
-    made = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
-    return made.replace_schema_metadata(dict(metadata or {}))
+    arrow = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    return arrow.replace_schema_metadata(dict(metadata or {}))
 
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
-    """A file to write, and to read again, that appears under its name whole or not at all.
+    """Opens a file to write and read, which appears under its name whole or not at all.
 
-    What killed processes left beside it is removed. Raises InputError where the folder cannot be written.
+    Temporary files that killed processes left beside it are removed. Raises InputError if the folder cannot be written.
     """
     target = Path(path)
     try:
@@ -179,12 +179,12 @@ def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
             raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
         raise
     _sync(target.parent)
-    with suppress(OSError):  # the file is written, whatever is beside it
+    with suppress(OSError):  # the file is written, whatever other files are beside it
         sweep(target.parent, target.name)
 
 
 def sweep(folder: Path, name: str | None = None) -> list[Path]:
-    """Remove temporary files that no process holds any more, of one target or of all; gives what was removed."""
+    """Removes temporary files that no process holds any more, of one target or of all, and returns their paths."""
     removed = []
     for path in list(folder.iterdir()):
         match = TEMPORARY.fullmatch(path.name)
@@ -198,16 +198,16 @@ def sweep(folder: Path, name: str | None = None) -> list[Path]:
 
 
 def _held(handle: int) -> bool:
-    """Mark an open file as in use until it is closed or its process ends; False where another one has it."""
+    """Marks an open file as in use until it is closed or its process ends; False if another process holds it."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held, or a file system without locks, where nothing is swept away
+    except OSError:  # held, or a file system without locks, on which nothing is removed
         return False
     return True
 
 
 def _sync(folder: Path) -> None:
-    """Make a rename outlast a power cut; not every file system can."""
+    """Makes a rename survive a power cut, if the file system can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -217,9 +217,9 @@ def _sync(folder: Path) -> None:
 
 
 def write(path: str | Path, rows: pa.Table) -> None:
-    """Write a Parquet file whole or not at all, with its own SHA-256 in its footer.
+    """Writes a Parquet file whole or not at all, with its SHA-256 in its footer.
 
-    Raises InputError where the folder cannot be written.
+    Raises InputError if the folder cannot be written.
     """
     marked = rows.replace_schema_metadata({**(rows.schema.metadata or {}), DIGEST: UNKNOWN})
     with whole_file(path) as file:
@@ -228,10 +228,10 @@ def write(path: str | Path, rows: pa.Table) -> None:
 
 
 def read(path: str | Path, schema: pa.Schema | None = None) -> pa.Table:
-    """Read a Parquet file and check it against its digest and, where one is given, its schema.
+    """Reads a Parquet file and checks its digest and, if ``schema`` is set, its schema.
 
-    A file without a digest, of an earlier version, has checksums of its pages alone. Raises InputError where there is
-    no such file or it cannot be opened, and DamagedFile for one that is not as it was written.
+    A file of an earlier version without a digest has only checksums of its pages. Raises InputError if the file does
+    not exist or cannot be opened, and DamagedFile if it is not as it was written.
     """
     try:
         raw = Path(path).read_bytes()
@@ -242,34 +242,32 @@ def read(path: str | Path, schema: pa.Schema | None = None) -> pa.Table:
     at = _digest_position(raw)
     if at is not None and raw[at : at + len(UNKNOWN)] != _digest(raw, at):
         raise DamagedFile(path, "not a readable Parquet file (its checksum does not fit its content)")
-    found = _parsed(path, raw)
-    kept = dict(found.schema.metadata or {})
-    if kept.pop(DIGEST, None) is not None and at is None:
+    rows = _parsed(path, raw)
+    file_metadata = dict(rows.schema.metadata or {})
+    if file_metadata.pop(DIGEST, None) is not None and at is None:
         raise DamagedFile(path, "not a readable Parquet file (its checksum is not readable)")
-    if schema is not None and not found.schema.equals(schema, check_metadata=False):
-        names, expected = (
-            ", ".join(f"{field.name}: {field.type}" for field in some) for some in (found.schema, schema)
-        )
+    if schema is not None and not rows.schema.equals(schema, check_metadata=False):
+        names, expected = (", ".join(f"{field.name}: {field.type}" for field in some) for some in (rows.schema, schema))
         raise DamagedFile(path, f"columns are ({names}), expected ({expected})")
-    return found.replace_schema_metadata(kept)
+    return rows.replace_schema_metadata(file_metadata)
 
 
 def _parsed(path: str | Path, raw: bytes) -> pa.Table:
-    # In memory of Arrow's own: its threads may let go of it after the interpreter has ended, which aborts the process
-    # where it is Python's (apache/arrow, issue 49942).
+    # In Arrow's own memory: Arrow's threads may release it after the interpreter has ended, which would abort the
+    # process if it were Python's memory (apache/arrow, issue 49942).
     copy = pa.BufferOutputStream()
     copy.write(raw)
     try:
-        found = pq.read_table(pa.BufferReader(copy.getvalue()), page_checksum_verification=True)
-        str(found.schema)  # a name that is no text is found here
+        rows = pq.read_table(pa.BufferReader(copy.getvalue()), page_checksum_verification=True)
+        str(rows.schema)  # raises an error for a name that is no text
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise DamagedFile(path, f"not a readable Parquet file ({reason})") from None
-    return found
+    return rows
 
 
 def _seal(file: IO[bytes]) -> None:
-    """Put the SHA-256 of a written file where its footer holds zeros for it."""
+    """Replaces the zeros in the footer of a written file by the file's SHA-256."""
     file.flush()
     file.seek(0)
     raw = file.read()
@@ -280,14 +278,14 @@ def _seal(file: IO[bytes]) -> None:
 
 
 def _digest_position(raw: bytes) -> int | None:
-    """Where the digest stands in a Parquet file's bytes: in the footer, whose length the last 8 bytes give."""
+    """Returns the digest's position in a Parquet file's bytes: in the footer, whose length is in the last 8 bytes."""
     footer = int.from_bytes(raw[-8:-4], "little") + 8
     match = SEALED.search(raw, max(0, len(raw) - footer))
     return match.start(1) if match else None
 
 
 def _digest(raw: bytes, at: int) -> bytes:
-    """SHA-256, as hexadecimal digits, of a file's bytes with zeros in place of the digest at ``at``."""
+    """Returns the SHA-256, as hexadecimal digits, of a file's bytes with zeros in place of the digest at ``at``."""
     view = memoryview(raw)
     total = hashlib.sha256(view[:at])
     total.update(UNKNOWN)
@@ -296,6 +294,6 @@ def _digest(raw: bytes, at: int) -> bytes:
 
 
 def metadata(rows: pa.Table) -> dict[str, Any]:
-    """The string metadata of a table written with :func:`write`."""
+    """Returns the string metadata of a table written with :func:`write`."""
     raw = rows.schema.metadata or {}
     return {key.decode(): value.decode() for key, value in raw.items()}

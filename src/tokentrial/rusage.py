@@ -1,4 +1,4 @@
-"""What the operating system says a process has used."""
+"""Resource usage of processes, as the operating system reports it."""
 
 import resource
 import sys
@@ -7,5 +7,5 @@ PER_MIB = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss: bytes on ma
 
 
 def peak_mib(used: resource.struct_rusage) -> float:
-    """The largest resident memory of a process, or of the largest of several, in MiB."""
+    """Returns the largest resident memory in MiB of a process, or of the largest of several."""
     return used.ru_maxrss / PER_MIB

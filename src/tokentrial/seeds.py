@@ -1,4 +1,4 @@
-"""Named random streams: every draw of the project comes from one of these."""
+"""Named random streams, the source of every draw of the project."""
 
 import hashlib
 
@@ -6,9 +6,9 @@ import numpy as np
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
-    """The random stream of a purpose, for example ``stream(42, "batches", replicate)``.
+    """Returns the random stream of a purpose, for example ``stream(42, "batches", replicate)``.
 
-    The same seed and names give the same numbers on every machine and in any order of calls; any other name gives an
+    The same seed and names draw the same numbers on every machine and in any order of calls. Any other name is an
     independent stream (SeedSequence with a spawn key hashed from the names, NumPy's scheme for parallel streams).
     """
     digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()

@@ -1,4 +1,4 @@
-"""Whether the files of a finished or partial run are still what was written."""
+"""Checks that the files of a finished or partial run are still as they were written."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,7 +13,7 @@ from tokentrial.job import REFERENCE, RESULTS, set_aside
 from tokentrial.run.columns import CONDITIONS, METHODS
 from tokentrial.training import checkpoint
 
-# First part of a path below results/ -> what its files hold; the others have their own checksum alone.
+# First part of a path below results/ -> schema of its files; other files have only their own checksum.
 SCHEMAS: dict[str, pa.Schema] = {
     **dict.fromkeys(("runs", "runs.parquet"), results.RUNS),
     **dict.fromkeys(("arms", "arms.parquet"), results.ARMS),
@@ -28,10 +28,10 @@ CRAMMING_MODELS = "models/cramming"
 
 
 def verify(top: str | Path = RESULTS) -> str:
-    """Read every file with a checksum below a run's results: data, rows, tables and trained models.
+    """Reads every file with a checksum below a run's results: data, rows, tables and trained models.
 
-    Gives a line that says how many are whole. What is damaged is set aside, so that the next run makes again what it
-    needs of it, and InputError names every one. Temporary files of processes that were killed are removed.
+    Returns a line with the number of whole files. Raises InputError that names every damaged file. Damaged files are
+    set aside, so that the next run remakes those that it needs. Temporary files of killed processes are removed.
     """
     whole, damaged = 0, []
     for path, check in found(Path(top)):
@@ -42,7 +42,7 @@ def verify(top: str | Path = RESULTS) -> str:
             aside = set_aside(error.path)
             damaged.append(f"{error.path}: {error.reason}" + ("" if aside is None else f"; set aside as {aside.name}"))
         except InputError as error:
-            if path.exists():  # not one that a run in the same folder has just replaced
+            if path.exists():  # otherwise a run in the same folder has just replaced it
                 damaged.append(str(error))
     left = sum(len(results.sweep(folder)) for folder in folders(Path(top)))
     if damaged:
@@ -54,7 +54,7 @@ def verify(top: str | Path = RESULTS) -> str:
 
 
 def found(top: Path) -> Iterator[tuple[Path, Callable[[Path], object]]]:
-    """Every file, or folder of a model, that has a checksum, with the function that reads it."""
+    """Yields every file, or folder of a model, that has a checksum, with the function that reads it."""
     for path in sorted(top.rglob("*.parquet")):
         if not path.is_relative_to(top / REFERENCE.name):
             yield path, partial(_parquet, SCHEMAS.get(path.relative_to(top).parts[0]))
@@ -68,7 +68,7 @@ def found(top: Path) -> Iterator[tuple[Path, Callable[[Path], object]]]:
 
 
 def folders(top: Path) -> list[Path]:
-    """The folders in which files are written by results.whole_file alone, which says whether one is in work."""
+    """Returns the folders whose files are written only by results.whole_file, which marks files in work."""
     parts = [top / part for part in ("data", "runs", "arms", "models", "checkpoints")]
     return [path for path in (top, *parts, *(path for part in parts for path in part.rglob("*"))) if path.is_dir()]
 
