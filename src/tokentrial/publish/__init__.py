@@ -1,1 +1,1 @@
-"""What is made of a finished run for others: a crate to publish, a comparison with the shipped run."""
+"""Products of a finished run for others: a crate to publish, and a comparison with the shipped run."""

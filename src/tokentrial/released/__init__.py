@@ -1,4 +1,4 @@
-"""The released scripts of the learned-encoding study, rebuilt from Python's own random stream.
+"""The released scripts of the learned-encoding study, rebuilt with Python's own random stream.
 
 | script | module | document |
 |---|---|---|
@@ -26,9 +26,9 @@ SEED = 42  # of all four scripts
 
 
 def run_script(name: str, last_cell: str | None = None, seed: int = SEED) -> list[Measurement]:
-    """The measurements of a released script, by default with its own seed; ``last_cell`` stops it after that cell.
+    """Returns the measurements of a released script, by default with its own seed, up to the cell ``last_cell``.
 
-    Raises InputError for an unknown script or cell, or a ``last_cell`` where the script has none to stop after.
+    Raises InputError for an unknown script or cell, or a ``last_cell`` for a script without cells.
     """
     if name in BY_CELL:
         return BY_CELL[name](seed=seed, last_cell=last_cell)

@@ -1,9 +1,9 @@
-"""The "academic validation framework" behind document 001's significance claims, rebuilt from its own random stream.
+"""The "academic validation framework" behind document 001's significance claims, rebuilt with its own random stream.
 
-Nothing is trained and no data exist: each "loss" is a fixed formula, which gives the learned arm the smaller
-constants, plus Gaussian noise. 23 conditions of 10 runs; the seed is set to 42 + run before every condition, so the
-learned arm meets the same ten noise values in all of them, and so does the traditional arm (the baselines add a second
-noise): the 23 tests are not independent.
+The script trains nothing and has no data: each "loss" is a fixed formula, with smaller constants for the learned arm,
+plus Gaussian noise. There are 23 conditions of 10 runs. The seed is set to 42 + run before every condition, so the
+learned arm gets the same ten noise values in all conditions, and so does the traditional arm (the baselines add a
+second noise). So the 23 tests are not independent.
 
 Source: protocols A4 (``academic_validation_framework.py``).
 """
@@ -21,7 +21,7 @@ RUNS = 10
 NOISE_SD = 0.05
 BASELINE_NOISE_SD = 0.03
 FLOOR = 0.5
-T_CRITICAL = 2.262  # the 97.5 % point of t with 9 degrees of freedom, as the script rounds it
+T_CRITICAL = 2.262  # the 97.5 % point of t with 9 degrees of freedom, rounded as in the script
 SIGNIFICANCE = 0.05
 
 
@@ -59,10 +59,10 @@ CELLS = {
 
 
 def run(seed: int = 42) -> list[Measurement]:
-    """The script's "results": ``simulated_loss`` of arms ``learned.<cell>`` and ``traditional.<cell>``, no unit.
+    """Returns the script's "results": ``simulated_loss`` of arms ``learned.<cell>``, ``traditional.<cell>``, no unit.
 
-    The ``seed`` column is the seed that Python's generator was set to, ``seed`` + 0 to 9. In baseline cells the
-    traditional arm is that autoencoder variant. No split exists; the column says ``none``.
+    The ``seed`` column is the seed of Python's generator, ``seed`` + 0 to 9. In baseline cells, the traditional arm is
+    the autoencoder variant of the cell. There are no splits; the column says ``none``.
     """
     rows = []
     for name, condition in CELLS.items():
@@ -78,12 +78,12 @@ def run(seed: int = 42) -> list[Measurement]:
 
 
 def statistics(rows: list[Measurement]) -> pd.DataFrame:
-    """The script's own statistics of :func:`run`'s rows, one row per cell in the script's order.
+    """Returns the script's own statistics of :func:`run`'s rows, one row per cell in the script's order.
 
     Columns: ``cell``, ``n``, mean, sd (n - 1) and half-width of the 95 % interval of both arms, ``effect_size``
-    (Cohen's d, positive where learned is lower), ``p_value`` (Welch's t read off the normal distribution, two-sided;
-    exactly 0 where it underflows), ``relative_improvement`` (per cent of the traditional mean), ``significant``
-    (p < 0.05, not corrected for 23 tests).
+    (Cohen's d, positive if learned is lower), ``p_value`` (Welch's t with the normal distribution, two-sided; exactly 0
+    if it underflows), ``relative_improvement`` (per cent of the traditional mean), ``significant`` (p < 0.05, not
+    corrected for 23 tests).
     """
     values: dict[str, list[float]] = {}
     for row in rows:
@@ -101,7 +101,7 @@ def _loss(generator: random.Random, formula: Formula, condition: Condition) -> f
 
 
 def _compare(cell: str, learned: list[float], traditional: list[float]) -> dict[str, str | float | bool]:
-    """One row of the statistics."""
+    """Returns one row of the statistics."""
     n = len(learned)
     learned_mean, traditional_mean = stats.fmean(learned), stats.fmean(traditional)
     learned_sd, traditional_sd = stats.stdev(learned), stats.stdev(traditional)

@@ -1,4 +1,4 @@
-"""The cells of a released script: all its cells share one random stream, so only a prefix can be run."""
+"""The cells of a released script. All its cells share one random stream, so only a prefix can be run."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -9,7 +9,7 @@ Cell = TypeVar("Cell")
 
 
 def up_to(cells: Mapping[str, Cell], last: str | None, script: str) -> dict[str, Cell]:
-    """The cells up to and including ``last`` (None: all of them); raises InputError where there is no such cell."""
+    """Returns the cells up to and including ``last`` (None: all); raises InputError if there is no such cell."""
     if last is not None and last not in cells:
         raise InputError(f"released script {script}: last_cell is '{last}', expected one of {', '.join(cells)}")
     names = list(cells)

@@ -1,8 +1,8 @@
 """The model, the data windows and the noise "training" that two of the released scripts share.
 
-No gradient exists in these scripts. A step computes a loss and, if it is above a threshold, adds independent Gaussian
-noise to the parameters, whose size grows with the loss. The model sees one token at a time: a table row, a linear
-map to 32 hidden units, ReLU, a linear map to the vocabulary; no biases.
+These scripts have no gradient. A step computes a loss and, if the loss is above a threshold, adds independent Gaussian
+noise to the parameters; the size of the noise grows with the loss. The model sees one token at a time: a table row, a
+linear map to 32 hidden units, ReLU, a linear map to the vocabulary; no biases.
 
 Source: protocols A1 (``pure_python_experiment.py``) and A3 (``focused_scaling_test.py``).
 """
@@ -19,14 +19,14 @@ from tokentrial.released.python_stream import FloatArray, PythonStream
 HIDDEN = 32
 WINDOW = 8
 INITIAL_SD = 0.1
-LOSS_THRESHOLD = 0.5  # nats per token; at or below it a model is left as it is
-ERROR_THRESHOLD = 0.1  # summed squared error; at or below it an autoencoder is left as it is
+LOSS_THRESHOLD = 0.5  # nats per token; at or below this loss, a model is not changed
+ERROR_THRESHOLD = 0.1  # summed squared error; at or below this error, an autoencoder is not changed
 
 IntArray = NDArray[np.intp]
 
 
 class NoiseRule(NamedTuple):
-    """The size of the noise: rate times the loss, the loss capped."""
+    """The size of the noise: rate times the capped loss."""
 
     rate: float
     cap: float
@@ -36,9 +36,10 @@ class NoiseRule(NamedTuple):
 
 
 def draw_windows(stream: PythonStream, patterns: Sequence[Sequence[int]], count: int) -> tuple[IntArray, IntArray]:
-    """Inputs and next-token targets of ``count`` windows, each of shape (count, window - 1).
+    """Draws inputs and next-token targets of ``count`` windows, each of shape (count, window - 1).
 
-    A window is a uniformly chosen pattern from a uniform start, 8 tokens long or as long as the pattern, if shorter.
+    A window is a part of a uniformly drawn pattern from a uniform start; it has 8 tokens, or all tokens of a shorter
+    pattern.
     """
     windows = []
     for _ in range(count):
@@ -52,12 +53,12 @@ def draw_windows(stream: PythonStream, patterns: Sequence[Sequence[int]], count:
 
 @dataclass
 class NextTokenModel:
-    """Table -> linear -> ReLU -> linear. The two maps lie in one vector, as they always get the same noise."""
+    """Table -> linear -> ReLU -> linear. The two maps are stored in one vector, as they always get the same noise."""
 
     table: FloatArray  # rows, width
     maps: FloatArray  # width * 32 + 32 * vocabulary
     vocabulary: int
-    unused: int = 0  # entries of table rows that no token looks up: their noise is drawn past
+    unused: int = 0  # entries of table rows that no token looks up: the stream skips their noise
     frozen_table: bool = False
 
     def __post_init__(self) -> None:
@@ -67,7 +68,7 @@ class NextTokenModel:
 
     @classmethod
     def draw(cls, stream: PythonStream, vocabulary: int, width: int, rows: int) -> "NextTokenModel":
-        """A new model; of its table only the first ``rows`` rows are made, the others drawn past."""
+        """Draws a new model; only the first ``rows`` rows of its table are made, and the stream skips the others."""
         table = stream.gauss(rows * width).reshape(rows, width) * INITIAL_SD
         unused = (vocabulary - rows) * width
         stream.skip_gauss(unused)
@@ -75,18 +76,18 @@ class NextTokenModel:
 
     @classmethod
     def draw_head(cls, stream: PythonStream, vocabulary: int, codes: FloatArray) -> "NextTokenModel":
-        """A new model on given codes (vocabulary, width), which stay as they are."""
+        """Draws a new model on ``codes`` (vocabulary, width), which are not changed."""
         return cls(codes, _draw_maps(stream, vocabulary, codes.shape[1]), vocabulary, frozen_table=True)
 
     def probabilities(self, inputs: IntArray, targets: IntArray) -> FloatArray:
-        """The probability given to each target, shape (positions,)."""
+        """Returns the probability of each target, shape (positions,)."""
         logits = np.maximum(self.table[inputs] @ self.hidden, 0.0) @ self.output  # positions, vocabulary
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities: FloatArray = odds[np.arange(len(targets)), targets] / odds.sum(axis=1)
         return probabilities
 
     def perturb(self, stream: PythonStream, loss: float, rule: NoiseRule) -> None:
-        """One training step: noise on every parameter that is not frozen, unless the loss is small enough."""
+        """Does one training step: adds noise to every parameter that is not frozen, unless the loss is small enough."""
         if loss <= LOSS_THRESHOLD:
             return
         scale = rule.scale(loss)
@@ -115,11 +116,11 @@ class Autoencoder:
         return cls(table, stream.gauss(2 * full * width) * INITIAL_SD, width)
 
     def codes(self) -> FloatArray:
-        """The code of every token, shape (vocabulary, width)."""
+        """Returns the code of every token, shape (vocabulary, width)."""
         return np.maximum(self.table @ self.encoder, 0.0)
 
     def train_epoch(self, stream: PythonStream, tokens: IntArray, rule: NoiseRule) -> FloatArray:
-        """One noise step per token; the summed squared error before each step, shape (len(tokens),)."""
+        """Does one noise step per token; returns the summed squared error before each step, shape (len(tokens),)."""
         errors = np.empty(len(tokens))
         for step, token in enumerate(tokens):
             original = self.table[token]

@@ -1,12 +1,12 @@
-"""The "corrected experiment" behind document 000's Tables 3.2 and 3.3, rebuilt from its own random stream.
+"""The "corrected experiment" behind document 000's Tables 3.2 and 3.3, rebuilt with its own random stream.
 
-Four compression ratios of three runs each, in one stream. A token is predicted from the mean of the 8 before it; the
-accuracy is that of the argmax on 200 test sequences. Train and test data each come from a Markov chain of their own, so
-nothing that could be learned on one holds on the other. All "training" is by noise in proportion to the error rate.
+Four compression ratios of three runs each share one stream. A token is predicted from the mean of the 8 tokens before
+it; the accuracy is that of the argmax on 200 test sequences. Train and test data come from separate Markov chains, so a
+rule learned on one does not hold on the other. All "training" adds noise in proportion to the error rate.
 
-The random values equal the script's, bit for bit. Sums are taken in NumPy's order: a logit may differ in its last bits,
-which changes a prediction only where two logits agree to about 1e-16 (none of the script's printed accuracies differs).
-Where all units of a code are 0 all logits are 0, and both take the first token.
+The random values equal the script's, bit for bit. Sums are taken in NumPy's order, so a logit may differ in its last
+bits. This changes a prediction only if two logits agree to about 1e-16 (none of the script's printed accuracies
+differs). If all units of a code are 0, all logits are 0, and both take the first token.
 
 Source: protocols A6 (``corrected_experiment.py``).
 """
@@ -29,7 +29,7 @@ RUNS = 3
 EPOCHS = 50  # learned: all; autoencoder: half for reconstruction, half for the task
 RATE = 0.01
 INITIAL_SD = 0.1
-ERROR_THRESHOLD = 0.1  # summed squared error; at or below it the autoencoder is left as it is
+ERROR_THRESHOLD = 0.1  # summed squared error; at or below this error, the autoencoder is not changed
 
 CELLS = {f"ratio-{ratio}": FULL_WIDTH // ratio for ratio in (2, 4, 8, 16)}  # compressed width
 
@@ -39,12 +39,12 @@ IntArray = NDArray[np.intp]
 def run(
     seed: int = 42, last_cell: str | None = None, progress: Callable[[str], None] | None = None
 ) -> list[Measurement]:
-    """The script's measurements: arms ``learned.<cell>`` and ``autoencoder.<cell>``; ``seed`` column: the run, 0 to 2.
+    """Returns the script's measurements: arms ``learned.<cell>``, ``autoencoder.<cell>``; ``seed``: the run, 0 to 2.
 
-    Per epoch (step 1 to 50) and finally the training ``error_rate`` (fraction, before the epoch's update), for the
-    autoencoder in epochs 1 to 25 ``reconstruction_error`` instead (squared error summed over 128 dimensions); finally
-    the test ``accuracy`` (fraction). ``last_cell`` ends the run after that cell; ``progress`` is called with the name
-    of each finished cell. Raises InputError where there is no cell of that name.
+    Rows per epoch (step 1 to 50) and a final row have the training ``error_rate`` (fraction, before the epoch's
+    update). In epochs 1 to 25, the autoencoder has ``reconstruction_error`` instead (squared error summed over 128
+    dimensions). The last row is the test ``accuracy`` (fraction). ``last_cell`` ends the run after that cell;
+    ``progress`` is called with the name of each finished cell. Raises InputError if there is no cell of that name.
     """
     stream = PythonStream(seed)
     rows = []
@@ -58,7 +58,7 @@ def run(
 
 
 def parameters(arm: str, width: int) -> dict[str, int]:
-    """The number of parameters by role, as the script counts them (a frozen table counts too)."""
+    """Returns the number of parameters by role, as the script counts them (including a frozen table)."""
     head = width * VOCABULARY
     if arm == "learned":
         return {"embedding": VOCABULARY * width, "head": head}
@@ -67,7 +67,7 @@ def parameters(arm: str, width: int) -> dict[str, int]:
 
 
 def draw_data(stream: PythonStream, count: int) -> tuple[IntArray, IntArray]:
-    """``count`` sequences (count, 8) and the token after each (count,), from a Markov chain drawn for this call."""
+    """Draws ``count`` sequences (count, 8) and their next tokens (count,), from a Markov chain drawn for this call."""
     weights = stream.uniform(VOCABULARY * VOCABULARY).reshape(VOCABULARY, VOCABULARY)
     half = VOCABULARY // 2
     weights[:half, half:] *= 2  # the first half prefers the second
@@ -77,7 +77,7 @@ def draw_data(stream: PythonStream, count: int) -> tuple[IntArray, IntArray]:
     for row in tokens:
         row[0] = stream.randint(0, VOCABULARY - 1)
         for step, drawn in enumerate(stream.uniform(LENGTH)):
-            following = int(np.searchsorted(reached[row[step]], drawn))  # the first that reaches the draw
+            following = int(np.searchsorted(reached[row[step]], drawn))  # the first token that reaches the draw
             row[step + 1] = following if following < VOCABULARY else row[step]  # rounding: the token stays
     return tokens[:, :-1], tokens[:, -1]
 
@@ -131,7 +131,7 @@ def _draw(stream: PythonStream, rows: int, columns: int) -> FloatArray:
 
 
 def _token_shares(inputs: IntArray) -> FloatArray:
-    """Shape (sequences, V): times a table it gives the mean of each sequence's token vectors."""
+    """Returns token shares (sequences, V); times a table, they are the means of the sequences' token vectors."""
     shares = np.zeros((len(inputs), VOCABULARY))
     np.add.at(shares, (np.arange(len(inputs))[:, None], inputs), 1.0 / LENGTH)
     return shares

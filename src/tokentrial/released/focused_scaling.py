@@ -1,12 +1,12 @@
-"""The "focused scaling test" behind the means of document 001's Tables 5.2 to 5.4, rebuilt from its own random stream.
+"""The "focused scaling test" behind the means of document 001's Tables 5.2 to 5.4, rebuilt with its own random stream.
 
-Fourteen cells of three runs each, in one stream: five compression ratios, five vocabularies, four kinds of data. The
-traditional arm builds and perturbs an autoencoder, throws it away, and trains a fresh copy of the learned arm's model
-on the tokens: both arms are the same model. All "training" is by noise, on the sequences that are then reported. Every
+Fourteen cells of three runs each share one stream: five compression ratios, five vocabularies, four kinds of data. The
+traditional arm builds and perturbs an autoencoder, discards it, and trains a fresh copy of the learned arm's model on
+the tokens: both arms are the same model. All "training" is by noise, on the sequences that are then reported. Every
 published loss lies within 0.012 nats of chance, ln V.
 
-The random values equal the script's, bit for bit; sums are taken in NumPy's order, so losses agree to about 1e-14.
-Table rows of tokens that never occur in the data are drawn past without being made, as no loss depends on them.
+The random values equal the script's, bit for bit; sums are taken in NumPy's order, so losses agree to about 1e-14. The
+stream skips table rows of tokens that never occur in the data, as no loss depends on them.
 
 Source: protocols A3 (``focused_scaling_test.py``).
 """
@@ -54,11 +54,11 @@ CELLS = {
 def run(
     seed: int = 42, last_cell: str | None = None, progress: Callable[[str], None] | None = None
 ) -> list[Measurement]:
-    """The script's measurements, on its training data: arms ``learned.<cell>`` and ``traditional.<cell>``.
+    """Returns the script's measurements, on its training data: arms ``learned.<cell>`` and ``traditional.<cell>``.
 
-    One ``cross_entropy`` row (nats per token) per epoch, step 1 to 10, and a final one; the ``seed`` column is the
-    run's index, 0 to 2. ``last_cell`` ends the run after that cell; ``progress`` is called with the name of each
-    finished cell. Raises InputError where there is no cell of that name.
+    Each epoch, step 1 to 10, has one ``cross_entropy`` row (nats per token), and there is a final row; the ``seed``
+    column is the run's index, 0 to 2. ``last_cell`` ends the run after that cell; ``progress`` is called with the name
+    of each finished cell. Raises InputError if there is no cell of that name.
     """
     stream = PythonStream(seed)
     rows = []
@@ -76,9 +76,9 @@ def run(
 
 
 def draw_data(stream: PythonStream, kind: str, vocabulary: int) -> tuple[IntArray, IntArray]:
-    """Inputs and targets of the 100 sequences of one arm and run, each of shape (100, window - 1).
+    """Draws inputs and targets of the 100 sequences of one arm and run, each of shape (100, window - 1).
 
-    The patterns of ``semi_random`` are themselves drawn here: each arm and run has five others.
+    The patterns of ``semi_random`` are also drawn here: each arm and run has five new patterns.
     """
     patterns: list[list[int]]
     if kind == "simple":
@@ -98,7 +98,7 @@ def _train_learned(stream: PythonStream, cell: Cell) -> FloatArray:
 
 
 def _train_traditional(stream: PythonStream, cell: Cell) -> FloatArray:
-    """As the learned arm, after an autoencoder that only moves the stream along."""
+    """Trains as the learned arm, after an autoencoder that only advances the stream."""
     inputs, targets = draw_data(stream, cell.data, cell.vocabulary)
     autoencoder = Autoencoder.draw(stream, cell.vocabulary, FULL_WIDTH, cell.width)
     tokens = inputs[:AUTOENCODER_SEQUENCES].reshape(-1)
@@ -108,7 +108,7 @@ def _train_traditional(stream: PythonStream, cell: Cell) -> FloatArray:
 
 
 def _train_model(stream: PythonStream, cell: Cell, inputs: IntArray, targets: IntArray) -> FloatArray:
-    """The loss of every step before its update, shape (epochs, sequences)."""
+    """Returns the loss of every step before its update, shape (epochs, sequences)."""
     model = NextTokenModel.draw(stream, cell.vocabulary, cell.width, rows=int(inputs.max()) + 1)
     losses = np.empty((EPOCHS, SEQUENCES))
     for epoch in range(EPOCHS):

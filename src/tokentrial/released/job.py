@@ -1,4 +1,4 @@
-"""A released script from its specification to its result files."""
+"""The job of a released script, from its specification to its result files."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from tokentrial.training.writing import write_job
 
 
 def run_script_job(spec: str, runs: str, arms: str) -> None:
-    """Run a released script and its further seeds; its arms' costs are unknown but for time."""
+    """Runs a released script and its further seeds, and writes rows and costs; only the arms' time is known."""
     design = json.loads(spec)
     started = time.perf_counter()
     rows = run_replicates(design)

@@ -1,12 +1,12 @@
-"""The "pure Python" proof of concept of document 002, rebuilt from its own random stream.
+"""The "pure Python" proof of concept of document 002, rebuilt with its own random stream.
 
 Vocabulary 20, four cyclic patterns, one run. Arms: ``learned`` (a 20 x 4 table), ``autoencoder`` (20 x 32 to 4 and
-back) and ``traditional`` (a head on the frozen autoencoder code). All three are "trained" by noise alone. The reported
+back) and ``traditional`` (a head on the frozen autoencoder code). All three are "trained" only by noise. The reported
 loss is the mean over the 200 training sequences in the last epoch; there is no held-out data. Chance is ln 20 = 2.9957
-nats, the attainable loss is 0.
+nats; the attainable loss is 0.
 
-Every random value equals the script's, bit for bit. Sums are taken in NumPy's order instead of Python's, so losses
-agree to about 1e-14, and so does the noise that is scaled by them.
+Every random value equals the script's, bit for bit. Sums are taken in NumPy's order instead of Python's, so losses, and
+the noise that they scale, agree to about 1e-14.
 
 Source: protocols A1 (``pure_python_experiment.py``).
 """
@@ -30,10 +30,11 @@ AUTOENCODER_NOISE = NoiseRule(rate=0.02, cap=2.0)
 
 
 def run(seed: int = 42) -> list[Measurement]:
-    """The script's measurements, all on its training data; ``seed`` is also the column's value.
+    """Returns the script's measurements, all on its training data; ``seed`` is also the column's value.
 
-    One row per epoch (step 1, 2, ...) and a final one: ``cross_entropy`` in nats per token, for the autoencoder
-    ``reconstruction_error`` as squared error summed over the 32 dimensions. Values are taken before each step's update.
+    Each epoch (step 1, 2, ...) has one row, and there is a final row: ``cross_entropy`` in nats per token, or, for the
+    autoencoder, ``reconstruction_error`` as squared error summed over the 32 dimensions. Values are taken before each
+    step's update.
     """
     rows = []
     for arm, losses in step_losses(seed).items():
@@ -48,7 +49,7 @@ def run(seed: int = 42) -> list[Measurement]:
 def step_losses(
     seed: int = 42, epochs: int = EPOCHS, autoencoder_epochs: int = AUTOENCODER_EPOCHS
 ) -> dict[str, FloatArray]:
-    """The loss of every step of every arm, before its update, shape (epochs, steps per epoch)."""
+    """Returns the loss of every step of every arm, before its update, shape (epochs, steps per epoch)."""
     stream = PythonStream(seed)
     inputs, targets = draw_windows(stream, PATTERNS, SEQUENCES)  # sequences, 7
     autoencoder = Autoencoder.draw(stream, VOCABULARY, FULL_WIDTH, WIDTH)

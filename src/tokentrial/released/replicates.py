@@ -1,4 +1,4 @@
-"""The released scripts as a study: their own seed, further seeds, and the levels that bound what they can reach."""
+"""The released scripts as a study: their own seed, further seeds, and the reference levels of their data."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,10 +16,10 @@ WINDOW = {"simple": 8, "complex": 3, "structured": 8, "semi_random": 6}
 
 
 def run_replicates(spec: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows of results.RUNS without ``study``: ``spec['seeds']`` runs of a script from its own seed, 42, on.
+    """Returns rows of results.RUNS without ``study``: ``spec['seeds']`` runs of a script, from its own seed, 42, on.
 
-    A script with several cells gives each cell a condition of its own, ``<condition>/<cell>``. The first seed's rows
-    are the script's own; the replicates of later seeds follow, so that the seed column counts runs.
+    Each cell of a script with several cells has its own condition, ``<condition>/<cell>``. The first seed's rows are
+    the script's own; the replicates of later seeds follow, so that the seed column counts runs.
     """
     rows: list[tuple[str, Measurement]] = []
     for index in range(spec["seeds"]):
@@ -36,7 +36,7 @@ def run_replicates(spec: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _levels(spec: Mapping[str, Any], condition: str) -> list[Measurement]:
-    """Floors and ceilings of the script's own data, over as many draws of its source as there are seeds."""
+    """Returns floors and ceilings of the script's own data, over at least ten draws of its source or one per seed."""
     data, context = _data(spec["script"], condition.rsplit("/", 1)[-1])
     if data is None:
         return []  # the academic validation has no data at all
@@ -44,7 +44,7 @@ def _levels(spec: Mapping[str, Any], condition: str) -> list[Measurement]:
 
 
 def _data(script: str, cell: str) -> tuple[dict[str, Any] | None, str]:
-    """A script's data in the terms of data.generate, and whether its model sees one token or the whole history."""
+    """Returns a script's data as keys of data.generate, and whether its model sees one token or the whole history."""
     sizes = {"train": 200, "validation": 1, "test": 200, "targets": "all"}
     if script == "corrected":
         markov = {"source": "markov", "vocab_size": 50, "length": 9, "chains": "per_split"}

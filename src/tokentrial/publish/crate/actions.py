@@ -1,8 +1,8 @@
-"""What happened in a run, as entities of a Provenance Run Crate 0.5: tools, steps, parameters and actions.
+"""The history of a run, as entities of a Provenance Run Crate 0.5: tools, steps, parameters and actions.
 
-One CreateAction per job with its inputs, outputs, times, and CPU time and memory where its rule has a benchmark; one
-tool (SoftwareApplication), one step (HowToStep) and one ControlAction per rule; one CreateAction for the run and one
-OrganizeAction for Snakemake.
+Each job has one CreateAction with its inputs, outputs and times, and, if they were measured, CPU time and memory. Each
+rule has one tool (SoftwareApplication), one step (HowToStep) and one ControlAction. The run has one CreateAction, and
+Snakemake one OrganizeAction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,12 +44,12 @@ class Run(NamedTuple):
 
 
 def engine_version() -> str:
-    """Snakemake's version."""
+    """Returns Snakemake's version."""
     return version("snakemake")
 
 
 def add(crate: Any, run: Run) -> list[str]:
-    """Add tools, steps, parameters and actions to a crate that has its files; the @ids of all actions."""
+    """Adds tools, steps, parameters and actions to a crate that has its files; returns the @ids of all actions."""
     engine = {"@type": "SoftwareApplication", "name": "Snakemake", "softwareVersion": engine_version()}
     _add(crate, ENGINE, {**engine, "url": "https://snakemake.readthedocs.io"})
     nobody = "Whoever ran the workflow; the run does not record names."
@@ -59,34 +59,34 @@ def add(crate: Any, run: Run) -> list[str]:
     if not run.finished:
         return []
     controls = _add_steps(crate, run)
-    made = [_add_job(crate, run, job) for job in run.finished]
-    return [_add_run(crate, run), _add_engine_run(crate, controls), *controls, *made]
+    job_actions = [_add_job(crate, run, job) for job in run.finished]
+    return [_add_run(crate, run), _add_engine_run(crate, controls), *controls, *job_actions]
 
 
 def _add(crate: Any, name: str, properties: Entity) -> str:
-    """Add a contextual entity; its @id."""
+    """Adds a contextual entity and returns its @id."""
     crate.add(ContextEntity(crate, name, properties=properties))
     return name
 
 
 def _refer(names: Iterable[str]) -> list[Reference] | Reference:
-    """References to entities; a single one stands alone, as RO-Crate's compact form has it."""
-    found = [{"@id": name} for name in names]
-    return found[0] if len(found) == 1 else found
+    """Returns references to entities; a single reference is no list, as in RO-Crate's compact form."""
+    references = [{"@id": name} for name in names]
+    return references[0] if len(references) == 1 else references
 
 
 def _files(run: Run, paths: Iterable[str]) -> list[str]:
-    """The @ids of data files; code belongs to the tool."""
+    """Returns the @ids of data files; code belongs to the tool."""
     return [run.ids[path] for path in paths if path in run.ids and not path.startswith("src/")]
 
 
 def job_id(job: Job) -> str:
-    """The @id of a job's action."""
+    """Returns the @id of a job's action."""
     return f"#job/{quote(job.name)}"
 
 
 def _add_input(crate: Any, run: Run) -> None:
-    """The merged config as the workflow's input: by its checksum, since the file that shows it is an output."""
+    """Adds the merged config as the workflow's input, by its checksum, since the file with the config is an output."""
     config = run.found["config"]
     properties = {
         "@type": "PropertyValue",
@@ -102,7 +102,7 @@ def _add_input(crate: Any, run: Run) -> None:
 
 
 def _add_outputs(crate: Any, run: Run) -> list[str]:
-    """The workflow's outputs, of those whose file is in the crate."""
+    """Adds the workflow's outputs whose file is in the crate, and returns their @ids."""
     added = []
     for name, path in OUTPUTS.items():
         file = crate.get(run.ids.get(path, ""))
@@ -115,7 +115,7 @@ def _add_outputs(crate: Any, run: Run) -> list[str]:
 
 
 def _add_steps(crate: Any, run: Run) -> list[str]:
-    """A tool, a step and the step's ControlAction for every rule; the @ids of the ControlActions."""
+    """Adds a tool, a step and the step's ControlAction for every rule; returns the @ids of the ControlActions."""
     rules = jobs.rules_in_order(run.finished)
     for position, rule in enumerate(rules, start=1):
         group = [job for job in run.finished if job.rule == rule]
@@ -161,7 +161,7 @@ def _add_job(crate: Any, run: Run, job: Job) -> str:
 
 
 def _add_usage(crate: Any, job: Job) -> list[str]:
-    """CPU seconds and peak memory, where they were measured."""
+    """Adds CPU seconds and peak memory, if they were measured, and returns their @ids."""
     added = []
     for field, value in {"cpu_time": job.cpu_seconds, "max_rss": job.peak_memory_mib}.items():
         if value is not None:

@@ -2,8 +2,8 @@
 
 Profiles: Provenance Run Crate 0.5, which includes Workflow Run Crate 0.5, Process Run Crate 0.5 and Workflow RO-Crate
 1.0, on RO-Crate 1.1. The crate holds the code, the config, the collected tables, figures, verdicts and the report.
-What those were made from (data, rows of single jobs, trained models) is referred to by name, size and SHA-256: its
-rows are in the collected tables, data can be drawn again from the seeds, and the real text is not ours to publish.
+Their inputs (data, rows of single jobs, trained models) are referred to by name, size and SHA-256: the rows are in the
+collected tables, data can be drawn again from the seeds, and the real text is not ours to publish.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,12 +28,12 @@ PROFILES = {
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
 LICENSE = "https://spdx.org/licenses/MIT"
-# Of what jobs made, the files of these folders are in the crate.
+# Folders whose job outputs are in the crate.
 INCLUDED = {"results", "results/figures", "results/tables"}
 CONFIG, REPORT = "results/config.yaml", "results/report.pdf"
 WITHHELD = "Not in the crate, since it names a folder of the machine or of its user."
 ABSENT = "Not in the crate: an intermediate file of the run."
-TEXT = "text/plain"  # of everything else: rules, Typst, rst, lock
+TEXT = "text/plain"  # for all other files: rules, Typst, rst, lock
 FORMATS = {
     ".css": "text/css",
     ".csv": "text/csv",
@@ -55,7 +55,7 @@ FORMATS = {
 def write_crate(
     project: Project, config: Mapping[str, Any], found: Mapping[str, Any], final: Sequence[str], output: str | Path
 ) -> None:
-    """Write the crate of a finished run as a zip, whole or not at all.
+    """Writes the crate of a finished run as a zip, whole or not at all.
 
     config: the merged config; found: the run's provenance (see record.describe); final: the names of its final files
     and of ``results/provenance.json``.
@@ -70,28 +70,28 @@ def write_crate(
     ids = _add_files(crate, project, included)
     ids |= _add_references(crate, project, finished, withheld, ids)
     text = _add_text(crate, found["data"]["corpus"]) if found["data"]["corpus"] else []
-    made = actions.add(crate, actions.Run(finished, final, found, ids, text))
-    _describe(crate, found, withheld, made)
+    action_ids = actions.add(crate, actions.Run(finished, final, found, ids, text))
+    _describe(crate, found, withheld, action_ids)
     with results.whole_file(output) as file:
         for chunk in crate.stream_zip():
             file.write(chunk)
 
 
 def _candidates(project: Project, finished: Sequence[Job], final: Sequence[str]) -> list[str]:
-    """The files that belong in the crate: sources, other inputs that no job made, final and collected results."""
-    made = {path for job in finished for path in job.outputs} | set(final)
-    read = {path for job in finished for path in job.inputs} - made
+    """Returns the files that belong in the crate: sources, other inputs made by no job, final and collected results."""
+    outputs = {path for job in finished for path in job.outputs} | set(final)
+    read = {path for job in finished for path in job.inputs} - outputs
     inside = [path for path in read if files.public(path) == path and not path.startswith("results/")]
-    shown = [path for path in made if str(PurePosixPath(path).parent) in INCLUDED]
+    shown = [path for path in outputs if str(PurePosixPath(path).parent) in INCLUDED]
     return sorted({name for path in (*files.SOURCES, *inside, *shown) for name in files.below(project, path)})
 
 
 def _withheld(project: Project, config: Mapping[str, Any], paths: Iterable[str]) -> list[str]:
-    """Files that give the machine or its user away; the report goes with the config that it prints."""
+    """Returns files that reveal the machine or its user; the report is withheld with the config that it prints."""
     private = files.markers(project, config)
     said = [path for path in paths if path.startswith(("config/", "results/"))]
-    found = [path for path in said if files.gives_away(project.file(path), private)]
-    return [*found, REPORT] if CONFIG in found and REPORT in said and REPORT not in found else found
+    revealing = [path for path in said if files.gives_away(project.file(path), private)]
+    return [*revealing, REPORT] if CONFIG in revealing and REPORT in said and REPORT not in revealing else revealing
 
 
 def _facts(project: Project, path: str) -> dict[str, Any]:
@@ -104,8 +104,8 @@ def _facts(project: Project, path: str) -> dict[str, Any]:
     }
 
 
-def _add_workflow(crate: Any, project: Project, found: Mapping[str, Any]) -> None:
-    """The Snakefile as main workflow; rules, steps and parameters are added with the actions."""
+def _add_workflow(crate: Any, project: Project, provenance: Mapping[str, Any]) -> None:
+    """Adds the Snakefile as main workflow; rules, steps and parameters are added with the actions."""
     crate.add_workflow(
         project.file(files.WORKFLOW),
         files.WORKFLOW,
@@ -116,14 +116,14 @@ def _add_workflow(crate: Any, project: Project, found: Mapping[str, Any]) -> Non
             **_facts(project, files.WORKFLOW),
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
             "name": "tokentrial",
-            "version": f"{__version__}, commit {found['code']['git_commit']}",
+            "version": f"{__version__}, commit {provenance['code']['git_commit']}",
             "license": {"@id": LICENSE},
         },
     )
 
 
 def _add_files(crate: Any, project: Project, included: Iterable[str]) -> dict[str, str]:
-    """Path -> @id of the files in the crate."""
+    """Adds files to the crate and returns their @ids by path."""
     ids = {files.WORKFLOW: files.WORKFLOW}
     for path in included:
         if path != files.WORKFLOW:
@@ -140,12 +140,12 @@ def _add_files(crate: Any, project: Project, included: Iterable[str]) -> dict[st
 def _add_references(
     crate: Any, project: Project, finished: Iterable[Job], withheld: Sequence[str], ids: Mapping[str, str]
 ) -> dict[str, str]:
-    """Path -> @id of the files that jobs read or made and that are not in the crate."""
+    """Adds entities for files that jobs read or made but the crate lacks; returns their @ids by path."""
     touched = {path for job in finished for path in (*job.inputs, *job.outputs)} | set(withheld)
     added = {}
     for path in sorted(touched - set(ids)):
         if path.startswith("src/"):
-            continue  # a module that is gone; remarks tell that the job's code was another one
+            continue  # a module that is gone; a remark tells that the job's code differed
         name = files.public(path)
         facts = _facts(project, path) if project.file(path).is_file() else {"name": name}
         text = WITHHELD if path in withheld else ABSENT
@@ -155,7 +155,7 @@ def _add_references(
 
 
 def _add_text(crate: Any, text: Mapping[str, Any]) -> list[str]:
-    """@ids of the splits of the run's text (see record.text): files at their addresses, or by name and checksum."""
+    """Adds the splits of the run's text (see record.text), by address or by name and checksum; returns their @ids."""
     ids = []
     for split, part in text["splits"].items():
         properties = {
@@ -174,24 +174,24 @@ def _add_text(crate: Any, text: Mapping[str, Any]) -> list[str]:
     return ids
 
 
-def _describe(crate: Any, found: Mapping[str, Any], withheld: Sequence[str], made: Sequence[str]) -> None:
-    """The root entity: what this is, what it follows, and everything that a reader must know before relying on it."""
+def _describe(crate: Any, provenance: Mapping[str, Any], withheld: Sequence[str], action_ids: Sequence[str]) -> None:
+    """Describes the crate in its root entity: its content, its profiles, and the remarks that a reader must know."""
     for url, (name, version) in PROFILES.items():
         properties = {"@type": "CreativeWork", "name": name, "version": version}
         crate.add(ContextEntity(crate, url, properties=properties))
     crate.add(ContextEntity(crate, LICENSE, properties={"@type": "CreativeWork", "name": "MIT License"}))
-    root, run = crate.root_dataset, found["run"]
+    root, run = crate.root_dataset, provenance["run"]
     left = [f"Left out, since they name folders of the machine: {', '.join(withheld)}."] if withheld else []
     text = [
         f"Claims about compressed token encodings, put on trial: {run['scale']} of {run['jobs']} jobs.",
         "results/provenance.json lists every file's SHA-256, the versions and the hardware.",
-        *(found["remarks"] or ["All rows come from one commit and the config in this crate."]),
+        *(provenance["remarks"] or ["All rows come from one commit and the config in this crate."]),
         *left,
     ]
     root["name"] = f"tokentrial: {run['scale']}"
     root["description"] = " ".join(text)
     root["license"] = {"@id": LICENSE}
     root["conformsTo"] = [{"@id": url} for url in PROFILES]
-    root["mentions"] = [{"@id": name} for name in made]
+    root["mentions"] = [{"@id": name} for name in action_ids]
     if run["ended"]:
         root["datePublished"] = run["ended"]

@@ -1,4 +1,4 @@
-"""Checksums of files and folders, and which files may be published."""
+"""Checksums of files and folders, and the choice of files that may be published."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ SOURCES = (
     *("requirements.lock", "requirements-cuda.lock"),
     *(WORKFLOW, "config", "documents", "studies", "workflow", "profiles", "src/tokentrial"),
 )
-FOLD, SPACE = re.compile(rb"\\\n *\\?"), re.compile(rb"\n +")  # of a text in double quotes, and at the spaces of any
+FOLD, SPACE = re.compile(rb"\\\n *\\?"), re.compile(rb"\n +")  # YAML's folds: in double quotes, and at any space
 SKIPPED = {"__pycache__", ".ipynb_checkpoints"}
 MADE = ("results/", "logs/")
 SHIPPED = "results/reference/"
@@ -30,20 +30,20 @@ SHIPPED = "results/reference/"
 
 @dataclass(frozen=True)
 class Project:
-    """Where the files of a run lie. They are named as in a run whose working directory is the checkout."""
+    """The places of a run's files. Files are named as in a run whose working directory is the checkout."""
 
     work: Path  # Snakemake's working directory
-    prefix: str = ""  # of a module: what stands before results/ and logs/
+    prefix: str = ""  # of a module: the part before results/ and logs/
     code: Path = checkout.ROOT
 
     @classmethod
     def of(cls, folder: Path) -> "Project":
-        """Everything in one folder."""
+        """Returns a project with all files in one folder."""
         return cls(folder, code=folder)
 
     @classmethod
     def that_made(cls, path: str, name: str) -> "Project":
-        """The run of this process, which makes ``path``, without a prefix called ``name``."""
+        """Returns the run of this process, which makes ``path``; without a prefix, this path is ``name``."""
         return cls(Path(), path.removesuffix(name))
 
     @cached_property
@@ -52,37 +52,37 @@ class Project:
         return self.work.samefile(self.code)
 
     def name(self, path: str) -> str:
-        """What a path of Snakemake is called: a file neither of the run nor of the code by its absolute path."""
-        made = path.removeprefix(self.prefix)
-        if path.startswith(self.prefix) and made.startswith(MADE):
-            return made
+        """Returns the name of a Snakemake path; files outside the run and the code are named by their absolute path."""
+        relative = path.removeprefix(self.prefix)
+        if path.startswith(self.prefix) and relative.startswith(MADE):
+            return relative
         if path.startswith(f"{self.code}/"):
             return path.removeprefix(f"{self.code}/")
         return path if self.is_one else str(self.work.absolute() / path)
 
     def file(self, name: str) -> Path:
-        """Where the file of this name lies."""
-        made = name.startswith(MADE) and (self.is_one or not name.startswith(SHIPPED))
-        return self.work / f"{self.prefix}{name}" if made else self.code / name
+        """Returns the path of the file with this name."""
+        is_output = name.startswith(MADE) and (self.is_one or not name.startswith(SHIPPED))
+        return self.work / f"{self.prefix}{name}" if is_output else self.code / name
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits."""
+    """Returns the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def facts(project: Project, paths: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Path -> SHA-256 and size in bytes of every file that is there, sorted; a folder stands for its files."""
-    found = {}
+    """Returns SHA-256 and size in bytes of every existing file by path, sorted; a folder stands for its files."""
+    by_name = {}
     for name in sorted(file for path in set(paths) for file in below(project, path)):
         file = project.file(name)
-        found[name] = {"sha256": sha256(file), "bytes": file.stat().st_size}
-    return found
+        by_name[name] = {"sha256": sha256(file), "bytes": file.stat().st_size}
+    return by_name
 
 
 def below(project: Project, path: str) -> list[str]:
-    """The names of the files of ``path``: itself, or all in it, sorted; none where nothing is there."""
+    """Returns ``path`` if it is a file, else the names of all files in it, sorted; an empty list if it is missing."""
     start = project.file(path)
     if start.is_file():
         return [path]
@@ -95,14 +95,14 @@ def below(project: Project, path: str) -> list[str]:
 
 
 def sources(project: Project) -> list[str]:
-    """The files that the workflow consists of, sorted."""
+    """Returns the files of the workflow, sorted."""
     return sorted(file for path in SOURCES for file in below(project, path))
 
 
 def tree_digest(project: Project, path: str) -> str:
-    """SHA-256 over ``<SHA-256>  <path>`` lines of a folder's files, as ``sha256sum`` prints them, sorted by path.
+    """Returns the SHA-256 over ``<SHA-256>  <path>`` lines of a folder's files, as from ``sha256sum``, sorted by path.
 
-    Of a single file its own SHA-256.
+    For a single file, returns the file's SHA-256.
     """
     if project.file(path).is_file():
         return sha256(project.file(path))
@@ -111,12 +111,12 @@ def tree_digest(project: Project, path: str) -> str:
 
 
 def public(path: str) -> str:
-    """A path as it may be published: of a file outside the project's folder its name alone."""
+    """Returns a path as it may be published: only the name of a file outside the project's folder."""
     return f"outside/{Path(path).name}" if path.startswith(("/", "~", "..")) else path
 
 
 def local_paths(value: Any) -> list[str]:
-    """The texts in a config, at any depth, that name a place of this machine: absolute, or in a home folder."""
+    """Returns the texts in a config, at any depth, that name a place on this machine: absolute, or in a home folder."""
     if isinstance(value, Mapping):
         return [path for entry in value.values() for path in local_paths(entry)]
     if isinstance(value, list):
@@ -125,24 +125,24 @@ def local_paths(value: Any) -> list[str]:
 
 
 def markers(project: Project, config: Mapping[str, Any]) -> list[bytes]:
-    """Texts that give the machine or its user away: the home, the project's folders, those that a config names.
+    """Returns texts that reveal the machine or its user: the home, the project's folders, and folders in the config.
 
-    As they are, and as JSON, YAML, Python, URIs and a shell's command write them.
+    Each text is included as it is and as JSON, YAML, Python, URIs and shell commands write it.
     """
-    own = {str(place.resolve()) for place in (project.work, project.code)}
-    places = {str(Path.home()), *own, *local_paths(config)}
+    folders = {str(place.resolve()) for place in (project.work, project.code)}
+    places = {str(Path.home()), *folders, *local_paths(config)}
     return sorted(form.encode() for place in places if len(place) > 1 for form in _written(place))
 
 
 def _written(path: str) -> set[str]:
-    """The forms in which a file may hold a path."""
+    """Returns the forms in which a file may hold a path."""
     texts = {path, json.dumps(path)[1:-1], json.dumps(path, ensure_ascii=False)[1:-1], repr(path)[1:-1]}
     in_yaml = yaml.safe_dump(path, width=math.inf).splitlines()[0].strip("\"'")
     return texts | {in_yaml, quote(path), shlex.quote(path).strip("'")}
 
 
 def gives_away(path: Path, private: Iterable[bytes]) -> bool:
-    """Whether a file holds one of these texts, in one line or folded as YAML folds a long one."""
+    """Whether a file holds one of these texts, on one line or folded as YAML folds long texts."""
     content = path.read_bytes()
     unfolded = SPACE.sub(b" ", FOLD.sub(b"", content))
     return any(text in content or text in unfolded for text in private)

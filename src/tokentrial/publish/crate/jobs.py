@@ -1,8 +1,8 @@
-"""The finished jobs behind a run's files, from Snakemake's own records, the jobs' benchmarks and what they used.
+"""The finished jobs behind a run's files, from Snakemake's records, the jobs' benchmarks and their resource usage.
 
-Snakemake keeps one JSON record for every file that a job made: its rule, inputs, times, and the SHA-256 of the inputs
-up to 1 MB as they were when the job ran. Going back from the final files over their inputs finds the jobs of this run
-alone; files of other configs that lie in the same folder are never reached.
+Snakemake keeps one JSON record for every file that a job made: its rule, inputs, times, and the SHA-256 of inputs up to
+1 MB at the time of the job. The search goes back from the final files over their inputs, so it finds only the jobs of
+this run; files of other configs in the same folder are never reached.
 """
 
 import base64
@@ -24,9 +24,9 @@ Record = Mapping[str, Any]
 
 
 class Job(NamedTuple):
-    """One finished job. Files have their names in the project, see files.Project, or absolute paths outside it."""
+    """One finished job. Files have their names in the project (see files.Project), or absolute paths outside it."""
 
-    name: str  # rule and what it was for, as the job's log is called
+    name: str  # rule and purpose, as in the name of the job's log
     rule: str
     script: str | None
     inputs: tuple[str, ...]
@@ -39,9 +39,9 @@ class Job(NamedTuple):
 
 
 def records(project: Project) -> dict[str, Record]:
-    """Output -> its record, of all complete ones; empty where Snakemake kept none as files."""
+    """Returns all complete records by output; empty if Snakemake kept no records as files."""
     top = project.work / RECORDS
-    found: dict[str, Record] = {}
+    by_output: dict[str, Record] = {}
     for path in sorted(path for path in top.rglob("*") if path.is_file()):
         # a name too long for a file is spread over folders that start with @
         encoded = "".join(part.removeprefix("@") for part in path.relative_to(top).parts)
@@ -49,29 +49,29 @@ def records(project: Project) -> dict[str, Record]:
             output = base64.urlsafe_b64decode(encoded).decode()
             record = json.loads(path.read_text(encoding="utf-8"))
         except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError):
-            continue  # none of Snakemake's, or cut off while it was written
+            continue  # not a record of Snakemake, or cut off while it was written
         if not record.get("incomplete") and record.get("starttime") and record.get("endtime"):
-            # of a cluster's job Snakemake knows the end alone, and takes for its start when it saw that, a moment later
-            found[project.name(output)] = {**record, "starttime": min(record["starttime"], record["endtime"])}
-    return found
+            # for a cluster's job, Snakemake knows only the end, and records as start the later time when it saw the end
+            by_output[project.name(output)] = {**record, "starttime": min(record["starttime"], record["endtime"])}
+    return by_output
 
 
 def finished(project: Project, targets: Iterable[str]) -> list[Job]:
-    """The jobs that made ``targets`` and all that they were made from, in the order they started."""
+    """Returns the jobs that made ``targets`` and all files behind them, in the order of their starts."""
     known = records(project)
     siblings: dict[tuple[str, ...], list[str]] = {}
     for output, record in known.items():
         siblings.setdefault(_key(record), []).append(output)
     jobs: dict[str, Job] = {}
-    made: set[str] = set()
+    reached: set[str] = set()
     waiting = list(targets)
     while waiting:
         output = waiting.pop()
-        if output in made or output not in known:
+        if output in reached or output not in known:
             continue
         record = known[output]
         together = [path for path in siblings[_key(record)] if _overlap(known[path], record)]
-        made.update(together)
+        reached.update(together)
         job = _job(project, record, sorted(together), known)
         jobs[job.outputs[0]] = job
         waiting += job.inputs
@@ -79,12 +79,12 @@ def finished(project: Project, targets: Iterable[str]) -> list[Job]:
 
 
 def _key(record: Record) -> tuple[str, ...]:
-    """No two jobs of the workflow share their rule and log."""
+    """Returns rule and logs, which no two jobs of the workflow share."""
     return (str(record["rule"]), *map(str, record.get("log") or ()))
 
 
 def _overlap(one: Record, other: Record) -> bool:
-    """Whether two records of one rule and log are of one job: a job that ran again began after its first run's end."""
+    """Whether two records of one rule and log are of one job: a rerun begins after the end of the first run."""
     return bool(one["starttime"] <= other["endtime"] and other["starttime"] <= one["endtime"])
 
 
@@ -110,30 +110,30 @@ def _job(project: Project, record: Record, outputs: list[str], known: Mapping[st
 
 
 def _used(project: Project, stem: str) -> dict[str, float]:
-    """What a job used of time ``s``, ``cpu_time`` and memory ``max_rss``; empty if nobody measured it.
+    """Returns a job's use of time ``s``, ``cpu_time`` and memory ``max_rss``; empty if they were not measured.
 
-    Snakemake's benchmark watches a job's script and sees nothing of a fork that works for it, so the job's own account
-    goes first; of the time the benchmark knows more, since it includes the start of the script.
+    Snakemake's benchmark watches a job's script but not a fork that works for it, so CPU time and memory come from the
+    job's own record. The time comes from the benchmark, since it includes the start of the script.
     """
     measured = _numbers(project.file(f"logs/benchmarks/{stem}.jsonl"))
-    own = _numbers(project.file(f"logs/usage/{stem}.json"))
-    if "cpu_seconds" in own and "peak_rss_mib" in own:
-        measured |= {"cpu_time": own["cpu_seconds"], "max_rss": own["peak_rss_mib"]}
-        measured.setdefault("s", own.get("wall_seconds", 0.0))
+    recorded_usage = _numbers(project.file(f"logs/usage/{stem}.json"))
+    if "cpu_seconds" in recorded_usage and "peak_rss_mib" in recorded_usage:
+        measured |= {"cpu_time": recorded_usage["cpu_seconds"], "max_rss": recorded_usage["peak_rss_mib"]}
+        measured.setdefault("s", recorded_usage.get("wall_seconds", 0.0))
     return measured if "cpu_time" in measured and "max_rss" in measured else {}
 
 
 def _numbers(path: Path) -> dict[str, float]:
-    """The numbers of a file that holds one JSON object; empty without one."""
+    """Returns the numbers of a file that holds one JSON object; empty if there is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
-        return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+        content = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+        return {name: float(value) for name, value in content.items() if isinstance(value, int | float)}
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, IndexError, AttributeError):
         return {}
 
 
 def busy_seconds(jobs: Iterable[Job]) -> float:
-    """Wall seconds during which at least one job ran: pauses between interrupted runs do not count."""
+    """Returns the wall seconds during which at least one job ran; pauses between interrupted runs do not count."""
     total, until = 0.0, float("-inf")
     for start, end in sorted((job.started, job.ended) for job in jobs):
         total += max(0.0, end - max(start, until))
@@ -142,7 +142,7 @@ def busy_seconds(jobs: Iterable[Job]) -> float:
 
 
 def rules_in_order(jobs: Iterable[Job]) -> list[str]:
-    """The rules of the jobs, each after those whose files it reads."""
+    """Returns the rules of the jobs, each after the rules whose files it reads."""
     jobs = list(jobs)
     maker = {output: job.rule for job in jobs for output in job.outputs}
     needs: dict[str, set[str]] = {job.rule: set() for job in jobs}
@@ -152,12 +152,12 @@ def rules_in_order(jobs: Iterable[Job]) -> list[str]:
 
 
 def recorded(jobs: Iterable[Job]) -> Iterator[tuple[Job, str, str]]:
-    """Job, input and the input's SHA-256 when the job ran, for all inputs that have one."""
+    """Yields job, input and the input's SHA-256 when the job ran, for all inputs with a recorded SHA-256."""
     for job in jobs:
         for path, checksum in job.checksums.items():
             yield job, path, checksum
 
 
 def instant(seconds: float) -> str:
-    """Seconds since 1970 as ISO 8601 with milliseconds and zone: 2026-01-31T12:00:00.000+00:00."""
+    """Returns seconds since 1970 as ISO 8601 with milliseconds and zone: 2026-01-31T12:00:00.000+00:00."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""What a run ran on: processor, memory, system, packages. Nothing here names a person, a folder or a host."""
+"""The machine of a run: processor, memory, system, packages. No value names a person, a folder or a host."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;#]+)(?: *; *([^\\\n]+))?", re.MU
 
 
 def hardware() -> dict[str, Any]:
-    """The processor as it names itself, its cores (all, and those this process may use), memory in GiB."""
+    """Returns the processor's reported name, its cores (all, and those that this process may use), memory in GiB."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": provenance.device_name("cpu"),
@@ -26,7 +26,7 @@ def hardware() -> dict[str, Any]:
 
 
 def system() -> dict[str, str]:
-    """Operating system, architecture and C library; the kernel's release without a site's own suffix."""
+    """Returns operating system, architecture and C library; the kernel's release is without a site's own suffix."""
     try:
         name = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
     except OSError:
@@ -41,19 +41,19 @@ def system() -> dict[str, str]:
 
 
 def locked(path: Path) -> dict[str, str]:
-    """Package -> the version that a lock file pins for this Python and system; empty where there is no lock file."""
+    """Returns by package the version that a lock file pins for this Python and system; empty without a lock file."""
     pins = LOCKED.findall(path.read_text(encoding="utf-8")) if path.is_file() else []
     return {name: pinned for name, pinned, marker in pins if not marker or Marker(marker.strip()).evaluate()}
 
 
 def installed(names: dict[str, str]) -> dict[str, str | None]:
-    """Package -> the version that is installed, None where it is not."""
+    """Returns the installed version by package, None if the package is not installed."""
     return {name: _version(name) for name in sorted(names, key=str.lower)}
 
 
-def is_locked(found: str | None, pinned: str) -> bool:
-    """Whether an installed version is the pinned one; as for pip, 2.13.0+cpu is 2.13.0 where no build is pinned."""
-    return found is not None and pinned in (found, found.partition("+")[0])
+def is_locked(installed_version: str | None, pinned: str) -> bool:
+    """Whether an installed version is the pinned one; as in pip, 2.13.0+cpu matches 2.13.0 if no build is pinned."""
+    return installed_version is not None and pinned in (installed_version, installed_version.partition("+")[0])
 
 
 def _version(name: str) -> str | None:

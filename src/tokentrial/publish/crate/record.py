@@ -1,4 +1,4 @@
-"""``results/provenance.json``: where every file of a finished run comes from, and whether it is still that file."""
+"""``results/provenance.json``: the origin of every file of a finished run, and whether the file is unchanged."""
 
 import hashlib
 import json
@@ -31,11 +31,11 @@ Provenance = dict[str, Any]
 
 
 def describe(project: Project, config: Mapping[str, Any], specs: Iterable[str], final: Sequence[str]) -> Provenance:
-    """Describe a finished run as plain values for JSON.
+    """Describes a finished run as plain values for JSON.
 
-    config: the merged config; specs: digests of the specifications of its jobs, as results.ARMS has them in
-    ``config_hash``; final: the names of the run's final files, see files.Project. Raises InputError where
-    ``results/arms.parquet`` is missing or damaged.
+    config: the merged config; specs: digests of its jobs' specifications, as in ``config_hash`` of results.ARMS; final:
+    the names of the run's final files (see files.Project). Raises InputError if ``results/arms.parquet`` is missing or
+    damaged.
     """
     finished = jobs.finished(project, final)
     arms = results.read(project.file(ARMS), results.ARMS)
@@ -43,7 +43,7 @@ def describe(project: Project, config: Mapping[str, Any], specs: Iterable[str], 
     outputs = files.facts(project, expected)
     missing = sorted(path for path in expected if not files.below(project, path))
     text = settings.canonical(config)
-    found = {
+    record = {
         "schema_version": SCHEMA_VERSION,
         "run": _run(finished, config),
         "config": {
@@ -64,11 +64,11 @@ def describe(project: Project, config: Mapping[str, Any], specs: Iterable[str], 
     }
     others = _other_settings(arms, set(specs))
     unknown = sorted(set(final) - {path for job in finished for path in job.outputs})
-    return {**found, "remarks": _remarks(found, others, changed_inputs(project, finished), missing, unknown)}
+    return {**record, "remarks": _remarks(record, others, changed_inputs(project, finished), missing, unknown)}
 
 
 def _run(finished: Sequence[Job], config: Mapping[str, Any]) -> dict[str, Any]:
-    """When and how long; None where Snakemake's records are gone."""
+    """Returns times and durations of the run; times are None if Snakemake's records are gone."""
     measured = [job.cpu_seconds for job in finished if job.cpu_seconds is not None]
     by_rule = {rule: [job for job in finished if job.rule == rule] for rule in jobs.rules_in_order(finished)}
     return {
@@ -88,12 +88,12 @@ def _run(finished: Sequence[Job], config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _counted(arms: pa.Table, column: str) -> dict[str, int]:
-    """Value -> in how many arms."""
+    """Returns the number of arms with each value."""
     return dict(sorted(Counter(arms[column].to_pylist()).items()))
 
 
 def _seeds(config: Mapping[str, Any], arms: pa.Table) -> dict[str, Any]:
-    """The number that all random streams start from, and how many replicates each study has."""
+    """Returns the number from which all random streams start, and each study's numbers of replicates."""
     ranges: dict[str, list[int]] = {}
     for study, seeds in zip(arms["study"].to_pylist(), arms["seeds"].to_pylist(), strict=True):
         low, high = ranges.get(study, [seeds, seeds])
@@ -118,16 +118,16 @@ def _environment(project: Project, arms: pa.Table) -> dict[str, Any]:
 
 
 def _data(project: Project, outputs: Iterable[str]) -> dict[str, Any]:
-    """The real text by its record; synthetic data by its files, whose checksums are in ``outputs``."""
-    made = [path for path in outputs if path.startswith(SYNTHETIC)]
+    """Returns the record of the real text, and the files of synthetic data, whose checksums are in ``outputs``."""
+    data_files = [path for path in outputs if path.startswith(SYNTHETIC)]
     return {
-        "corpus": text(corpora.read_record(project.file(CORPUS_RECORD))) if CORPUS_RECORD in made else None,
-        "synthetic": [path for path in made if not path.startswith(CORPUS)],
+        "corpus": text(corpora.read_record(project.file(CORPUS_RECORD))) if CORPUS_RECORD in data_files else None,
+        "synthetic": [path for path in data_files if not path.startswith(CORPUS)],
     }
 
 
 def text(corpus: Corpus) -> dict[str, Any]:
-    """A run's text as anyone may know it: of one's own text no more than its name and checksums, and no folder."""
+    """Returns the public facts of a run's text: for a user's own text only its name and checksums, no folder."""
     known: dict[str, Any] = {"name": corpus.name, "title": corpus.title, "source": corpus.source}
     known |= {"fallback": corpus.fallback is not None}
     published: dict[str, dict[str, Any]] = {
@@ -148,46 +148,46 @@ def text(corpus: Corpus) -> dict[str, Any]:
 
 
 def _other_settings(arms: pa.Table, specs: set[str]) -> list[str]:
-    """Conditions with rows that were made from another specification than the config's."""
+    """Returns the conditions with rows from another specification than the config's."""
     rows = zip(arms["condition"].to_pylist(), arms["config_hash"].to_pylist(), strict=True)
     return sorted({condition for condition, made in rows if made not in specs})
 
 
 def changed_inputs(project: Project, finished: Iterable[Job]) -> dict[str, list[str]]:
-    """Input -> the jobs that ran with other content of it than the project has now."""
+    """Returns by input the jobs that read other content than the project's present content."""
     now: dict[str, str | None] = {}
-    found: dict[str, list[str]] = {}
+    readers: dict[str, list[str]] = {}
     for job, path, checksum in jobs.recorded(finished):
         if path not in now:
             now[path] = files.sha256(project.file(path)) if project.file(path).is_file() else None
         if now[path] != checksum:
-            found.setdefault(files.public(path), []).append(job.name)
-    return dict(sorted(found.items()))
+            readers.setdefault(files.public(path), []).append(job.name)
+    return dict(sorted(readers.items()))
 
 
 def _remarks(
-    found: Mapping[str, Any],
+    record: Mapping[str, Any],
     others: Sequence[str],
     inputs: Mapping[str, Sequence[str]],
     missing: Sequence[str],
     unknown: Sequence[str],
 ) -> list[str]:
-    """What a reader must know before the files are taken for one run of one code and one config."""
-    commit, commits = found["code"]["git_commit"], found["code"]["commits_of_arms"]
+    """Returns remarks for readers who take the files as one run of one code and one config."""
+    commit, commits = record["code"]["git_commit"], record["code"]["commits_of_arms"]
     elsewhere = {name: arms for name, arms in commits.items() if name != commit}
     mixed = {name for run in inputs.values() for name in run}
-    lock = found["environment"]["other_than_locked"]
+    lock = record["environment"]["other_than_locked"]
     unversioned = commit == checkout.NO_COMMIT
     said = {
         "The code is no git checkout: the digests in 'code' are all that tells its version.": unversioned,
         "The checkout differed from its commit when this was written.": commit.endswith("-dirty"),
         f"{_sum(elsewhere)} of {_sum(commits)} arms were measured at another commit than the one that wrote this: "
         f"{_listed(elsewhere)}.": bool(elsewhere),
-        f"Mixed code or data: {len(mixed)} of {found['run']['jobs']} jobs read other contents of "
+        f"Mixed code or data: {len(mixed)} of {record['run']['jobs']} jobs read other contents of "
         f"{_listed(inputs)} than the project has now.": bool(mixed),
         f"Mixed settings: rows of {_listed(others)} were made from other settings than the config's.": bool(others),
-        f"Mixed packages: arms were measured with {len(found['environment']['versions_of_arms'])} sets of versions.": (
-            len(found["environment"]["versions_of_arms"]) > 1
+        f"Mixed packages: arms were measured with {len(record['environment']['versions_of_arms'])} sets of versions.": (
+            len(record["environment"]["versions_of_arms"]) > 1
         ),
         f"Installed packages differ from {LOCK}: {_listed(lock)}.": bool(lock),
         f"Incomplete: no longer there: {_listed(missing)}.": bool(missing),
@@ -201,35 +201,35 @@ def _sum(counts: Mapping[str, int]) -> int:
 
 
 def _listed(names: Iterable[str], most: int = 5) -> str:
-    """The first few names, and how many more."""
+    """Returns the first few names, and the number of further names."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-def write(path: str | Path, found: Provenance) -> None:
-    """Write it as JSON, whole or not at all."""
+def write(path: str | Path, record: Provenance) -> None:
+    """Writes the record as JSON, whole or not at all."""
     with results.whole_file(path) as file:
-        file.write(f"{json.dumps(found, indent=1, ensure_ascii=False)}\n".encode())
+        file.write(f"{json.dumps(record, indent=1, ensure_ascii=False)}\n".encode())
 
 
 def read(path: str | Path) -> Provenance:
-    """Read what :func:`write` wrote; raises InputError where it is missing, damaged or of another version."""
+    """Reads a file of :func:`write`; raises InputError if it is missing, damaged or of another version."""
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not JSON ({error}); delete it and run again") from None
-    version = found.get("schema_version") if isinstance(found, dict) else None
+    version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(f"{path}: schema_version is {version!r}, expected {SCHEMA_VERSION}; delete it and run again")
-    return dict(found)
+    return dict(content)
 
 
-def changed(found: Mapping[str, Any], folder: str | Path) -> list[str]:
-    """The recorded files that are gone from ``folder`` or no longer have their recorded size and SHA-256, in order."""
-    return [path for path, was in found["outputs"].items() if not _is_still(Path(folder) / path, was)]
+def changed(record: Mapping[str, Any], folder: str | Path) -> list[str]:
+    """Returns the recorded files that are missing from ``folder`` or differ from their recorded size and SHA-256."""
+    return [path for path, was in record["outputs"].items() if not _is_still(Path(folder) / path, was)]
 
 
 def _is_still(path: Path, was: Mapping[str, Any]) -> bool:

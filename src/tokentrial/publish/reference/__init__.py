@@ -1,1 +1,1 @@
-"""A finished run beside the one that is shipped with the code (results/reference)."""
+"""Comparison of a finished run with the shipped run (results/reference)."""

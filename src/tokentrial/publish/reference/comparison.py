@@ -1,7 +1,7 @@
-"""A finished run beside the reference run: rows, decisions and verdicts, and whether a verdict differs.
+"""Comparison of a finished run with the reference run: rows, decisions and verdicts, and whether a verdict differs.
 
-Processors round differently, so the last bits of a row may differ between machines; verdicts must not. Rows are
-compared where both runs have the same specification (arms.parquet's config_hash and seeds), verdicts always.
+Processors round differently, so the last bits of a row may differ between machines; verdicts must not differ. Rows are
+compared if both runs have the same specification (arms.parquet's config_hash and seeds); verdicts are always compared.
 """
 
 import json
@@ -20,32 +20,32 @@ from tokentrial.publish.reference.rows import TABLES, Joined, Mask, Record
 Frames = Mapping[str, pd.DataFrame]
 
 ALPHA = 0.05
-"""The level of significance of the shipped run, 1 minus the default config's confidence."""
+"""The significance level of the shipped run, 1 minus the default config's confidence."""
 OF_CRAMMING = ("cramming", "cramming_decisions")
 ENTRY = ("kind", "reported", "check", "parameters", "decision")
-"""Columns of a verdict that its entry in the registry sets: where they differ, another question was asked."""
+"""Columns of a verdict from its entry in the registry: if they differ, the two runs asked different questions."""
 NAMED = 5
-"""How many verdicts the line of the error names."""
+"""Number of verdicts that the error names."""
 
 
 def read(folder: str) -> dict[str, pd.DataFrame]:
-    """The tables of a finished run. Raises InputError that names the first that is missing or cannot be read."""
-    found = {}
+    """Returns the tables of a finished run. Raises InputError naming the first that is missing or cannot be read."""
+    frames = {}
     for name, table in TABLES.items():
         path = Path(folder) / f"{name}.parquet"
         if not path.is_file():
             raise InputError(f"{path}: not found, expected the tables of a finished run; make them with the target all")
-        found[name] = results.read(path, table.schema).to_pandas()
-    return found
+        frames[name] = results.read(path, table.schema).to_pandas()
+    return frames
 
 
 def compare(run: str, reference: str) -> Record:
-    """Returns all that :mod:`publish.reference.text` says, as one JSON object. run, reference: folders."""
+    """Returns the content of :mod:`publish.reference.text` as one JSON object. run, reference: folders."""
     return compare_frames(read(run), read(reference))
 
 
 def compare_frames(run: Frames, reference: Frames) -> Record:
-    """The same of tables in memory: name -> rows of `rows.TABLES`."""
+    """As `compare`, for tables in memory: rows of `rows.TABLES` by name."""
     joined = {
         name: rows.join(rows.typed(run[name], table), rows.typed(reference[name], table), table)
         for name, table in TABLES.items()
@@ -53,7 +53,7 @@ def compare_frames(run: Frames, reference: Frames) -> Record:
     specified = specifications(run["arms"], reference["arms"])
     equal = specified.index[specified["state"] == "same"]
     comparable = {name: pairs.taken(_comparable(name, pairs, specified, equal)) for name, pairs in joined.items()}
-    found = {
+    parts = {
         "config": config_state(specified),
         "made": {"run": provenance(run["arms"]), "reference": provenance(reference["arms"])},
         "runs": runs_by_study(joined["runs"], comparable["runs"]),
@@ -63,15 +63,15 @@ def compare_frames(run: Frames, reference: Frames) -> Record:
         "cramming_decisions": cramming_decisions(comparable["cramming_decisions"]),
         "verdicts": verdicts(joined["verdicts"]),
     }
-    plain: Record = _plain(found)
+    plain: Record = _plain(parts)
     return plain
 
 
 def specifications(run: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    """Condition -> study and state: same, other, only_run or only_reference. Both: rows of results.ARMS.
+    """Returns study and state of each condition: same, other, only_run or only_reference. Both: rows of results.ARMS.
 
-    The same is every arm's config_hash (its job's whole specification, the master seed in it), number of seeds and real
-    text.
+    A condition is the same if every arm has the same config_hash (its job's whole specification with the master seed),
+    number of seeds and real text.
     """
     texts = []
     for arms in (run, reference):
@@ -86,7 +86,7 @@ def specifications(run: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
 
 
 def _comparable(name: str, joined: Joined, specified: pd.DataFrame, equal: pd.Index) -> Mask:
-    """Which joined rows come from the same specification; measures of cramming, if the whole study does."""
+    """Whether each joined row comes from the same specification; for measures of cramming, whether the whole study."""
     if name in OF_CRAMMING:
         whole = bool((specified.loc[specified["study"] == "cramming", "state"] == "same").all())
         return np.full(len(joined.run), whole)
@@ -96,7 +96,7 @@ def _comparable(name: str, joined: Joined, specified: pd.DataFrame, equal: pd.In
 
 
 def config_state(specified: pd.DataFrame) -> Record:
-    """Whether all conditions have the same specification, and how many of each study do."""
+    """Returns whether all conditions have the same specification, and the number of conditions per study and state."""
     states = ("same", "other", "only_run", "only_reference")
     studies = {
         study: {state: int((mine["state"] == state).sum()) for state in states}
@@ -106,7 +106,7 @@ def config_state(specified: pd.DataFrame) -> Record:
 
 
 def provenance(arms: pd.DataFrame) -> Record:
-    """Where the numbers of a run were made: the different values of what describes machine and code."""
+    """Returns the provenance of a run's numbers: all values of the columns that describe machine and code."""
     names = ("device", "versions", "git_commit")
     seeds = {study: sorted(set(mine["seeds"])) for study, mine in arms.groupby("study", sort=True)}
     texts = sorted(set(arms["corpus"].dropna()))
@@ -114,9 +114,9 @@ def provenance(arms: pd.DataFrame) -> Record:
 
 
 def runs_by_study(joined: Joined, comparable: Joined) -> Record:
-    """Study -> how many of its rows both runs have or one of them, and of the comparable ones, how many are equal.
+    """Returns by study how many rows both runs or one run have, and how many of the comparable rows are equal.
 
-    Equal is to the last bit. Rows of another specification are counted and not compared.
+    Equal means to the last bit. Rows of another specification are counted but not compared.
     """
     differs = rows.any_of(rows.unequal(comparable), len(comparable.run))
     parts = {
@@ -134,28 +134,28 @@ def runs_by_study(joined: Joined, comparable: Joined) -> Record:
 
 
 def largest_by_metric(comparable: Joined) -> list[Record]:
-    """For each study, metric and unit with a difference: how many values differ, and the two largest differences."""
+    """Returns for each study, metric and unit with a difference the number of differing values and the two largest."""
     differs = ~rows.same(comparable.run["value"], comparable.reference["value"])
     differing = comparable.taken(differs)
-    found = rows.apart(differing, "value").assign(unit=differing.run["unit"])
+    changes = rows.apart(differing, "value").assign(unit=differing.run["unit"])
     names = ["study", "metric", "unit"]
-    return [dict(zip(names, key, strict=True)) | rows.largest(mine) for key, mine in found.groupby(names, sort=True)]
+    return [dict(zip(names, key, strict=True)) | rows.largest(mine) for key, mine in changes.groupby(names, sort=True)]
 
 
 def table_state(name: str, joined: Joined, comparable: Joined) -> Record:
-    """Counts of a table's rows, and for each column in which comparable rows differ, by how much."""
+    """Returns counts of a table's rows, and the differences in each column in which comparable rows differ."""
     leave = (*TABLES[name].machine, *(("config_hash",) if name == "arms" else ()))
     masks = rows.unequal(comparable, leave)
     differing = int(rows.any_of(masks, len(comparable.run)).sum())
-    made = rows.counts(joined)
-    made |= {"identical": len(comparable.run) - differing, "differing": differing}
-    made["other_specification"] = made["both"] - len(comparable.run)
+    state = rows.counts(joined)
+    state |= {"identical": len(comparable.run) - differing, "differing": differing}
+    state["other_specification"] = state["both"] - len(comparable.run)
     columns = {column: rows.column_change(comparable, column, mask) for column, mask in masks.items() if mask.any()}
-    return {**made, "columns": columns}
+    return {**state, "columns": columns}
 
 
 def decisions(comparable: Joined) -> list[Record]:
-    """Comparisons of two arms in which a decision changed: its column, both decisions and the numbers that decide."""
+    """Returns comparisons of two arms with a changed decision: its column, both decisions and the deciding numbers."""
     shown = {
         "significant": ("difference", "p_holm"),
         "equivalent": ("difference", "equivalent_low", "equivalent_high", "margin", "p_tost"),
@@ -163,18 +163,18 @@ def decisions(comparable: Joined) -> list[Record]:
     }
     pairs = {"run": comparable.run, "reference": comparable.reference}
     sides = {side: table.assign(significant=table["p_holm"] < ALPHA) for side, table in pairs.items()}
-    made = []
+    changes = []
     for column, numbers in shown.items():
         for k in np.flatnonzero(~rows.same(sides["run"][column], sides["reference"][column])):
             row: Record = {"comparison": sides["run"]["comparison"].iloc[k], "column": column}
             row |= {side: bool(table[column].iloc[k]) for side, table in sides.items()}
             row["numbers"] = {name: {side: table[name].iloc[k] for side, table in sides.items()} for name in numbers}
-            made.append(row)
-    return made
+            changes.append(row)
+    return changes
 
 
 def cramming_decisions(comparable: Joined) -> list[Record]:
-    """Criteria of the cramming study whose outcome changed, with both reasons."""
+    """Returns the criteria of the cramming study whose outcome changed, with both reasons."""
     run, reference = comparable.run, comparable.reference
     changed = np.flatnonzero(~rows.same(run["outcome"], reference["outcome"]))
     names = ("claim", "design", "model", "quantity", "threshold")
@@ -187,25 +187,25 @@ def cramming_decisions(comparable: Joined) -> list[Record]:
 
 
 def verdicts(joined: Joined) -> Record:
-    """How many claims have the same verdict, and those that differ with the deciding numbers of both runs."""
+    """Returns the number of claims with the same verdict, and differing verdicts with both runs' deciding numbers."""
     run, reference = joined.run.to_dict("records"), joined.reference.to_dict("records")
     differ = []
-    for mine, its in zip(run, reference, strict=True):
-        if mine["verdict"] != its["verdict"]:
-            row = {name: mine[name] for name in ("id", "document", "kind", "paraphrase")}
-            row |= {"reference": its["verdict"], "run": mine["verdict"]}
-            row["entry_changed"] = [name for name in ENTRY if mine[name] != its[name]]
-            row["numbers"] = numbers(json.loads(mine["recomputed"]), json.loads(its["recomputed"]))
-            differ.append(row | {"reason_reference": its["reason"], "reason_run": mine["reason"]})
-    made: Record = {"both": len(run), "same": len(run) - len(differ), "differ": differ}
+    for run_row, reference_row in zip(run, reference, strict=True):
+        if run_row["verdict"] != reference_row["verdict"]:
+            row = {name: run_row[name] for name in ("id", "document", "kind", "paraphrase")}
+            row |= {"reference": reference_row["verdict"], "run": run_row["verdict"]}
+            row["entry_changed"] = [name for name in ENTRY if run_row[name] != reference_row[name]]
+            row["numbers"] = numbers(json.loads(run_row["recomputed"]), json.loads(reference_row["recomputed"]))
+            differ.append(row | {"reason_reference": reference_row["reason"], "reason_run": run_row["reason"]})
+    summary: Record = {"both": len(run), "same": len(run) - len(differ), "differ": differ}
     for side in ("run", "reference"):
-        made[f"only_{side}"] = list(getattr(joined, f"only_{side}")["id"])
-        made[f"repeated_{side}"] = list(getattr(joined, f"repeated_{side}")["id"])
-    return made
+        summary[f"only_{side}"] = list(getattr(joined, f"only_{side}")["id"])
+        summary[f"repeated_{side}"] = list(getattr(joined, f"repeated_{side}")["id"])
+    return summary
 
 
 def numbers(run: Mapping[str, Any], reference: Mapping[str, Any]) -> Record:
-    """The deciding numbers that differ: name -> reference and run, null where one does not have it."""
+    """Returns the differing numbers by name: reference and run, null if one run lacks the number."""
     names = [*reference, *(name for name in run if name not in reference)]
     return {
         name: {"reference": reference.get(name), "run": run.get(name)}
@@ -214,25 +214,25 @@ def numbers(run: Mapping[str, Any], reference: Mapping[str, Any]) -> Record:
     }
 
 
-def agree(found: Record, text: str) -> None:
-    """Raises InputError where the configs are the same and a verdict differs. text: the file that says how."""
-    differ = [row["id"] for row in found["verdicts"]["differ"]]
-    if found["config"]["same"] and differ:
+def agree(comparison: Record, text: str) -> None:
+    """Raises InputError if the configs are the same and a verdict differs. text: the file with the differences."""
+    differ = [row["id"] for row in comparison["verdicts"]["differ"]]
+    if comparison["config"]["same"] and differ:
         named = ", ".join(differ[:NAMED]) + (f" and {len(differ) - NAMED} more" if len(differ) > NAMED else "")
         noun = "verdict differs" if len(differ) == 1 else "verdicts differ"
         raise InputError(f"{len(differ)} {noun} from the reference run's at the same config: {named}; see {text}")
 
 
-def write(found: Record, said: str, json_file: str, text_file: str) -> None:
-    """The JSON object and its text, each whole or not at all."""
+def write(comparison: Record, text: str, json_file: str, text_file: str) -> None:
+    """Writes the JSON object and its text, each whole or not at all."""
     with results.whole_file(json_file) as file:
-        file.write((json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+        file.write((json.dumps(comparison, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
     with results.whole_file(text_file) as file:
-        file.write(said.encode())
+        file.write(text.encode())
 
 
 def _plain(value: Any) -> Any:
-    """Values that JSON has: numpy's as Python's, missing ones as null, infinite ones as text."""
+    """Converts to JSON's values: numpy's to Python's, missing values to null, infinite values to text."""
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

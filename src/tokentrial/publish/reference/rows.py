@@ -1,4 +1,4 @@
-"""Rows of two runs side by side: which are there twice, in one run only, equal to the last bit, or how far apart."""
+"""Rows of two runs side by side: repeated rows, rows of one run only, and equality to the last bit or differences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ Mask = npt.NDArray[np.bool_]
 Record = dict[str, Any]
 
 EXAMPLES = 20
-"""How many rows that only one run has are listed; all are counted."""
+"""Number of listed rows among those that only one run has; all are counted."""
 
 
 class Table(NamedTuple):
-    """What tells the rows of a result table apart, and which columns describe the machine and are no difference."""
+    """The key columns of a result table, and the columns that describe the machine and do not count as a difference."""
 
     schema: Any
     keys: tuple[str, ...]
     machine: tuple[str, ...] = ()
-    numbered: bool = False  # rows of equal keys are told apart by their order
+    numbered: bool = False  # whether the order tells rows of equal keys apart
 
 
 MACHINE = ("tokens_per_second", "wall_seconds", "peak_memory_mib", "device", "versions", "git_commit")
@@ -43,9 +43,9 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Joined:
-    """Two tables by key: row i of ``run`` and row i of ``reference`` are the same row of the two runs.
+    """Two tables joined by key: row i of ``run`` and row i of ``reference`` are the same row of the two runs.
 
-    Of rows with equal keys in one table the first is joined; the others are in ``repeated_*``.
+    If rows of one table have equal keys, the first is joined; the others are in ``repeated_*``.
     """
 
     keys: tuple[str, ...]
@@ -57,13 +57,13 @@ class Joined:
     repeated_reference: pd.DataFrame
 
     def taken(self, mask: Mask) -> "Joined":
-        """The same with those joined rows alone for which ``mask`` holds."""
+        """Returns the same tables with only the joined rows for which ``mask`` holds."""
         chosen = {name: getattr(self, name)[mask].reset_index(drop=True) for name in ("run", "reference")}
         return Joined(**{**self.__dict__, **chosen})
 
 
 def typed(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """Rows with whole numbers and truth values that may be null as such, not as floats and objects."""
+    """Returns rows with nullable integer and boolean columns, instead of floats and objects."""
     kinds = {
         field.name: "Int64" if pa.types.is_integer(field.type) else "boolean"
         for field in table.schema
@@ -73,7 +73,7 @@ def typed(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
 
 
 def join(run: pd.DataFrame, reference: pd.DataFrame, table: Table) -> Joined:
-    """Rows of equal keys side by side, in the run's order; a null key equals a null key."""
+    """Joins rows of equal keys, in the run's order; a null key equals a null key."""
     keys = list(table.keys)
     if table.numbered:
         run, reference = (_numbered(rows, keys) for rows in (run, reference))
@@ -100,22 +100,22 @@ def _numbered(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def counts(joined: Joined) -> Record:
-    """How many rows each run has, both have, one alone has or has more than once, with the first of the latter."""
+    """Returns numbers of rows: in each run, in both, in one only, or repeated; with the first of the last two kinds."""
     both = len(joined.run)
-    made: Record = {
+    numbers: Record = {
         "run": both + len(joined.only_run) + len(joined.repeated_run),
         "reference": both + len(joined.only_reference) + len(joined.repeated_reference),
         "both": both,
     }
     for name in ("only_run", "only_reference", "repeated_run", "repeated_reference"):
         rows = getattr(joined, name)
-        made[name] = len(rows)
-        made[f"{name}_first"] = rows[list(joined.keys)].head(EXAMPLES).to_dict("records")
-    return made
+        numbers[name] = len(rows)
+        numbers[f"{name}_first"] = rows[list(joined.keys)].head(EXAMPLES).to_dict("records")
+    return numbers
 
 
 def same(one: pd.Series, other: pd.Series) -> Mask:
-    """Where two columns are equal: numbers to the last bit, null and null too."""
+    """Whether two columns are equal in each row: numbers to the last bit; null equals null."""
     missing = (one.isna() & other.isna()).to_numpy()
     if pd.api.types.is_float_dtype(one.dtype) and pd.api.types.is_float_dtype(other.dtype):
         equal = one.to_numpy("float64").view("int64") == other.to_numpy("float64").view("int64")
@@ -125,41 +125,43 @@ def same(one: pd.Series, other: pd.Series) -> Mask:
 
 
 def unequal(joined: Joined, leave: Sequence[str] = ()) -> dict[str, Mask]:
-    """Column -> in which joined rows it differs; keys and the columns in ``leave`` are not compared."""
+    """Returns by column whether each joined row differs; keys and the columns in ``leave`` are not compared."""
     columns = [str(name) for name in joined.run if name not in (*joined.keys, *leave)]
     return {name: ~same(joined.run[name], joined.reference[name]) for name in columns}
 
 
 def any_of(masks: Mapping[str, Mask], rows: int) -> Mask:
-    """In which rows any column differs."""
+    """Whether any column differs in each row."""
     return np.asarray(np.logical_or.reduce([np.zeros(rows, dtype=bool), *masks.values()]))
 
 
 def apart(joined: Joined, column: str) -> pd.DataFrame:
-    """The keys of every joined row with columns run, reference, difference (absolute), relative (of the reference).
+    """Returns the keys of every joined row with run, reference, difference (absolute), relative (of the reference).
 
-    Both are null where a value is missing in one run; relative is null where the reference is 0.
+    Both differences are null if a value is missing in one run; relative is null if the reference is 0.
     """
-    mine, its = (side[column].astype("float64").to_numpy() for side in (joined.run, joined.reference))
+    run_values, reference_values = (
+        side[column].astype("float64").to_numpy() for side in (joined.run, joined.reference)
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
-        difference = np.where(mine == its, 0.0, np.abs(mine - its))
-        relative = np.where(its == 0, np.nan, difference / np.abs(its))
-    found = joined.run[list(joined.keys)].copy()
-    return found.assign(run=mine, reference=its, difference=difference, relative=relative)
+        difference = np.where(run_values == reference_values, 0.0, np.abs(run_values - reference_values))
+        relative = np.where(reference_values == 0, np.nan, difference / np.abs(reference_values))
+    keys = joined.run[list(joined.keys)].copy()
+    return keys.assign(run=run_values, reference=reference_values, difference=difference, relative=relative)
 
 
 def largest(differing: pd.DataFrame) -> Record:
-    """Of rows of :func:`apart` that differ: how many, how many have a value in one run only, and the two largest."""
+    """Returns for differing rows of :func:`apart` their number, those with one value missing, and the two largest."""
     one_missing = differing["run"].isna() != differing["reference"].isna()
-    made: Record = {"differing": len(differing), "missing_in_one": int(one_missing.sum())}
+    summary: Record = {"differing": len(differing), "missing_in_one": int(one_missing.sum())}
     for by, name in (("difference", "absolute"), ("relative", "relative")):
         ranked = differing[by].fillna(-1.0)
-        made[name] = None if not (ranked >= 0).any() else differing.iloc[int(ranked.to_numpy().argmax())].to_dict()
-    return made
+        summary[name] = None if not (ranked >= 0).any() else differing.iloc[int(ranked.to_numpy().argmax())].to_dict()
+    return summary
 
 
 def column_change(joined: Joined, column: str, mask: Mask) -> Record:
-    """What differs in one column: the largest differences of numbers, the first example of anything else."""
+    """Returns the change of one column: the largest differences of numbers, else the first example."""
     rows = joined.taken(mask)
     if pd.api.types.is_numeric_dtype(rows.run[column].dtype) and not pd.api.types.is_bool_dtype(rows.run[column].dtype):
         return largest(apart(rows, column))

@@ -1,4 +1,4 @@
-"""What a comparison with the reference run found, as Markdown that reads as well in a terminal."""
+"""The result of a comparison with the reference run, as Markdown that is also readable in a terminal."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,37 +10,37 @@ from tokentrial.report import catalogue
 Lines = Iterator[str]
 
 ROWS_SHOWN = 5
-"""Of rows that one run lacks or has twice."""
+"""Number of listed rows that one run lacks or has twice."""
 NUMBERS_SHOWN = 8
-"""Of the numbers that decide a verdict; the JSON file has all."""
+"""Number of listed numbers that decide a verdict; the JSON file has all."""
 DECIDING = ("difference", "low", "high", "p_holm", "p_tost", "margin", "n")
-"""Those shown first, in this order."""
+"""Deciding numbers that are listed first, in this order."""
 ENTRIES_SHOWN = 5
-"""Of a list among those numbers."""
+"""Number of shown entries of a list among these numbers."""
 COUNTS = ("other_specification", "only_run", "only_reference", "repeated_run", "repeated_reference")
-"""Of rows that are not compared."""
+"""Counts of rows that are not compared."""
 COMMIT = 12
 PARAPHRASE = 100
 
 
-def as_text(found: Record) -> str:
-    """All of it; found: what comparison.compare gives."""
+def as_text(comparison: Record) -> str:
+    """Returns the whole text; comparison: the result of comparison.compare."""
     parts = (headline, made, rows, differences, derived, decisions, verdicts)
-    return "\n".join(line for part in parts for line in part(found)) + "\n"
+    return "\n".join(line for part in parts for line in part(comparison)) + "\n"
 
 
-def headline(found: Record) -> Lines:
-    """The answer, and whether the runs can be compared row by row."""
-    judged = found["verdicts"]
+def headline(comparison: Record) -> Lines:
+    """Yields the answer, and whether the runs can be compared row by row."""
+    judged = comparison["verdicts"]
     yield "# This run beside the reference run\n"
     count = len(judged["differ"])
     if count:
         yield f"**{count} of {judged['both']} verdicts {'differs' if count == 1 else 'differ'}**, listed at the end."
     else:
         yield f"**All {judged['both']} verdicts are those of the reference run.**"
-    states = found["config"]["studies"].values()
+    states = comparison["config"]["studies"].values()
     total, same = sum(sum(state.values()) for state in states), sum(state["same"] for state in states)
-    if found["config"]["same"]:
+    if comparison["config"]["same"]:
         yield f"The config is the same: all {total} conditions have the reference run's specification and seeds.\n"
         return
     yield f"The config or the text is another: {same} of {total} conditions have the reference run's specification and"
@@ -48,9 +48,9 @@ def headline(found: Record) -> Lines:
     yield "differ for that reason: this is no failure.\n"
 
 
-def made(found: Record) -> Lines:
-    """Where both runs were made; none of it is a difference."""
-    run, reference = found["made"]["run"], found["made"]["reference"]
+def made(comparison: Record) -> Lines:
+    """Yields the provenance of both runs, which does not count as a difference."""
+    run, reference = comparison["made"]["run"], comparison["made"]["reference"]
     for name, title in (("corpus", "text"), ("device", "device"), ("versions", "versions"), ("git_commit", "code")):
         yield _beside(title, *("; ".join(_short(value, name) for value in side[name]) for side in (run, reference)))
     seeds = (
@@ -79,18 +79,18 @@ def _list(values: Sequence[Any]) -> str:
     return "/".join(map(str, values)) or "none"
 
 
-def rows(found: Record) -> Lines:
-    """Rows of results/runs.parquet by study."""
+def rows(comparison: Record) -> Lines:
+    """Yields the counts of rows of results/runs.parquet by study."""
     yield "\n## Measured values\n"
     names = ("identical", "differing", *COUNTS[:3])
     yield f"| study | {' | '.join(_words(name) for name in names)} | more than once |"
     yield "|---|" + "---:|" * (len(names) + 1)
-    for study, count in found["runs"].items():
+    for study, count in comparison["runs"].items():
         twice = count["repeated_run"] + count["repeated_reference"]
         cells = [f"{number:,}" for number in (*(count[name] for name in names), twice)]
         yield f"| {catalogue.study_title(study)} | {' | '.join(cells)} |"
-    table = found["tables"]["runs"]
-    if found["config"]["same"]:
+    table = comparison["tables"]["runs"]
+    if comparison["config"]["same"]:
         yield from _unusual("Only in this run", table["only_run"], table["only_run_first"])
         yield from _unusual("Only in the reference run", table["only_reference"], table["only_reference_first"])
     yield from _unusual("More than once in this run", table["repeated_run"], table["repeated_run_first"])
@@ -107,7 +107,7 @@ def _unusual(title: str, count: int, first: Sequence[Record]) -> Lines:
 
 
 def where(row: Record) -> str:
-    """The key of a row in words: ``learned_encoding/signal/done-right/ordered, learned, seed 3, test, step 500``."""
+    """Returns a row's key in words: ``learned_encoding/signal/done-right/ordered, learned, seed 3, test, step 500``."""
     known = ("study", "run", "reference", "difference", "relative", "unit", *(("metric",) if "unit" in row else ()))
     parts = []
     for name, value in row.items():
@@ -120,12 +120,12 @@ def where(row: Record) -> str:
     return ", ".join(parts)
 
 
-def differences(found: Record) -> Lines:
-    """The largest differences of each metric, where both runs have the same specification."""
-    if not found["largest"]:
+def differences(comparison: Record) -> Lines:
+    """Yields the largest differences of each metric, for rows with the same specification in both runs."""
+    if not comparison["largest"]:
         return
     yield "\n## Largest differences\n"
-    for row in found["largest"]:
+    for row in comparison["largest"]:
         title = f"{catalogue.study_title(row['study'])}, {row['metric']} ({row['unit']})"
         yield f"- {title}: {_change(row)}"
 
@@ -149,10 +149,10 @@ def _change(change: Record) -> str:
     return "; ".join(parts)
 
 
-def derived(found: Record) -> Lines:
-    """The tables made from the rows."""
+def derived(comparison: Record) -> Lines:
+    """Yields the state of the tables made from the rows."""
     yield "\n## Tables made from them\n"
-    for name, table in found["tables"].items():
+    for name, table in comparison["tables"].items():
         if name in ("runs", "verdicts"):
             continue
         parts = [f"{table['identical']:,} rows bit-identical", f"{table['differing']:,} differing"]
@@ -162,10 +162,10 @@ def derived(found: Record) -> Lines:
             yield f"  - {column}: {_change(change)}"
 
 
-def decisions(found: Record) -> Lines:
-    """Comparisons and criteria that were decided otherwise."""
+def decisions(comparison: Record) -> Lines:
+    """Yields the comparisons and criteria whose decision changed."""
     yield "\n## Decisions\n"
-    changed, criteria = found["decisions"], found["cramming_decisions"]
+    changed, criteria = comparison["decisions"], comparison["cramming_decisions"]
     if not changed and not criteria:
         yield "No comparison of both runs is decided otherwise: significance (Holm), equivalence, non-inferiority."
     for row in changed:
@@ -178,9 +178,9 @@ def decisions(found: Record) -> Lines:
         yield f"  - this run: {row['reason_run']}"
 
 
-def verdicts(found: Record) -> Lines:
-    """Every verdict that differs, with the numbers that decide it."""
-    judged = found["verdicts"]
+def verdicts(comparison: Record) -> Lines:
+    """Yields every verdict that differs, with its deciding numbers."""
+    judged = comparison["verdicts"]
     yield "\n## Verdicts\n"
     for side, title in (("run", "this run"), ("reference", "the reference run")):
         if judged[f"only_{side}"]:
@@ -195,7 +195,7 @@ def verdicts(found: Record) -> Lines:
         if row["entry_changed"]:
             yield f"  - its entry in the registry is another one: {', '.join(row['entry_changed'])}"
         yield f"  - {_numbers(row['numbers']) or 'none of its numbers differs'}"
-        if found["config"]["same"]:
+        if comparison["config"]["same"]:
             yield f"  - reference: {row['reason_reference']}"
         yield f"  - this run: {row['reason_run']}"
 
@@ -212,7 +212,7 @@ def _numbers(numbers: Mapping[str, Record]) -> str:
 
 
 def pair(reference: Any, run: Any) -> str:
-    """Both values with as many digits as it takes to tell them apart, one where they are equal."""
+    """Returns both values with enough digits to tell them apart, or one value if they are equal."""
     if reference == run:
         return _shown(run)
     short = f"{_shown(reference)} -> {_shown(run)}"

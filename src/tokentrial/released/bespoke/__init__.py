@@ -1,18 +1,18 @@
-"""The released scripts of the bespoke-dimension study (document 003), with every seed as a run of its own.
+"""The released scripts of the bespoke-dimension study (document 003), with every seed as a separate run.
 
 | script | module | document 003 |
 |---|---|---|
-| ``quick`` | :mod:`random_windows` | no number of it |
+| ``quick`` | :mod:`random_windows` | no number |
 | ``initial`` | :mod:`initial` | "Initial" |
 | ``scaling`` | :mod:`scaling` | "Scaling" 1K, 5K, 20K, 50K |
 | ``optimized`` | :mod:`random_windows` | "Optimized" |
 | ``ultra`` | :mod:`random_windows` | "Ultra-Efficient" |
 | ``convergence`` | :mod:`convergence` | none: the author's later correction |
 
-The scripts set no seed (``quick`` does), so that their runs are draws from a distribution, and that is what is rebuilt
-here. What they do to the numbers is kept: overlapping windows, losses of one training batch, tables over the whole
+The scripts, except ``quick``, set no seed. So their runs are draws from a distribution, which is rebuilt here. All
+choices that affect the numbers are kept: overlapping windows, losses of one training batch, tables over the whole
 vocabulary, the order in which overlapping classes overwrite each other. Each cell ``<id>`` has a second condition,
-``<id>-fresh``, where the same models are measured on fresh text.
+``<id>-fresh``, in which the same models are measured on fresh text.
 
 Source: protocols B1 to B6.
 """
@@ -38,7 +38,7 @@ OPTIONS = {
 
 
 def run_script(spec: Mapping[str, Any]) -> Report:
-    """The rows and costs of a script.
+    """Returns the rows and costs of a script.
 
     spec: ``condition``, ``script``, ``seed``, ``seeds``, ``fresh`` (windows of fresh text per seed) and the script's
     own options (see its ``run``). Raises InputError for an unknown script, and for a missing or unusable option.

@@ -1,4 +1,4 @@
-"""What a script's runs are made of: rows of measurements and what each arm costs."""
+"""The result of a script's runs: rows of measurements and the costs of each arm."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,16 +25,16 @@ class Report:
     def add(
         self, condition: str, arm: str, replicates: Sequence[int], split: str, step: int | None, values: Tensor
     ) -> None:
-        """Cross-entropies (S,) of some seeds of an arm, in nats."""
+        """Adds cross-entropies (S,) of some seeds of an arm, in nats."""
         for k, value in zip(replicates, values.tolist(), strict=True):
             self.rows.append((condition, Measurement(arm, k, split, step, "cross_entropy", value, "nats")))
 
     def levels(self, condition: str, rows: Sequence[Measurement]) -> None:
-        """Reference rows of a cell, for its reported losses and for those on fresh text."""
+        """Adds reference rows of a cell, for its reported losses and for those on fresh text."""
         self.rows += [(identity, row) for identity in (condition, condition + FRESH) for row in rows]
 
     def cost(self, condition: str, arm: str, seeds: int, steps: int, cost: Cost) -> None:
-        """Enter what an arm has to store and train, for a cell and its fresh text."""
+        """Adds the numbers that an arm has to store and train, for a cell and its fresh text."""
         parameters = {"embedding": cost.embedding, "encoder": cost.encoder, "head": cost.head}
         for identity in (condition, condition + FRESH):
             entry = self.costs.setdefault((identity, arm), {"wall_seconds": 0.0})
@@ -43,17 +43,17 @@ class Report:
 
     @contextmanager
     def timed(self, condition: str, arm: str) -> Iterator[None]:
-        """Add to an arm's wall time; training includes the evaluations on the way."""
+        """Adds the body's duration to an arm's wall time; training includes the evaluations during training."""
         started = time.perf_counter()
         yield
         entry = self.costs.setdefault((condition, arm), {"wall_seconds": 0.0})
         entry["wall_seconds"] += time.perf_counter() - started
 
     def scores(self, condition: str, parameter_ratios: Mapping[int, float]) -> None:
-        """The scripts' own scores of a cell and its fresh text, as rows on the bespoke arm.
+        """Adds the scripts' own scores of a cell and its fresh text, as rows of the bespoke arm.
 
         ``quality_ratio``: bespoke / standard loss of the same seed, split and step. ``parameter_ratio``: bespoke /
-        standard, as the script counts. ``efficiency_score``: (1 / parameter ratio) / max(quality ratio, 0.1), of the
+        standard, as the script counts. ``efficiency_score``: (1 / parameter ratio) / max(quality ratio, 0.1), for the
         reported losses (protocol B3). parameter_ratios: by seed.
         """
         ours = [(name, row) for name, row in self.rows if name in (condition, condition + FRESH)]
@@ -77,6 +77,6 @@ class Report:
 
 
 def median_cost(costs: Sequence[Cost]) -> Cost:
-    """The cost of the seed whose total is the (lower) median: a layout that occurs, not a mean of layouts."""
+    """Returns the cost of the seed with the (lower) median total: an existing layout, not a mean of layouts."""
     order = np.argsort([cost.total for cost in costs], kind="stable")
     return costs[int(order[(len(costs) - 1) // 2])]

@@ -1,10 +1,10 @@
 """The 50-epoch script behind the document's own correction (protocol B6): 2,500 steps of next-token prediction.
 
-A text of 10,000 independent Zipf tokens, 80 % of it to train on. A mean of 16 vectors predicts the token after them.
-Reported is the loss on 80 validation targets, drawn anew for each arm and each evaluation, after the last epoch. On
-fresh text the expected loss under the targets' law is measured instead (split ``test``), and, with the real targets,
-every window of the validation text (split ``validation`` of the same condition). No model beats the entropy of the
-Zipf law on fresh text.
+The text has 10,000 independent Zipf tokens, 80 % of them for training. A mean of 16 vectors predicts the next token.
+The script reports the loss on 80 validation targets, redrawn for each arm and each evaluation, after the last epoch.
+The fresh condition instead measures the expected loss under the targets' law (split ``test``), and the loss on every
+window of the validation text with the real targets (split ``validation``). No model beats the entropy of the Zipf law
+on fresh text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,8 +33,8 @@ WIDTH = 64
 LENGTH = 16
 BATCH = 8
 EPOCH = 50  # batches in an epoch
-EVALUATE = 10  # epochs between evaluations; the last is evaluated too
-VALIDATION = 80  # targets of an evaluation: ten batches of eight, the mean of whose means is the mean of all
+EVALUATE = 10  # epochs between evaluations; the last epoch is also evaluated
+VALIDATION = 80  # targets of an evaluation: ten batches of eight; the mean of their means is the mean of all
 RATE = 1e-3
 
 HEAD = (WIDTH + 1) * VOCABULARY
@@ -45,17 +45,17 @@ COSTS = {
 
 
 def run(spec: Mapping[str, Any]) -> Report:
-    """All seeds. spec: ``condition``, ``seed``, ``seeds``, ``epochs`` (as released: 50), ``fresh`` windows."""
+    """Runs all seeds. spec: ``condition``, ``seed``, ``seeds``, ``epochs`` (as released: 50), ``fresh`` windows."""
     report = Report()
     condition = f"{spec['condition']}/epochs-{spec['epochs']}"
     law = zipf_probabilities(VOCABULARY, EXPONENT)
     replicates = range(spec["seeds"])
     corpora = np.stack([text.draw_corpus(law, CORPUS, spec["seed"], NAME, k) for k in replicates])
-    made = {
+    layouts_by_arm = {
         STANDARD: layouts.uniform(VOCABULARY, WIDTH, WIDTH, spec["seeds"], projected=False),
         BESPOKE: bespoke_layout(corpora),
     }
-    for arm, layout in made.items():
+    for arm, layout in layouts_by_arm.items():
         report.cost(condition, arm, spec["seeds"], spec["epochs"] * EPOCH, COSTS[arm])
         for members in chunks(replicates):
             with report.timed(condition, arm):
@@ -67,7 +67,7 @@ def run(spec: Mapping[str, Any]) -> Report:
 
 
 def bespoke_layout(corpora: IntArray) -> Layout:
-    """The 20 commonest types 128 wide, the 50 rarest that occur 16, all other ids 64 (of the whole text's counts)."""
+    """Widths by the whole text's counts: 128 for the 20 commonest types, 16 for the 50 rarest that occur, else 64."""
     bands = (
         Band("high", 128, 20, bias=True),
         Band("mid", 64, 130, projected=False),
@@ -101,7 +101,7 @@ class Chunk:
         self.epoch_loss = torch.zeros(len(replicates))
 
     def run(self) -> None:
-        """Train for all epochs and measure on fresh text."""
+        """Trains for all epochs and measures on fresh text."""
         names = trained_names(self.model.layout, self.parameters)
         train(self._loss, self.parameters, names, self._batches(), RATE, self._before, self._after, self.model.reads)
 
@@ -113,7 +113,7 @@ class Chunk:
         return text.random_starts(size - LENGTH - 1, shape, *names)
 
     def _windows(self, corpora: IntArray, starts: IntArray) -> Batch:
-        """Encoded windows and the tokens after them; starts (S, N)."""
+        """Returns encoded windows and the tokens after them; starts: (S, N)."""
         drawn = np.stack([text.windows(*pair, LENGTH + 1) for pair in zip(corpora, starts, strict=True)])
         return Batch(self.model.encode(drawn[..., :-1]), torch.from_numpy(drawn[..., -1]))
 
@@ -144,7 +144,7 @@ class Chunk:
             self._measure_fresh(step, last, weights)
 
     def _measure_fresh(self, step: int, last: bool, weights: Parameters) -> None:
-        """The expected loss on fresh windows and the loss on every window of the validation text."""
+        """Adds the expected loss on fresh windows and the loss on every window of the validation text."""
         law = zipf_probabilities(VOCABULARY, EXPONENT)
         size = self.spec["fresh"] * LENGTH
         drawn = [text.draw_corpus(law, size, self.spec["seed"], NAME, k, "fresh") for k in self.replicates]

@@ -1,13 +1,13 @@
 """The "Initial" row (protocol B2): one transformer layer without mask or positions, "next token" at all positions.
 
-Post-norm encoder layer (4 heads, feed-forward 128, ReLU, dropout 0.1), 10 batches of 8 overlapping windows, three
-times over: 30 steps. Reported is the mean loss of the third pass, with dropout, before each update. At all positions
-but the last the target stands in the input, next to the place it is asked for; the layer sees it, but without positions
-cannot tell which of the visible tokens it is.
+The model has a post-norm encoder layer (4 heads, feed-forward 128, ReLU, dropout 0.1). Training takes three passes over
+10 batches of 8 overlapping windows: 30 steps. The script reports the mean loss of the third pass, with dropout, before
+each update. At all positions but the last, the target is the next token of the input. The layer sees this token, but
+without positions it cannot tell which of the visible tokens is the target.
 
-On fresh windows (split ``test``, no dropout) two things are measured: ``cross_entropy`` at the last position, whose
-target is not visible, as the expected loss under the Zipf law, which nothing beats; and ``cross_entropy_visible`` at
-all other positions.
+On fresh windows (split ``test``, no dropout), two losses are measured: ``cross_entropy`` at the last position, whose
+target is not visible, as the expected loss under the Zipf law, whose entropy no model beats; and
+``cross_entropy_visible`` at all other positions.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ CORPUS = 5_000
 WIDTH, HEADS, FEED_FORWARD = 64, 4, 128
 LENGTH = 32
 BATCH = 8
-BATCHES = 10  # of the 25 that the script makes
+BATCHES = 10  # used, of the 25 that the script makes
 EPOCHS = 3
 STEPS = BATCHES * EPOCHS
 RATE = 1e-3
@@ -50,17 +50,17 @@ COSTS = {
 
 
 def run(spec: Mapping[str, Any]) -> Report:
-    """All seeds. spec: ``condition``, ``seed``, ``seeds``, ``fresh`` windows."""
+    """Runs all seeds. spec: ``condition``, ``seed``, ``seeds``, ``fresh`` windows."""
     report = Report()
     condition = f"{spec['condition']}/corpus-{CORPUS}"
     law = zipf_probabilities(VOCABULARY, EXPONENT)
     replicates = range(spec["seeds"])
     corpora = np.stack([text.draw_corpus(law, CORPUS, spec["seed"], NAME, k) for k in replicates])
-    made = {
+    layouts_by_arm = {
         STANDARD: layouts.uniform(VOCABULARY, WIDTH, WIDTH, spec["seeds"], projected=False),
         BESPOKE: bespoke_layout(corpora),
     }
-    for arm, layout in made.items():
+    for arm, layout in layouts_by_arm.items():
         report.cost(condition, arm, spec["seeds"], STEPS, COSTS[arm])
         for members in chunks(replicates):
             with report.timed(condition, arm):
@@ -69,13 +69,13 @@ def run(spec: Mapping[str, Any]) -> Report:
     report.scores(condition, dict.fromkeys(replicates, ratio))
     levels = text.levels(law, replicates)
     report.rows += [(condition + FRESH, row) for row in levels]
-    # The reported loss has no floor in closed form: 31 of the 32 targets stand in the input.
+    # The reported loss has no floor in closed form: 31 of the 32 targets are in the input.
     report.rows += [(condition, row) for row in levels if row.arm != "reference.floor"]
     return report
 
 
 def bespoke_layout(corpora: IntArray) -> Layout:
-    """The 20 commonest types 96 wide; the last 80 of the ranking 32 wide (0.8 V, meant as an index), unless high."""
+    """Widths: 96 for the 20 commonest types; 32 for the last 80 ranks (0.8 V, meant as an index) unless high."""
     bands = (
         Band("high", 96, 20, bias=True),
         Band("mid", 64, VOCABULARY, projected=False, trained=False),
@@ -95,7 +95,7 @@ def _run_chunk(
     corpora: IntArray,
     replicates: Sequence[int],
 ) -> None:
-    """Train some seeds of an arm together and measure them."""
+    """Trains some seeds of an arm together and measures them."""
     members = slice(replicates[0], replicates[-1] + 1)
     model = TransformerModel(layout.of(members), VOCABULARY, HEADS, FEED_FORWARD)
     parameters = model.initial(Weights(spec["seed"], NAME, arm, replicates))
@@ -121,7 +121,7 @@ def _run_chunk(
 
 
 def batches(model: TransformerModel, corpora: IntArray) -> Iterator[Batch]:
-    """Batch k: eight windows from 32 k on, 4 tokens apart, and the same ones one token later as targets."""
+    """Yields batch k: eight windows from 32 k on, 4 tokens apart, and the same windows one token later as targets."""
     starts = LENGTH * np.arange(BATCHES)[:, None] + LENGTH // BATCH * np.arange(BATCH)  # batches, B
     drawn = np.stack([text.windows(corpus, starts, LENGTH + 1) for corpus in corpora])  # S, batches, B, L + 1
     inputs, targets = model.encode(drawn[..., :-1]), torch.from_numpy(drawn[..., 1:].copy())
@@ -139,7 +139,7 @@ def _measure_fresh(
     weights: Parameters,
     replicates: Sequence[int],
 ) -> None:
-    """Fresh windows, disjoint, without dropout: the last position, and all others."""
+    """Measures disjoint fresh windows without dropout: the last position, and all other positions."""
     law = zipf_probabilities(VOCABULARY, EXPONENT)
     size = spec["fresh"] * LENGTH
     drawn = np.stack([text.draw_corpus(law, size, spec["seed"], NAME, k, "fresh") for k in replicates])

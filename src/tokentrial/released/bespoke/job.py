@@ -1,4 +1,4 @@
-"""A released bespoke script from its specification to its result files."""
+"""The job of a released bespoke script, from its specification to its result files."""
 
 import json
 
@@ -12,7 +12,7 @@ from tokentrial.training.writing import write_job
 
 
 def run_script_job(spec: str, runs: str, arms: str) -> None:
-    """Run the script of the canonical JSON ``spec`` on one thread and write its rows and its arms' costs."""
+    """Runs the script of the canonical JSON ``spec`` on one thread and writes its rows and its arms' costs."""
     design = json.loads(spec)
     keep_freed_memory()
     torch.set_num_threads(1)

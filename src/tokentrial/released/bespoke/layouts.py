@@ -1,8 +1,8 @@
-"""The released embedding layers as layouts: which token reads which row of which table, and how it gets to width D.
+"""The released embedding layers as layouts: which token reads which row of which table, and the map to width D.
 
-A layout is a list of bands (tables). The scripts make most tables over the whole vocabulary, although a token only ever
-reads its own band's; rows that no token reads have no gradient and never move. Here a band has the rows that can be
-read, and the parameters of the released tables are counted apart (:class:`Cost`).
+A layout is a list of bands (tables). The scripts make most tables over the whole vocabulary, although a token reads
+only its own band's table; rows that no token reads have no gradient and never move. Here a band has only the rows that
+can be read, and the parameters of the released tables are counted separately (:class:`Cost`).
 
 Source: protocols B1 to B6.
 """
@@ -20,11 +20,11 @@ HIGH, MID, LOW = 0, 1, 2
 
 @dataclass(frozen=True)
 class Band:
-    """One table of ``rows`` x ``width``; ``projected`` to width D by a linear map of its own, or by the shared one.
+    """One table of ``rows`` x ``width``; ``projected``: mapped to width D by its own linear map or a shared one.
 
-    trained False: no window of the text reads the table, so that its gradient is always zero. rare: some batches do
-    not read it, and then torch leaves it and its map alone (see :class:`training.SkippingAdam`). A band that is not
-    rare is read by every batch or by none.
+    trained: if false, no window of the text reads the table, so its gradient is always zero. rare: some batches do not
+    read the table, and torch then does not update it or its map (see :class:`training.SkippingAdam`). A band that is
+    not rare is read by every batch or by none.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters of an arm as released: tables, projections, all that follows; ``frozen`` of them stay as drawn."""
+    """Parameters of an arm as released: tables, projections, and later layers; ``frozen`` of them stay as drawn."""
 
     embedding: int
     encoder: int
@@ -56,10 +56,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Layout:
-    """Bands, and for every seed and token the row it reads, counted through all bands: slots (S, V).
+    """Bands, and the row that each token reads in each seed, counted through all bands: slots (S, V).
 
-    shared: one projection from the widest band's width for all (narrower vectors are padded with zeros).
-    train_projection: False keeps the projections as they were drawn.
+    shared: whether one projection from the widest band's width serves all (narrower vectors are padded with zeros).
+    train_projection: if false, the projections stay as drawn.
     """
 
     bands: tuple[Band, ...]
@@ -77,20 +77,21 @@ class Layout:
         return [sum(band.rows for band in self.bands[:index]) for index in range(len(self.bands))]
 
     def of(self, members: slice) -> "Layout":
-        """The layout of some of the seeds."""
+        """Returns the layout of some of the seeds."""
         return replace(self, slots=self.slots[members])
 
 
 def uniform(vocab_size: int, width: int, output: int, seeds: int, projected: bool) -> Layout:
-    """One table for all tokens; ``projected``: with a bias-free map behind it."""
+    """Returns a layout with one table for all tokens; ``projected``: with a bias-free map behind the table."""
     slots = np.broadcast_to(np.arange(vocab_size), (seeds, vocab_size))
     return Layout((Band("table", width, vocab_size, projected),), slots, output)
 
 
 def slots_of(classes: IntArray, bands: Sequence[Band], low_rows: int | None = None) -> IntArray:
-    """Slots (S, V) for classes (S, V): within a class, tokens take rows in order of their ids.
+    """Returns slots (S, V) for classes (S, V): within a class, tokens take rows in order of their ids.
 
-    low_rows: low tokens share that many rows, id modulo it. A class larger than its band is an error.
+    low_rows: number of rows that low tokens share, row id modulo low_rows. Raises ValueError for a class larger than
+    its band.
     """
     slots = np.empty_like(classes)
     offset = 0
@@ -107,9 +108,9 @@ def slots_of(classes: IntArray, bands: Sequence[Band], low_rows: int | None = No
 
 
 def by_ends(ranking: IntArray, vocab_size: int, high: int, low: int, low_wins: bool) -> IntArray:
-    """Classes (V,): the first ``high`` of the ranking, the last ``low`` of it, and all other ids mid.
+    """Returns classes (V,): high for the first ``high`` of the ranking, low for the last ``low``, mid for other ids.
 
-    Where the ranking is shorter than both together the sets overlap, and ``low_wins`` says which one a token reads.
+    If the ranking is shorter than both together, the sets overlap, and ``low_wins`` decides the class of a token.
     """
     classes = np.full(vocab_size, MID, dtype=np.int64)
     for label in (HIGH, LOW) if low_wins else (LOW, HIGH):
@@ -118,7 +119,7 @@ def by_ends(ranking: IntArray, vocab_size: int, high: int, low: int, low_wins: b
 
 
 def by_share(ranking: IntArray, counts: IntArray, high: float = 0.80, mid: float = 0.95) -> IntArray:
-    """Classes (V,) by the share of the text that the tokens ranked before make up; ids that do not occur are low."""
+    """Returns classes (V,) by the text's share of all tokens ranked before; ids that do not occur are low."""
     ordered = counts[ranking]
     before = (np.cumsum(ordered) - ordered) / ordered.sum()
     classes = np.full(len(counts), LOW, dtype=np.int64)
@@ -127,7 +128,7 @@ def by_share(ranking: IntArray, counts: IntArray, high: float = 0.80, mid: float
 
 
 def by_types(ranking: IntArray, vocab_size: int, high: float = 0.1, mid: float = 0.2) -> IntArray:
-    """Classes (V,) by rank: the first tenth of the types that occur high, the second mid, all others low."""
+    """Returns classes (V,) by rank: high for the first tenth of occurring types, mid for the second, low for others."""
     classes = np.full(vocab_size, LOW, dtype=np.int64)
     classes[ranking[: int(mid * len(ranking))]] = MID
     classes[ranking[: int(high * len(ranking))]] = HIGH
@@ -138,18 +139,18 @@ Reassign = Callable[[IntArray, IntArray, int], IntArray]
 
 
 def permuted(seed: int, name: str) -> Reassign:
-    """Controls: the same number of wide and narrow vectors, given to the types that occur at random."""
+    """Control: the same number of wide and narrow vectors, assigned at random to the types that occur."""
 
     def assign(classes: IntArray, ranking: IntArray, replicate: int) -> IntArray:
-        made = classes.copy()
-        made[ranking] = stream(seed, "bespoke", name, "permuted", replicate).permutation(classes[ranking])
-        return made
+        reassigned = classes.copy()
+        reassigned[ranking] = stream(seed, "bespoke", name, "permuted", replicate).permutation(classes[ranking])
+        return reassigned
 
     return assign
 
 
 def reversed_ranks(classes: IntArray, ranking: IntArray, replicate: int) -> IntArray:
-    """Controls: the same number of wide and narrow vectors, the wide ones for the rarest types that occur."""
-    made = classes.copy()
-    made[ranking] = classes[ranking[::-1]]
-    return made
+    """Control: the same number of wide and narrow vectors, with the wide vectors for the rarest types that occur."""
+    reassigned = classes.copy()
+    reassigned[ranking] = classes[ranking[::-1]]
+    return reassigned

@@ -1,12 +1,12 @@
 """The scripts that train a mean of vectors on random windows: ``quick`` (B1), ``optimized`` (B4), ``ultra`` (B5).
 
-One text of independent Zipf draws per run, which both arms see, and random windows of it. As released, each arm draws
-its own. ``bespoke_paired`` is the bespoke arm, with the same initial weights, on the windows of the standard one. The
-loss of the last batch of eight is reported.
+Each run has one text of independent Zipf draws, which both arms see in random windows. As released, each arm draws its
+own windows. ``bespoke_paired`` is the bespoke arm, with the same initial weights, on the windows of the standard arm.
+The scripts report the loss of the last batch of eight.
 
-The targets of ``optimized`` and ``ultra`` are the first token of the window; the input is the other 63 and an id 0, the
-commonest real token. The tokens are independent, so that no model beats the entropy of the Zipf law on fresh text. The
-targets of ``quick`` are uniform random ids, and nothing beats ln V. On fresh windows the expected loss under the
+The target of ``optimized`` and ``ultra`` is the first token of the window; the input is the other 63 tokens and an id
+0, the commonest real token. The tokens are independent, so no model beats the entropy of the Zipf law on fresh text.
+The targets of ``quick`` are uniform random ids, so no model beats ln V. On fresh windows the expected loss under the
 targets' law is measured, which has no noise from the targets.
 """
 
@@ -37,7 +37,7 @@ PAIRED = "bespoke_paired"
 
 @dataclass(frozen=True)
 class Script:
-    """A script's sizes. whole_model: whether its parameter ratio counts everything or the embedding layer alone."""
+    """A script's sizes. whole_model: whether its parameter ratio counts the whole model or only the embedding layer."""
 
     name: str
     vocab_size: int
@@ -56,7 +56,7 @@ class Script:
 
     @property
     def target_law(self) -> FloatArray:
-        """The law of the targets, whatever the window."""
+        """The law of the targets, independent of the window."""
         return np.full(self.vocab_size, 1 / self.vocab_size) if self.uniform_targets else self.law
 
     @property
@@ -69,7 +69,7 @@ class Script:
 
 
 def quick_layout(corpora: Sequence[IntArray], head: int) -> tuple[Layout, list[Cost]]:
-    """B1: the 20 commonest of the observed types 80 wide, the 20 rarest 48, biased maps; tables over all of V = 100."""
+    """B1: the 20 commonest observed types 80 wide, the 20 rarest 48 wide, biased maps; tables over all V = 100."""
     bands = (
         Band("high", 80, 20, bias=True),
         Band("mid", 64, 60, projected=False),
@@ -81,28 +81,28 @@ def quick_layout(corpora: Sequence[IntArray], head: int) -> tuple[Layout, list[C
 
 
 def optimized_layout(corpora: Sequence[IntArray], head: int) -> tuple[Layout, list[Cost]]:
-    """B4: classes by the 80 and 95 % of all occurrences, tables of their size, 160, 128 and 51 wide; bias-free maps."""
+    """B4: classes by 80 and 95 % of all occurrences, tables of their sizes, 160, 128 and 51 wide; bias-free maps."""
     bands = (Band("high", 160, 200), Band("mid", 128, 200, projected=False), Band("low", 51, 200))
     classes, costs = [], []
     for corpus in corpora:
         ranking = text.ranked_types(corpus)
-        found = layouts.by_share(ranking, np.bincount(corpus, minlength=200))
-        classes.append(found)
-        sizes = np.bincount(found[ranking], minlength=3)  # a type that does not occur has no row
+        labels = layouts.by_share(ranking, np.bincount(corpus, minlength=200))
+        classes.append(labels)
+        sizes = np.bincount(labels[ranking], minlength=3)  # a type that does not occur has no row
         tables = 160 * sizes[HIGH] + 128 * sizes[MID] + 51 * sizes[LOW]
         costs.append(Cost(int(tables), (160 + 51) * 128, head))
     return Layout(bands, layouts.slots_of(np.stack(classes), bands), 128), costs
 
 
 def ultra_layout(corpora: Sequence[IntArray], head: int) -> tuple[Layout, list[Cost]]:
-    """B5: 192, 96 and 16 wide, padded with zeros to 192, one bias-free map for all; all low types share eight rows."""
+    """B5: widths 192, 96, 16, padded with zeros to 192, one bias-free map for all; all low types share eight rows."""
     bands = (Band("high", 192, 20), Band("mid", 96, 20), Band("low", 16, 8))
     classes, costs = [], []
     for corpus in corpora:
         ranking = text.ranked_types(corpus)
-        found = layouts.by_types(ranking, 200)
-        classes.append(found)
-        sizes = np.bincount(found[ranking], minlength=3)
+        labels = layouts.by_types(ranking, 200)
+        classes.append(labels)
+        sizes = np.bincount(labels[ranking], minlength=3)
         costs.append(Cost(int(192 * sizes[HIGH] + 96 * sizes[MID] + 16 * min(8, sizes[LOW])), 192 * 128, head))
     return Layout(bands, layouts.slots_of(np.stack(classes), bands, low_rows=8), 128, shared=True), costs
 
@@ -115,9 +115,9 @@ SCRIPTS = {
 
 
 def run(spec: Mapping[str, Any], script: Script) -> Report:
-    """All seeds of a script.
+    """Runs all seeds of a script.
 
-    spec: ``condition``, ``seed``, ``seeds``; ``fresh``: windows of fresh text to measure on.
+    spec: ``condition``, ``seed``, ``seeds``; ``fresh``: number of windows of fresh text for the measurement.
     """
     report = Report()
     cell = f"corpus-{script.corpus}"
@@ -125,14 +125,17 @@ def run(spec: Mapping[str, Any], script: Script) -> Report:
     replicates = range(spec["seeds"])
     draw = [text.draw_corpus(script.law, script.corpus, spec["seed"], script.name, k) for k in replicates]
     corpora = np.stack(draw)
-    made = {STANDARD: script.standard(spec["seeds"]), BESPOKE: script.bespoke(draw, script.head)}
-    made[PAIRED] = made[BESPOKE]
-    for arm, (layout, costs) in made.items():
+    layouts_by_arm = {STANDARD: script.standard(spec["seeds"]), BESPOKE: script.bespoke(draw, script.head)}
+    layouts_by_arm[PAIRED] = layouts_by_arm[BESPOKE]
+    for arm, (layout, costs) in layouts_by_arm.items():
         report.cost(condition, arm, spec["seeds"], script.steps, median_cost(costs))
         for members in chunks(replicates):
             with report.timed(condition, arm):
                 _run_chunk(report, spec, script, condition, arm, layout, corpora, members)
-    ratios = {k: _size(script, made[BESPOKE][1][k]) / _size(script, made[STANDARD][1][k]) for k in replicates}
+    ratios = {
+        k: _size(script, layouts_by_arm[BESPOKE][1][k]) / _size(script, layouts_by_arm[STANDARD][1][k])
+        for k in replicates
+    }
     report.scores(condition, ratios)
     report.levels(condition, text.levels(script.target_law, replicates))
     return report
@@ -152,7 +155,7 @@ def _run_chunk(
     corpora: IntArray,
     replicates: Sequence[int],
 ) -> None:
-    """Train some seeds of an arm together and measure them."""
+    """Trains some seeds of an arm together and measures them."""
     members = slice(replicates[0], replicates[-1] + 1)
     model = PooledModel(layout.of(members), script.vocab_size, norm=False)
     drawn_for = STANDARD if arm == STANDARD else BESPOKE
@@ -181,7 +184,7 @@ def _run_chunk(
 def sample(
     script: Script, seed: int, corpora: IntArray, arm: str, replicates: Sequence[int]
 ) -> tuple[IntArray, IntArray]:
-    """The inputs (S, steps, 8, L) and targets (S, steps, 8) of an arm."""
+    """Draws the inputs (S, steps, 8, L) and targets (S, steps, 8) of an arm."""
     shape = (script.steps, BATCH)
     starts = text.random_starts(script.corpus - script.length, shape, seed, script.name, f"batches/{arm}", replicates)
     drawn = np.stack([text.windows(*pair, script.length) for pair in zip(corpora, starts, strict=True)])
@@ -193,13 +196,13 @@ def sample(
 
 
 def without_first(drawn: IntArray) -> IntArray:
-    """Windows (..., L) moved one to the left, with id 0 at the end."""
+    """Returns windows (..., L) shifted one place to the left, with id 0 at the end."""
     return np.concatenate([drawn[..., 1:], np.zeros_like(drawn[..., :1])], axis=-1)
 
 
 def fresh_inputs(spec: Mapping[str, Any], script: Script, replicates: Sequence[int]) -> IntArray:
-    """Inputs (S, F, L) made from disjoint windows of fresh text."""
+    """Returns inputs (S, F, L) from disjoint windows of fresh text."""
     size = spec["fresh"] * script.length
     drawn = [text.draw_corpus(script.law, size, spec["seed"], script.name, k, "fresh") for k in replicates]
-    made = np.stack(drawn).reshape(len(replicates), spec["fresh"], script.length)
-    return made if script.uniform_targets else without_first(made)
+    disjoint = np.stack(drawn).reshape(len(replicates), spec["fresh"], script.length)
+    return disjoint if script.uniform_targets else without_first(disjoint)

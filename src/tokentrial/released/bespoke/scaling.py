@@ -1,19 +1,19 @@
 """The "Scaling 1K/5K/20K/50K" rows (protocol B3), with corpus size and number of steps crossed, and attribution arms.
 
-As released, a corpus of N tokens gets 5, 10, 15 or 20 Adam steps on heavily overlapping windows from its beginning,
-the target is the commonest token of the visible window, and the loss of the single last batch is reported. Here the
-same trajectory is measured at every number of steps asked for; where the released loop would have reached the end of
-the corpus, it starts again. Batches depend on the corpus alone, so both arms of a seed see the same.
+As released, a corpus of N tokens gets 5, 10, 15 or 20 Adam steps on heavily overlapping windows from its beginning. The
+target is the commonest token of the visible window, and the script reports the loss of only the last batch. Here the
+same trajectory is measured at every requested number of steps; at the end of the corpus, the windows start again.
+Batches depend only on the corpus, so both arms of a seed see the same batches.
 
-Arms beside the released ``standard`` and ``bespoke``, each of which changes one thing:
+Besides the released ``standard`` and ``bespoke``, there are arms that change one thing each:
 
 | arm | is |
 |---|---|
-| ``projected`` | standard with one bias-free 128 x 128 map behind the table: the extra linear layer alone |
-| ``projected_wide`` | the same with a table of 224, the width of bespoke's frequent tokens, for all tokens |
+| ``projected`` | standard with one bias-free 128 x 128 map behind the table: only the extra linear layer |
+| ``projected_wide`` | the same with width 224, that of bespoke's frequent tokens, for all tokens |
 | ``standard_fast`` | standard, learning rate raised |
 | ``frozen`` | bespoke with its two maps kept as drawn |
-| ``permuted`` | bespoke with wide and narrow vectors given to the types that occur at random |
+| ``permuted`` | bespoke with wide and narrow vectors assigned at random to the types that occur |
 | ``reversed`` | bespoke with the wide vectors for the rarest types |
 """
 
@@ -55,7 +55,7 @@ BESPOKE_COST = Cost(VOCABULARY * (HIGH_WIDTH + WIDTH + LOW_WIDTH), (HIGH_WIDTH +
 
 @dataclass(frozen=True)
 class Arm:
-    """A layout, its rate, what it costs, and whose initial weights it has."""
+    """A layout, its costs, its learning rate, and the arm whose initial weights it has."""
 
     layout: Layout
     cost: Cost
@@ -75,17 +75,17 @@ class Cell:
 
     @property
     def batches(self) -> int:
-        """How many batches the released loop takes from this corpus before it stops."""
+        """Number of batches that the released loop takes from this corpus before it stops."""
         size: int = self.corpora.shape[1]
         return math.ceil((size - LENGTH * BATCH) / LENGTH)
 
 
 def run(spec: Mapping[str, Any]) -> Report:
-    """All corpora of the script.
+    """Runs all corpora of the script.
 
-    spec: ``condition``, ``seed``, ``seeds``; ``steps``: numbers of steps to measure at; ``long_seeds``: how many seeds
-    go beyond the released 20 steps; ``attribution``: corpora with all arms, up to ``attribution_steps``; ``fast_rate``
-    of standard_fast; ``fresh``: windows of fresh text to measure on.
+    spec: ``condition``, ``seed``, ``seeds``; ``steps``: numbers of steps to measure at; ``long_seeds``: number of seeds
+    that go beyond the released 20 steps; ``attribution``: corpora with all arms, up to ``attribution_steps``;
+    ``fast_rate``: rate of standard_fast; ``fresh``: number of windows of fresh text for the measurement.
 
     Raises InputError for a corpus that the script does not have.
     """
@@ -108,7 +108,7 @@ def run(spec: Mapping[str, Any]) -> Report:
 
 
 def make_cell(spec: Mapping[str, Any], size: int, steps: int) -> Cell:
-    """The texts of a corpus size, for all seeds."""
+    """Draws the texts of a corpus size, for all seeds."""
     law = zipf_probabilities(VOCABULARY, EXPONENT)
     name = f"corpus-{size}"
     draw = partial(text.draw_corpus, law, seed=spec["seed"], name=f"scaling/{name}")
@@ -120,7 +120,7 @@ def make_cell(spec: Mapping[str, Any], size: int, steps: int) -> Cell:
 
 
 def arms(cell: Cell, spec: Mapping[str, Any], all_arms: bool) -> dict[str, Arm]:
-    """The two released arms, or all of the module's table."""
+    """Returns the two released arms, or all arms of the module's docstring."""
     seeds = len(cell.corpora)
     standard = Arm(layouts.uniform(VOCABULARY, WIDTH, WIDTH, seeds, projected=False), STANDARD_COST, STANDARD)
     bespoke = Arm(bespoke_layout(cell), BESPOKE_COST, BESPOKE)
@@ -146,7 +146,7 @@ def arms(cell: Cell, spec: Mapping[str, Any], all_arms: bool) -> dict[str, Arm]:
 
 
 def bespoke_layout(cell: Cell, reassign: layouts.Reassign | None = None) -> Layout:
-    """Three bands by rank; low overwrites high where the sets overlap; mid is left to ids that never occur."""
+    """Returns three bands by rank; if the sets overlap, low overwrites high; only ids that never occur are mid."""
     control = reassign is not None  # the wide vectors may then belong to rare types
     bands = (
         Band("high", HIGH_WIDTH, HIGH_TYPES, rare=control),
@@ -164,7 +164,7 @@ def bespoke_layout(cell: Cell, reassign: layouts.Reassign | None = None) -> Layo
 def run_arm(
     report: Report, spec: Mapping[str, Any], condition: str, cell: Cell, name: str, arm: Arm, limit: int
 ) -> None:
-    """Train an arm on all seeds and measure it at the released number of steps and at ``spec['steps']`` up to limit."""
+    """Trains an arm on all seeds; measures at the released number of steps and at ``spec['steps']`` up to limit."""
     marks = {step for step in spec["steps"] if step <= limit} | {cell.steps}
     everyone = max(CORPORA.values())
     long_seeds = min(spec["long_seeds"], spec["seeds"]) if max(marks) > everyone else 0
@@ -186,7 +186,7 @@ def run_chunk(
     replicates: Sequence[int],
     marks: set[int],
 ) -> None:
-    """Train some seeds of an arm together, to the last of the marked steps."""
+    """Trains some seeds of an arm together, to the last of the marked steps."""
     members = slice(replicates[0], replicates[-1] + 1)
     model = PooledModel(arm.layout.of(members), VOCABULARY, norm=True)
     parameters = model.initial(Weights(spec["seed"], f"scaling/{cell.name}", arm.weights, replicates))
@@ -209,7 +209,7 @@ def run_chunk(
 
 
 def batches(cell: Cell, model: PooledModel, members: slice, steps: int) -> Iterator[Batch]:
-    """Batch b: eight windows from 64 b on, 8 tokens apart; from the beginning again at the end of the corpus."""
+    """Yields batch b: eight windows from 64 b on, 8 tokens apart; at the end of the corpus, windows start again."""
     corpora = cell.corpora[members]
     for first in range(0, steps, BLOCK):
         numbers = np.arange(first, min(first + BLOCK, steps)) % cell.batches

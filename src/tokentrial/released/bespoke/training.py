@@ -1,4 +1,4 @@
-"""One training loop for the released bespoke scripts: Adam at a constant rate, seeds as a batch, in small chunks."""
+"""The training loop of the released bespoke scripts: Adam at a constant rate, seeds as a batch, in small chunks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -24,10 +24,11 @@ class Batch(NamedTuple):
 
 
 class SkippingAdam:
-    """Adam for parameters that some batches do not read, as torch.optim.Adam has it: a parameter without a gradient is
-    left alone. It does not move on its momentum, its moments do not decay, and the step does not count.
+    """Adam for parameters that some batches do not read.
 
-    ``read`` (S,) says for which seeds the batch reads them; for the others the gradient is 0.
+    As in torch.optim.Adam, a parameter without a gradient is not updated: it does not move by its momentum, its moments
+    do not decay, and the step does not count. ``read`` (S,) says for which seeds the batch reads the parameters; for
+    the other seeds, the gradient is 0.
     """
 
     betas, eps = (0.9, 0.999), Adam.eps
@@ -40,10 +41,10 @@ class SkippingAdam:
 
     @torch.no_grad()
     def skipping_step(self, gradients: Sequence[Tensor], rate: float, read: Tensor) -> None:
-        """One update of the seeds that ``read`` names."""
+        """Updates the seeds for which ``read`` is true."""
         self.counts += read
         beta1, beta2 = self.betas
-        counts = self.counts.clamp(min=1)  # a seed that never read them has zero moments
+        counts = self.counts.clamp(min=1)  # a seed that never read the parameters has zero moments
         states = zip(self.parameters, gradients, self.first, self.second, strict=True)
         for value, gradient, first, second in states:
             shape = (-1, *[1] * (value.dim() - 1))
@@ -58,7 +59,7 @@ class SkippingAdam:
 
 
 def chunks(replicates: Sequence[int]) -> Iterator[Sequence[int]]:
-    """The seeds in groups that train together."""
+    """Yields the seeds in groups that train together."""
     for first in range(0, len(replicates), CHUNK):
         yield replicates[first : first + CHUNK]
 
@@ -73,11 +74,12 @@ def train(
     after: AfterUpdate | None = None,
     reads: Reads | None = None,
 ) -> None:
-    """One step per batch on the parameters ``names``, in place.
+    """Trains the parameters ``names`` in place, one step per batch.
 
-    loss: per seed, (S,). before(step, losses (S,), parameters) is called once a step, from 1 on, with the batch's loss
-    and the weights that gave it: the scripts report losses from before the update. after(step, parameters): once the
-    weights have moved. reads: which seeds of a batch read the rare bands, band -> (S,); None: there are none.
+    loss: per seed, (S,). before(step, losses (S,), parameters) is called once per step, from 1 on, with the batch's
+    loss and the weights before the update, since the scripts report losses from before the update. after(step,
+    parameters) is called after the update. reads: by rare band, whether each seed of a batch reads the band, (S,); None
+    if there are no rare bands.
     """
     moving = [parameters[name].requires_grad_() for name in names]
     optimizer: Adam | None = None
@@ -88,9 +90,11 @@ def train(
         read = {} if reads is None else reads(batch)
         if optimizer is None:
             rare = {band: [name for name in names if name.startswith(f"{band}.")] for band in read}
-            always = [name for name in names if not any(name in own for own in rare.values())]
+            always = [name for name in names if not any(name in band_names for band_names in rare.values())]
             optimizer = Adam([parameters[name] for name in always])
-            skipping = {band: SkippingAdam([parameters[name] for name in own]) for band, own in rare.items()}
+            skipping = {
+                band: SkippingAdam([parameters[name] for name in band_names]) for band, band_names in rare.items()
+            }
         optimizer.step([gradients[name] for name in always], rate)
         for band, seeds in read.items():
             skipping[band].skipping_step([gradients[name] for name in rare[band]], rate, seeds)

@@ -23,24 +23,26 @@ class Weights:
     replicates: Sequence[int]
 
     def normal(self, tensor: str, *shape: int) -> Tensor:
-        """N(0, 1), torch.nn.Embedding's law, (S, *shape)."""
+        """Draws from N(0, 1), torch.nn.Embedding's law, (S, *shape)."""
         return self._stack(tensor, lambda generator: generator.standard_normal(shape, dtype=np.float32))
 
     def uniform(self, tensor: str, bound: float, *shape: int) -> Tensor:
-        """U(-bound, bound), (S, *shape)."""
+        """Draws from U(-bound, bound), (S, *shape)."""
         return self._stack(tensor, lambda generator: generator.uniform(-bound, bound, shape).astype(np.float32))
 
     def linear(self, tensor: str, fan_in: int, fan_out: int, bias: bool) -> Parameters:
-        """``<tensor>.weight`` (S, fan_in, fan_out) and, if wanted, ``<tensor>.bias`` (S, fan_out), as torch.nn.Linear:
-        both U(+-1/sqrt(fan_in))."""
+        """Draws ``<tensor>.weight`` (S, fan_in, fan_out) and, if ``bias``, ``<tensor>.bias`` (S, fan_out).
+
+        Both follow torch.nn.Linear's law, U(+-1/sqrt(fan_in)).
+        """
         bound = 1.0 / math.sqrt(fan_in)
-        made = {f"{tensor}.weight": self.uniform(f"{tensor}.weight", bound, fan_in, fan_out)}
+        parameters = {f"{tensor}.weight": self.uniform(f"{tensor}.weight", bound, fan_in, fan_out)}
         if bias:
-            made[f"{tensor}.bias"] = self.uniform(f"{tensor}.bias", bound, fan_out)
-        return made
+            parameters[f"{tensor}.bias"] = self.uniform(f"{tensor}.bias", bound, fan_out)
+        return parameters
 
     def norm(self, tensor: str, width: int) -> Parameters:
-        """LayerNorm's initial weight 1 and bias 0, (S, width) each."""
+        """Returns LayerNorm's initial weight 1 and bias 0, (S, width) each."""
         size = (len(self.replicates), width)
         return {f"{tensor}.weight": torch.ones(size), f"{tensor}.bias": torch.zeros(size)}
 
