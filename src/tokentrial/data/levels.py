@@ -74,9 +74,9 @@ def _mixture_pairs(source: Mixture, targets: Targets, shuffled: bool) -> Array:
     for i, j in pairs:
         np.add.at(joint, (source.windows[:, i], source.windows[:, j]), source.weights / len(pairs))
     # Noise hits the two positions independently: J becomes K'JK with K = (1-noise) I + noise/V, written out.
-    kept, random = 1.0 - source.noise, source.noise / size
-    one_random = kept * random * (joint.sum(axis=1)[:, None] + joint.sum(axis=0))
-    return np.asarray(kept**2 * joint + one_random + random**2, dtype=np.float64)
+    unchanged, random = 1.0 - source.noise, source.noise / size
+    one_random = unchanged * random * (joint.sum(axis=1)[:, None] + joint.sum(axis=0))
+    return np.asarray(unchanged**2 * joint + one_random + random**2, dtype=np.float64)
 
 
 def pair_levels(joint: Array) -> dict[str, float]:

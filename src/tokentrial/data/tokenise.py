@@ -81,18 +81,18 @@ def word_vocabulary(train_path: str | Path, pretokenised: bool = True, vocab_siz
     fewer types than ``vocab_size``.
     """
     counts = Counter(word for word, _ in _words(train_path, pretokenised))
-    kept = [word for word, count in counts.items() if pretokenised or count >= RARE or word == END]
-    if len(kept) < len(counts) and UNKNOWN not in kept:
-        kept.append(UNKNOWN)
-    if vocab_size is None or vocab_size == len(kept):
-        return kept
+    frequent = [word for word, count in counts.items() if pretokenised or count >= RARE or word == END]
+    if len(frequent) < len(counts) and UNKNOWN not in frequent:
+        frequent.append(UNKNOWN)
+    if vocab_size is None or vocab_size == len(frequent):
+        return frequent
     needed = (END, UNKNOWN)
-    if vocab_size > len(kept) or vocab_size <= len(needed):
-        expected = f"null or at most {len(kept)}, the word types of {train_path}"
+    if vocab_size > len(frequent) or vocab_size <= len(needed):
+        expected = f"null or at most {len(frequent)}, the word types of {train_path}"
         raise InputError(f"config: language_models.tokens: vocab_size: found {vocab_size}, expected {expected}")
-    others = sorted((word for word in kept if word not in needed), key=lambda word: -counts[word])
+    others = sorted((word for word in frequent if word not in needed), key=lambda word: -counts[word])
     chosen = {*needed, *others[: vocab_size - len(needed)]}
-    return [word for word in dict.fromkeys([*kept, UNKNOWN]) if word in chosen]
+    return [word for word in dict.fromkeys([*frequent, UNKNOWN]) if word in chosen]
 
 
 def encode_words(path: str | Path, vocabulary: list[str], pretokenised: bool = True) -> tuple[Tokens, Tokens]:

@@ -59,8 +59,10 @@ class Layout:
 
     def projection_parameters(self) -> int:
         """Numbers in all projections; a shared projection takes rows padded with zeros to the widest band's width."""
-        own = sum((band.width + band.bias) * self.full_width for band in self.bands if band.reach == "own")
-        return own + max((band.width * self.full_width for band in self.bands if band.reach == "shared"), default=0)
+        separate = sum((band.width + band.bias) * self.full_width for band in self.bands if band.reach == "own")
+        return separate + max(
+            (band.width * self.full_width for band in self.bands if band.reach == "shared"), default=0
+        )
 
     def parameter_count(self) -> int:
         """All numbers of the embedding, as document 003 counts them ('embedding-only')."""
@@ -216,8 +218,8 @@ class Scheme:
             shared_rows = (self.hashed or {}).get(number)
             rows = tokens if shared_rows is None else shared_rows
             stored = sum(sizes) if self.tables == "vocabulary" else rows
-            own: Literal["direct", "own"] = "direct" if self.reach == "own" and width == self.full_width else "own"
-            reach = "shared" if self.reach == "shared" else own
+            separate: Literal["direct", "own"] = "direct" if self.reach == "own" and width == self.full_width else "own"
+            reach = "shared" if self.reach == "shared" else separate
             hashed = shared_rows is not None
             bands.append(Band(tokens, rows, width, stored, reach, self.bias and reach == "own", hashed))
         return Layout(self.full_width, tuple(bands))

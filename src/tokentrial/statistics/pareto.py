@@ -72,10 +72,10 @@ def curves(losses: pd.DataFrame, bits: pd.Series, families: Mapping[str, str]) -
         if by_arm.empty:
             continue
         order = sorted(by_arm.columns, key=lambda arm: (bits[arm], by_arm[arm].mean()))
-        kept = [arm for index, arm in enumerate(order) if index == 0 or bits[arm] > bits[order[index - 1]]]
-        sizes = np.log2([float(bits[arm]) for arm in kept])
+        distinct = [arm for index, arm in enumerate(order) if index == 0 or bits[arm] > bits[order[index - 1]]]
+        sizes = np.log2([float(bits[arm]) for arm in distinct])
         by_family[str(name)] = Curve(
-            sizes, by_arm[kept].to_numpy(dtype=float), tuple(int(seed) for seed in by_arm.index)
+            sizes, by_arm[distinct].to_numpy(dtype=float), tuple(int(seed) for seed in by_arm.index)
         )
     return by_family
 
