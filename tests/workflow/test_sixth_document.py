@@ -1,7 +1,10 @@
 """A document is added by its folder alone: the example of docs/extending.md, and a line for each kind of mistake."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +56,19 @@ def test_the_plan_has_its_claims_and_their_table(extended: Project) -> None:
         files = [f"documents/{each}/{name}.yaml<" for each in ("004", "005")]
         assert done.stdout.count(files[1]) == done.stdout.count(files[0]) > 0
     assert "results/tables/verdicts-005.csv<" in done.stdout
+
+
+def test_the_report_lists_its_claims_before_those_across_documents(extended: Project) -> None:
+    code = "from tokentrial.report.chapters import verdicts; print(verdicts.listings())"
+    environment = {**os.environ, **extended.environment}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    sections = done.stdout.split("== ")[1:]
+    assert [section.partition("\n")[0] for section in sections][-3:] == [
+        "Document 004",
+        "Document 005",
+        "Claims across documents",
+    ]
+    assert '#wide-table("verdicts-005", [Document 005: every claim and its verdict.])' in sections[-2]
 
 
 def test_its_claims_are_judged_beside_the_others(folder: Path) -> None:

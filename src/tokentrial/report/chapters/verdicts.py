@@ -3,7 +3,9 @@
 import pandas as pd
 
 from tokentrial.claims.verdict import OF_CHECKS, OF_RULES, listed
+from tokentrial.documents import CROSS
 from tokentrial.report.catalogue import DOCUMENTS, VERDICT_FIGURES, VERDICT_TABLES
+from tokentrial.report.tables.verdicts import LISTINGS
 from tokentrial.report.template import escape
 from tokentrial.report.verdicts import (
     BETWEEN,
@@ -36,7 +38,8 @@ def values(verdicts: pd.DataFrame) -> Values:
     pairs = zip(verdicts["document"], verdicts["section"], strict=True)
     stands = [is_headline(str(document), str(section)) for document, section in pairs]
     headline = verdicts[pd.Series(stands, index=verdicts.index, dtype=bool)]
-    titles = {f"title.{name.replace('-', '_')}": escape(title) for name, title in VERDICT_TABLES.items()}
+    alone = {name: title for name, title in VERDICT_TABLES.items() if name not in LISTINGS}
+    titles = {f"title.{name.replace('-', '_')}": escape(title) for name, title in alone.items()}
     figures = {f"title.{name.replace('-', '_')}_figure": escape(title) for name, title in VERDICT_FIGURES.items()}
     return {
         "verdicts.total": f"{len(verdicts):,}",
@@ -53,6 +56,7 @@ def values(verdicts: pd.DataFrame) -> Values:
         "verdicts.replications": f"{len(replications(verdicts)):,}",
         "verdicts.fixed": fixed(verdicts[empirical]),
         "verdicts.by_document": escape(by_document(verdicts)),
+        "verdicts.listings": listings(),
         **titles,
         **figures,
     }
@@ -62,6 +66,15 @@ def shares(verdicts: pd.DataFrame) -> str:
     """``3 hold, 2 do not hold and 1 is undecided``."""
     sizes = {text: int(verdicts["verdict"].isin(among).sum()) for text, among in SHARES.items()}
     return listed([f"{size:,} {one if size == 1 else many}" for (one, many), size in sizes.items() if size])
+
+
+def listings() -> str:
+    """A section for each document, with the table of its claims."""
+    sections = []
+    for table, name in LISTINGS.items():
+        heading = f"Claims {DOCUMENTS[name].lower()}" if name == CROSS else DOCUMENTS[name]
+        sections.append(f'== {escape(heading)}\n\n#wide-table("{table}", [{escape(VERDICT_TABLES[table])}.])')
+    return "\n\n".join(sections)
 
 
 def by_document(verdicts: pd.DataFrame) -> str:
