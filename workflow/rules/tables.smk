@@ -32,6 +32,8 @@ rule tables:
         **JUDGING_PARAMS,
         code=content("tables"),
         tables=list(VIEWED),
+        declared=lambda wildcards, input: {study: DECLARED[study] for study in STUDIES},
+        declared_digest=hashlib.sha256(repr([(study, DECLARED[study]) for study in STUDIES]).encode()).hexdigest(),
         corpus=corpus_caption,
     message:
         "Writing the tables"
