@@ -64,6 +64,13 @@ def test_an_overlay_changes_single_keys_of_a_design() -> None:
     assert study_files.completed(complete, FILES) == complete  # a second time changes nothing
 
 
+def test_a_whole_section_takes_the_place_of_the_design() -> None:
+    """So the complete config of a run, given to another one, is that config: nothing that it left out is back."""
+    complete = laid({"cramming": None, "bespoke": {"studies": {"scaling": None}, "scripts": {"quick": None}}})
+    assert study_files.completed(complete, FILES) == complete
+    assert jobs(complete) != jobs(study_files.default(ROOT))
+
+
 @pytest.mark.parametrize("study", study_files.STUDIES)
 def test_null_leaves_out_a_study(study: str) -> None:
     complete = laid({study: None})

@@ -51,7 +51,7 @@ def default(root: Path, *overlays: str | Path) -> Tree:
 
 
 def completed(config: Mapping[str, Any], files: Mapping[str, StudyFile]) -> Tree:
-    """The config laid over the studies' designs.
+    """The config laid over the studies' designs. A section with all keys of a design takes its place.
 
     Null in place of a section leaves out the study: its arms and settings stay, since others refer to them, without any
     experiment or script. Null in place of one of its experiments or scripts leaves out that one.
@@ -62,7 +62,8 @@ def completed(config: Mapping[str, Any], files: Mapping[str, StudyFile]) -> Tree
         if section is None:
             section = {part: dict.fromkeys(file.design[part]) for part in LEFT_OUT if part in file.design}
         if isinstance(section, Mapping):  # anything else is an error of the config
-            complete[study] = _without_null(settings.merge(file.design, section))
+            base = {} if file.design.keys() <= section.keys() else file.design
+            complete[study] = _without_null(settings.merge(base, section))
     return complete
 
 
