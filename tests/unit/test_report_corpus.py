@@ -27,6 +27,7 @@ from tokentrial.report.template import escape
 from tokentrial.run import describe
 from tokentrial.run.conditions import Row, planned
 from tokentrial.run.view import SCHEMAS, View
+from tokentrial.schema import study_files
 from tokentrial.studies import cramming, language_models, small_models
 
 OWN = "My letters"
@@ -59,7 +60,7 @@ def run(root: Path, shipped: dict[str, Any], tmp_path_factory: pytest.TempPathFa
     arms = results.read(root / "results/reference/arms.parquet", results.ARMS).to_pandas()
     arms["corpus"] = [OWN if study in OF_TEXT else None for study in arms["study"]]
     results.write(paths["arms"], results.table(arms, results.ARMS))
-    studies = sorted(map(str, (root / "studies").glob("*.yaml")))
+    studies = study_files.names(shipped, study_files.load(root))
     describe.write(paths["arms"], studies, plan(shipped), paths["conditions"], paths["methods"])
     (folder / "corpus.json").write_text(json.dumps(RECORD._asdict()), encoding="utf-8")
     paths |= {"record": str(folder / "corpus.json")}

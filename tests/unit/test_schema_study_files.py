@@ -185,7 +185,9 @@ def test_an_experiment_of_ones_own_is_one_entry(copy: Path) -> None:
     text = path.read_text()
     start = "    done-right:\n      full_width: 128\n"
     assert start in text
-    path.write_text(text.replace(start, start.replace(":", ": &fresh", 1), 1) + entry)  # below the last experiment
+    assert "\n\ntables:" in text
+    below = text.replace("\n\ntables:", f"\n{entry}\ntables:", 1)  # the last experiment
+    path.write_text(below.replace(start, start.replace(":", ": &fresh", 1), 1))
     files = study_files.load(copy)
     complete = study_files.default(copy)
     validation.check(complete, study_files.experiments(files))

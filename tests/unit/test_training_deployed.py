@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 import tokentrial.encoders
-from tokentrial import config
 from tokentrial.encoders.banded import Banded
 from tokentrial.encoders.base import Context, Encoder, load
 from tokentrial.errors import InputError
+from tokentrial.schema import study_files
 from tokentrial.studies import language_models, small_models
 from tokentrial.training.condition import train_condition
 from tokentrial.training.deployed import check_declared
@@ -57,7 +57,7 @@ def context_of(vocab_size: int, full_width: int) -> Context:
 @pytest.mark.parametrize("scale", ["config", "smoke", "paper"])
 def test_every_shipped_arm_holds_what_it_declares(scale: str, study: str, root: Path) -> None:
     overlays = [] if scale == "config" else [root / f"config/{scale}.yaml"]
-    made = config.load(root / "config/config.yaml", *overlays)
+    made = study_files.default(root, *overlays)
     arms = {json.dumps(arm, sort_keys=True) for arm in sizes_and_options(made, study)}
     assert arms
     for vocab_size, width, full_width, arm in map(json.loads, arms):
