@@ -343,7 +343,7 @@ def test_the_schema_knows_what_the_small_models_know() -> None:
         assert set(of(f"{study}.training.done-right")["required"]) == set(training)
         assert set(of(f"{study}.studies.*")["properties"]) == set(small_models.WAYS) - {"as-released"}
         assert set(of(f"{study}.initialisation")["properties"]) == set(of(f"{study}.training")["properties"])
-        assert set(loaded("config.yaml")[study]["studies"]) <= set(catalogue.STUDY_TITLES)
+        assert set(loaded("config.yaml")[study]["studies"]) <= set(catalogue.studies()[study].experiments)
     assert names("learned_encoding.scripts") == {*released.WHOLE, *released.BY_CELL}
     scripts = of("bespoke.scripts")["properties"]
     assert set(scripts) == set(released_bespoke.SCRIPTS)
@@ -417,7 +417,7 @@ def test_the_schema_knows_what_the_language_models_know(shipped: Tree) -> None:
     assert tuple(of("language_models.precision")["enum"]) == PRECISIONS
     assert set(of("language_models.tokens.*.tokenizer")["enum"]) == set(get_args(TokenizerKind))
     assert list(shipped["language_models"]["studies"]) and set(shipped["language_models"]["studies"]) <= set(
-        catalogue.STUDY_TITLES
+        catalogue.studies()["language_models"].experiments
     )
     types = {"integer": int, "number": float, "boolean": bool}
     for options in language.OPTIONS.values():

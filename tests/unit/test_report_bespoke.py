@@ -16,7 +16,6 @@ from tokentrial.report import catalogue, formats
 from tokentrial.report.bespoke_results import TESTS
 from tokentrial.report.bespoke_trends import fair_trends, released_trends
 from tokentrial.report.chapters import bespoke as chapter
-from tokentrial.report.document import title_values
 from tokentrial.report.figures import bespoke as figures
 from tokentrial.report.figures.sources import Sources
 from tokentrial.report.tables import bespoke_parameters, of_study
@@ -133,7 +132,7 @@ def view() -> View:
 
 @pytest.fixture(scope="module")
 def made(view: View) -> dict[str, formats.Table]:
-    return {table.name: table for table in of_study("bespoke", view, PRINTED, views.declared()["bespoke"])}
+    return {table.name: table for table in of_study("bespoke", view, PRINTED, views.tables()["bespoke"])}
 
 
 def sources(view: View) -> Sources:
@@ -141,11 +140,9 @@ def sources(view: View) -> Sources:
 
 
 def test_every_table_and_figure_of_the_catalogue_is_made(made: dict[str, formats.Table]) -> None:
-    assert list(made) == list(catalogue.TABLES["bespoke"])
-    assert list(figures.FIGURES) == list(catalogue.FIGURES["bespoke"])
+    assert list(made) == list(catalogue.titles("tables", "bespoke"))
+    assert list(figures.FIGURES) == list(catalogue.titles("figures", "bespoke"))
     assert not set(made) & set(figures.FIGURES)
-    for name in figures.FIGURES:
-        assert (ROOT / f"workflow/report/{name}.rst").is_file()
 
 
 def test_every_printed_row_is_shown_digit_for_digit(made: dict[str, formats.Table]) -> None:
@@ -254,7 +251,7 @@ def test_levels_and_comparisons_list_every_arm(made: dict[str, formats.Table]) -
 
 
 def test_chapter_and_template_agree_and_no_number_is_typed(view: View, shipped: dict[str, Any]) -> None:
-    values = chapter.values(view, shipped, PRINTED) | title_values("bespoke")
+    values = chapter.values(view, shipped, PRINTED) | catalogue.title_values("bespoke")
     text = fill((ROOT / "workflow/report/bespoke.typ").read_text(), values)
     assert "0.186 at 100.0 % of 8 seeds" in text
     assert "widths are better in 3, worse in 0 and equivalent in 0 of 3" in values["finding.fair"]  # against standard
@@ -291,7 +288,7 @@ def test_the_bands_figure_shows_the_paired_differences(view: View) -> None:
 def test_a_run_without_parts_of_the_study_is_reported(part: str, shipped: dict[str, Any], tmp_path: Path) -> None:
     rows = {"nothing": fair_rows()[:0], "released": released_rows(), "fair": fair_rows()}[part]
     view = view_of(rows or [row(OTHER, "standard", 0, 1.0)])
-    for table in of_study("bespoke", view, PRINTED, views.declared()["bespoke"]):
+    for table in of_study("bespoke", view, PRINTED, views.tables()["bespoke"]):
         for suffix in formats.WRITERS:
             formats.write(table, tmp_path / f"{table.name}.{suffix}")
     for name, draw in figures.FIGURES.items():
@@ -300,4 +297,4 @@ def test_a_run_without_parts_of_the_study_is_reported(part: str, shipped: dict[s
     values = chapter.values(view, config, PRINTED)
     assert values["finding.placement"].startswith("This run has no") == (part != "released")
     assert values["finding.trend"].startswith("This run has no") == (part != "fair")
-    fill((ROOT / "workflow/report/bespoke.typ").read_text(), values | title_values("bespoke"))
+    fill((ROOT / "workflow/report/bespoke.typ").read_text(), values | catalogue.title_values("bespoke"))

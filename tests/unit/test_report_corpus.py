@@ -93,7 +93,7 @@ def view(run: dict[str, str]) -> View:
 def tables(view: View, run: dict[str, str]) -> dict[str, formats.Table]:
     judged = verdict_tables.build(pd.read_parquet(run["verdicts"]), 0.95)
     made = {table.name: table for table in judged if isinstance(table, formats.Table)}
-    return made | {table.name: table for table in report_tables.build(view, views.declared(), views.printed())}
+    return made | {table.name: table for table in report_tables.build(view, views.tables(), views.printed())}
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_every_table_of_real_text_names_it_and_none_names_another(tables: dict[s
     for name, table in tables.items():
         texts = {suffix: write(table) for suffix, write in formats.WRITERS.items()}
         assert {suffix: other_text(text) for suffix, text in texts.items()} == {suffix: [] for suffix in texts}, name
-        if any(name in catalogue.TABLES[study] for study in OF_TEXT) and name not in WITHOUT_TEXT:
+        if any(name in catalogue.titles("tables", study) for study in OF_TEXT) and name not in WITHOUT_TEXT:
             assert [suffix for suffix, text in texts.items() if OWN not in text] == (
                 [] if len(table.data) else ["csv"]
             ), name

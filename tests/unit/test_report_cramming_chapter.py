@@ -9,7 +9,7 @@ import pytest
 import typst
 import views
 
-from tokentrial.report import catalogue, document
+from tokentrial.report import catalogue
 from tokentrial.report.chapters import cramming as chapter
 from tokentrial.report.chapters.cramming_found import limit_words, published_words, settings_words, sided, vector_words
 from tokentrial.report.template import fill
@@ -42,9 +42,9 @@ def made(view: View, shipped: dict[str, Any]) -> dict[str, str]:
 
 
 def test_chapter_and_template_agree_and_no_number_is_typed(made: dict[str, str]) -> None:
-    text = fill(TEMPLATE.read_text(), made | document.title_values("cramming"))
+    text = fill(TEMPLATE.read_text(), made | catalogue.title_values("cramming"))
     assert "{{" not in text
-    for name in (*catalogue.TABLES["cramming"], *catalogue.FIGURES["cramming"]):
+    for name in (*catalogue.titles("tables", "cramming"), *catalogue.titles("figures", "cramming")):
         assert text.count(f'"{name}"') == 1, name
     for line in TEMPLATE.read_text().splitlines():
         words = line.split("{{")[0].replace("Document 004", "").replace("WikiText-2", "")
@@ -56,7 +56,7 @@ def test_the_chapter_compiles(made: dict[str, str], tmp_path: Path) -> None:
     frame = (ROOT / "workflow/report/report.typ").read_text()
     start = frame[: frame.index("// Their labels")]
     shown = "#let wide-table(name, caption) = caption\n#let plot(name, caption) = caption\n"
-    text = fill(TEMPLATE.read_text(), made | document.title_values("cramming"))
+    text = fill(TEMPLATE.read_text(), made | catalogue.title_values("cramming"))
     (tmp_path / "chapter.typ").write_text(start + shown + text)
     assert typst.compile(str(tmp_path / "chapter.typ")).startswith(b"%PDF")
 
@@ -157,7 +157,7 @@ SMALL = synthetic.facts("capacity", "own") + synthetic.cells("capacity", "own", 
 @pytest.mark.parametrize("rows", [[], SMALL, synthetic.cells("uncertainty", "own", synthetic.RATES, (4, 8), texts=4)])
 def test_a_run_without_parts_of_the_study_is_reported(rows: list[synthetic.Row], shipped: dict[str, Any]) -> None:
     made = chapter.values(view_of(rows), shipped, PRINTED)
-    text = fill(TEMPLATE.read_text(), made | document.title_values("cramming"))
+    text = fill(TEMPLATE.read_text(), made | catalogue.title_values("cramming"))
     assert "nan" not in text
     if rows:
         assert "0 supported, 0 refuted, 6 inconclusive" in made["found.tally"]  # too few texts to conclude from

@@ -225,18 +225,13 @@ def test_spreads(values: list[int], text: str) -> None:
 
 
 def test_every_study_has_its_chapter_its_template_and_its_titles() -> None:
-    """No two studies may have a table or a figure of one name: it names a file and a placeholder."""
     assert list(document.CHAPTERS) == list(catalogue.STUDIES)
-    for kind in (catalogue.TABLES, catalogue.FIGURES):
-        assert list(kind) == list(catalogue.STUDIES)
-        names = [name for titles in kind.values() for name in titles]
-        assert len(names) == len(set(names))
-    assert set(catalogue.HEADLINE).isdisjoint(name for titles in catalogue.TABLES.values() for name in titles)
     for study in catalogue.STUDIES:
         assert (ROOT / f"workflow/report/{study}.typ").is_file()
-        titles = document.title_values(study)
-        assert len(titles) == len(catalogue.TABLES[study]) + len(catalogue.FIGURES[study])  # none hides another
-    power = document.title_values("learned_encoding")
+        values = catalogue.title_values(study)
+        names = [*catalogue.titles("tables", study), *catalogue.titles("figures", study)]
+        assert len(values) == len(names)  # none hides another
+    power = catalogue.title_values("learned_encoding")
     assert power["title.power_table"] != power["title.power_figure"]
     assert "title.power" not in power
 
@@ -254,7 +249,7 @@ def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, mo
         return {"rows": str(len(part.runs)), "conditions": conditions, "printed": ",".join(printed)}
 
     monkeypatch.setattr(document, "CHAPTERS", dict.fromkeys(catalogue.STUDIES, values))
-    monkeypatch.setattr(document, "title_values", lambda study, corpus: {})
+    monkeypatch.setattr(catalogue, "title_values", lambda study, corpus: {})
     printed: Any = {"one": None, "two": None}
     made = document.chapters(view, {}, ["bespoke", "language_models"], printed, tmp_path)
     assert made == "bespoke: 2 of x with one,two\nlanguage_models: 1 of y with one,two"

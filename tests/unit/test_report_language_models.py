@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tokentrial import results
-from tokentrial.report import catalogue, document, formats
+from tokentrial.report import catalogue, formats
 from tokentrial.report.chapters import language_models as chapter
 from tokentrial.report.figures import draw
 from tokentrial.report.figures.language_models_curves import curves, nearest_ratio
@@ -142,7 +142,7 @@ def made(everything: View) -> dict[str, Table]:
 
 
 def build(of: View) -> dict[str, Table]:
-    return {table.name: table for table in of_study(STUDY, of, views.printed(), views.declared()[STUDY])}
+    return {table.name: table for table in of_study(STUDY, of, views.printed(), views.tables()[STUDY])}
 
 
 def section(table: Table, heading: str) -> pd.DataFrame:
@@ -186,7 +186,7 @@ def test_conditions_are_named() -> None:
 
 
 def test_the_tables_are_those_of_the_catalogue(made: dict[str, Table]) -> None:
-    titles = {name: catalogue.titled(title, "WikiText-2") for name, title in catalogue.TABLES[STUDY].items()}
+    titles = catalogue.titles("tables", STUDY, "WikiText-2")
     assert {name: table.title for name, table in made.items()} == titles
     assert all("WikiText-2" in title for title in titles.values())
     assert all(table.notes for table in made.values())
@@ -316,7 +316,7 @@ def figures(of: View) -> list[Figure]:
 def filled(of: View) -> str:
     """The chapter with every placeholder filled; raises TemplateError for a missing or unused one."""
     settings = study_files.default(ROOT)
-    values = chapter.values(of, settings, views.printed()) | document.title_values(STUDY, of.corpus)
+    values = chapter.values(of, settings, views.printed()) | catalogue.title_values(STUDY, of.corpus)
     return fill((ROOT / "workflow/report/language_models.typ").read_text(), values)
 
 
@@ -413,9 +413,8 @@ def test_mask_figure_joins_both_losses(everything: View) -> None:
     assert {"1.500 → 5.900 (0.60 → 2.36)", "4.000 (1.60)"} <= {text.get_text() for text in panel.texts}
 
 
-def test_the_figures_are_those_of_the_catalogue_and_captioned() -> None:
-    assert list(draw.FIGURES[STUDY]) == list(catalogue.FIGURES[STUDY])
-    assert all((ROOT / f"workflow/report/{name}.rst").read_text().strip() for name in catalogue.FIGURES[STUDY])
+def test_the_figures_are_those_of_the_catalogue() -> None:
+    assert list(draw.FIGURES[STUDY]) == list(catalogue.titles("figures", STUDY))
 
 
 def test_the_chapter_counts_what_was_found(everything: View) -> None:

@@ -21,6 +21,10 @@ methods:
   quick: {role: own, look: {color: blue, marker: o}}
   slow: {name: very slow, role: baseline}
   slower: {look: {label: slower still, color: green, marker: s, size: 3}}
+tables:
+  all: {title: Everything}
+figures:
+  some: {title: Some, legend: A line, caption: Some of it.}
 """
 
 
@@ -36,6 +40,7 @@ def test_every_study_has_a_file_that_can_be_used() -> None:
     assert set(shipped) == set(catalogue.STUDIES)
     for each in shipped.values():
         assert each.title and each.experiments and each.methods
+        assert Study.model_validate(each.model_dump(exclude_unset=True)) == each
         # the question is asked of encodings that comparisons start from
         assert {each.role(name) for name in each.question.encodings} <= {"own"}
 
@@ -72,6 +77,17 @@ def test_what_is_not_said_has_its_usual_value(tmp_path: Path) -> None:
         ("[slow]", "[fast]", "experiments.second.baselines: found 'fast', expected one of quick, slow, slower"),
         ("very slow", "8", "methods.slow.name: found 8, expected: a valid string"),
         ("  quick:", "  slow: {}\n  quick:", "found the key 'slow' a second time, expected each key once"),
+        ("{title: Everything}", "Everything", "tables.all: found 'Everything', expected: a valid dictionary"),
+        ("{title: Everything}", "{title: All, caption: All.}", "tables.all.caption: unknown key; expected title"),
+        ("{title: Everything}", "{}", "tables.all.title: not given, expected it"),
+        ("{title: Everything}", "{kind: arm}", "tables.all.title: not given, expected it"),
+        ("{title: Everything}", "{kind: arms, tilte: All}", "tables.all.tilte: unknown key; did you mean 'title'?"),
+        ("{title: Everything}", "8", "tables.all: found 8, expected: a valid dictionary"),
+        (", caption: Some of it.", "", "figures.some.caption: not given, expected it"),
+        ("legend: A line", "legende: A line", "figures.some.legende: unknown key; did you mean 'legend'?"),
+        ("legend: A line", "legend: 8", "figures.some.legend: found 8, expected: a valid string"),
+        ("figures:", "figurs:", "figurs: unknown key; did you mean 'figures'?"),
+        ("  some:", "  some: {title: Some, caption: It.}\n  some:", "found the key 'some' a second time"),
         (FILE, "- title", "expected keys and values, found list"),
         (FILE, "title: [", "not YAML"),
     ],

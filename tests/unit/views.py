@@ -16,7 +16,7 @@ from tokentrial.run import methods as methods_
 from tokentrial.run.finals import BOUND
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.schema import study_files
-from tokentrial.schema.declared import DeclaredTable, Study
+from tokentrial.schema.declared import AnyTable, Study
 from tokentrial.studies import cramming, language_models, small_models
 
 ROOT = Path(__file__).parents[2]
@@ -37,9 +37,9 @@ def studies() -> dict[str, Study]:
     return {study: file.names for study, file in study_files.load(ROOT).items()}
 
 
-def declared() -> dict[str, dict[str, DeclaredTable]]:
-    """Study -> the tables that its file declares."""
-    return {study: dict(names.tables) for study, names in studies().items()}
+def tables() -> dict[str, dict[str, AnyTable]]:
+    """Study -> the entries of its tables."""
+    return {study: names.tables for study, names in studies().items()}
 
 
 @cache

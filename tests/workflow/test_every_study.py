@@ -7,7 +7,7 @@ import pytest
 from small_project import ROOT, Project, copied, copy_project
 
 from tokentrial.publish.crate import record
-from tokentrial.report.catalogue import STUDIES, VERDICT_FIGURES, VERDICT_TABLES, figures_of, study_title, tables_of
+from tokentrial.report.catalogue import STUDIES, figures_of, study_title, tables_of, verdict_figures, verdict_tables
 from tokentrial.schema import study_files
 
 # With tests of their own: test_cramming.py, test_compare_reference.py, test_faults.py, test_provenance.py.
@@ -26,10 +26,10 @@ def test_every_rule_runs(every_study: Project, workflow: dict[str, Any]) -> None
 def test_every_table_figure_and_chapter_is_made(every_study: Project) -> None:
     results = every_study.folder / "results"
     assert (results / "report.pdf").read_bytes().startswith(b"%PDF-")
-    for name in (*tables_of(STUDIES), *VERDICT_TABLES):
+    for name in (*tables_of(STUDIES), *verdict_tables()):
         for ending in ("tex", "csv", "md", "typ"):
             assert (results / "tables" / f"{name}.{ending}").stat().st_size > 0
-    for name in (*figures_of(STUDIES), *VERDICT_FIGURES):
+    for name in (*figures_of(STUDIES), *verdict_figures()):
         for ending in ("pdf", "svg", "png"):
             assert (results / "figures" / f"{name}.{ending}").stat().st_size > 0
     text = (results / "report.typ").read_text()

@@ -8,13 +8,12 @@ import pytest
 from small_project import Project, bespoke_config, copy_project, edit
 
 from tokentrial.report.catalogue import (
-    FIGURES,
-    STUDIES,
-    TABLES,
-    VERDICT_FIGURES,
-    VERDICT_TABLES,
     figures_of,
+    study_title,
     tables_of,
+    titles,
+    verdict_figures,
+    verdict_tables,
 )
 
 # Rules that make what the rest is computed from.
@@ -36,10 +35,10 @@ def signature(path: Path) -> list[object]:
 def test_all_makes_the_report_its_tables_and_its_figures(built: Project) -> None:
     results = built.folder / "results"
     assert (results / "report.pdf").read_bytes().startswith(b"%PDF-")
-    for name in (*tables_of(["learned_encoding"]), *VERDICT_TABLES):
+    for name in (*tables_of(["learned_encoding"]), *verdict_tables()):
         for ending in ("tex", "csv", "md", "typ"):
             assert (results / "tables" / f"{name}.{ending}").stat().st_size > 0
-    for name in (*figures_of(["learned_encoding"]), *VERDICT_FIGURES):
+    for name in (*figures_of(["learned_encoding"]), *verdict_figures()):
         for ending in ("pdf", "svg", "png"):
             assert (results / "figures" / f"{name}.{ending}").stat().st_size > 0
     assert "a run with its own config" in (results / "report.typ").read_text()
@@ -48,11 +47,11 @@ def test_all_makes_the_report_its_tables_and_its_figures(built: Project) -> None
 def test_a_study_that_did_not_run_has_no_table_figure_or_chapter(built: Project) -> None:
     results = built.folder / "results"
     text = (results / "report.typ").read_text()
-    assert f"= {STUDIES['learned_encoding']}" in text
+    assert f"= {study_title('learned_encoding')}" in text
     for study in ("language_models", "bespoke", "cramming"):
-        assert f"= {STUDIES[study]}" not in text
-        absent = [*(results / "tables" / f"{name}.csv" for name in TABLES[study])]
-        absent += [results / "figures" / f"{name}.svg" for name in FIGURES[study]]
+        assert f"= {study_title(study)}" not in text
+        absent = [*(results / "tables" / f"{name}.csv" for name in titles("tables", study))]
+        absent += [results / "figures" / f"{name}.svg" for name in titles("figures", study)]
         assert [path for path in absent if path.exists()] == []
 
 

@@ -24,7 +24,7 @@ rule collect:
 
 
 # Of a param that is made with ``input`` Snakemake keeps no record: the plan of 10,000 conditions is 3 MB, so its digest is
-# what is kept and compared.
+# what is kept and compared. So it is of the studies' names, which hold no captions: an edited one computes nothing anew.
 rule conditions:
     input:
         arms="results/arms.parquet",

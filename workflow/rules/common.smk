@@ -16,7 +16,7 @@ from tokentrial import config as settings
 from tokentrial.data import corpora
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
-from tokentrial.report import catalogue
+from tokentrial.report import catalogue, catalogue_check
 from tokentrial.run.conditions import planned
 from tokentrial.schema import study_files, validation
 from tokentrial.studies import cramming, language_models, small_models
@@ -38,9 +38,10 @@ try:
     config.update(study_files.completed(config, STUDY_FILES))
     validation.check(config, study_files.experiments(STUDY_FILES))
     NAMES = study_files.names(config, STUDY_FILES)  # of experiments and methods, by study
-    DECLARED = {study: names.pop("tables", {}) for study, names in NAMES.items()}  # tables, by study
     documents.load(ROOT / "documents")
     published.load(documents.printed_files(ROOT / "documents"))
+    if workflow.is_main_process:
+        catalogue_check.check(settings.judging(config))
     CORPUS = corpora.setting(config["corpus"])
     DATASETS = small_models.datasets(config)
     for name, dataset in DATASETS.items():
@@ -111,25 +112,36 @@ def canonical(spec):
     return settings.canonical(spec)
 
 
+def source(path):
+    """A file of the checkout as Snakemake has to call it, from a path relative to the checkout."""
+    return f"{PLACE}{path}"
+
+
 # The record of the run's text; a run without real text has none.
 CORPUS_RECORD = "results/data/corpus/corpus.json" if LANGUAGE_MODELS or CRAMMED else []
 
 
-def corpus_caption(wildcards, input):
-    """The title of the run's text for captions, every sign that reStructuredText could read as markup behind a backslash.
+# What the rules read that call tables and figures by their titles.
+TITLES = [source(file) for file in catalogue.FILES.values()]
 
-    Empty until the text is there. Made with ``input``, so that Snakemake keeps no record of it.
-    """
+
+def corpus_title():
+    """The title of the run's text; empty until the text is there."""
     try:
-        title = corpora.read_record(f"{PREFIX}{CORPUS_RECORD}" if CORPUS_RECORD else "none").title
+        return corpora.read_record(f"{PREFIX}{CORPUS_RECORD}" if CORPUS_RECORD else "none").title
     except InputError:  # nothing to say yet, or a damaged file, which the rule that makes it reports
         return ""
-    return re.sub(r"([^\w\s]|_)", r"\\\1", title)
 
 
-def source(path):
-    """A file of the checkout as Snakemake has to call it, from a path relative to the checkout."""
-    return f"{PLACE}{path}"
+# Params of captions are made with ``input``, so that Snakemake keeps no record of them.
+def corpus_caption(wildcards, input):
+    """The title of the run's text, as reStructuredText."""
+    return catalogue.plain(corpus_title())
+
+
+def figure_captions(wildcards, input):
+    """Figure -> caption, as reStructuredText."""
+    return catalogue.captions(STUDIES, corpus_title(), JUDGING)
 
 
 @functools.cache

@@ -1,12 +1,12 @@
 # PURPOSE  The figures of the report.
 # INPUTS   the four result tables, the verdicts and documents/<id>/printed.yaml
 # OUTPUTS  results/figures/<figure>.pdf, .svg and .png for every figure of the catalogue
-# STEPS    draw each figure; its caption is workflow/report/<figure>.rst
+# STEPS    draw each figure; its caption is that of studies/<study>.yaml or workflow/report/verdicts.yaml
 
-FIGURE_NAMES = [*catalogue.VERDICT_FIGURES, *catalogue.figures_of(STUDIES)]
+FIGURE_NAMES = [*catalogue.verdict_figures(), *catalogue.figures_of(STUDIES)]
 FIGURES = [f"results/figures/{figure}.svg" for figure in FIGURE_NAMES]
 # Figure -> what it belongs to, and its title.
-FIGURE_TITLES = {figure: ("Verdicts", title) for figure, title in catalogue.VERDICT_FIGURES.items()} | {
+FIGURE_TITLES = {figure: ("Verdicts", title) for figure, title in catalogue.verdict_figures().items()} | {
     figure: (catalogue.study_title(study), title)
     for study in STUDIES
     for figure, title in catalogue.figures_of([study]).items()
@@ -26,7 +26,7 @@ rule figures:
         svg=[
             report(
                 f"results/figures/{figure}.svg",
-                caption=f"../report/{figure}.rst",
+                caption="../report/figure.rst",
                 category="Figures",
                 subcategory=part,
                 labels={"figure": title},
@@ -40,10 +40,8 @@ rule figures:
         code=content("figures"),
         tables=list(VIEWED),
         studies=STUDIES,
-        corpus=corpus_caption,
+        captions=figure_captions,
         confidence=JUDGING["confidence"],
-        margin_share=JUDGING["equivalence_margin"],
-        margin_nats=JUDGING["margins"]["language_models"]["cross_entropy"],
         predict_first=config["cramming"]["predict_first"],
     message:
         "Drawing the figures"

@@ -17,7 +17,6 @@ rule reference_rows:
         arms=f"{SHIPPED}/arms.parquet",
         record=f"{SHIPPED}/corpus.json",
         default=source("config/config.yaml"),
-        studies=[source(f"studies/{study}.yaml") for study in STUDY_FILES],
         code=code_of("reference_rows"),
     output:
         runs=f"{JUDGED_AGAIN}/runs.parquet",
@@ -29,6 +28,7 @@ rule reference_rows:
     params:
         code=content("reference_rows"),
         config=canonical(config),
+        designs=hashlib.sha256(canonical([file.design for file in STUDY_FILES.values()]).encode()).hexdigest(),
     message:
         "Taking the rows of the shipped run"
     script:

@@ -14,6 +14,7 @@ rule report:
         template=source("workflow/report/report.typ"),
         chapters=[source(f"workflow/report/{chapter}.typ") for chapter in ("verdicts", "audit", *STUDIES)],
         published=PRINTED,
+        titles=TITLES,
         code=code_of("report", "provenance"),  # which finds the commit that it prints
     output:
         pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),
@@ -43,6 +44,7 @@ rule claims_page:
         corpus=CORPUS_RECORD,
         documents=DOCUMENTS,
         figures=FIGURES,
+        titles=TITLES,
         templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
         code=code_of("claims_page", "provenance"),
     output:

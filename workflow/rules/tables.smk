@@ -3,7 +3,7 @@
 # OUTPUTS  results/tables/<name>.{csv,md,tex,typ}: raw values, Markdown, LaTeX (booktabs), Typst
 # STEPS    look each row up by the condition's specification, format every number once, write every format
 
-TABLE_NAMES = [*catalogue.VERDICT_TABLES, *catalogue.tables_of(STUDIES)]
+TABLE_NAMES = [*catalogue.verdict_tables(), *catalogue.tables_of(STUDIES)]
 TABLES = [f"results/tables/{name}.{suffix}" for name in TABLE_NAMES for suffix in ("csv", "md", "tex", "typ")]
 
 
@@ -12,6 +12,7 @@ rule tables:
         **VIEWED,
         verdicts="results/verdicts.parquet",
         published=PRINTED,
+        titles=TITLES,
         code=code_of("tables"),
     output:
         csv=[
@@ -32,8 +33,7 @@ rule tables:
         **JUDGING_PARAMS,
         code=content("tables"),
         tables=list(VIEWED),
-        declared=lambda wildcards, input: {study: DECLARED[study] for study in STUDIES},
-        declared_digest=hashlib.sha256(repr([(study, DECLARED[study]) for study in STUDIES]).encode()).hexdigest(),
+        studies=STUDIES,
         corpus=corpus_caption,
     message:
         "Writing the tables"

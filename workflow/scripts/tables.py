@@ -9,7 +9,7 @@ with logged(snakemake.log[0]):
 
     write_tables(
         frames={name: snakemake.input[name] for name in snakemake.params.tables},
-        declared=snakemake.params.declared,
+        studies=snakemake.params.studies,
         published=snakemake.input.published,
         settings=json.loads(snakemake.params.settings),
         outputs=snakemake.output,

@@ -1,177 +1,173 @@
-"""The tables and figures of the report: study -> name -> title.
+"""What the report's tables and figures are called, by the files of the studies and, of those of none, verdicts.yaml.
 
-A title has ``{corpus}`` where it names the run's real text; the functions below fill that in. While the workflow is
-planned the text is not known, so without a name titles say "real text".
+One entry serves the report, the page of verdicts and Snakemake's own report. A text has ``{corpus}`` where it names the
+run's real text, which the functions below fill in. While the workflow is planned the text is not known, so without a
+name titles say "real text".
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
 
-from tokentrial import checkout, documents
+from tokentrial import config, documents
+from tokentrial.checkout import ROOT
+from tokentrial.errors import InputError
 from tokentrial.real_text import UNNAMED
+from tokentrial.report.template import escape
+from tokentrial.schema import declared, study_files
+from tokentrial.schema.declared import CORPUS, Captions, Study
 
-# In the order of the report's chapters.
-STUDIES = {
-    "learned_encoding": "Learned encodings of synthetic data",
-    "language_models": "Learned encodings of {corpus}",
-    "bespoke": "Bespoke token dimensions",
-    "cramming": "Cramming texts into one vector",
-}
+STUDIES = ("learned_encoding", "language_models", "bespoke", "cramming")
+"""In the order of the report's chapters."""
 
-OF_REAL_TEXT = ("language_models", "cramming")
-"""Studies whose numbers depend on the run's real text."""
-
-STUDY_TITLES = {
-    "markov": "Markov chains (000)",
-    "compression": "Compression ratios (001)",
-    "vocabulary": "Vocabulary sizes (001)",
-    "complexity": "Types of data (001)",
-    "baselines": "Autoencoder variants (001)",
-    "signal": "Signal (001, 002)",
-    "transformer": "{corpus}, Transformer (002)",
-    "transformer-narrow": "{corpus}, Transformer, narrow body (002)",
-    "transformer-tied": "{corpus}, Transformer, tied (002)",
-    "lstm": "{corpus}, LSTM (002)",
-    "lstm-tied": "{corpus}, LSTM, tied (002)",
-    "mask": "{corpus}, missing mask (002)",
-    "released": "{corpus} as released (002)",
-    "bespoke": "Bespoke on {corpus} (003)",
-    "initial": "Initial test (003)",
-    "scaling": "Corpus sizes (003)",
-    "efficiency": "Efficient layouts (003)",
-    "converged": "Trained to convergence (003)",
-    "capacity": "Capacity of one vector (004)",
-    "uncertainty": "Entropy or length (004)",
-    "vectors": "Number of vectors (004)",
-    "settings": "The paper's optimiser (004)",
-    "controls": "Controls of cramming (004)",
-}
-
-HEADLINE = {"headline": "What the fair arms say"}
+HEADLINE = "headline"
+"""The first page's table."""
 
 # What the claims' tables are about; a claim about several documents is one across documents.
 DOCUMENTS = {
     name: "Across documents" if name == documents.CROSS else f"Document {name}"
-    for name in documents.names(checkout.ROOT / "documents")
+    for name in documents.names(ROOT / "documents")
 }
-VERDICT_TABLES = {
-    "verdict-matrix": "Claims by kind, document and verdict",
-    "verdict-findings": "The most consequential findings",
-    "verdict-rules": "The decision rules of the empirical claims, and when they were fixed",
-    "verdict-replications": "Replication statistics of the empirical claims",
-    **{f"verdicts-{name}": f"{title}: every claim and its verdict" for name, title in DOCUMENTS.items()},
-}
-VERDICT_FIGURES = {"verdict-matrix": "Every claim by document, kind and verdict"}
+LISTINGS = {f"verdicts-{name}": name for name in DOCUMENTS}
+"""The tables of all claims, by document."""
+DOCUMENT = "{document}"
+"""Stands for each of them: for its id in the name of a table, for what it is called in the title."""
 
-TABLES = {
-    "learned_encoding": {
-        "doc000-accuracy": "Document 000, Table 3.2: held-out accuracy, published and measured",
-        "doc000-parameters": "Document 000, Table 3.3: parameter counts, published and built",
-        "doc001-summary": "Document 001, Section 5.1: 16 of 17 significant, published and measured",
-        "doc001-compression": "Document 001, Table 5.2: loss by compression ratio, published and measured",
-        "doc001-vocabulary": "Document 001, Table 5.3: loss by vocabulary size, published and measured",
-        "doc001-complexity": "Document 001, Table 5.4: loss by type of data, published and measured",
-        "doc001-baselines": "Document 001, Section 4.3: the learned encoding against three autoencoders",
-        "doc002-proof-of-concept": "Document 002: the proof of concept, published and measured",
-        "signal": "Documents 001 and 002: whether the signal comes from relationships between tokens",
-        "levels": "Every arm done right: held-out loss and accuracy with floor and ceiling",
-        "comparisons": "Every comparison done right: learned encoding minus the other arm",
-        "power": "What n seeds can find",
-        "costs": "Parameters by role, numbers trained, bits deployed",
-    },
-    "language_models": {
-        "language-models-main": "Document 002: learned against autoencoder on {corpus}",
-        "language-models-mask": "What the missing mask does on {corpus}",
-        "language-models-arms": "Every arm on {corpus} done right",
-        "language-models-comparisons": "The documents' encodings minus every other arm on {corpus}",
-        "language-models-dominance": "Methods at equal bits on {corpus}, and the non-dominated front",
-        "language-models-anchor": "Published perplexities beside the scale of this run on {corpus}",
-    },
-    "bespoke": {
-        "bespoke-primary": "Document 003, primary results: published beside measured",
-        "bespoke-decomposition": "Where the released loss ratio comes from",
-        "bespoke-efficiency": "Document 003, parameter efficiency: published and built",
-        "bespoke-scores": "Document 003, confidence intervals: what they are, and what was measured",
-        "bespoke-trend": "Whether the benefit grows with the corpus",
-        "bespoke-levels": "Every arm of document 003 done right: held-out loss and accuracy, parameters and bits",
-        "bespoke-comparisons": "Every comparison of document 003 done right: bespoke widths minus the other arm",
-    },
-    "cramming": {
-        "cramming-decisions": "Document 004: its claims, decided by rules fixed before the run",
-        "cramming-criteria": "The criteria behind those decisions",
-        "cramming-models": "Document 004, Table 1: capacity and gains of one vector, published and measured",
-        "cramming-kinds": "Capacity and gains by kind of text",
-        "cramming-entropy": "Entropy or length: H(LM) against H(LM+mem), and what tells solved texts",
-        "cramming-vectors": "Document 004: capacity and gains by number of vectors, published and measured",
-        "cramming-settings": "The paper's optimiser beside the tuned one",
-        "cramming-controls": "Controls of cramming",
-        "cramming-lengths": "Every length: accuracy, exact decoding, entropy",
-        "cramming-published": "Document 004: published numbers computed again from those behind them",
-    },
-}
+Kind = Literal["tables", "figures"]
+VERDICTS = "verdicts"
+FILES = {VERDICTS: "workflow/report/verdicts.yaml", **{study: f"studies/{study}.yaml" for study in STUDIES}}
+"""Study -> its file in the checkout; `VERDICTS` stands for what belongs to none."""
 
-FIGURES = {
-    "learned_encoding": {
-        "loss-by-ratio": "Held-out loss by compression ratio, with chance, unigram and floor",
-        "accuracy-by-ratio": "Held-out accuracy by compression ratio, with chance and the Bayes optimum",
-        "loss-by-vocabulary": "Held-out loss by vocabulary size and by type of data, with chance, unigram and floor",
-        "forest": "Learned encoding minus autoencoder, with the equivalence band",
-        "learning-curves": "Validation loss during training",
-        "seeds": "Every seed of the released scripts and of the fair arms",
-        "power": "Minimal detectable effect against the number of seeds",
-        "parameters": "Held-out loss against numbers trained and bits deployed",
-    },
-    "language_models": {
-        "language-models-pareto": "Memory against quality on {corpus}: bits deployed, numbers trained and test loss",
-        "language-models-ratio": "Learned minus autoencoder on {corpus} by ratio, with a narrow and with a fixed body",
-        "language-models-curves": "Validation loss of the language models of {corpus} during training",
-        "language-models-mask": "What the missing mask does on {corpus}, beside models that cannot see the next token",
-    },
-    "bespoke": {
-        "bespoke-seeds": "The released loss ratio over seeds, and where the published value lies",
-        "bespoke-steps": "The released loss ratio against optimiser steps, by corpus size",
-        "bespoke-attribution": "Where the released loss ratio comes from",
-        "bespoke-corpus": "Bespoke minus controls against corpus size",
-        "bespoke-bands": "Held-out loss by frequency band: bespoke widths minus uniform ones",
-        "bespoke-parameters": "Held-out loss against parameters, with all controls",
-        "bespoke-curves": "Validation loss during training, with entropy lines",
-    },
-    "cramming": {
-        "cramming-accuracy": "Accuracy and exact recovery against length, with both capacities",
-        "cramming-uncertainty": "What one vector leaves of a text's entropy, by kind of text",
-        "cramming-gains": "Information gain and longest text by kind of text",
-        "cramming-scaling": "Length and information gain against the number of vectors",
-        "cramming-bound": "Token gain against the theoretical bound, published and measured",
-        "cramming-curves": "Cross-entropy and accuracy while a vector is optimised",
-    },
-}
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+_read = cache(study_files.load)  # for the checkout as for any other folder: once a process
+
+
+def studies(root: Path = ROOT) -> dict[str, Study]:
+    """Study -> what its file says, in the order of the chapters. Raises InputError that names file and key."""
+    files = _read(root)
+    return {study: files[study].names for study in STUDIES}
+
+
+@cache
+def entries(part: str, root: Path = ROOT) -> Captions | Study:
+    """A study's names with its entries, or the entries of none (`VERDICTS`), with a table for each document."""
+    if part != VERDICTS:
+        return studies(root)[part]
+    of_none = declared.captions(root / FILES[part])
+    tables = {}
+    for name, table in of_none.tables.items():
+        for document, title in DOCUMENTS.items() if DOCUMENT in name else [("", "")]:
+            named = table.model_copy(update={"title": table.title.replace(DOCUMENT, title)})
+            tables[name.replace(DOCUMENT, document)] = named
+    return of_none.model_copy(update={"tables": tables})
+
+
+def titles(kind: Kind, part: str, corpus: str = UNNAMED) -> dict[str, str]:
+    """Name -> title of the tables or figures of a study, or of the first page and the verdicts (`VERDICTS`)."""
+    return {name: titled(entry.title, corpus) for name, entry in getattr(entries(part), kind).items()}
 
 
 def titled(template: str, corpus: str = UNNAMED) -> str:
     """A title with the name of the run's real text."""
-    return template.replace("{corpus}", corpus)
+    return template.replace(CORPUS, corpus)
 
 
-def tables_of(studies: Iterable[str], corpus: str = UNNAMED) -> dict[str, str]:
+def verdict_tables() -> dict[str, str]:
+    """Name -> title of the tables of the verdicts."""
+    return {name: title for name, title in titles("tables", VERDICTS).items() if name != HEADLINE}
+
+
+def verdict_figures() -> dict[str, str]:
+    """Name -> title of the figures of the verdicts."""
+    return titles("figures", VERDICTS)
+
+
+def tables_of(parts: Iterable[str], corpus: str = UNNAMED) -> dict[str, str]:
     """Name -> title of the first page's table and those of the studies that the config has."""
-    titles = HEADLINE | {name: title for study in studies for name, title in TABLES[study].items()}
-    return {name: titled(title, corpus) for name, title in titles.items()}
+    first = {HEADLINE: titles("tables", VERDICTS, corpus)[HEADLINE]}
+    return first | {name: title for study in parts for name, title in titles("tables", study, corpus).items()}
 
 
-def figures_of(studies: Iterable[str], corpus: str = UNNAMED) -> dict[str, str]:
+def figures_of(parts: Iterable[str], corpus: str = UNNAMED) -> dict[str, str]:
     """Name -> title of the figures of the studies that the config has."""
-    return {name: titled(title, corpus) for study in studies for name, title in FIGURES[study].items()}
+    return {name: title for study in parts for name, title in titles("figures", study, corpus).items()}
 
 
 def table_title(name: str, corpus: str = UNNAMED) -> str:
-    """The title of a table of any study, or of the verdicts."""
-    return (VERDICT_TABLES | tables_of(STUDIES, corpus))[name]
+    """The title of a table of any study, or of the verdicts. Raises InputError for one without an entry."""
+    known = {name: title for part in FILES for name, title in titles("tables", part, corpus).items()}
+    if name not in known:
+        raise InputError(f"{' or '.join(FILES.values())}: tables: {config.unknown_key(name, list(known))}")
+    return known[name]
 
 
 def study_title(study: str, corpus: str = UNNAMED) -> str:
-    """The title of a study's chapter; the name of a study that is in no catalogue."""
-    return titled(STUDIES.get(study, study), corpus)
+    """The title of a study's chapter; the name of a study that has no file."""
+    known = studies().get(study)
+    return study if known is None else titled(known.title, corpus)
 
 
 def sub_study_title(name: str, corpus: str = UNNAMED) -> str:
-    """The title of a sub-study; the name of one that is in no catalogue."""
-    return titled(STUDY_TITLES.get(name, name), corpus)
+    """The title of a sub-study; the name of one that is in no file."""
+    known = {name: each.title for study in studies().values() for name, each in study.experiments.items()}
+    return titled(known.get(name, name), corpus)
+
+
+def title_values(part: str, corpus: str = UNNAMED, leave_out: Collection[str] = ()) -> dict[str, str]:
+    """The placeholders of a chapter for what its tables and figures are called: title and legend, as Typst.
+
+    A table and a figure of one name are told apart by a suffix. leave_out: tables that the chapter does not name.
+    """
+    known, values = entries(part), {}
+    for name, table in known.tables.items():
+        suffix = "_table" if name in known.figures else ""
+        if name not in leave_out:
+            values[f"title.{name.replace('-', '_')}{suffix}"] = escape(titled(table.title, corpus))
+    for name, figure in known.figures.items():
+        suffix = "_figure" if name in known.tables else ""
+        legend = f". {figure.legend}" if figure.legend else ""
+        values[f"title.{name.replace('-', '_')}{suffix}"] = escape(titled(figure.title + legend, corpus))
+    return values
+
+
+def captions(parts: Iterable[str], corpus: str, settings: Mapping[str, Any], root: Path = ROOT) -> "Texts":
+    """Name -> caption in Snakemake's own report, as reStructuredText, of the figures of studies and of the verdicts.
+
+    corpus: the title of the run's real text, empty until it is known; settings: see config.judging. Raises InputError
+    for a name in braces that stands for none of them.
+    """
+    values = {
+        "corpus": corpus or UNNAMED,
+        "confidence": f"{100 * settings['confidence']:g} %",
+        "level": f"{1 - settings['confidence']:g}",
+        "margin_share": f"{100 * settings['equivalence_margin']:g} %",
+        "margin_nats": f"{settings['margins']['language_models']['cross_entropy']:g}",
+    }
+    texts = Texts()
+    for part in (VERDICTS, *parts):
+        text = f" Real text: {corpus}." if corpus and part != VERDICTS and studies(root)[part].real_text else ""
+        for name, figure in entries(part, root).figures.items():
+            for word in PLACEHOLDER.findall(figure.caption):
+                if word not in values:
+                    where = f"{FILES[part]}: figures.{name}.caption"
+                    raise InputError(f"{where}: {config.unknown_key(word, list(values))}")
+            texts[name] = plain(PLACEHOLDER.sub(lambda match: values[match[1]], figure.caption) + text)
+    return texts
+
+
+class Texts(dict[str, str]):
+    """Texts by name. In few words where Snakemake lists the params of a job, beside every figure of its report."""
+
+    def __str__(self) -> str:
+        return f"{len(self)} texts"
+
+    __repr__ = __str__
+
+
+def plain(text: str) -> str:
+    """A text with every sign that reStructuredText could read as markup behind a backslash."""
+    return re.sub(r"([^\w\s]|_)", r"\\\1", text)

@@ -323,7 +323,7 @@ def drawn(
 
     As images, so that ids inside of two figures cannot meet and nothing in them runs.
     """
-    titles = catalogue.figures_of(catalogue.FIGURES, corpus)
+    titles = catalogue.figures_of(catalogue.STUDIES, corpus)
     for name, drawing in figures.items():
         size = SIZE.search(drawing)
         if size is None:

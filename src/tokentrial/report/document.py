@@ -7,7 +7,7 @@ from typing import Any
 import typst
 import yaml
 
-from tokentrial import checkout, real_text, results
+from tokentrial import checkout, results
 from tokentrial.data.corpora import Corpus, read_record
 from tokentrial.published import PublishedTable, load
 from tokentrial.report import catalogue
@@ -76,17 +76,6 @@ def text_row(corpus: Corpus | None, title: str) -> str:
     return f"[Text], [{escape(said)}],\n    " if said else ""
 
 
-def title_values(study: str, corpus: str = real_text.UNNAMED) -> Values:
-    """Captions of a chapter are the catalogue's titles; a table and a figure of one name are told apart by a suffix."""
-    tables, figures = catalogue.TABLES[study], catalogue.FIGURES[study]
-    values = {}
-    for kind, titles in (("table", tables), ("figure", figures)):
-        for name, title in titles.items():
-            suffix = f"_{kind}" if name in tables and name in figures else ""
-            values[f"title.{name.replace('-', '_')}{suffix}"] = escape(catalogue.titled(title, corpus))
-    return values
-
-
 def deviations_list(root: Path) -> str:
     """The guesses as a Typst list."""
     return "\n".join(f'- #raw("{where}"): {escape(text)}' for where, text in assumptions(root))
@@ -98,7 +87,7 @@ def chapters(
     """The filled chapters of the studies that ran, in their order."""
     filled = []
     for study in studies:
-        values = CHAPTERS[study](view.only(study), config, printed) | title_values(study, view.corpus)
+        values = CHAPTERS[study](view.only(study), config, printed) | catalogue.title_values(study, view.corpus)
         filled.append(fill((folder / f"{study}.typ").read_text(encoding="utf-8"), values))
     return "\n".join(filled)
 
@@ -127,6 +116,7 @@ def report_source(
     frame = Path(template)
     values = {
         **scale_values(view.arms, len(view.statistics), config),
+        "title.headline": escape(catalogue.table_title(catalogue.HEADLINE)),
         "corpus.title": escape(view.corpus),
         "corpus.row": text_row(None if corpus is None else read_record(corpus), view.corpus),
         "scale.studies": ",\n    ".join(study_rows(view)),

@@ -1,11 +1,13 @@
-"""What a study's experiments and arms are called, and what its documents ask: the names in studies/<study>.yaml."""
+"""What studies/<study>.yaml says beside designs: names of experiments and arms, what documents ask, captions."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError
 
+from tokentrial import config
 from tokentrial.errors import InputError
 from tokentrial.schema.base import Flag, Number, Section, Text, key
 
@@ -13,6 +15,8 @@ OWN = "own"
 Role = Literal["own", "baseline", "control", "as released", "bound"]
 CORPUS = "{corpus}"
 """Stands for the title of the run's real text."""
+
+Model = TypeVar("Model", bound=Section)
 
 
 class Experiment(Section):
@@ -54,7 +58,13 @@ Methods = dict[Text, Method]
 METHODS = "Name of a method -> what it is called and its role, laid over what studies/<study>.yaml says of it."
 
 
-class DeclaredTable(Section):
+class Table(Section):
+    """What a table is called."""
+
+    title: Text = key("In the report and on the page of verdicts.")
+
+
+class DeclaredTable(Table):
     """A table with a row for every arm, or every pair of arms, of the conditions that have these columns.
 
     raw: column of the CSV -> ``source.key``, or with ``{}`` in its name source -> keys (or their names in the column ->
@@ -78,6 +88,38 @@ class DeclaredTable(Section):
     empty: str | None = None
 
 
+class Figure(Table):
+    """What a figure is called."""
+
+    legend: Text = key("In the report, after the title.", None)
+    caption: Text = key("In Snakemake's own report.")
+
+
+PLAIN, DECLARED = "plain", "declared"
+
+
+def _form(entry: Any) -> str:
+    """A table, as read or as validated, is one that the code builds unless its entry says of what its rows are."""
+    return DECLARED if isinstance(entry, DeclaredTable) or (isinstance(entry, Mapping) and "kind" in entry) else PLAIN
+
+
+AnyTable = Annotated[
+    Annotated[Table, Tag(PLAIN)] | Annotated[DeclaredTable, Tag(DECLARED)],
+    Discriminator(_form),
+]
+
+
+Tables = dict[Text, AnyTable]
+Figures = dict[Text, Figure]
+
+
+class Captions(Section):
+    """What the tables and figures of no study are called."""
+
+    tables: Tables = Field(default_factory=dict)
+    figures: Figures = Field(default_factory=dict)
+
+
 class Study(Section):
     """The names of one study. others: the role of methods that it does not declare; layouts: of an arm's last part."""
 
@@ -88,7 +130,8 @@ class Study(Section):
     methods: dict[Text, Method]
     others: Role = "control"
     layouts: dict[Text, Text] = Field(default_factory=dict)
-    tables: dict[Text, DeclaredTable] = Field(default_factory=dict)
+    tables: Tables = Field(default_factory=dict)
+    figures: Figures = Field(default_factory=dict)
 
     @classmethod
     def undeclared(cls, title: str) -> "Study":
@@ -109,12 +152,7 @@ class Study(Section):
 
 def checked(content: Mapping[str, Any], where: str) -> Study:
     """Returns a study's names. Raises InputError with one line that begins with ``where`` and names the key."""
-    try:
-        study = Study.model_validate(content)
-    except ValidationError as error:
-        # a mistyped key first: it explains one that is not given
-        errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-        raise InputError(f"{where}: {_line(errors[0])}") from None
+    study = _validated(content, where, Study)
     named = {f"question.{key}": names for key, names in study.question.model_dump().items()}
     named |= {f"experiments.{name}.baselines": each.baselines or [] for name, each in study.experiments.items()}
     for place, names in named.items():
@@ -123,13 +161,31 @@ def checked(content: Mapping[str, Any], where: str) -> Study:
     return study
 
 
+def captions(file: Path) -> Captions:
+    """Returns what a file says that belongs to no study. Raises InputError that names file and key."""
+    return _validated(config.load(file), str(file), Captions)
+
+
+def _validated(content: Mapping[str, Any], where: str, model: type[Model]) -> Model:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        # a mistyped key first: it explains one that is not given
+        errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        raise InputError(f"{where}: {_line(errors[0])}") from None
+
+
 def _line(error: Mapping[str, Any]) -> str:
     """Key, found, expected."""
-    *parents, last = (str(part) for part in error["loc"])
+    place = error["loc"]
+    if place[0] == "tables" and len(place) > 2:  # the model that was chosen, which is no key
+        place = (*place[:2], *place[3:])
+    *parents, last = (str(part) for part in place)
     where = ".".join([*parents, last])
     if error["type"] == "extra_forbidden":
         inner = Look if len(parents) > 2 else Method
-        models = {"experiments": Experiment, "methods": inner, "question": Question}
+        table = DeclaredTable if DECLARED in error["loc"] else Table
+        models = {"experiments": Experiment, "methods": inner, "question": Question, "tables": table, "figures": Figure}
         known = list(models.get("".join(parents[:1]), Study).model_fields)
         near = get_close_matches(last, known, 1)
         return f"{where}: unknown key; " + (f"did you mean '{near[0]}'?" if near else f"expected {', '.join(known)}")

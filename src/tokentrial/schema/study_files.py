@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 from tokentrial import config as settings
 from tokentrial.errors import InputError
 from tokentrial.schema.base import Hyphenated, Section
-from tokentrial.schema.declared import Study, checked
+from tokentrial.schema.declared import Captions, Study, checked
 from tokentrial.schema.run import Config
 
 Tree = dict[str, Any]
@@ -73,9 +73,15 @@ def experiments(files: Mapping[str, StudyFile]) -> dict[str, Collection[str]]:
 
 
 def names(config: Mapping[str, Any], files: Mapping[str, StudyFile]) -> dict[str, Tree]:
-    """Study -> its names as plain values, the methods of a checked config laid over those of its file."""
+    """Study -> its names as plain values, the methods of a checked config laid over those of its file.
+
+    Without its captions, so that an edited one computes nothing.
+    """
+    captions = set(Captions.model_fields)
     return {
-        study: settings.merge(file.names.model_dump(exclude_unset=True), {"methods": config[study].get("methods", {})})
+        study: settings.merge(
+            file.names.model_dump(exclude_unset=True, exclude=captions), {"methods": config[study].get("methods", {})}
+        )
         for study, file in files.items()
     }
 

@@ -4,8 +4,7 @@ import pandas as pd
 
 from tokentrial.claims.verdict import OF_CHECKS, OF_RULES, listed
 from tokentrial.documents import CROSS
-from tokentrial.report.catalogue import DOCUMENTS, VERDICT_FIGURES, VERDICT_TABLES
-from tokentrial.report.tables.verdicts import LISTINGS
+from tokentrial.report.catalogue import DOCUMENTS, HEADLINE, LISTINGS, VERDICTS, table_title, title_values
 from tokentrial.report.template import escape
 from tokentrial.report.verdicts import (
     BETWEEN,
@@ -38,9 +37,7 @@ def values(verdicts: pd.DataFrame) -> Values:
     pairs = zip(verdicts["document"], verdicts["section"], strict=True)
     stands = [is_headline(str(document), str(section)) for document, section in pairs]
     headline = verdicts[pd.Series(stands, index=verdicts.index, dtype=bool)]
-    alone = {name: title for name, title in VERDICT_TABLES.items() if name not in LISTINGS}
-    titles = {f"title.{name.replace('-', '_')}": escape(title) for name, title in alone.items()}
-    figures = {f"title.{name.replace('-', '_')}_figure": escape(title) for name, title in VERDICT_FIGURES.items()}
+    titles = title_values(VERDICTS, leave_out=(HEADLINE, *LISTINGS))
     return {
         "verdicts.total": f"{len(verdicts):,}",
         "verdicts.shares": shares(verdicts),
@@ -58,7 +55,6 @@ def values(verdicts: pd.DataFrame) -> Values:
         "verdicts.by_document": escape(by_document(verdicts)),
         "verdicts.listings": listings(),
         **titles,
-        **figures,
     }
 
 
@@ -73,7 +69,7 @@ def listings() -> str:
     sections = []
     for table, name in LISTINGS.items():
         heading = f"Claims {DOCUMENTS[name].lower()}" if name == CROSS else DOCUMENTS[name]
-        sections.append(f'== {escape(heading)}\n\n#wide-table("{table}", [{escape(VERDICT_TABLES[table])}.])')
+        sections.append(f'== {escape(heading)}\n\n#wide-table("{table}", [{escape(table_title(table))}.])')
     return "\n\n".join(sections)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tokentrial import real_text
 from tokentrial.errors import InputError
 from tokentrial.published import load
 from tokentrial.real_text import UNNAMED
-from tokentrial.report.catalogue import OF_REAL_TEXT
 from tokentrial.report.figures import bespoke, cramming, language_models, learned_encoding, style
 from tokentrial.report.figures import verdicts as claims
 from tokentrial.report.figures.sources import Sources
@@ -44,7 +44,7 @@ def write_figures(
     """
     view, printed = View.read(tables, confidence), load(published)
     known: dict[str, Callable[[], Figure]] = {
-        name: partial(_of_study, study, draw, Sources(view.only(study), printed, predict_first))
+        name: partial(_of_study, draw, Sources(view.only(study), printed, predict_first))
         for study in studies
         for name, draw in FIGURES[study].items()
     }
@@ -60,12 +60,13 @@ def write_figures(
         style.save(known[name](), targets)
 
 
-def _of_study(study: str, draw: Callable[[Sources], Figure], sources: Sources) -> Figure:
+def _of_study(draw: Callable[[Sources], Figure], sources: Sources) -> Figure:
     """A study's figure; one of real text says below it which."""
     with style.looks(sources.view.methods):
         figure = draw(sources)
-    if study in OF_REAL_TEXT and sources.view.corpus != UNNAMED:
-        style.note(figure, f"Text: {sources.view.corpus}")
+    corpus = real_text.title(sources.view.arms)
+    if corpus != UNNAMED:
+        style.note(figure, f"Text: {corpus}")
     return figure
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from tokentrial.claims import verdict as words
 from tokentrial.report import formats
-from tokentrial.report.catalogue import DOCUMENTS, table_title
+from tokentrial.report.catalogue import DOCUMENTS, LISTINGS, table_title
 from tokentrial.report.formats import GAP, MINUS, MISSING, Section, Table, count, missing, p_value, typst, yes_no
 from tokentrial.report.verdicts import (
     EMPIRICAL,
@@ -29,8 +29,6 @@ from tokentrial.report.verdicts import (
 from tokentrial.results import whole_file
 
 FINDINGS = "verdict-findings"
-LISTINGS = {f"verdicts-{name}": name for name in DOCUMENTS}
-"""The tables of all claims, by document."""
 WIDTHS = (9, 9, 7, 17, 13, 17, 9, 28, 11)
 """Shares of a page's width: id, section, kind, claim, reported, recomputed, verdict, reason, decided by."""
 RULE_WIDTHS = (30, 15, 8)
