@@ -41,10 +41,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tokentrial import checkout
 from tokentrial.rusage import peak_mib
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config", "models", "profiles", "src", "workflow")
+PARTS = (*checkout.READ, "profiles")
 RESULT = "measured.json"
 SET_CHILD_SUBREAPER = 36  # prctl(2)
 LEFT_BEHIND = 30  # seconds that processes may outlive Snakemake
@@ -219,7 +220,7 @@ def copy_project(source: Path, folder: Path) -> None:
         if (source / part).is_dir():
             ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
             shutil.copytree(source / part, folder / part, ignore=ignore)
-        else:
+        elif (source / part).exists():  # an earlier version may lack a part
             shutil.copy2(source / part, folder / part)
 
 

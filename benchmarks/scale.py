@@ -43,11 +43,12 @@ from typing import Any
 
 import yaml
 
+from tokentrial import checkout
 from tokentrial.rusage import peak_mib
 from tokentrial.schema import study_files
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config", "models", "profiles", "src", "studies", "workflow")
+PARTS = (*checkout.READ, "profiles")
 OVERLAY = "config/scale.yaml"
 STUDY = "learned_encoding"
 DESIGNS = ("markov/as-described", "markov/done-right", "compression/as-described", "baselines/as-described")

@@ -13,11 +13,12 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from tokentrial import checkout
 from tokentrial.schema import study_files
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "TOKENTRIAL_WIKITEXT2"
-PARTS = ("Snakefile", "config", "documents", "models", "studies", "workflow", "profiles", "src")
+PARTS = (*checkout.READ, "profiles")
 
 # How the rules with a wildcard announce a job; rules that share their words are told apart by the job's name.
 MESSAGES = {
