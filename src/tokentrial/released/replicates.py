@@ -22,6 +22,7 @@ def run_replicates(spec: Mapping[str, Any]) -> pd.DataFrame:
     the script's own; the replicates of later seeds follow, so that the seed column counts runs.
     """
     rows: list[tuple[str, Measurement]] = []
+    cells: dict[str, str] = {}
     for index in range(spec["seeds"]):
         measured = run_script(spec["script"], spec["last_cell"], SEED + index)
         first = min(row.seed for row in measured)
@@ -29,15 +30,16 @@ def run_replicates(spec: Mapping[str, Any]) -> pd.DataFrame:
         for row in measured:
             arm, _, cell = row.arm.partition(".")
             condition = f"{spec['condition']}/{cell}" if cell else spec["condition"]
+            cells[condition] = cell
             rows.append((condition, row._replace(arm=arm, seed=row.seed - first + index * per_script)))
-    for condition in dict.fromkeys(condition for condition, _ in rows):
-        rows += [(condition, row) for row in _levels(spec, condition)]
+    for condition, cell in cells.items():
+        rows += [(condition, row) for row in _levels(spec, cell)]
     return pd.DataFrame([(condition, *row) for condition, row in rows], columns=["condition", *Measurement._fields])
 
 
-def _levels(spec: Mapping[str, Any], condition: str) -> list[Measurement]:
+def _levels(spec: Mapping[str, Any], cell: str) -> list[Measurement]:
     """Returns floors and ceilings of the script's own data, over at least ten draws of its source or one per seed."""
-    data, context = _data(spec["script"], condition.rsplit("/", 1)[-1])
+    data, context = _data(spec["script"], cell)
     if data is None:
         return []  # the academic validation has no data at all
     return reference_rows(generate(data, SEED, max(spec["seeds"], 10)).reference, context)
