@@ -99,7 +99,7 @@ def overlay(conditions: int) -> dict[str, Any]:
     count, rest = divmod(conditions, len(DESIGNS) * len(RATIOS))
     if rest or not count:
         sys.exit(f"error: --conditions: found {conditions}, expected a multiple of {len(DESIGNS) * len(RATIOS)}")
-    designs = study_files.default(ROOT)[STUDY]["studies"]
+    designs = study_files.default(ROOT)[STUDY]["experiments"]
     changed: dict[str, Any] = {}
     for name in DESIGNS:
         part, way = name.split("/")
@@ -108,7 +108,7 @@ def overlay(conditions: int) -> dict[str, Any]:
         design = {"full_width": WIDTH, "ratios": RATIOS, "heads": designs[part][way]["heads"][:1], "data": data}
         changed.setdefault(part, {})[way] = design
     # written without aliases
-    return json.loads(json.dumps({STUDY: {"studies": changed}}))  # type: ignore[no-any-return]
+    return json.loads(json.dumps({STUDY: {"experiments": changed}}))  # type: ignore[no-any-return]
 
 
 def measured(command: list[str], folder: Path, watch: Callable[[int], None] = lambda pid: None) -> tuple[Cost, str]:

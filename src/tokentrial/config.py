@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, eight times as fast; absent from some builds
 MERGE = "tag:yaml.org,2002:merge"  # of the key <<
+MORE = "+"  # ends the key of a list that is added to another one
 
 # Names in the config become parts of paths: no separator, no hidden file, no option, and short enough for a file name.
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -149,11 +150,18 @@ def _refuse_repeated_keys(node: yaml.Node | None, known: set[int]) -> None:
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns ``base`` with ``overlay``'s keys replaced; mappings merge, lists and numbers are replaced whole."""
+    """Returns ``base`` with ``overlay``'s keys replaced; mappings merge, lists and numbers are replaced whole.
+
+    A list under ``key+`` is added to the list of ``key``. Where there is none yet, the entry stays as it is, for a base
+    that this is laid over in turn; :func:`check_values` refuses it in a complete config.
+    """
     merged = deepcopy(dict(base))
     for key, value in overlay.items():
         nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = merge(merged[key], value) if nested else deepcopy(value)
+    for key in [key for key in merged if isinstance(key, str) and key.endswith(MORE)]:
+        if isinstance(merged.get(key[:-1]), list) and isinstance(merged[key], list):
+            merged[key[:-1]] = [*merged[key[:-1]], *merged.pop(key)]
     return merged
 
 
@@ -221,6 +229,8 @@ def _fault(value: Any, key: re.Pattern[str] | None) -> str:
     """Returns the fault of one value, or an empty text."""
     if isinstance(value, Mapping):
         for name in value:
+            if key and isinstance(name, str) and KEY.fullmatch(name.removesuffix(MORE)) and name.endswith(MORE):
+                return f"found the key {shown(name)}, expected a list under it and one under '{name[:-1]}'"
             if not isinstance(name, str) or not name.isprintable() or (key and not key.fullmatch(name)):
                 rule = (
                     "up to 64 letters, digits, - and _ that begin with a letter or digit" if key else "printable text"

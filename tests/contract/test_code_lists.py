@@ -338,7 +338,7 @@ def language_specs(shipped: dict[str, Any]) -> list[dict[str, Any]]:
     }
     return list(
         language_models.jobs(
-            {**shipped, "language_models": {**study, "studies": {"all": {"done-right": design}}}}
+            {**shipped, "language_models": {**study, "experiments": {"all": {"done-right": design}}}}
         ).values()
     )
 

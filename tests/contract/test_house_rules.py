@@ -140,15 +140,15 @@ def test_other_rules_only_collect(workflow: dict[str, Any]) -> None:
 
 
 def test_every_study_can_be_asked_for(workflow: dict[str, Any], shipped: dict[str, Any]) -> None:
-    """By the name of a study or of a sub-study: the target asks for its jobs, all of them and no other."""
+    """By the name of a study or of an experiment: the target asks for its jobs, all of them and no other."""
     jobs: dict[str, set[str]] = {}
     for study in workflow["STUDIES"]:
         jobs[study] = set()
-        for sub_study in shipped[study]["studies"]:
-            jobs.setdefault(sub_study, set())
+        for experiment in shipped[study]["experiments"]:
+            jobs.setdefault(experiment, set())
     for job in workflow["JOBS"]:
-        study, sub_study, *_ = job.split("/")
-        for name in {study, sub_study} - {"as-released"}:
+        study, experiment, *_ = job.split("/")
+        for name in {study, experiment} - {"as-released"}:
             jobs[name].add(f"results/runs/{job}.parquet")
     targets = {name.removeprefix("study_"): rule for name, rule in workflow["rules"].items() if "study_" in name}
     assert targets.keys() == jobs.keys()
@@ -160,7 +160,7 @@ def test_every_study_can_be_asked_for(workflow: dict[str, Any], shipped: dict[st
 
 def test_every_job_is_collected_once(workflow: dict[str, Any]) -> None:
     found = [job for name in workflow["STUDIES"] for job in workflow["rules"][f"study_{name}"]["jobs"]]
-    # a sub-study that is named like a study is asked for with it, so a job may be in two targets, never in none
+    # an experiment that is named like a study is asked for with it, so a job may be in two targets, never in none
     assert set(found) == set(workflow["rules"]["collect"]["jobs"])
     assert len(workflow["rules"]["collect"]["jobs"]) == len(workflow["JOBS"])
 

@@ -28,6 +28,7 @@ from tokentrial.released import bespoke as released_bespoke
 from tokentrial.released import corrected, focused_scaling
 from tokentrial.report import catalogue
 from tokentrial.schema import documents, encoders, study_files, validation
+from tokentrial.schema.declared import ExperimentNames
 from tokentrial.studies import language_models, small_models
 from tokentrial.training import loop
 from tokentrial.training.language_loop import CHOICES, Settings
@@ -84,7 +85,7 @@ def test_an_overlay_changes_what_is_there(name: str, shipped: Tree, root: Path) 
         return found
 
     overlay = config.load(root / "config" / name)
-    allowed = re.compile(r"/(learned_encoding|bespoke|language_models)/studies/[^/]+/[^/]+/training$")
+    allowed = re.compile(r"/(learned_encoding|bespoke|language_models)/experiments/[^/]+/[^/]+/training$")
     assert [path for path in paths(overlay, shipped) if not allowed.match(path)] == []
     assert config.merge(shipped, overlay) != shipped
 
@@ -96,10 +97,10 @@ def test_jobs_have_distinct_readable_names(name: str, workflow: Tree) -> None:
     conditions, scripts = small_models.conditions(made), small_models.scripts(made)
     models = language_models.jobs(made)
     for study in small_models.STUDIES:
-        designs = [design for ways in made[study]["studies"].values() for design in ways.values()]
+        designs = [design for ways in made[study]["experiments"].values() for design in ways.values()]
         cells = sum(len(d["data"]) * len(d["ratios"]) * len(d["heads"]) for d in designs)
         assert len(small_models.conditions_of(made, study)) == cells
-    designs = [design for ways in made["language_models"]["studies"].values() for design in ways.values()]
+    designs = [design for ways in made["language_models"]["experiments"].values() for design in ways.values()]
     assert len(models) == sum(len(d["arms"]) * len(d["ratios"]) + len(d["single"]) for d in designs)
     kinds = {"condition": conditions, "script": scripts, "job": models}
     assert sum(map(len, kinds.values())) == len(set().union(*kinds.values()))
@@ -183,11 +184,11 @@ def test_bespoke_scripts_have_the_options_that_they_need(name: str) -> None:
 def test_every_design_has_the_controls(name: str) -> None:
     """A study needs the arm it is about and a model that cannot see the input; done right, also the full table."""
     made = loaded(name)
-    for study, ways in made["learned_encoding"]["studies"].items():
+    for study, ways in made["learned_encoding"]["experiments"].items():
         for way, design in ways.items():
             needed = {"learned", "unigram"} | ({"full", "random_frozen"} if way == "done-right" else set())
             assert needed <= set(design["arms"]), (study, way)
-    for study, ways in made["bespoke"]["studies"].items():
+    for study, ways in made["bespoke"]["experiments"].items():
         for way, design in ways.items():
             needed = {"standard", "unigram"}
             for size in [arm.removeprefix("bespoke-") for arm in design["arms"] if arm.startswith("bespoke-")]:
@@ -195,7 +196,7 @@ def test_every_design_has_the_controls(name: str) -> None:
                 needed |= {f"{kind}-{size}" for kind in kinds} | ({"projected"} if way == "done-right" else set())
             assert needed <= set(design["arms"]), (study, way)
             assert any(arm.startswith("bespoke-") for arm in design["arms"])
-    for study, ways in made["language_models"]["studies"].items():
+    for study, ways in made["language_models"]["experiments"].items():
         if "done-right" in ways:
             assert "full" in ways["done-right"]["single"], study
             assert {"learned", "bespoke"} & {*ways["done-right"]["arms"], *ways["done-right"]["single"]}, study
@@ -207,7 +208,7 @@ def test_every_arm_is_used(study: str) -> None:
     used: set[str] = set()
     for name in SHIPPED:
         made = loaded(name)[study]
-        designs = [design for ways in made["studies"].values() for design in ways.values()]
+        designs = [design for ways in made["experiments"].values() for design in ways.values()]
         used |= {arm for design in designs for arm in (*design["arms"], *design.get("single", ()))}
     assert sorted(set(loaded("config.yaml")[study]["arms"]) - used) == []
 
@@ -329,7 +330,7 @@ def names(path: str) -> set[str]:
 
 
 def test_the_schema_knows_what_the_small_models_know() -> None:
-    design = "learned_encoding.studies.*.done-right"
+    design = "learned_encoding.experiments.*.done-right"
     source = of(f"{design}.data.*")["properties"]
     assert set(source) == {*COMMON, *(key for keys in OF_SOURCE.values() for key in keys)}
     assert set(source["source"]["enum"]) == set(get_args(Source)) == set(OF_SOURCE)
@@ -341,9 +342,10 @@ def test_the_schema_knows_what_the_small_models_know() -> None:
     assert set(training) == {field.name for field in dataclasses.fields(loop.Settings)}
     for study in small_models.STUDIES:
         assert set(of(f"{study}.training.done-right")["required"]) == set(training)
-        assert set(of(f"{study}.studies.*")["properties"]) == set(small_models.WAYS) - {"as-released"}
+        ways = set(of(f"{study}.experiments.*")["properties"]) - ExperimentNames.model_fields.keys()
+        assert ways == set(small_models.WAYS) - {"as-released"}
         assert set(of(f"{study}.initialisation")["properties"]) == set(of(f"{study}.training")["properties"])
-        assert set(loaded("config.yaml")[study]["studies"]) <= set(catalogue.studies()[study].experiments)
+        assert set(loaded("config.yaml")[study]["experiments"]) <= set(catalogue.studies()[study].experiments)
     assert names("learned_encoding.scripts") == {*released.WHOLE, *released.BY_CELL}
     scripts = of("bespoke.scripts")["properties"]
     assert set(scripts) == set(released_bespoke.SCRIPTS)
@@ -355,7 +357,7 @@ def test_the_schema_knows_what_the_small_models_know() -> None:
 
 def test_the_schema_knows_what_the_sources_know() -> None:
     """Of each source its own keys, their ranges and defaults: data sets that say the least are completed alike."""
-    for choice in of("learned_encoding.studies.*.done-right.data.*")["choices"]:
+    for choice in of("learned_encoding.experiments.*.done-right.data.*")["choices"]:
         [source] = choice["properties"]["source"]["enum"]
         assert set(choice["properties"]) == {*COMMON, *OF_SOURCE[source]}
         least = {key: choice["properties"][key] for key in choice["required"]}
@@ -402,8 +404,8 @@ def test_every_encoder_has_a_model() -> None:
 
 
 def test_the_schema_knows_what_the_language_models_know(shipped: Tree) -> None:
-    ways = of("language_models.studies.*")["properties"]
-    assert set(ways) == set(of("language_models.training")["properties"]) == set(small_models.WAYS)
+    ways = of("language_models.experiments.*")["properties"].keys() - ExperimentNames.model_fields.keys()
+    assert ways == set(of("language_models.training")["properties"]) == set(small_models.WAYS)
     for way in ways:
         training = of(f"language_models.training.{way}")
         assert set(training["required"]) == set(training["properties"])
@@ -416,7 +418,7 @@ def test_the_schema_knows_what_the_language_models_know(shipped: Tree) -> None:
     assert set(body) == {"kind", *(option for options in language.OPTIONS.values() for option in options)}
     assert tuple(of("language_models.precision")["enum"]) == PRECISIONS
     assert set(of("language_models.tokens.*.tokenizer")["enum"]) == set(get_args(TokenizerKind))
-    assert list(shipped["language_models"]["studies"]) and set(shipped["language_models"]["studies"]) <= set(
+    assert list(shipped["language_models"]["experiments"]) and set(shipped["language_models"]["experiments"]) <= set(
         catalogue.studies()["language_models"].experiments
     )
     types = {"integer": int, "number": float, "boolean": bool}

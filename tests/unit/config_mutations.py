@@ -197,10 +197,10 @@ KEPT = {
 
 
 def shortened(made: Tree) -> Tree:
-    """A config with one or two sub-studies of every study, and the arms and models that they use."""
+    """A config with one or two experiments of every study, and the arms and models that they use."""
     made = json.loads(json.dumps(made))
     for study, names in KEPT.items():
-        studies = made[study]["studies"] = {name: made[study]["studies"][name] for name in names}
+        studies = made[study]["experiments"] = {name: made[study]["experiments"][name] for name in names}
         designs = [way for ways in studies.values() for way in (ways.values() if study != "cramming" else [ways])]
         used = {
             name.removesuffix("-8") for design in designs for key in ("arms", "single") for name in design.get(key, [])

@@ -167,9 +167,9 @@ def changed(base: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return made
 
 
-EXPERIMENTS = study_files.experiments(study_files.load(Path(__file__).parents[2]))
-V20 = "learned_encoding/studies/compression/done-right/data/v20"
-DONE_RIGHT = "learned_encoding/studies/compression/done-right"
+FILES = study_files.load(Path(__file__).parents[2])
+V20 = "learned_encoding/experiments/compression/done-right/data/v20"
+DONE_RIGHT = "learned_encoding/experiments/compression/done-right"
 MISTAKES = [
     ("sedes", 3, r"config: unknown key 'sedes': did you mean 'seeds'\? expected one of seed, seeds, device, "),
     ("zzz", 3, r"config: unknown key 'zzz': expected one of seed, "),
@@ -201,16 +201,16 @@ MISTAKES = [
         r"\.arms\.learned\.encoder: found 'A b', expected text like ",
     ),
     (
-        "learned_encoding/studies/extra",
+        "learned_encoding/experiments/extra",
         {},
-        r"config: learned_encoding\.studies: unknown key 'extra': expected one of markov, compression, ",
+        r"config: learned_encoding\.experiments: unknown key 'extra': expected one of markov, compression, ",
     ),
     ("learned_encoding/training/done-right/steps", ..., r"\.training\.done-right: key 'steps' is missing$"),
-    # names of sub-studies and scripts, by study
+    # names of experiments and scripts, by study
     (
-        "learned_encoding/studies/compresion",
+        "learned_encoding/experiments/compresion",
         {},
-        r"config: learned_encoding\.studies: unknown key 'compresion': did you mean 'compression'\? expected one of ",
+        r"config: learned_encoding\.experiments: unknown key 'compresion': did you mean 'compression'\? expected one",
     ),
     (
         "learned_encoding/scripts/pure_python",
@@ -223,9 +223,9 @@ MISTAKES = [
         r"config: bespoke\.scripts: unknown key 'optimised': did you mean 'optimized'\? expected one of ",
     ),
     (
-        "bespoke/studies/markov",
+        "bespoke/experiments/markov",
         {},
-        r"config: bespoke\.studies: unknown key 'markov': expected one of initial, ",
+        r"config: bespoke\.experiments: unknown key 'markov': expected one of initial, ",
     ),
     ("bespoke/arms/a-b-c", {"encoder": "full"}, r"config: bespoke\.arms: found the key 'a-b-c', expected a key like "),
     ("bespoke/arms/standard/encoder", 3, r"config: bespoke\.arms\.standard\.encoder: found 3, expected .* string$"),
@@ -237,7 +237,7 @@ MISTAKES = [
     ),
 ]
 # The keys of inner sections are closed too, and named by their whole path.
-TRANSFORMER = "language_models/studies/transformer/done-right"
+TRANSFORMER = "language_models/experiments/transformer/done-right"
 MISTAKES += [
     (
         "language_models/sedes",
@@ -317,12 +317,12 @@ MISTAKES += [
         r"config: language_models\.training\.done-right\.schedule: found 'cosine', expected one of \['constant', ",
     ),
     (
-        "language_models/studies/Own_Study",
+        "language_models/experiments/Own_Study",
         {},
-        r"config: language_models\.studies: found the key 'Own_Study', expected a key like \^\[",
+        r"config: language_models\.experiments: found the key 'Own_Study', expected a key like \^\[",
     ),
     (
-        "language_models/studies/transformer/done_right",
+        "language_models/experiments/transformer/done_right",
         {},
         r"unknown key 'done_right': did you mean 'done-right'\? expected one ",
     ),
@@ -335,7 +335,7 @@ MISTAKES += [
     (
         f"{TRANSFORMER}/tokens",
         ...,
-        r"config: language_models\.studies\.transformer\.done-right: key 'tokens' is missing$",
+        r"config: language_models\.experiments\.transformer\.done-right: key 'tokens' is missing$",
     ),
     (f"{TRANSFORMER}/ratios", [2, 2], r"transformer\.done-right\.ratios: found \[2, 2\], expected no repeated items$"),
     (
@@ -349,7 +349,7 @@ MISTAKES += [
 @pytest.mark.parametrize(("path", "value", "message"), MISTAKES)
 def test_a_mistake_is_one_line(path: str, value: Any, message: str, shipped: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        validation.check(changed(shipped, path, value), EXPERIMENTS)
+        validation.check(changed(shipped, path, value), FILES)
     assert str(caught.value).startswith("config: ")
     assert "\n" not in str(caught.value)
 

@@ -82,9 +82,9 @@ def test_a_key_that_is_no_name_is_one_line(key: Any) -> None:
     """A schema's patterns skip a key like 1; as an arm, a data set, a model, a tokenisation or at the root."""
     for place in (
         ("learned_encoding", "arms"), ("language_models", "arms"), ("language_models", "tokens"),
-        ("language_models", "studies"),
-        ("learned_encoding", "studies", "markov", "done-right", "data"), ("cramming", "models"), (),
-        ("learned_encoding", "studies", "markov"), ("cramming", "settings"), ("learned_encoding", "arms", "learned"),
+        ("language_models", "experiments"), (), ("cramming", "models"), ("cramming", "settings"),
+        ("learned_encoding", "experiments", "markov", "done-right", "data"),
+        ("learned_encoding", "experiments", "markov"), ("learned_encoding", "arms", "learned"),
     ):  # fmt: skip
         made = deepcopy(bases()["config"][0])
         holder = at(made, place)
@@ -105,19 +105,19 @@ def test_a_key_that_is_no_name_is_one_line(key: Any) -> None:
 )
 def test_a_name_cannot_leave_the_results_folder(name: str, tmp_path: Path) -> None:
     """Every kind of name that becomes part of a path; nothing is made outside, or at all."""
-    design = ("learned_encoding", "studies", "markov", "done-right")
+    design = ("learned_encoding", "experiments", "markov", "done-right")
     kinds: dict[Place, Place] = {
         (*design, "data"): (),
-        ("learned_encoding", "studies"): (),
+        ("learned_encoding", "experiments"): (),
         ("learned_encoding", "scripts"): (),
         ("learned_encoding", "arms"): (*design, "arms"),
         ("language_models", "tokens"): (),
-        ("language_models", "studies"): (),
-        ("language_models", "arms"): ("language_models", "studies", "bespoke", "done-right", "single"),
+        ("language_models", "experiments"): (),
+        ("language_models", "arms"): ("language_models", "experiments", "bespoke", "done-right", "single"),
         ("language_models", "bodies"): (),
-        ("cramming", "models"): ("cramming", "studies", "capacity", "models"),
-        ("cramming", "settings"): ("cramming", "studies", "capacity", "arms"),
-        ("cramming", "studies"): (),
+        ("cramming", "models"): ("cramming", "experiments", "capacity", "models"),
+        ("cramming", "settings"): ("cramming", "experiments", "capacity", "arms"),
+        ("cramming", "experiments"): (),
     }
     before = sorted(tmp_path.parent.iterdir()), sorted(ROOT.parent.iterdir())
     for place, user in kinds.items():
@@ -139,7 +139,7 @@ def test_a_name_cannot_leave_the_results_folder(name: str, tmp_path: Path) -> No
 
 def test_two_jobs_of_one_name_are_refused() -> None:
     made = json.loads(json.dumps(bases()["config"][0]))
-    design = made["language_models"]["studies"]["transformer"]["done-right"]
+    design = made["language_models"]["experiments"]["transformer"]["done-right"]
     design["single"].append("learned-8")
     with pytest.raises(InputError, match=r"done-right: single: 'learned-8' is there already, from arms and ratios"):
         planned(made)

@@ -105,7 +105,7 @@ def test_bombs_that_snakemake_has_loaded_are_refused() -> None:
 
 
 def test_numbers_that_would_plan_without_end_are_refused() -> None:
-    markov = ("learned_encoding", "studies", "markov", "done-right")
+    markov = ("learned_encoding", "experiments", "markov", "done-right")
     for place, value, expected in [
         ((*markov, "ratios"), [10**9], "ratios.0: found 1000000000, expected at most 65536"),
         ((*markov, "ratios"), list(range(1, 34)), "ratios: found .*, expected at most 32 items"),

@@ -83,7 +83,7 @@ def test_language_models_are_what_their_jobs_say() -> None:
     specs = list(language_models.jobs(config).values())
     for each in shipped("language_models"):
         jobs = [spec for spec in specs if spec["condition"] == each.id]
-        design = config["language_models"]["studies"][each.experiment][each.way]
+        design = config["language_models"]["experiments"][each.experiment][each.way]
         assert known(each) == NAMES | LANGUAGE | {"way"}, each.id
         assert each.id == f"language_models/{each.experiment}/{each.way}/{each.name}"
         for column in ("tokens", "full_width", "tied", "narrow"):

@@ -26,14 +26,14 @@ DESIGN: Tree = {
     "tokens": "bpe", "body": "transformer", "full_width": 16, "narrow": False, "tied": False, "initial_scale": 0.1,
     "ratios": [2, 4], "arms": ["learned", "svd"], "single": ["full", "int8"],
 }  # fmt: skip
-WHERE = "config: language_models.studies.small.done-right: "
+WHERE = "config: language_models.experiments.small.done-right: "
 ARMS = "learned_twice, learned, autoencoder, "
 
 
-def designs(shipped: Tree, **studies: Tree) -> Tree:
-    """The default config with these sub-studies of language models, and two arms more."""
+def designs(shipped: Tree, **experiments: Tree) -> Tree:
+    """The default config with these experiments of language models, and two arms more."""
     config = deepcopy(shipped)
-    config["language_models"]["studies"] = deepcopy(studies)
+    config["language_models"]["experiments"] = deepcopy(experiments)
     arms = config["language_models"]["arms"]
     arms["three_heads"] = {"encoder": "learned", "body": {"heads": 3}}
     arms["autoencoder_random"] = {"encoder": "autoencoder", "table": "random"}
@@ -119,7 +119,7 @@ def test_a_wrong_design_is_not_hidden_by_a_sound_one(shipped: Tree) -> None:
     """A design that comes later is checked too, and named."""
     wrong = designs(shipped, one={"done-right": DESIGN}, two={"as-described": {**DESIGN, "ratios": [3]}})
     assert refused(wrong) == (
-        "config: language_models.studies.two.as-described: ratios: 3 does not divide full_width 16"
+        "config: language_models.experiments.two.as-described: ratios: 3 does not divide full_width 16"
     )
 
 
@@ -139,9 +139,9 @@ def test_a_wrong_design_is_not_hidden_by_a_sound_one(shipped: Tree) -> None:
 )
 def test_designs_of_small_models_that_cannot_run(shipped: Tree, changes: Tree, line: str) -> None:
     config = deepcopy(shipped)
-    config["learned_encoding"]["studies"]["vocabulary"]["done-right"].update(changes)
+    config["learned_encoding"]["experiments"]["vocabulary"]["done-right"].update(changes)
     found = refused(config)
-    assert found.startswith(f"config: learned_encoding.studies.vocabulary.done-right: {line}")
+    assert found.startswith(f"config: learned_encoding.experiments.vocabulary.done-right: {line}")
     assert line.endswith(" ") or found.endswith(line)
 
 
@@ -223,8 +223,8 @@ def test_an_encoder_of_ones_own_has_its_own_options(shipped: Tree) -> None:
 )
 def test_keys_that_a_source_does_not_have(shipped: Tree, changes: Tree, line: str) -> None:
     config = deepcopy(shipped)
-    config["learned_encoding"]["studies"]["signal"]["done-right"]["data"]["ordered"].update(changes)
-    assert refused(config).startswith(f"config: learned_encoding.studies.signal.done-right.data.ordered{line}")
+    config["learned_encoding"]["experiments"]["signal"]["done-right"]["data"]["ordered"].update(changes)
+    assert refused(config).startswith(f"config: learned_encoding.experiments.signal.done-right.data.ordered{line}")
 
 
 # Cramming
@@ -233,10 +233,14 @@ def test_keys_that_a_source_does_not_have(shipped: Tree, changes: Tree, line: st
 @pytest.mark.parametrize(
     ("place", "changes", "line"),
     [
-        ("studies.capacity", {"models": ["gpt-9"]}, ": models: 'gpt-9' is unknown; expected one of llama-64x2, "),
-        ("studies.capacity", {"arms": ["fast"]}, ": arms: 'fast' is unknown; expected one of tuned, tuned_long, paper"),
+        ("experiments.capacity", {"models": ["gpt-9"]}, ": models: 'gpt-9' is unknown; expected one of llama-64x2, "),
         (
-            "studies.capacity",
+            "experiments.capacity",
+            {"arms": ["fast"]},
+            ": arms: 'fast' is unknown; expected one of tuned, tuned_long, paper",
+        ),
+        (
+            "experiments.capacity",
             {"lengths": [4, 8], "vectors": [1, 5]},
             ": vectors: found 5, expected at most the 4 tokens of the shortest text",
         ),

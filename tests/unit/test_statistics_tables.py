@@ -265,7 +265,7 @@ def holm(p_values: pd.Series) -> np.ndarray:
 
 
 def test_holm_runs_over_the_cells_of_one_claim() -> None:
-    """A family: one sub-study, one way of running it, one metric, one pair of arms."""
+    """A family: one experiment, one way of running it, one metric, one pair of arms."""
     parts, gap = [], 0.004
     for way in ("markov/as-described", "markov/done-right", "compression/done-right"):
         for metric in ("cross_entropy", "accuracy") if way == "markov/done-right" else ("cross_entropy",):

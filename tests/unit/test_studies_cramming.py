@@ -22,7 +22,7 @@ def shipped(root: Path) -> Tree:
 
 
 def test_a_job_is_a_model_of_a_design(shipped: Tree) -> None:
-    studies = shipped["cramming"]["studies"]
+    studies = shipped["cramming"]["experiments"]
     expected = {f"cramming/{name}/{model}" for name, design in studies.items() for model in design["models"]}
     jobs = cramming.jobs(shipped)
     assert set(jobs) == expected
@@ -41,7 +41,7 @@ def test_a_specification_has_no_paths_and_survives_a_reordered_config(shipped: T
 
 
 def test_a_design_can_have_its_own_number_of_texts(shipped: Tree) -> None:
-    shipped["cramming"]["studies"]["vectors"]["texts"] = 3
+    shipped["cramming"]["experiments"]["vectors"]["texts"] = 3
     jobs = cramming.jobs(shipped)
     assert {spec["texts"] for spec in jobs.values() if spec["design"] == "vectors"} == {3}
     assert {spec["texts"] for spec in jobs.values() if spec["design"] == "capacity"} == {shipped["cramming"]["texts"]}

@@ -45,7 +45,7 @@ STUDY: dict[str, Any] = {
         "pq_4": {"encoder": "product_quantised", "groups": 4},
         "hash": {"encoder": "hashed", "buckets": 8},
     },
-    "studies": {},
+    "experiments": {},
 }
 
 
@@ -56,7 +56,7 @@ def study(**changes: Any) -> dict[str, Any]:
 
 def designs(**studies: Any) -> dict[str, Any]:
     made = {"seed": 7, "seeds": 9, "device": "cpu", "language_models": deepcopy(STUDY)}
-    made["language_models"]["studies"] = deepcopy(studies)
+    made["language_models"]["experiments"] = deepcopy(studies)
     return made
 
 
@@ -143,7 +143,7 @@ def test_an_arm_may_train_longer() -> None:
     assert {**twice["training"], "epochs": 3} == plain["training"] == {**TRAINING, "epochs": 3, "clip": 9}
 
 
-def test_ways_and_sub_studies_are_conditions_of_their_own() -> None:
+def test_ways_and_experiments_are_conditions_of_their_own() -> None:
     ways = {"as-described": {**DESIGN, "tokens": "word"}, "done-right": DESIGN}
     found = jobs(designs(one=ways, two={"done-right": DESIGN}))
     assert list(dict.fromkeys(one["condition"] for one in found.values())) == [

@@ -9,7 +9,7 @@ from tokentrial.studies import small_models
 
 
 def small_study(own: dict[str, Any]) -> dict[str, Any]:
-    """A study of small models with one sub-study, done right."""
+    """A study of small models with one experiment, done right."""
     training = {"learning_rates": [0.1], "steps": 5, "batch_size": 3, "evaluations": 1, "decay": True, "select": "best"}
     return {
         "hidden": 8,
@@ -17,12 +17,12 @@ def small_study(own: dict[str, Any]) -> dict[str, Any]:
         "initialisation": {"done-right": {"initial_scale": 1, "head_scale": None, "head_bias": True}},
         "training": {"done-right": training},
         "arms": {"learned": {"encoder": "learned"}, "full": {"encoder": "full"}},
-        "studies": {"markov": {"done-right": own}},
+        "experiments": {"markov": {"done-right": own}},
     }
 
 
 def design(**changes: Any) -> dict[str, Any]:
-    """A config whose one sub-study is document 000's; the other study of small models has none."""
+    """A config whose one experiment is document 000's; the other study of small models has none."""
     source = {"source": "markov", "vocab_size": 10, "length": 4, "train": 9, "validation": 9, "test": 9}
     own = {
         "full_width": 32,
@@ -32,7 +32,7 @@ def design(**changes: Any) -> dict[str, Any]:
         "data": {"v10": source},
         **changes,
     }
-    empty = {**small_study({}), "studies": {}}
+    empty = {**small_study({}), "experiments": {}}
     return {"seed": 7, "seeds": 2, "device": "cpu", "learned_encoding": small_study(own), "bespoke": empty}
 
 
@@ -114,7 +114,7 @@ def test_scripts_by_name() -> None:
 
 
 def test_two_studies_keep_their_own_arms_and_settings() -> None:
-    """The same sub-study in both: each cell has its own study's widths, arms and steps, and no other cell appears."""
+    """The same experiment in both: each cell has its own study's widths, arms and steps, and no other cell appears."""
     made = design()
     made["bespoke"] = deepcopy(made["learned_encoding"])
     made["bespoke"] |= {"hidden": 5, "arms": {"learned": {"encoder": "full"}}}

@@ -19,10 +19,10 @@ PATIENCE = 300.0  # seconds that a test waits for something to happen
 
 
 def signal_config() -> dict[str, Any]:
-    """The small config with the sub-study of signals alone: two data sets, two training jobs."""
+    """The small config with the experiment of signals alone: two data sets, two training jobs."""
     config = small_config()
     study = config["learned_encoding"]
-    study |= {"scripts": {}, "studies": {"signal": study["studies"]["signal"]}}
+    study |= {"scripts": {}, "experiments": {"signal": study["experiments"]["signal"]}}
     return config
 
 

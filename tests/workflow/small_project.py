@@ -36,7 +36,7 @@ MESSAGES = {
 
 
 def small_config() -> dict[str, Any]:
-    """A few cells of three sub-studies, two seeds and few steps: every rule runs, none of them long."""
+    """A few cells of three experiments, two seeds and few steps: every rule runs, none of them long."""
     config = study_files.default(ROOT)
     config["seeds"] = 2
     config["statistics"]["resamples"] = 100
@@ -53,7 +53,7 @@ def small_config() -> dict[str, Any]:
     data = {"source": "zipf_markov", "exponent": 1, "sharpness": 2, "vocab_size": 20, "length": 4}
     data |= {"train": 40, "validation": 20, "test": 40}
     design = {"full_width": 8, "ratios": [2], "heads": ["token_mlp"]}
-    study["studies"] = {
+    study["experiments"] = {
         "compression": {
             "as-described": {**design, "arms": ["learned", "autoencoder_001", "unigram"], "data": {"v20": data}},
             "done-right": {
@@ -74,9 +74,9 @@ def small_config() -> dict[str, Any]:
             }
         },
     }
-    config["language_models"]["studies"] = {}  # has tests of its own, since it needs the text
-    config["cramming"]["studies"] = {}  # so has this one
-    config["bespoke"] |= {"scripts": {}, "studies": {}}  # see bespoke_config
+    config["language_models"]["experiments"] = {}  # has tests of its own, since it needs the text
+    config["cramming"]["experiments"] = {}  # so has this one
+    config["bespoke"] |= {"scripts": {}, "experiments": {}}  # see bespoke_config
     without_aliases: dict[str, Any] = json.loads(json.dumps(config))  # YAML would make the shared parts one object
     return without_aliases
 
@@ -84,7 +84,7 @@ def small_config() -> dict[str, Any]:
 def bespoke_config() -> dict[str, Any]:
     """The small config with two cells and two released scripts of document 003, and nothing of the others."""
     config = small_config()
-    config["learned_encoding"] |= {"scripts": {}, "studies": {}}
+    config["learned_encoding"] |= {"scripts": {}, "experiments": {}}
     study = config["bespoke"]
     study["training"]["done-right"] |= {"learning_rates": [0.01], "steps": 4, "evaluations": 2}
     study["scripts"] = {"optimized": {"seeds": 2, "fresh": 2}, "ultra": {"seeds": 2, "fresh": 2}}
@@ -97,12 +97,12 @@ def bespoke_config() -> dict[str, Any]:
         "arms": ["standard", "unigram"],
         "data": {"chain": {**data, "source": "zipf_markov", "sharpness": 2}},
     }
-    study["studies"] = {"initial": {"done-right": initial}, "converged": {"done-right": plain}}
+    study["experiments"] = {"initial": {"done-right": initial}, "converged": {"done-right": plain}}
     return config
 
 
 def language_config() -> dict[str, Any]:
-    """The small config with one tiny sub-study of language models: 1 % of the text, a width of 8, one ratio."""
+    """The small config with one tiny experiment of language models: 1 % of the text, a width of 8, one ratio."""
     config = small_config()
     study = config["language_models"]
     study["tokens"] = {"bpe": {"tokenizer": "bpe", "vocab_size": 300}}
@@ -112,7 +112,7 @@ def language_config() -> dict[str, Any]:
     study["bodies"]["transformer"] |= {"layers": 1, "heads": 2, "feedforward": 16}
     design = {"tokens": "bpe", "body": "transformer", "full_width": 8, "narrow": False, "tied": False}
     design |= {"initial_scale": 0.1, "ratios": [2], "arms": ["learned", "svd"], "single": ["full", "int8"]}
-    study["studies"] = {"transformer": {"done-right": design}}
+    study["experiments"] = {"transformer": {"done-right": design}}
     return config
 
 
@@ -127,7 +127,7 @@ def cramming_config(folder: str) -> dict[str, Any]:
     recipe |= {"learning_rate": 0.01, "epochs": 1, "batch_size": 4, "length": 16}
     study["models"] = {"small": {"train": recipe}, "mine": {"folder": folder}}
     design = {"vectors": [1], "per_vector": False, "arms": ["tuned"], "controls": []}
-    study["studies"] = {
+    study["experiments"] = {
         "capacity": {**design, "models": ["small", "mine"], "kinds": ["text-test"], "lengths": [2, 4]},
         "controls": {**design, "models": ["small"], "kinds": ["samples"], "lengths": [4]}
         | {"controls": ["random-vector", "shared"]},
@@ -141,19 +141,22 @@ def every_study_config(model_folder: str = "models/wikitext-2/llama-64x2") -> di
     A run needs the text (the fixture ``text``). ``model_folder`` is crammed as it is: a shipped model, or any other.
     """
     language, cramming, bespoke = language_config(), cramming_config(model_folder), bespoke_config()
-    design = language["language_models"]["studies"]["transformer"]["done-right"]
+    design = language["language_models"]["experiments"]["transformer"]["done-right"]
     design |= {"arms": ["learned"], "single": ["full", "int8"]}
-    language["language_models"]["studies"]["mask"] = {
+    language["language_models"]["experiments"]["mask"] = {
         "done-right": {**design, "ratios": [], "arms": [], "single": ["full"]}
     }
-    capacity, controls = cramming["cramming"]["studies"].values()
+    capacity, controls = cramming["cramming"]["experiments"].values()
     capacity["models"], controls["models"] = ["small"], ["mine"]
-    del bespoke["bespoke"]["scripts"]["ultra"], bespoke["bespoke"]["studies"]["converged"]
+    del bespoke["bespoke"]["scripts"]["ultra"], bespoke["bespoke"]["experiments"]["converged"]
     config = small_config()
     study = config["learned_encoding"]
-    compression = study["studies"]["compression"]["done-right"]
+    compression = study["experiments"]["compression"]["done-right"]
     compression |= {"arms": ["learned", "autoencoder", "full", "unigram"]}
-    study["studies"] = {"compression": {"done-right": compression}, "vocabulary": study["studies"]["vocabulary"]}
+    study["experiments"] = {
+        "compression": {"done-right": compression},
+        "vocabulary": study["experiments"]["vocabulary"],
+    }
     study["scripts"] = {"corrected": study["scripts"]["corrected"]}
     parts = {"language_models": language, "cramming": cramming, "bespoke": bespoke}
     return config | {name: part[name] for name, part in parts.items()}
@@ -172,10 +175,10 @@ class Project:
         rest = dict(config)
         for study, file in study_files.load(ROOT).items():
             section = {key: value for key, value in config[study].items() if key in file.design}
-            designs = section.pop("studies")
+            designs = section.pop("experiments")
             names = file.names.model_dump(exclude_unset=True)
             experiments = {
-                name: {**titles, **(designs.get(name) or file.design["studies"][name])}
+                name: {**titles, **(designs.get(name) or file.design["experiments"][name])}
                 for name, titles in names["experiments"].items()
             }
             content = {**names, **section, "experiments": experiments}
@@ -183,7 +186,7 @@ class Project:
             others = {name: design for name, design in designs.items() if name not in experiments}
             left_out = dict.fromkeys(name for name in experiments if name not in designs)
             unknown = {key: value for key, value in config[study].items() if key not in file.design}
-            rest[study] = {**unknown, "studies": {**others, **left_out}}
+            rest[study] = {**unknown, "experiments": {**others, **left_out}}
         (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(rest, sort_keys=False))
 
     def config(self) -> dict[str, Any]:

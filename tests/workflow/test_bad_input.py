@@ -14,12 +14,12 @@ DONE = "results/runs/learned_encoding/signal/done-right/ordered.parquet"
 
 
 def signal(config: dict[str, Any]) -> dict[str, Any]:
-    design: dict[str, Any] = config["learned_encoding"]["studies"]["signal"]["done-right"]
+    design: dict[str, Any] = config["learned_encoding"]["experiments"]["signal"]["done-right"]
     return design
 
 
 def set_key(path: str, value: object) -> Any:
-    """A change of the config: the value at a dotted path below the signal sub-study."""
+    """A change of the config: the value at a dotted path below the signal experiment."""
 
     def change(config: dict[str, Any]) -> None:
         place = signal(config)
@@ -47,7 +47,8 @@ def language_model(**changes: Any) -> Any:
     """The small config has no language model: one is added, with these keys."""
     design = {"tokens": "bpe", "body": "lstm", "full_width": 64, "narrow": False, "tied": False}
     design |= {"initial_scale": 0.1, "ratios": [2], "arms": ["learned"], "single": ["full"]}
-    return lambda config: config["language_models"].update(studies={"lstm": {"done-right": {**design, **changes}}})
+    experiments = {"lstm": {"done-right": {**design, **changes}}}
+    return lambda config: config["language_models"].update(experiments=experiments)
 
 
 MISTAKES: dict[str, tuple[Any, list[str]]] = {
@@ -74,29 +75,29 @@ MISTAKES: dict[str, tuple[Any, list[str]]] = {
     "unknown encoder": (unknown_encoder, ["arms.learned", "lerned"]),
     "unknown arm": (set_key("arms", ["learned", "autoencodr"]), ["signal", "autoencodr"]),
     "unknown head": (set_key("heads", ["mean_pol"]), ["heads", "mean_pol"]),
-    "unknown sub-study": (
-        lambda config: config["bespoke"]["studies"].update(markov={}),
-        ["config: bespoke.studies: unknown key 'markov'", "expected one of initial"],
+    "unknown experiment": (
+        lambda config: config["bespoke"]["experiments"].update(markov={}),
+        ["config: bespoke.experiments: unknown key 'markov'", "expected one of initial"],
     ),
     "unknown script": (
         lambda config: config["bespoke"]["scripts"].update(optimised={"seeds": 1}),
-        ["config: bespoke.scripts: unknown key 'optimised'", "did you mean 'optimized'"],
+        ["studies/bespoke.yaml: scripts: unknown key 'optimised'", "did you mean 'optimized'"],
     ),
     "mistyped key of the second schema": (
         lambda config: config["language_models"]["training"]["done-right"].update(epoch=3),
-        ["config: language_models.training.done-right: unknown key 'epoch'", "did you mean 'epochs'"],
+        ["studies/language_models.yaml: training.done-right: unknown key 'epoch'", "did you mean 'epochs'"],
     ),
     "language model whose ratio does not divide": (
         language_model(ratios=[3]),
-        ["config: language_models.studies.lstm.done-right: ratios: 3 does not divide full_width 64"],
+        ["studies/language_models.yaml: experiments.lstm.done-right: ratios: 3 does not divide full_width 64"],
     ),
     "language model without its full arm": (
         language_model(arms=["svd"], single=[]),
-        ["config: language_models.studies.lstm.done-right: single: 'full' is missing", "'svd'"],
+        ["studies/language_models.yaml: experiments.lstm.done-right: single: 'full' is missing", "'svd'"],
     ),
     "language model of an unknown body": (
         language_model(body="gru"),
-        ["config: language_models.studies.lstm.done-right: body: 'gru' is unknown", "expected one of transformer"],
+        ["studies/language_models.yaml: experiments.lstm.done-right: body: 'gru' is unknown", "expected one of transformer"],
     ),
 }
 
@@ -119,7 +120,7 @@ def test_an_option_that_the_encoder_lacks(project: Project) -> None:
     config["learned_encoding"]["arms"]["learned"]["wdth"] = 3
     project.write_config(config)
     line = project.refused("study_signal")
-    assert "config: learned_encoding.arms.learned: unknown key 'wdth'" in line
+    assert "studies/learned_encoding.yaml: arms.learned: unknown key 'wdth'" in line
 
 
 @pytest.mark.parametrize("damage", ["truncated", "garbled"])

@@ -140,21 +140,21 @@ def test_a_changed_setting_reruns_every_job_and_a_new_model_adds_its_own(crammed
     assert project.planned(STUDY)["cram"] == set(JOBS)
     config["cramming"]["settings"]["tuned"]["weight_decay"] = 0
     config["cramming"]["models"]["again"] = dict(config["cramming"]["models"]["mine"])
-    config["cramming"]["studies"]["capacity"]["models"].append("again")
+    config["cramming"]["experiments"]["capacity"]["models"].append("again")
     project.write_config(config)
     assert project.planned(STUDY)["cram"] == {"cramming/capacity/again"}
 
 
 def _context(config: dict[str, Any], folder: Path) -> None:
-    config["cramming"]["studies"]["capacity"] |= {"lengths": [48], "models": ["mine"]}
+    config["cramming"]["experiments"]["capacity"] |= {"lengths": [48], "models": ["mine"]}
 
 
 def _vectors(config: dict[str, Any], folder: Path) -> None:
-    config["cramming"]["studies"]["capacity"]["vectors"] = [1, 3]
+    config["cramming"]["experiments"]["capacity"]["vectors"] = [1, 3]
 
 
 def _no_vectors(config: dict[str, Any], folder: Path) -> None:
-    config["cramming"]["studies"]["capacity"]["vectors"] = [0]
+    config["cramming"]["experiments"]["capacity"]["vectors"] = [0]
 
 
 def _pickled(config: dict[str, Any], folder: Path) -> None:
@@ -179,8 +179,8 @@ def _hub(config: dict[str, Any], folder: Path) -> None:
 
 MISTAKES: list[tuple[Callable[[dict[str, Any], Path], None], list[str]]] = [
     (_context, ["cramming", "48", "context"]),
-    (_vectors, ["config: cramming.studies.capacity: vectors: found 3", "2 tokens"]),
-    (_no_vectors, ["config: cramming.studies.capacity.vectors.0: found 0, expected at least 1"]),
+    (_vectors, ["studies/cramming.yaml: experiments.capacity: vectors: found 3", "2 tokens"]),
+    (_no_vectors, ["studies/cramming.yaml: experiments.capacity.vectors.0: found 0, expected at least 1"]),
     (_pickled, ["only pickled weights", "pytorch_model.bin"]),
     (_no_tokenizer, ["found no tokenizer", "tokenizer.json"]),
     (_vocabulary, ["tokenizer of 257 tokens", "256 rows"]),

@@ -43,7 +43,7 @@ def undisturbed(untouched: Project, tmp_path_factory: pytest.TempPathFactory) ->
 def language_untouched(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy with its text cut into tokens and no language model; jobs write checkpoints all the time."""
     config = language_config()
-    config["learned_encoding"] |= {"scripts": {}, "studies": {}}
+    config["learned_encoding"] |= {"scripts": {}, "experiments": {}}
     project = copy_project(tmp_path_factory.mktemp("language"), config)
     project.environment[VARIABLE] = text
     save_every(project, 0.1)
@@ -147,7 +147,7 @@ def test_a_clock_that_was_set_back_neither_repeats_nor_hides_work(undisturbed: P
     project = copied(undisturbed, tmp_path / "changed")
     from_tomorrow(project)
     config = project.config()
-    config["learned_encoding"]["studies"]["signal"]["done-right"]["data"]["ordered"]["exponent"] = 0.5
+    config["learned_encoding"]["experiments"]["signal"]["done-right"]["data"]["ordered"]["exponent"] = 0.5
     project.write_config(config)
     assert project.planned(*TARGETS)["train"] == {f"{JOB}/ordered"}
     project.build(*TARGETS)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_project import Project, copy_project, small_config
 
-DESIGN = ("learned_encoding", "studies", "signal", "done-right")
+DESIGN = ("learned_encoding", "experiments", "signal", "done-right")
 
 # place, key or value to put there, what the line says
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
@@ -47,9 +47,9 @@ def test_a_fuzzed_config_is_one_line(name: str, hard: Project) -> None:
     place, value, expected = MISTAKES[name]
     config = json.loads(json.dumps(small_config()))
     if "folder" in str(value):
-        config["cramming"]["studies"] = {"capacity": {"models": ["mine"], "kinds": ["samples"], "lengths": [4]}}
-        config["cramming"]["studies"]["capacity"] |= {"vectors": [1], "per_vector": False, "arms": ["tuned"]}
-        config["cramming"]["studies"]["capacity"] |= {"controls": []}
+        config["cramming"]["experiments"] = {"capacity": {"models": ["mine"], "kinds": ["samples"], "lengths": [4]}}
+        config["cramming"]["experiments"]["capacity"] |= {"vectors": [1], "per_vector": False, "arms": ["tuned"]}
+        config["cramming"]["experiments"]["capacity"] |= {"controls": []}
     holder = config
     for key in place[:-1]:
         holder = holder[key]

@@ -159,8 +159,8 @@ def test_an_edit_of_report_or_statistics_trains_nothing(finished: Project, modul
 
 def test_a_reordered_config_reruns_nothing(finished: Project) -> None:
     config = finished.config()
-    study = config["learned_encoding"]["studies"]["signal"]["done-right"]["data"]["ordered"]
-    config["learned_encoding"]["studies"]["signal"]["done-right"]["data"]["ordered"] = dict(reversed(study.items()))
+    study = config["learned_encoding"]["experiments"]["signal"]["done-right"]["data"]["ordered"]
+    config["learned_encoding"]["experiments"]["signal"]["done-right"]["data"]["ordered"] = dict(reversed(study.items()))
     config["learned_encoding"]["arms"] = dict(reversed(config["learned_encoding"]["arms"].items()))
     study["exponent"] = float(study["exponent"])
     finished.write_config(config)
@@ -169,14 +169,14 @@ def test_a_reordered_config_reruns_nothing(finished: Project) -> None:
 
 def test_swapped_values_rerun_what_they_touch(finished: Project) -> None:
     config = finished.config()
-    data = config["learned_encoding"]["studies"]["signal"]["done-right"]["data"]["ordered"]
+    data = config["learned_encoding"]["experiments"]["signal"]["done-right"]["data"]["ordered"]
     data["validation"], data["train"] = data["train"], data["validation"]
     finished.write_config(config)
     planned = finished.planned("study_learned_encoding")
     assert planned["data"] == planned["train"] == {"learned_encoding/signal/done-right/ordered"}
 
 
-def test_a_sub_study_can_be_asked_for_alone(project: Project) -> None:
+def test_an_experiment_can_be_asked_for_alone(project: Project) -> None:
     planned = project.planned("study_signal")
     assert planned["train"] == {
         "learned_encoding/signal/done-right/ordered",

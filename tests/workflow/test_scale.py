@@ -43,7 +43,7 @@ def test_every_stage_has_its_cost(measured: tuple[Project, str]) -> None:
 
 def test_the_conditions_are_as_many_as_asked_for(measured: tuple[Project, str]) -> None:
     project, _ = measured
-    overlay = yaml.safe_load((project.folder / OVERLAY).read_text())["learned_encoding"]["studies"]
+    overlay = yaml.safe_load((project.folder / OVERLAY).read_text())["learned_encoding"]["experiments"]
     folders = [
         project.folder / "results/runs/learned_encoding" / part / way for part, ways in overlay.items() for way in ways
     ]
@@ -62,8 +62,8 @@ def test_an_edit_of_one_data_set_runs_what_it_touches(measured: tuple[Project, s
     overlay = yaml.safe_load(path.read_text())
     base = project.config()
     _, part, way = DESIGN.split("/")
-    (name,) = base["learned_encoding"]["studies"][part][way]["data"]
-    overlay["learned_encoding"]["studies"][part][way]["data"] = {name: {"test": 77}}
+    (name,) = base["learned_encoding"]["experiments"][part][way]["data"]
+    overlay["learned_encoding"]["experiments"][part][way]["data"] = {name: {"test": 77}}
     path.write_text(yaml.safe_dump(overlay))
     planned = project.planned("--configfile", OVERLAY)
     assert planned["data"] == {f"{DESIGN}/{name}"}

@@ -184,9 +184,9 @@ def undisturbed(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The rules that the faults hit, run on this machine; language models leave a checkpoint every second."""
     config = every_study_config()
     for study in ("learned_encoding", "bespoke"):
-        config[study] |= {"scripts": {}, "studies": {}}
-    del config["cramming"]["studies"]["controls"]
-    config["language_models"]["studies"]["transformer"]["done-right"][
+        config[study] |= {"scripts": {}, "experiments": {}}
+    del config["cramming"]["experiments"]["controls"]
+    config["language_models"]["experiments"]["transformer"]["done-right"][
         "arms"
     ] = []  # the full model, and int8 of its table
     config["language_models"]["training"]["done-right"] |= {"epochs": 10}

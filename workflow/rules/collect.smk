@@ -70,7 +70,7 @@ rule verify:
         "../scripts/verify.py"
 
 
-# A study, or a sub-study, can be asked for alone.
+# A study, or an experiment, can be asked for alone.
 for name in STUDIES_AND_PARTS:
 
     rule:

@@ -36,7 +36,7 @@ try:
         config.update(settings.merge(config, settings.of_command_line(given.config_args, given.config)))
     STUDY_FILES = study_files.load(ROOT)
     config.update(study_files.completed(config, STUDY_FILES))
-    validation.check(config, study_files.experiments(STUDY_FILES))
+    validation.check(config, STUDY_FILES)
     NAMES = study_files.names(config, STUDY_FILES)  # of experiments and methods, by study
     documents.load(ROOT / "documents")
     published.load(documents.printed_files(ROOT / "documents"))
@@ -60,7 +60,7 @@ except InputError as error:
 
 
 def parts(job):
-    """The study and the sub-study of a job; released scripts belong to a study alone."""
+    """The study and the experiment of a job; released scripts belong to a study alone."""
     study, part, *_ = job.split("/")
     return [study] if part == "as-released" else [study, part]
 

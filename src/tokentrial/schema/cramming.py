@@ -22,7 +22,7 @@ from tokentrial.schema.base import (
     key,
     unknown,
 )
-from tokentrial.schema.declared import METHODS, Methods
+from tokentrial.schema.declared import METHODS, ExperimentNames, Methods
 from tokentrial.schema.language_models import BYTES, Clip, Precision
 from tokentrial.studies.cramming import SOURCES
 
@@ -100,8 +100,8 @@ class Model(Section):
         return self
 
 
-class CrammingDesign(Section):
-    """A design, which runs all its kinds, lengths and vectors on each of its models."""
+class CrammingDesign(ExperimentNames):
+    """An experiment, which runs all its kinds, lengths and vectors on each of its models."""
 
     models: ArmNames = key("Names of models.")
     kinds: Distinct[
@@ -149,18 +149,18 @@ class Cramming(Section):
     training: CrammingTraining = key("Training of those models; a model adds its rate, epochs, batch size and length.")
     models: dict[ModelName, Model] = key("Name of a language model -> where it comes from.", min_length=1)
     methods: Methods = key(METHODS, None)
-    studies: dict[ExperimentName, CrammingDesign] = key(
+    experiments: dict[ExperimentName, CrammingDesign] = key(
         "Designs, each of which runs all its kinds, lengths and vectors on each of its models.", max_length=100
     )
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
-        for name, design in self.studies.items():
+        for name, design in self.experiments.items():
             for where, names, known in (
                 ("models", design.models, list(self.models)),
                 ("arms", design.arms, list(self.settings)),
             ):
                 for entry in names:
                     if entry not in known:
-                        raise unknown(entry, known, where, "studies", name)
+                        raise unknown(entry, known, where, "experiments", name)
         return self

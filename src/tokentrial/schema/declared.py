@@ -9,7 +9,8 @@ from pydantic import Discriminator, Field, Tag, ValidationError
 
 from tokentrial import config
 from tokentrial.errors import InputError
-from tokentrial.schema.base import Flag, Number, Section, Text, key
+from tokentrial.schema.base import Flag, Hyphenated, Number, Section, Text, key
+from tokentrial.studies.small_models import WAYS
 
 OWN = "own"
 Role = Literal["own", "baseline", "control", "as released", "bound"]
@@ -19,13 +20,28 @@ CORPUS = "{corpus}"
 Model = TypeVar("Model", bound=Section)
 
 
-class Experiment(Section):
+class ExperimentNames(Section):
+    """What an experiment is called, as far as an overlay says so."""
+
+    title: Text = key("Of the experiment, as the file of its study says or where that has none.", None)
+    short: Text = key("The title in figures.", None)
+    body: Text = key("What its language models are called.", None)
+    baselines: list[Text] = key("Methods that own encodings should beat here, in place of the study's.", None)
+
+
+class Experiment(ExperimentNames):
     """What an experiment is called."""
 
     title: Text = key("Of the experiment.")
-    short: Text = key("In figures.", None)
-    body: Text = key("Of its language models.", None)
-    baselines: list[Text] = key("In place of the study's.", None)
+
+
+class ExperimentOfWays(ExperimentNames, Hyphenated):
+    """An experiment that is run in several ways, each of which has a design."""
+
+    def designs(self) -> list[tuple[str, Any]]:
+        """(way, design) of every way that has one."""
+        ways = [(way, getattr(self, way.replace("-", "_"), None)) for way in WAYS]
+        return [(way, design) for way, design in ways if design is not None]
 
 
 class Question(Section):

@@ -28,7 +28,7 @@ from tokentrial.schema.base import (
     key,
     unknown,
 )
-from tokentrial.schema.declared import METHODS, Methods
+from tokentrial.schema.declared import METHODS, ExperimentOfWays, Methods
 from tokentrial.schema.encoders import arms_type
 from tokentrial.studies.language_models import FROM_FULL, FULL, arms_of, needs_full
 
@@ -144,7 +144,7 @@ else:
 
 
 class LanguageDesign(Section):
-    """A sub-study run in one way; its jobs are the arms at all ratios and the single ones."""
+    """An experiment in one way of running it; its jobs are the arms at all ratios and the single ones."""
 
     tokens: Text = key("Name of a tokenisation.")
     body: Text = key("Name of a body.")
@@ -179,8 +179,8 @@ class LanguageDesign(Section):
         return self
 
 
-class LanguageWays(Hyphenated):
-    """The ways of running a sub-study."""
+class LanguageExperiment(ExperimentOfWays):
+    """An experiment: the ways of running it, and its names where they differ from the file's."""
 
     as_released: LanguageDesign = key("As the released code does.", None)
     as_described: LanguageDesign = key("As the document says.", None)
@@ -212,18 +212,18 @@ class LanguageModels(Section):
     training: LanguageTrainings = key("Training per way of running an experiment; a design may change single keys.")
     arms: dict[Name, Arm] = key("Name of an arm -> its encoder and options.", min_length=1)
     methods: Methods = key(METHODS, None)
-    studies: dict[ExperimentName, LanguageWays] = key("Name of a sub-study -> the ways of running it.", max_length=100)
+    experiments: dict[ExperimentName, LanguageExperiment] = key(
+        "Name of an experiment -> the ways of running it.", max_length=100
+    )
 
     @model_validator(mode="after")
     def _designs_fit(self) -> Self:
-        for name, ways in self.studies.items():
-            for way in type(ways).model_fields:
-                design = getattr(ways, way)
-                if design:
-                    place = ("studies", name, way.replace("_", "-"))
-                    self._check_names(design, place)
-                    self._check_bodies(design, place)
-                    self._check_two_stages(design, place)
+        for name, experiment in self.experiments.items():
+            for way, design in experiment.designs():
+                place = ("experiments", name, way)
+                self._check_names(design, place)
+                self._check_bodies(design, place)
+                self._check_two_stages(design, place)
         return self
 
     def _check_names(self, design: LanguageDesign, place: tuple[str, ...]) -> None:

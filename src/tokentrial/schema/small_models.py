@@ -26,7 +26,7 @@ from tokentrial.schema.base import (
     key,
     unknown,
 )
-from tokentrial.schema.declared import METHODS, Methods
+from tokentrial.schema.declared import METHODS, ExperimentOfWays, Methods
 from tokentrial.schema.encoders import arms_type
 from tokentrial.schema.sources import AnySource
 
@@ -124,7 +124,7 @@ Arm: Any = arms_type(SmallArm)
 
 
 class Design(Section):
-    """The cells of a sub-study are all combinations of its data, ratios and heads."""
+    """The conditions of a design are all combinations of its data, ratios and heads."""
 
     full_width: Width = key("Numbers per token before compression (D).")
     ratios: Ratios = key("Compression ratios; each must divide full_width.", min_length=1)
@@ -141,8 +141,11 @@ class Design(Section):
         return self
 
 
-class Ways(Hyphenated):
-    """The ways of running a sub-study. The scripts as released are listed apart."""
+class SmallExperiment(ExperimentOfWays):
+    """An experiment: the ways of running it, and its names where they differ from the file's.
+
+    The scripts as released are listed apart.
+    """
 
     as_described: Design = key("As the document says.", None)
     done_right: Design = key("As the question needs.", None)
@@ -173,15 +176,17 @@ class Study(Section):
         "Name of an arm (a method, or a method and its size after a hyphen) -> its encoder and options.", min_length=1
     )
     methods: Methods = key(METHODS, None)
-    studies: dict[ExperimentName, Ways] = key("Sub-studies, each as described and done right.", max_length=100)
+    experiments: dict[ExperimentName, SmallExperiment] = key(
+        "Name of an experiment -> the ways of running it.", max_length=100
+    )
 
     @model_validator(mode="after")
     def _arms_are_known(self) -> Self:
-        for name, ways in self.studies.items():
-            for way, design in (("as-described", ways.as_described), ("done-right", ways.done_right)):
-                for arm in design.arms if design else ():
+        for name, experiment in self.experiments.items():
+            for way, design in experiment.designs():
+                for arm in design.arms:
                     if arm not in self.arms:
-                        raise unknown(arm, self.arms, "arms", "studies", name, way)
+                        raise unknown(arm, self.arms, "arms", "experiments", name, way)
         return self
 
 

@@ -1,7 +1,7 @@
 """The files studies/<study>.yaml: the design of a study, and what its experiments and arms are called.
 
-A design is the study's section of the config at the scale of the default run. In the file, an experiment's design
-stands beside its titles; in the config and its overlays, experiments are called ``studies``.
+A file has the keys of the study's section of the config, at the scale of the default run, and beside them names and
+captions. An overlay may change every design and most names.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 from tokentrial import config as settings
 from tokentrial.errors import InputError
 from tokentrial.schema.base import Hyphenated, Section
-from tokentrial.schema.declared import Captions, Study, checked
+from tokentrial.schema.declared import Captions, ExperimentNames, Study, checked
 from tokentrial.schema.run import Config
 
 Tree = dict[str, Any]
@@ -19,15 +19,15 @@ Tree = dict[str, Any]
 STUDIES: dict[str, type[Section]] = {
     name: field.annotation
     for name, field in Config.model_fields.items()
-    if isinstance(field.annotation, type) and "studies" in getattr(field.annotation, "model_fields", ())
+    if isinstance(field.annotation, type) and "experiments" in getattr(field.annotation, "model_fields", ())
 }
-OPEN = ("language_models",)  # an overlay may add experiments to it, which are called by their names
-LEFT_OUT = ("studies", "scripts")  # mappings of a section, of which null leaves out an entry
+LEFT_OUT = ("experiments", "scripts")  # mappings of a section, of which null leaves out an entry
 
 
 class StudyFile(NamedTuple):
     """names: of experiments and arms; design: the study's section of the default config."""
 
+    path: str
     names: Study
     design: Tree
 
@@ -67,30 +67,30 @@ def completed(config: Mapping[str, Any], files: Mapping[str, StudyFile]) -> Tree
     return complete
 
 
-def experiments(files: Mapping[str, StudyFile]) -> dict[str, Collection[str]]:
-    """Study -> the experiments that a config may have, for studies that take no others."""
-    return {study: list(file.names.experiments) for study, file in files.items() if study not in OPEN}
-
-
 def names(config: Mapping[str, Any], files: Mapping[str, StudyFile]) -> dict[str, Tree]:
-    """Study -> its names as plain values, the methods of a checked config laid over those of its file.
+    """Study -> its names as plain values, those of a checked config laid over those of its file.
 
-    Without its captions, so that an edited one computes nothing.
+    Without its captions, so that an edited one computes nothing. Raises InputError for baselines that are no methods.
     """
-    captions = set(Captions.model_fields)
-    return {
-        study: settings.merge(
-            file.names.model_dump(exclude_unset=True, exclude=captions), {"methods": config[study].get("methods", {})}
-        )
-        for study, file in files.items()
-    }
+    captions, own = set(Captions.model_fields), set(ExperimentNames.model_fields)
+    merged = {}
+    for study, file in files.items():
+        section = config[study]
+        experiments = {name: _part(entry, own, inside=True) for name, entry in section["experiments"].items()}
+        over = {
+            "experiments": {name: names for name, names in experiments.items() if names},
+            "methods": section.get("methods", {}),
+        }
+        merged[study] = settings.merge(file.names.model_dump(exclude_unset=True, exclude=captions), over)
+        checked(merged[study], f"config: {study}")
+    return merged
 
 
 def _read(study: str, file: Path) -> StudyFile:
     content = settings.load(file)
     model = STUDIES[study]
-    of_section = _keys(model) - {"studies", "methods"}
-    of_design = _keys(get_args(model.model_fields["studies"].annotation)[1])
+    of_section = _keys(model) - {"experiments", "methods"}
+    of_design = _keys(get_args(model.model_fields["experiments"].annotation)[1]) - ExperimentNames.model_fields.keys()
     named = {key: value for key, value in content.items() if key not in of_section}
     entries = content.get("experiments")
     designs: dict[str, Tree] = {}
@@ -103,7 +103,7 @@ def _read(study: str, file: Path) -> StudyFile:
             expected = ", ".join(sorted(of_design))
             raise InputError(f"{file}: experiments.{name}: found no design, expected keys among {expected}")
     section = {key: value for key, value in content.items() if key in of_section}
-    return StudyFile(declared, {**section, "studies": designs})
+    return StudyFile(str(file), declared, {**section, "experiments": designs})
 
 
 def _part(entry: Any, keys: Collection[str], inside: bool) -> Any:

@@ -1,6 +1,6 @@
 """A config checked against the models, and whatever is wrong with it in one line that names the key."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from tokentrial.schema import json_schema
 from tokentrial.schema.base import CONTRADICTION, REPEATED
 from tokentrial.schema.encoders import TYPE
 from tokentrial.schema.run import Config
+from tokentrial.schema.study_files import StudyFile
 
 KEY = "[key]"  # ends the place of an error in a key that the user chose
 
@@ -40,32 +41,45 @@ class Fault(NamedTuple):
     missing: bool
     text: str
 
-    def line(self) -> str:
-        return f"config: {'.'.join(self.keys)}: {self.text}" if self.keys else f"config: {self.text}"
+    def line(self, where: str, keys: tuple[str, ...]) -> str:
+        return where + (f"{'.'.join(keys)}: {self.text}" if keys else self.text)
 
 
-def check(config: Mapping[str, Any], experiments: Mapping[str, Collection[str]] | None = None) -> None:
+def check(config: Mapping[str, Any], files: Mapping[str, StudyFile] | None = None) -> None:
     """Raises InputError with one line on the first thing that is wrong with a config, contradictions last.
 
-    experiments: study -> those that it may have, for studies that take no others (see study_files.experiments).
+    files: those of the studies, of which an overlay must give a title to an experiment that they do not have. A fault
+    that is in one of them is told as that file's.
     """
     settings.check_values(config)
-    faults = list(_unknown_experiments(config, experiments or {}))
+    files = files or {}
+    faults = [*_faults(config), *_untitled_experiments(config, files)]
+    if not faults:
+        return
+    first = min(faults, key=lambda fault: fault[:3])
+    file = files.get(first.keys[0]) if first.keys else None
+    if file is not None and first in _faults({first.keys[0]: file.design}):
+        raise InputError(first.line(f"{file.path}: ", first.keys[1:]))
+    raise InputError(first.line("config: ", first.keys))
+
+
+def _faults(config: Mapping[str, Any]) -> list[Fault]:
     try:
         Config.model_validate(settings.whole(config))
     except ValidationError as error:
-        faults += [_fault(details, config) for details in error.errors(include_url=False)]
-    if faults:
-        raise InputError(min(faults, key=lambda fault: fault[:3]).line()) from None
+        return [_fault(details, config) for details in error.errors(include_url=False)]
+    return []
 
 
-def _unknown_experiments(config: Mapping[str, Any], experiments: Mapping[str, Collection[str]]) -> Iterator[Fault]:
-    for study, known in experiments.items():
+def _untitled_experiments(config: Mapping[str, Any], files: Mapping[str, StudyFile]) -> Iterator[Fault]:
+    """An experiment that no file has is a mistyped name unless it has a title of its own."""
+    for study, file in files.items():
         section = config.get(study)
-        chosen = section.get("studies") if isinstance(section, Mapping) else None
-        for name in chosen if isinstance(chosen, Mapping) else ():
-            if name not in known:
-                yield Fault(False, (study, "studies"), False, settings.unknown_key(name, list(known)))
+        entries = section.get("experiments") if isinstance(section, Mapping) else None
+        for name, entry in entries.items() if isinstance(entries, Mapping) else ():
+            if name not in file.names.experiments and not (isinstance(entry, Mapping) and "title" in entry):
+                line = f"{settings.unknown_key(name, list(file.names.experiments))}, or a title for a new experiment"
+                yield Fault(False, (study, "experiments"), False, line)
 
 
 def _fault(error: ErrorDetails, config: Mapping[str, Any]) -> Fault:

@@ -1,4 +1,4 @@
-"""The cramming study (document 004): from the config to its jobs, one per design and language model.
+"""The cramming study (document 004): from the config to its jobs, one per experiment and language model.
 
 A job is ``cramming/<design>/<model>`` and covers the design's kinds of text, lengths and numbers of vectors, each of
 them a condition of its own in the results: ``cramming/<design>/<model>/<kind>/n-<tokens>-m-<vectors>``. Imported while
@@ -23,7 +23,7 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every job: ``cramming/<design>/<model>`` -> what to cram into what, complete and free of paths."""
     study = config[STUDY]
     specs: dict[str, Spec] = {}
-    for name, design in study["studies"].items():
+    for name, design in study["experiments"].items():
         for model in design["models"]:
             condition = f"{STUDY}/{name}/{model}"
             specs[condition] = {

@@ -1,6 +1,6 @@
 """The study of language models (document 002): from the config to its training jobs, one per arm.
 
-A condition is a way of running a sub-study on one tokenisation: ``language_models/transformer/done-right/bpe``. Its
+A condition is a way of running an experiment on one tokenisation: ``language_models/transformer/done-right/bpe``. Its
 arms see the same text, batches and initial body. An arm of a ratio is named by both (``learned-8``). A job is an
 arm of a condition, since a language model takes minutes. Imported while the workflow is planned: standard library only.
 """
@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tokentrial.studies.small_models import TWO_STAGE
+from tokentrial.studies.small_models import TWO_STAGE, designs
 
 STUDY = "language_models"
 FULL = "full"  # the arm whose trained model the two-stage arms start from
@@ -24,8 +24,8 @@ FROM_FULL = (*TWO_STAGE, "svd", "quantised", "product_quantised")
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every training job: ``<condition>/<arm>`` -> what to train, complete and free of paths and machine facts."""
     specs: dict[str, Spec] = {}
-    for name, ways in config[STUDY]["studies"].items():
-        for way, design in ways.items():
+    for name, experiment in config[STUDY]["experiments"].items():
+        for way, design in designs(experiment).items():
             condition = f"{STUDY}/{name}/{way}/{design['tokens']}"
             for place, (arm, entry, ratio) in enumerate(arms_of(design)):
                 specs[f"{condition}/{arm}"] = {

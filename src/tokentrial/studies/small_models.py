@@ -1,6 +1,6 @@
 """The studies of small models on synthetic data (documents 000 to 003): from the config to data sets and training jobs.
 
-One condition is one cell of one sub-study in one way of running it, for example
+One condition is one combination of an experiment's data, ratio and head in one way of running it, for example
 ``learned_encoding/compression/done-right/v20-ratio-8``. This module is imported while the workflow is planned, so it
 needs nothing beyond the standard library.
 """
@@ -13,6 +13,11 @@ TWO_STAGE = ("pca", "autoencoder")  # encoders that compress a table, by default
 WAYS = ("as-released", "as-described", "done-right")
 
 Spec = dict[str, Any]
+
+
+def designs(experiment: Mapping[str, Any]) -> dict[str, Spec]:
+    """Way -> design of an experiment, in the order of its entry; the entry's other keys are names."""
+    return {way: design for way, design in experiment.items() if way in WAYS}
 
 
 def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
@@ -34,12 +39,12 @@ def encoder_modules(spec: Spec) -> list[str]:
 def conditions_of(config: Mapping[str, Any], study: str) -> dict[str, Spec]:
     """The conditions of one study."""
     specs = {}
-    for name, ways in config[study]["studies"].items():
-        for way, design in ways.items():
+    for name, experiment in config[study]["experiments"].items():
+        for way, design in designs(experiment).items():
             for data in design["data"]:
                 for ratio in design["ratios"]:
                     for head in design["heads"]:
-                        identity = f"{study}/{name}/{way}/{cell_name(design, data, ratio, head)}"
+                        identity = f"{study}/{name}/{way}/{condition_name(design, data, ratio, head)}"
                         specs[identity] = _spec(config, identity, design, way, data, ratio, head)
     return specs
 
@@ -56,8 +61,8 @@ def scripts(config: Mapping[str, Any]) -> dict[str, Spec]:
     return specs
 
 
-def cell_name(design: Mapping[str, Any], data: str, ratio: int, head: str) -> str:
-    """The readable name of a cell: what varies within its design."""
+def condition_name(design: Mapping[str, Any], data: str, ratio: int, head: str) -> str:
+    """The last part of a condition's name: what varies within its design."""
     parts = [data if len(design["data"]) > 1 else "", f"ratio-{ratio}" if len(design["ratios"]) > 1 else ""]
     parts.append(head.replace("_", "-") if len(design["heads"]) > 1 else "")
     return "-".join(part for part in parts if part) or data
@@ -89,7 +94,7 @@ def _spec(
 
 
 def dataset_name(identity: str, data: str) -> str:
-    """The data set of a condition; all cells of a sub-study that differ only in ratio or head share it."""
+    """The data set of a condition; conditions of an experiment that differ only in ratio or head share it."""
     study, name, way, _ = identity.split("/")
     return f"{study}/{name}/{way}/{data}"
 
@@ -98,8 +103,8 @@ def datasets(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Every synthetic data set: name -> its full specification for data.generate, with seed and number of seeds."""
     specs = {}
     for study in STUDIES:
-        for name, ways in config[study]["studies"].items():
-            for way, design in ways.items():
+        for name, experiment in config[study]["experiments"].items():
+            for way, design in designs(experiment).items():
                 for data, source in design["data"].items():
                     key = f"{study}/{name}/{way}/{data}"
                     specs[key] = {"seed": config["seed"], "seeds": config["seeds"], "source": dict(source)}

@@ -2,7 +2,7 @@
 
 Differences and intervals come from the seeds' values by the functions that make statistics.parquet, since a claim can
 have a margin of its own. Holm's p of a pair that statistics.parquet holds is the one there, over its family: the cells
-of a sub-study, way, metric and pair of arms. For a pair that it does not hold (two controls, a frequency band, two
+of an experiment, way, metric and pair of arms. For a pair that it does not hold (two controls, a frequency band, two
 conditions of the same seeds) Holm's correction runs over the claim's own comparisons (`holm_over`).
 """
 

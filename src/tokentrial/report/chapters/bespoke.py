@@ -231,7 +231,7 @@ def convergence(view: View) -> str:
 
 
 def language_models(config: Mapping[str, Any], corpus: str) -> str:
-    if BESPOKE in config["language_models"]["studies"]:
+    if BESPOKE in config["language_models"]["experiments"]:
         return (
             f"Real text is the third source: the same layouts and controls in a language model on {corpus} are the "
             f"sub-study bespoke of the chapter on {corpus}, with the tables of its other language models."
@@ -241,7 +241,7 @@ def language_models(config: Mapping[str, Any], corpus: str) -> str:
 
 def protocol(view: View, config: Mapping[str, Any], printed: Printed) -> Values:
     """Rates, steps and seeds, and the claim."""
-    designs = [ways["done-right"] for ways in config[BESPOKE]["studies"].values() if "done-right" in ways]
+    designs = [ways["done-right"] for ways in config[BESPOKE]["experiments"].values() if "done-right" in ways]
     rates = [config[BESPOKE]["training"]["done-right"]["learning_rates"]]
     rates += [design.get("training", {}).get("learning_rates", []) for design in designs]
     sizes = [options["seeds"] for options in config[BESPOKE]["scripts"].values()]

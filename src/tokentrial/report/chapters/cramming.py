@@ -92,7 +92,7 @@ def design_rows(view: View, study: Mapping[str, Any]) -> Iterator[str]:
         scopes = [scope for scope in view.estimates.scopes if scope.design == design]
         models = dict.fromkeys(scope.model for scope in scopes)
         kinds = dict.fromkeys(kind_name(scope.kind) for scope in scopes)
-        by_vector = study["studies"].get(design, {}).get("per_vector", False)
+        by_vector = study["experiments"].get(design, {}).get("per_vector", False)
         run = [(scope, n) for scope in scopes for n in view.estimates.lengths(scope)]
         lengths = {n // (scope.vectors or 1) if by_vector else n for scope, n in run}
         texts = {view.estimates.get("accuracy", scope, n).n for scope, n in run}

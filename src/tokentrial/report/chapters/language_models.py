@@ -78,7 +78,7 @@ def design_rows(view: View, config: Mapping[str, Any]) -> Iterator[str]:
     study = config["language_models"]
     for way in WAYS:
         for condition in conditions(view, way):
-            training = {**study["training"][way], **study["studies"][condition.experiment][way].get("training", {})}
+            training = {**study["training"][way], **study["experiments"][condition.experiment][way].get("training", {})}
             words = way.replace("-", " ")
             cells = (
                 words if condition.body == words else f"{condition.body}, {words}",
