@@ -12,7 +12,7 @@ from plain_loss import loss_per_seed
 from torch import Tensor, nn
 
 import tokentrial.encoders
-from tokentrial.encoders.base import Context, gather, load
+from tokentrial.encoders.base import Context, gather, gather_sum, load
 from tokentrial.errors import InputError
 from tokentrial.models import heads
 from tokentrial.seeds import stream
@@ -132,6 +132,20 @@ def test_gather_adds_up_the_gradients_of_repeated_ids() -> None:
         expected[seed, ids[seed, sequence, position]] += upstream[seed, sequence, position].numpy()
     np.testing.assert_array_equal(gradient.numpy(), expected)
     assert not gradient[:, 3].any()
+
+
+def test_gather_sum_is_the_sum_of_the_rows_and_has_their_gradients() -> None:
+    generator = torch.Generator().manual_seed(6)
+    table = torch.randint(-9, 9, (3, 4, 2), generator=generator).double().requires_grad_()
+    ids = torch.randint(3, (3, 50, 6), generator=generator)
+    summed, rows = gather_sum(table, ids), gather(table, ids).sum(2)
+    assert torch.equal(summed, rows)
+    upstream = torch.randint(-9, 9, (3, 50, 2), generator=generator).double()
+    ours, theirs = (torch.autograd.grad(each, table, upstream)[0] for each in (summed, rows))
+    assert torch.equal(ours, theirs)
+    alone = gather_sum(table[1:2], ids[1:2])
+    assert torch.equal(alone, summed[1:2])
+    assert torch.autograd.gradcheck(lambda values: gather_sum(values, ids[:, :2]), [table])
 
 
 # Initial numbers

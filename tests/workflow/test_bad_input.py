@@ -97,7 +97,10 @@ MISTAKES: dict[str, tuple[Any, list[str]]] = {
     ),
     "language model of an unknown body": (
         language_model(body="gru"),
-        ["studies/language_models.yaml: experiments.lstm.done-right: body: 'gru' is unknown", "expected one of transformer"],
+        [
+            "studies/language_models.yaml: experiments.lstm.done-right: body: 'gru' is unknown",
+            "expected one of transformer",
+        ],
     ),
 }
 

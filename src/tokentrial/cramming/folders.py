@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from tokentrial.cramming import packed, scan
+from tokentrial.cramming import fused, packed, scan
 from tokentrial.errors import DamagedFile, InputError
 
 WANTED = (
@@ -123,6 +123,7 @@ def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str
     model.eval().requires_grad_(False)
     if model.config.model_type == "mamba":
         scan.install()
+    fused.install(model)
     table, head = model.get_input_embeddings(), model.get_output_embeddings()
     if table is None or head is None:
         raise InputError(f"{name}: {type(model).__name__} has no table of input vectors or no linear output layer")

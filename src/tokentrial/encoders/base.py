@@ -9,11 +9,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import embedding, embedding_bag
 
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
@@ -122,9 +124,37 @@ class Encoder(ABC):
 
 def gather(table: Tensor, ids: Tensor) -> Tensor:
     """Returns rows of each seed's table: table (S, V, d), ids (S, B, L) -> (S, B, L, d)."""
-    offsets = torch.arange(len(ids), device=ids.device).view(-1, *[1] * (ids.dim() - 1)) * table.shape[1]
     # one embedding call over all seeds: its backward sums rows in a fixed order, unlike an index with duplicates
-    return torch.nn.functional.embedding(ids + offsets, table.flatten(0, 1))
+    return embedding(rows_of_all(table, ids), table.flatten(0, 1))
+
+
+def gather_sum(table: Tensor, ids: Tensor) -> Tensor:
+    """Returns the sum of each sequence's rows: table (S, V, d), ids (S, B, L) -> (S, B, d)."""
+    summed: Tensor = _GatherSum.apply(table.flatten(0, 1), rows_of_all(table, ids))  # type: ignore[no-untyped-call]
+    return summed
+
+
+def rows_of_all(table: Tensor, ids: Tensor) -> Tensor:
+    """Returns ids (S, ...) of each seed's table (S, V, d) as rows of the tables one below the other, (S*V, d)."""
+    return ids + torch.arange(len(ids), device=ids.device).view(-1, *[1] * (ids.dim() - 1)) * table.shape[1]
+
+
+class _GatherSum(torch.autograd.Function):
+    """The rows are summed as they are read. The gradient is that of an embedding: embedding_bag's own adds the rows in
+    an order that depends on the other seeds."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.count = len(table)
+        return embedding_bag(rows.flatten(0, 1), table, mode="sum").view(*rows.shape[:2], -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        [rows] = ctx.saved_tensors
+        of_rows = gradient.unsqueeze(2).expand(*rows.shape, -1)
+        return torch.ops.aten.embedding_dense_backward(of_rows, rows, ctx.count, -1, False), None
 
 
 def load(name: str) -> type[Encoder]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tokentrial.encoders.base import Context, Parameters, gather
+from tokentrial.encoders.base import Context, Parameters, gather, gather_sum
 from tokentrial.errors import InputError
 
 
@@ -38,7 +38,7 @@ class MeanPool:
         return vectors.mean(2)  # (S, B, d)
 
     def features_of_table(self, weights: Parameters, table: Tensor, ids: Tensor) -> Tensor:
-        return gather(table, ids).mean(2)  # (S, B, d)
+        return gather_sum(table, ids) / ids.shape[2]  # (S, B, d)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class WindowMlp:
         maps = weights["hidden"].view(seeds, self.length, width, self.hidden)
         rows = table.unsqueeze(1) @ maps  # (S, L, V, h)
         places = ids + torch.arange(self.length, device=ids.device) * vocab_size
-        return torch.relu(gather(rows.flatten(1, 2), places).sum(2))  # (S, B, h)
+        return torch.relu(gather_sum(rows.flatten(1, 2), places))  # (S, B, h)
 
 
 def _bias(head: "Head") -> dict[str, tuple[int, int]]:

@@ -5,7 +5,7 @@ rates are a second batch: R rates make R*S models, and each seed keeps the model
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,7 @@ def fit(
     everything = weights | {name: tile(value, copies) for name, value in frozen.items()}
     optimiser = Adam(list(weights.values()))
     training_loss = loss_of_step(encoder, head, everything, data["train"], settings, seed, replicates)
-    best = Best(everything, keep_last=settings.select == "last")
+    best = Best(everything, settings.select == "last", frozen)
     best.look(0, validation.loss(everything))
     every = max(1, settings.steps // settings.evaluations)
     for step in range(settings.steps):
@@ -257,8 +257,9 @@ def tile(value: Tensor, copies: int) -> Tensor:
 class Best:
     """Each model's parameters at its best validation step so far, or at its last step."""
 
-    def __init__(self, weights: Parameters, keep_last: bool) -> None:
+    def __init__(self, weights: Parameters, keep_last: bool, frozen: Collection[str] = ()) -> None:
         self.weights, self.keep_last = weights, keep_last
+        self.trained = [name for name in weights if name not in frozen]
         self.kept = {name: value.detach().clone() for name, value in weights.items()}
         self.loss = self.step = torch.empty(0)
         self.curve: list[tuple[int, Tensor]] = []
@@ -271,9 +272,9 @@ class Best:
         better = torch.ones_like(loss, dtype=torch.bool) if self.keep_last else loss < self.loss
         self.loss = torch.where(better, loss, self.loss)
         self.step = torch.where(better, step, self.step)
-        for name, value in self.weights.items():
-            mask = better.view(-1, *[1] * (value.dim() - 1))
-            self.kept[name] = torch.where(mask, value.detach(), self.kept[name])
+        models = better.nonzero().squeeze(1)
+        for name in self.trained:
+            self.kept[name][models] = self.weights[name][models]
         self.curve.append((step, loss.clone()))
 
     def chosen(self, rates: Tensor, seeds: int) -> Fit:

@@ -83,7 +83,9 @@ def markov_values(view: View, published: Sequence[float]) -> Values:
 def protocol_values(config: Mapping[str, Any]) -> Values:
     study = config["learned_encoding"]
     rates = [study["training"]["done-right"]["learning_rates"]]
-    rates += [ways["done-right"].get("training", {}).get("learning_rates", []) for ways in study["experiments"].values()]
+    rates += [
+        ways["done-right"].get("training", {}).get("learning_rates", []) for ways in study["experiments"].values()
+    ]
     return {
         "protocol.hidden": str(study["hidden"]),
         "protocol.rates": ", ".join(f"{rate:g}" for rate in sorted({rate for group in rates for rate in group})),
