@@ -12,6 +12,7 @@ from statsmodels.stats.weightstats import ttost_ind
 
 from tokentrial.claims.checks import CHECKS
 from tokentrial.claims.checks.levels import chain_ceiling, zipf_floor
+from tokentrial.claims.parameters import Runs, parameters_of
 from tokentrial.claims.registry import bound
 from tokentrial.claims.verdict import (
     CONSISTENT,
@@ -232,6 +233,12 @@ CASES: Mapping[str, list[tuple[dict[str, Any], str]]] = {
     "p_of_statistic": [
         ({"t": "2.20", "df": 28, "p": "0.036"}, C),
         ({"t": "2.20", "df": 28, "p": "0.10"}, X),
+        ({"t": "3", "df": 10, "p": ".009"}, C),  # p is .0057 to .0312 for a t from 2.5 to 3.5
+        ({"t": "3.00", "df": 10, "p": ".009"}, X),
+        ({"t": "2.20", "df": 28, "p": "0.018", "one_sided": True}, C),
+        ({"t": "2.20", "df": 28, "p": "0.018"}, X),
+        ({"t": "7.31", "df": 28, "p": "<.001"}, C),
+        ({"t": "5.30", "df": 28, "p": "1.2e-05"}, C),
     ],
     "decisions": [
         ({"rows": ROW, "n": "3", "claimed": "not significant"}, C),
@@ -347,7 +354,12 @@ def judged(check: str, parameters: Mapping[str, Any]) -> Finding:
     return bound(check, parameters, {})()
 
 
+OF_RUNS = [name for name in CASES if any(each.annotation == Runs for each in parameters_of(CHECKS[name]))]
+"""Checks of CASES that need an arm's spread."""
+
+
 def test_every_check_has_cases() -> None:
+    assert len(OF_RUNS) >= 6
     assert set(CASES) <= set(CHECKS)
     others = "".join(
         path.read_text() for path in Path(__file__).parent.glob("test_claims_*.py") if path != Path(__file__)
@@ -451,6 +463,20 @@ def test_what_three_runs_can_find_is_the_table_of_methods() -> None:
     found = judged("enough_runs", {"rows": ROW, "n": "3"}).recomputed
     assert found["minimal_detectable_d"] == pytest.approx(3.071, abs=6e-4)
     assert found["smallest_exact_p"] == pytest.approx(0.10)
+
+
+def test_the_p_of_the_other_kind_of_test_is_named() -> None:
+    one, two = ({"t": "2.20", "df": 28, "p": p, "one_sided": said} for p, said in (("0.018", False), ("0.036", True)))
+    assert "which is that of a one-sided test" in judged("p_of_statistic", one).reason
+    assert "which is that of a two-sided test" in judged("p_of_statistic", two).reason
+
+
+@pytest.mark.parametrize("n", ["0", "1"])
+@pytest.mark.parametrize("check", OF_RUNS)
+def test_too_few_runs_for_a_spread_are_one_line(check: str, n: str) -> None:
+    parameters, _ = CASES[check][0]
+    with pytest.raises(InputError, match=rf"n: found '{n}', expected a whole number of at least 2$"):
+        judged(check, {**parameters, "n": n})
 
 
 def test_a_decision_error_is_named() -> None:

@@ -39,6 +39,11 @@ PROPERTY = settings(max_examples=80, deadline=None, derandomize=True)
         ("~3,200", "3150", "3250"),
         ("~46x", "45.5", "46.5"),
         ("4096D", "4096", "4096"),
+        (".084", "0.0835", "0.0845"),
+        ("-.5", "-0.55", "-0.45"),
+        ("1.2e-05", "0.0000115", "0.0000125"),
+        ("3E-4", "0.00025", "0.00035"),
+        ("2.5e+03", "2450", "2550"),
     ],
 )
 def test_digits_give_the_interval(text: str, low: str, high: str) -> None:
@@ -48,7 +53,12 @@ def test_digits_give_the_interval(text: str, low: str, high: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "low", "high"),
-    [(">100", 100, math.inf), ("<0.001", -math.inf, Fraction("0.001")), ("1,000+", 1000, math.inf)],
+    [
+        (">100", 100, math.inf),
+        ("<0.001", -math.inf, Fraction("0.001")),
+        ("<.001", -math.inf, Fraction("0.001")),
+        ("1,000+", 1000, math.inf),
+    ],
 )
 def test_open_sides(text: str, low: float, high: float) -> None:
     assert (parse(text).interval.low, parse(text).interval.high) == (low, high)

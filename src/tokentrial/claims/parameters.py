@@ -26,9 +26,14 @@ class Domain:
     low: Number
     high: Number
     whole: bool = False
+    measured: bool = False
+    """A whole number is rounded, too: a printed 3 stands for anything from 2.5 to 3.5."""
 
 
 Count = Annotated[Quantity, Domain("a whole number of at least 0", Fraction(0), INFINITY, whole=True)]
+Runs = Annotated[Quantity, Domain("a whole number of at least 2", Fraction(2), INFINITY, whole=True)]
+"""Of an arm that has a spread."""
+Statistic = Annotated[Quantity, Domain("a number", -INFINITY, INFINITY, measured=True)]
 Positive = Annotated[Quantity, Domain("a number above 0", Fraction(1, 10**12), INFINITY)]
 Spread = Annotated[Quantity, Domain("a spread of at least 0", Fraction(0), INFINITY)]
 Probability = Annotated[Quantity, Domain("a probability between 0 and 1", Fraction(0), Fraction(1))]
@@ -173,5 +178,8 @@ def _in_domain(found: Quantity, domain: Domain, where: str) -> Quantity:
     nominal = found.nominal
     if not domain.low <= nominal <= domain.high or (domain.whole and nominal != round(nominal)):
         raise InputError(f"{where}: found {shown(found.text)}, expected {domain.name}")
-    low, high = max(found.interval.low, domain.low), min(found.interval.high, domain.high)
+    interval = found.interval
+    if domain.measured and interval.low == interval.high and found.place > 0:
+        interval = Interval(nominal - found.place / 2, nominal + found.place / 2)
+    low, high = max(interval.low, domain.low), min(interval.high, domain.high)
     return Quantity(found.text, Interval(low, high), nominal, found.where, found.place)

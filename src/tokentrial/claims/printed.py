@@ -19,8 +19,8 @@ INFINITY = math.inf
 LONGEST = 60  # characters of a printed number
 MAGNITUDES = {"K": 10**3, "M": 10**6, "B": 10**9}
 _FORM = re.compile(
-    r"(?P<side>[<>]=?|~|≈)?\s*(?P<times>[x×])?(?P<digits>[+\-−]?\d{1,3}(?:,?\d{3})*(?:\.\d+)?)"
-    r"(?P<unit>K|M|B|D|%|x|×|:1)?(?P<more>\+)?"
+    r"(?P<side>[<>]=?|~|≈)?\s*(?P<times>[x×])?(?P<digits>[+\-−]?(?:\d{1,3}(?:,?\d{3})*(?:\.\d+)?|\.\d+))"
+    r"(?:[eE](?P<power>[+\-−]\d{1,3})|(?P<unit>K|M|B|D|%|x|×|:1))?(?P<more>\+)?"
 )
 
 
@@ -127,7 +127,7 @@ def setting(value: int | float) -> Quantity:
 
 
 def parse(text: str, where: str = "") -> Quantity:
-    """A printed number such as ``0.083``, ``+0.016``, ``12.5%``, ``1,568``, ``204.8M``, ``8:1``, ``>100`` or ``24x``.
+    """A printed number such as ``0.083``, ``.083``, ``12.5%``, ``1,568``, ``204.8M``, ``8:1``, ``>100`` or ``1.2e-05``.
 
     The last printed digit is rounded. A whole number without sign or unit is a count, and exact, as is a ratio ``8:1``.
     In a whole number with a magnitude letter, a ``~`` or an ``x`` before it trailing zeros from the third digit on are
@@ -141,8 +141,9 @@ def parse(text: str, where: str = "") -> Quantity:
         )
     digits = found["digits"].replace(",", "").replace("−", "-")
     scale = Fraction(MAGNITUDES.get(found["unit"] or "", 1)) / (100 if found["unit"] == "%" else 1)
+    scale *= Fraction(10) ** int((found["power"] or "0").replace("−", "-"))
     nominal = Fraction(digits) * scale
-    marked = found["side"] or found["times"] or found["more"] or found["unit"] not in (None, "D")
+    marked = found["side"] or found["times"] or found["more"] or found["power"] or found["unit"] not in (None, "D")
     if found["unit"] == ":1" or (not marked and "." not in digits):
         return Quantity(text, Interval(nominal, nominal), nominal, where, Fraction(int(found["unit"] != ":1")))
     loose = found["unit"] in MAGNITUDES or found["side"] in ("~", "≈") or found["times"] is not None

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from tokentrial.claims.catalogue import check
-from tokentrial.claims.parameters import Better, Count, Positive, Probability, expect_as_many
-from tokentrial.claims.printed import Interval, Quantity, show
+from tokentrial.claims.parameters import Better, Count, Positive, Probability, Runs, Statistic, expect_as_many
+from tokentrial.claims.printed import Interval, Quantity, exact, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, Value, listed, verdict_of
 from tokentrial.errors import InputError
 from tokentrial.statistics.hypothesis_tests import paired_t_test
@@ -64,7 +65,7 @@ def _four(row: Sequence[Quantity]) -> Sequence[Quantity]:
 
 
 @check("Is Cohen's d of each row's means and +- the printed one?")
-def effect_size(rows: Rows, effects: Sequence[Quantity], n: Count) -> Finding:
+def effect_size(rows: Rows, effects: Sequence[Quantity], n: Runs) -> Finding:
     """d = (mean a - mean b) / sqrt((s_a^2 + s_b^2)/2). CONSISTENT if the +- as standard deviation gives every d; PARTLY
     if it gives some, or if one other reading (standard error, 95 % half-width) gives all of them.
     """
@@ -90,7 +91,7 @@ def effect_size(rows: Rows, effects: Sequence[Quantity], n: Count) -> Finding:
 
 
 @check("Is each printed p that of its printed d in an independent t test with n per arm?")
-def p_of_effects(effects: Sequence[Quantity], p_values: Sequence[Probability], n: Count) -> Finding:
+def p_of_effects(effects: Sequence[Quantity], p_values: Sequence[Probability], n: Runs) -> Finding:
     """The reason gives the n per arm that each pair implies."""
     expect_as_many(effects=effects, p_values=p_values)
     size = int(n.nominal)
@@ -124,7 +125,7 @@ def _implied(d: Quantity, p: Quantity) -> Interval:
 
 
 @check("Is each printed p that of its row's means and +- in an independent t test with n per arm?")
-def p_of_rows(rows: Rows, p_values: Sequence[Probability], n: Count) -> Finding:
+def p_of_rows(rows: Rows, p_values: Sequence[Probability], n: Runs) -> Finding:
     """CONSISTENT with the +- as standard deviation, PARTLY under another reading or in some rows only."""
     expect_as_many(rows=rows, p_values=p_values)
     size = int(n.nominal)
@@ -142,7 +143,7 @@ def p_of_rows(rows: Rows, p_values: Sequence[Probability], n: Count) -> Finding:
 
 
 @check("Is each row's difference significant (or not) at alpha, as claimed, by its means and +-?")
-def decisions(rows: Rows, n: Count, claimed: Decision, alpha: float = 0.05) -> Finding:
+def decisions(rows: Rows, n: Runs, claimed: Decision, alpha: float = 0.05) -> Finding:
     """A row agrees if the claimed decision is possible under the +- as standard deviation and as standard error."""
     size = int(n.nominal)
     read = READINGS[:2]
@@ -164,7 +165,7 @@ def decisions(rows: Rows, n: Count, claimed: Decision, alpha: float = 0.05) -> F
 
 @check("Can arm a be shown to be within the margin of arm b (or not worse by more) in each row?")
 def equivalence(
-    rows: Rows, n: Count, margin: float, better: Better, worse_only: bool = False, alpha: float = 0.05
+    rows: Rows, n: Runs, margin: float, better: Better, worse_only: bool = False, alpha: float = 0.05
 ) -> Finding:
     """Two one-sided t tests; margin: in the unit of the means. A row holds if the 1 - 2 alpha interval of the
     difference, with the +- as standard deviation, can lie inside the margin for some values that round to the printed.
@@ -204,7 +205,7 @@ def corrected_decisions(p_values: Sequence[Probability], claimed: Count, alpha: 
 
 
 @check("Can n runs per arm find an effect as large as the largest that is printed?")
-def enough_runs(rows: Rows, n: Count, alpha: float = 0.05, power: float = 0.8) -> Finding:
+def enough_runs(rows: Rows, n: Runs, alpha: float = 0.05, power: float = 0.8) -> Finding:
     size = int(n.nominal)
     needed = minimal_detectable_effect(size, paired=False, power=power, alpha=alpha)
     effects = {name: effect_interval(row, size, "standard deviation") for name, row in rows.items()}
@@ -240,18 +241,22 @@ def possible_p(ratios: Sequence[Positive], p: Probability) -> Finding:
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
 
-@check("Is the printed p the two-sided p of the printed t and df?")
-def p_of_statistic(t: Quantity, df: Positive, p: Probability) -> Finding:
-    """The reason says whether the two p lie on two sides of 0.05."""
-    found = abs(t.interval).falling(lambda value: p_of_t(value, df.value))
-    recomputed = {"low": float(found.low), "high": float(found.high)}
-    if found.meets(p.interval):
-        return Finding(
-            CONSISTENT, recomputed, f"t({df.text}) = {t.text} has p = {show(found, 3)}, as the printed {p.text}."
-        )
-    flips = (found.high < 0.05 <= float(p.interval.low)) or (found.low >= 0.05 > float(p.interval.high))
-    reason = (
-        f"t({df.text}) = {t.text} has p = {show(found, 3)}, not "
-        f"{p.text}{', and the decision at 0.05 flips' if flips else ''}."
-    )
+@check("Is the printed p that of the printed t and df?")
+def p_of_statistic(t: Statistic, df: Positive, p: Probability, one_sided: bool = False) -> Finding:
+    """The two-sided p, or the one-sided one where the document says so.
+
+    The reason says whether the printed p is that of the other kind of test, and whether the decision at 0.05 flips.
+    """
+    two_sided = abs(t.interval).falling(lambda value: p_of_t(value, df.value))
+    half = exact(Fraction(1, 2)) * two_sided
+    right, other = (half, two_sided) if one_sided else (two_sided, half)
+    recomputed: dict[str, Value] = {"low": float(right.low), "high": float(right.high)}
+    given = f"t({df.text}) = {t.text} has {'the one-sided ' if one_sided else ''}p = {show(right, 3)}"
+    if right.meets(p.interval):
+        return Finding(CONSISTENT, recomputed, f"{given}, as the printed {p.text}.")
+    flips = (right.high < 0.05 <= float(p.interval.low)) or (right.low >= 0.05 > float(p.interval.high))
+    reason = f"{given}, not {p.text}"
+    if other.meets(p.interval):
+        reason += f", which is that of a {'two' if one_sided else 'one'}-sided test"
+    reason += ", and the decision at 0.05 flips." if flips else "."
     return Finding(INCONSISTENT, recomputed | {"decision_error": flips}, reason)

@@ -9,7 +9,7 @@ from scipy import stats
 
 from tokentrial.claims.catalogue import check
 from tokentrial.claims.checks.effects import Rows, effect_interval, p_by_reading, p_interval
-from tokentrial.claims.parameters import Better, Count, Probability, Share, expect_as_many
+from tokentrial.claims.parameters import Better, Count, Probability, Runs, Share, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, percent, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, listed, verdict_of
 from tokentrial.errors import InputError
@@ -38,7 +38,7 @@ def _compare(row: Sequence[Quantity], n: int, better: Better) -> Comparison:
 
 
 @check("Can arm a be significantly better than arm b in every row, by the printed means and +-?")
-def superior(rows: Rows, n: Count, better: Better, alpha: float = 0.05) -> Finding:
+def superior(rows: Rows, n: Runs, better: Better, alpha: float = 0.05) -> Finding:
     """One statement about all rows, which one row refutes. rows: name -> (mean a, +- a, mean b, +- b).
 
     A row counts if a can be better with p < alpha in a two-sided independent t test with n per arm, for some values
@@ -86,7 +86,7 @@ def significant_share(
     share: Share,
     p_values: Sequence[Probability],
     rows: Rows,
-    n: Count,
+    n: Runs,
     better: Better,
     unreported: int,
     claimed: Count | None = None,
@@ -120,7 +120,7 @@ def significant_share(
 @check("Can arm a's loss be shown to be within the margin of arm b's, by arms that have learned something?")
 def performance_kept(
     rows: Rows,
-    n: Count,
+    n: Runs,
     vocabularies: Mapping[str, Count],
     margin: float,
     worse_only: bool = False,
@@ -171,7 +171,7 @@ def _close(row: Sequence[Quantity], n: int, margin: float, worse_only: bool, alp
 
 
 @check("Is each printed p Bonferroni's: its row's own p times the number of rows, at most 1?")
-def bonferroni_adjusted(rows: Rows, p_values: Sequence[Probability], n: Count) -> Finding:
+def bonferroni_adjusted(rows: Rows, p_values: Sequence[Probability], n: Runs) -> Finding:
     """A row agrees if this is so under some reading of its +-."""
     expect_as_many(rows=rows, p_values=p_values)
     size, tests = int(n.nominal), len(rows)
