@@ -13,7 +13,7 @@ OTHERS = {
     "claims/decisions/single.py": "the name of a model on a hub",
     "claims/rules/results.py": "an experiment as a claim's entry names it",
     "cramming/cells.py": "the name of a language model",
-    "report/figures/cramming_data.py": "the name of a language model",
+    "report/figures/gains.py": "the name of a language model",
     "publish/crate/": "paths of files",
     "publish/reference/text.py": "a commit with what follows it",
     "training/twins.py": "a job, which a rule names",

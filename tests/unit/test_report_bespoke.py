@@ -16,8 +16,6 @@ from tokentrial.report import catalogue, formats
 from tokentrial.report.bespoke_results import TESTS
 from tokentrial.report.bespoke_trends import fair_trends, released_trends
 from tokentrial.report.chapters import bespoke as chapter
-from tokentrial.report.figures import bespoke as figures
-from tokentrial.report.figures.sources import Sources
 from tokentrial.report.tables import bespoke_parameters, of_study
 from tokentrial.report.template import fill
 from tokentrial.run import conditions, methods
@@ -135,14 +133,12 @@ def made(view: View) -> dict[str, formats.Table]:
     return {table.name: table for table in of_study("bespoke", view, PRINTED, views.tables()["bespoke"])}
 
 
-def sources(view: View) -> Sources:
-    return Sources(view, PRINTED)
+FIGURES = list(catalogue.titles("figures", "bespoke"))
 
 
-def test_every_table_and_figure_of_the_catalogue_is_made(made: dict[str, formats.Table]) -> None:
+def test_every_table_of_the_catalogue_is_made(made: dict[str, formats.Table]) -> None:
     assert list(made) == list(catalogue.titles("tables", "bespoke"))
-    assert list(figures.FIGURES) == list(catalogue.titles("figures", "bespoke"))
-    assert not set(made) & set(figures.FIGURES)
+    assert not set(made) & set(FIGURES)
 
 
 def test_every_printed_row_is_shown_digit_for_digit(made: dict[str, formats.Table]) -> None:
@@ -263,21 +259,21 @@ def test_chapter_and_template_agree_and_no_number_is_typed(view: View, shipped: 
         assert not any(letter.isdigit() for letter in words), line
 
 
-@pytest.mark.parametrize("name", list(figures.FIGURES))
+@pytest.mark.parametrize("name", FIGURES)
 def test_figures_show_what_is_there(name: str, view: View) -> None:
-    figure = figures.FIGURES[name](sources(view))
+    figure = views.figure(name, view)
     assert isinstance(figure, Figure)
     assert figure.axes
 
 
 def test_the_seeds_figure_marks_the_published_ratios(view: View) -> None:
-    figure = figures.FIGURES["bespoke-seeds"](sources(view))
+    figure = views.figure("bespoke-seeds", view)
     marks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_gid() == "published"]
     assert marks == [0.186, 0.042]
 
 
 def test_the_bands_figure_shows_the_paired_differences(view: View) -> None:
-    figure = figures.FIGURES["bespoke-bands"](sources(view))
+    figure = views.figure("bespoke-bands", view)
     [panel] = [axes for axes in figure.axes if axes.get_title(loc="left") == "Scaling, chain, 1.02K tokens"]
     heights = [container.lines[0].get_ydata()[0] for container in panel.containers]
     for gap in (-0.3, -0.1, 0.3):  # bespoke minus standard: frequent, middle, rare
@@ -291,8 +287,8 @@ def test_a_run_without_parts_of_the_study_is_reported(part: str, shipped: dict[s
     for table in of_study("bespoke", view, PRINTED, views.tables()["bespoke"]):
         for suffix in formats.WRITERS:
             formats.write(table, tmp_path / f"{table.name}.{suffix}")
-    for name, draw in figures.FIGURES.items():
-        assert isinstance(draw(sources(view)), Figure), name
+    for name in FIGURES:
+        assert isinstance(views.figure(name, view), Figure), name
     config = shipped | {"bespoke": shipped["bespoke"] | {"scripts": {}}}
     values = chapter.values(view, config, PRINTED)
     assert values["finding.placement"].startswith("This run has no") == (part != "released")

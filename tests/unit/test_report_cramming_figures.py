@@ -16,16 +16,17 @@ from matplotlib.text import Text
 
 from tokentrial import published, results
 from tokentrial.report import catalogue
-from tokentrial.report.figures import cramming, cramming_curves, cramming_entropy
 from tokentrial.report.figures import draw as drawing
-from tokentrial.report.figures.cramming_data import family, kind_look, members, said, thinned
-from tokentrial.report.figures.sources import Sources
+from tokentrial.report.figures.gains import family
+from tokentrial.report.figures.marks import thinned
+from tokentrial.report.figures.texts import groups_of, kind_look, members, said
 from tokentrial.run.estimates import Scope
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.statistics.cramming import Estimate
 
 ROOT = Path(__file__).parents[2]
 PRINTED = views.printed()
+KINDS, BOUND = views.figures()["cramming-gains"].kinds, views.figures()["cramming-bound"]
 STEPS = (1, 10, 100)
 
 
@@ -51,7 +52,7 @@ def view() -> View:
 
 
 def figures(of: View) -> dict[str, Figure]:
-    return {name: draw(Sources(of, PRINTED)) for name, draw in cramming.FIGURES.items()}
+    return {name: views.figure(name, of) for name in catalogue.titles("figures", "cramming")}
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +79,8 @@ def outside(figure: Figure) -> list[str]:
     return [name for name, box in boxes if (np.array(box.min) < low).any() or (np.array(box.max) > high).any()]
 
 
-def test_the_figures_are_those_of_the_catalogue(made: dict[str, Any]) -> None:
-    assert list(made) == list(cramming.FIGURES) == list(catalogue.titles("figures", "cramming"))
+def test_no_figure_has_the_name_of_a_table(made: dict[str, Any]) -> None:
     assert set(made).isdisjoint(catalogue.titles("tables", "cramming"))
-    assert drawing.FIGURES["cramming"] is cramming.FIGURES
 
 
 def test_no_text_leaves_the_page(made: dict[str, Any]) -> None:
@@ -106,7 +105,7 @@ def test_accuracy_has_a_panel_per_model_with_both_capacities(view: View, made: d
 
 def test_every_text_is_a_point_of_the_uncertainty_figure(view: View, made: dict[str, Any]) -> None:
     (panel,) = made["cramming-uncertainty"].axes
-    (group,) = cramming_entropy.groups_of(view)
+    (group,) = groups_of(view)
     drawn = lines(panel)
     counts = {kind: len(drawn[f"{kind}:solved"]) + len(drawn[f"{kind}:unsolved"]) for kind in synthetic.RATES}
     assert counts == dict.fromkeys(synthetic.RATES, 16 * 5)  # texts and lengths
@@ -118,14 +117,17 @@ def test_every_text_is_a_point_of_the_uncertainty_figure(view: View, made: dict[
     assert offset is not None
     assert drawn["fixed"][:, 1] - drawn["fixed"][:, 0] == pytest.approx([offset, offset])
     assert drawn["threshold"][:, 1] == pytest.approx([0, 0], abs=1e-9)  # solved texts of these runs have nothing left
-    assert len({(kind_look(kind).color, kind_look(kind).marker) for kind in synthetic.RATES}) == len(synthetic.RATES)
+    looks = [kind_look(KINDS, kind) for kind in synthetic.RATES]
+    assert len({(look.color, look.marker) for look in looks}) == len(looks)
 
 
 def test_gains_are_those_of_each_kind(view: View, made: dict[str, Any]) -> None:
     gain, ratio, length = made["cramming-gains"].axes
-    (group,) = cramming_entropy.groups_of(view)
-    kinds = members(view, group)
-    assert [label.get_text() for label in gain.get_yticklabels()] == [kind_look(scope.kind).name for scope in kinds]
+    (group,) = groups_of(view)
+    kinds = members(view, group, KINDS)
+    assert [label.get_text() for label in gain.get_yticklabels()] == [
+        kind_look(KINDS, scope.kind).name for scope in kinds
+    ]
     for y, scope in enumerate(kinds):
         value = view.estimates.get("information_gain_strict", scope).value
         assert bars_of(gain)[scope.kind] == pytest.approx(np.array([[value, y]]))
@@ -177,7 +179,7 @@ def test_curves_end_where_a_text_is_solved(view: View, made: dict[str, Any]) -> 
     assert lines(accuracy)["no vector"][0, 1] == pytest.approx(0.1)
     easy = [(*row[:1], row[1].replace("n-16", "n-8"), *row[2:]) for row in curve_rows()]
     easy += synthetic.cells("settings", "llama-64x4", lengths=(8,), texts=2, room=300.0)
-    figure: Any = cramming_curves.curves(crammed(easy), synthetic.cells_of(synthetic.frame(easy)))
+    figure: Any = views.figure("cramming-curves", crammed(easy))
     assert list(lines(figure.axes[1])["tuned:0"][-1]) == [100, 1.0]  # solved at its hundredth step
 
 
@@ -219,9 +221,9 @@ def test_the_files_are_written_from_the_tables(view: View, tmp_path: Path) -> No
 
 
 def test_names_and_numbers() -> None:
-    assert [family(name) for name in ("llama-64x4", "EleutherAI/pythia-160m", "sheared-llama-1.3b", "gpt2")] == [
-        *("llama", "neox", "llama", "other")
-    ]
+    names = ("llama-64x4", "EleutherAI/pythia-160m", "sheared-llama-1.3b", "gpt2")
+    families = [family(name, BOUND.families, BOUND.kin) for name in names]
+    assert families == ["llama", "neox", "llama", "other"]
     assert said(Estimate(20.66, 19.4, 22.4, 16)) == "20.7 [19.4, 22.4]"
     assert said(Estimate(-1.5, None, None, 1)) == "−1.5"
     assert said(Estimate(24.0, None, None, 16, "at least: holds at the largest length of the grid")) == "≥ 24.0"

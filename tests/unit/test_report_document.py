@@ -250,6 +250,7 @@ def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, mo
 
     monkeypatch.setattr(document, "CHAPTERS", dict.fromkeys(catalogue.STUDIES, values))
     monkeypatch.setattr(catalogue, "title_values", lambda study, corpus: {})
+    monkeypatch.setattr(catalogue, "with_figures", lambda study, chapter: chapter)
     printed: Any = {"one": None, "two": None}
     made = document.chapters(view, {}, ["bespoke", "language_models"], printed, tmp_path)
     assert made == "bespoke: 2 of x with one,two\nlanguage_models: 1 of y with one,two"

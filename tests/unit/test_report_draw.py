@@ -1,5 +1,6 @@
 """Figures by name: the catalogue is drawn, each from its own study's rows, into files."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,15 @@ from typing import Any
 import pandas as pd
 import pytest
 import views
+import yaml
 
 from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
 from tokentrial.report.figures import draw, style
+from tokentrial.report.figures.registry import Sources
 from tokentrial.run.view import SCHEMAS, View
+from tokentrial.schema import figures as schema
 
 ROOT = Path(__file__).parents[2]
 STUDY = "learned_encoding"
@@ -26,10 +30,25 @@ def summary() -> pd.DataFrame:
     return pd.DataFrame([row | {"condition": cell} for cell in cells]).astype({"n": "int32"})[results.SUMMARY.names]
 
 
-@pytest.mark.parametrize("study", catalogue.STUDIES)
-def test_the_catalogue_is_drawn(study: str) -> None:
-    assert list(draw.FIGURES) == list(catalogue.STUDIES)
-    assert list(draw.FIGURES[study]) == list(catalogue.titles("figures", study))
+def test_every_kind_is_drawn_and_declared() -> None:
+    """What draws a kind has its name, and a shipped figure is of it: none is there for nothing."""
+    parts = (catalogue.VERDICTS, *catalogue.STUDIES)
+    used = {entry.kind for part in parts for entry in catalogue.entries(part).figures.values()}
+    assert set(draw.KINDS) == set(schema.KINDS) == used
+
+
+@pytest.fixture(scope="module")
+def shipped() -> View:
+    return View.read(views.shipped(), 0.95)
+
+
+DECLARED = [(study, name) for study in catalogue.STUDIES for name in views.studies()[study].figures]
+
+
+@pytest.mark.parametrize(("study", "name"), DECLARED)
+def test_every_declared_figure_is_drawn_from_the_shipped_run(study: str, name: str, shipped: View) -> None:
+    figure = views.figure(name, shipped.only(study))
+    assert figure.axes and all(axes.has_data() for axes in figure.axes)
 
 
 def files(folder: Path, view: View) -> dict[str, Any]:
@@ -38,6 +57,29 @@ def files(folder: Path, view: View) -> dict[str, Any]:
     for name, path in tables.items():
         results.write(path, results.table(views.typed(getattr(view, name), SCHEMAS[name]), SCHEMAS[name]))
     return {"tables": tables, "studies": [STUDY], "published": views.PRINTED, "confidence": 0.95}
+
+
+def test_the_documented_figure_shows_what_the_view_says(shipped: View) -> None:
+    text = (ROOT / "docs/extending.md").read_text(encoding="utf-8").partition("## A figure")[2]
+    block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    [(name, entry)] = yaml.safe_load(block[1])["figures"].items()
+    view = shipped.only(STUDY)
+    figure: Any = draw.draw(name, schema.declared(entry), Sources(view, {}))
+    assert len(figure.axes) == 4  # of two data sets of one experiment and two heads of the other
+    conditions = view.select(experiment="markov", way="done-right", head="mean_pool")
+    levels = {each.ratio: view.level(each.id, "learned", "accuracy")["mean"] for each in conditions}
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    (panel,) = [axes for axes, title in zip(figure.axes, titles, strict=True) if "pooled window" in title]
+    (learned,) = [bar for bar in panel.containers if bar.get_label() == "learned"]
+    assert list(learned[0].get_ydata()) == [levels[ratio] for ratio in sorted(levels)]
+    assert figure.axes[0].get_ylabel() == entry["y_label"]
+    with pytest.raises(InputError) as caught:
+        nothing = {**entry, "select": {"way": "done-right", "experiment": "compresion"}}
+        draw.draw(name, schema.declared(nothing), Sources(view, {}))
+    said = str(caught.value)
+    assert said.startswith(f"figure {name}: select: found nothing to show in the results with way done-right (there ")
+    assert "experiment compresion (there is pure-python, " in said and said.endswith(", signal)") and "\n" not in said
 
 
 def test_figures_are_written_from_tables(tmp_path: Path) -> None:
@@ -63,7 +105,7 @@ def test_a_figure_shows_its_own_study_alone(tmp_path: Path) -> None:
         pictures.append(path.read_bytes())
     assert pictures[0] == pictures[1]
     where = files(tmp_path, views.view(summary=other))
-    with pytest.raises(InputError, match="figure loss-by-ratio: nothing to show"):
+    with pytest.raises(InputError, match="figure loss-by-ratio: select: found nothing to show"):
         draw.write_figures([str(path)], **where)
     with pytest.raises(InputError, match=r"figure 'loss-by-ratio' is unknown; expected one of $"):
         draw.write_figures([str(path)], **where | {"studies": []})  # no study ran

@@ -1,6 +1,7 @@
 """Figures show the numbers they are given: positions of artists, same bytes twice, and what is missing is said."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,12 @@ from matplotlib.text import Text
 
 from tokentrial import results
 from tokentrial.errors import InputError
-from tokentrial.report.figures import style
-from tokentrial.report.figures.by_ratio import Published, accuracy_by_ratio, loss_by_ratio
-from tokentrial.report.figures.by_vocabulary import loss_by_vocabulary
-from tokentrial.report.figures.conditions import done_right, in_words
-from tokentrial.report.figures.documents import Point, published_points, stated_runs
-from tokentrial.report.figures.forest import decimals, forest, signed
-from tokentrial.report.figures.learned_encoding import markov_points
-from tokentrial.report.figures.learning_curves import choose, learning_curves
-from tokentrial.report.figures.parameters import parameters
-from tokentrial.report.figures.power import power
-from tokentrial.report.figures.seeds import seeds
+from tokentrial.published import PublishedTable
+from tokentrial.report.figures import levels, marks, seeds, style
+from tokentrial.report.figures.curves import choose
+from tokentrial.report.figures.forest import decimals, signed
+from tokentrial.report.figures.power import stated_runs
+from tokentrial.report.figures.registry import Sources, rows_of
 from tokentrial.run.columns import Condition
 from tokentrial.schema import study_files
 from tokentrial.statistics.power import minimal_detectable_effect
@@ -43,11 +39,20 @@ SIZE, V1000 = "vocabulary/done-right/v50", "vocabulary/done-right/v1000"
 INTERVALS = ("t_low", "t_high", "equivalent_low", "equivalent_high")
 
 
-def drawn(draw: Callable[..., Figure], *rest: Any, **tables: Any) -> Figure:
-    """A figure of a view of the tables."""
-    view = views.view(**tables)
-    with style.looks(view.methods):
-        return draw(view, *rest)
+def drawn(name: str, changes: Mapping[str, Any] | None = None, printed: Any = None, **tables: Any) -> Figure:
+    """A shipped figure of the tables; changes: keys of its entry; printed: the documents' tables."""
+    figure: Figure = views.figure(name, views.view(**tables), changes, printed=printed or views.printed())
+    return figure
+
+
+def printing(**rows: Mapping[str, str]) -> PublishedTable:
+    """A printed table."""
+    return replace(views.printed()["doc000-accuracy"], rows={name.strip("_"): row for name, row in rows.items()})
+
+
+def stating(**runs: int) -> dict[str, PublishedTable]:
+    """Documents' tables that state numbers of runs."""
+    return {name: replace(printing(), document=name.strip("_"), n=n) for name, n in runs.items()}
 
 
 def summary(*conditions: str, arms: tuple[str, ...] = ARMS, **values: Any) -> pd.DataFrame:
@@ -184,10 +189,10 @@ def test_spread_labels_are_apart_and_in_order(positions: list[float], gap: float
 @pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
 def test_same_input_same_bytes_whatever_the_users_settings(tmp_path: Path, kind: str) -> None:
     first, second = tmp_path / f"a.{kind}", tmp_path / f"b.{kind}"
-    style.save(drawn(loss_by_ratio, summary=summary(*RATIOS)), [first])
+    style.save(drawn("loss-by-ratio", summary=summary(*RATIOS)), [first])
     with mpl.rc_context({"font.size": 30, "lines.linewidth": 9, "svg.hashsalt": None, "pdf.fonttype": 3}):
         before = dict(mpl.rcParams)
-        style.save(drawn(loss_by_ratio, summary=summary(*RATIOS)), [second])
+        style.save(drawn("loss-by-ratio", summary=summary(*RATIOS)), [second])
         assert dict(mpl.rcParams) == before
     assert first.read_bytes() == second.read_bytes()
     assert b"/Type3" not in first.read_bytes()
@@ -213,18 +218,18 @@ def test_conditions_are_named_in_words() -> None:
         "own/done-right/my_data": "my-data",
     }
     view = views.view(summary=summary(*names))
-    assert {name: in_words(view.condition(f"{STUDY}/{name}")) for name in names} == names
+    assert {name: marks.in_words(view.condition(f"{STUDY}/{name}")) for name in names} == names
     titles = {"name": "v20-ratio-8-token-mlp", "experiment": "own", "title": "own", "short": "own"}
     columns: dict[str, Any] = {"data": "v20", "vocab_size": 20, "ratio": 8, "head": "token_mlp"}
     every = Condition(study=STUDY, condition="a", **titles, **columns, varied="data ratio head")
-    assert in_words(every) == "V = 20, 8:1, current token"
-    assert in_words(every, "data", "head") == "V = 20, current token"
+    assert marks.in_words(every) == "V = 20, 8:1, current token"
+    assert marks.in_words(every, "data", "head") == "V = 20, current token"
 
 
 def test_rows_get_what_their_conditions_are_and_other_ways_are_left_out() -> None:
     names = ["markov/done-right/ratio-8-mean-pool", SIZE, "as-released/pure-python", "markov/as-described/ratio-8"]
     table = summary(*names, arms=("learned",))
-    rows = done_right(views.view(summary=table), table)
+    rows = rows_of(views.view(summary=table), table, views.figures()["forest"])
     assert rows["experiment"].tolist() == ["markov", "vocabulary"]
     assert rows["short"].tolist() == ["Markov chain (000)", "Vocabulary (001)"]
     assert rows["data"].tolist() == ["v50", "v50"] and rows["head"].tolist() == ["mean_pool", "token_mlp"]
@@ -234,7 +239,7 @@ def test_rows_get_what_their_conditions_are_and_other_ways_are_left_out() -> Non
 
 def test_by_ratio_shows_means_intervals_and_levels() -> None:
     table = summary(*RATIOS)
-    (axes,) = drawn(loss_by_ratio, summary=table).axes
+    (axes,) = drawn("loss-by-ratio", summary=table).axes
     for arm in ARMS:
         rows = table[table["arm"] == arm]
         assert heights(means(axes, arm)) == pytest.approx(rows["mean"].tolist())
@@ -251,7 +256,7 @@ def test_by_ratio_shows_means_intervals_and_levels() -> None:
 def test_by_ratio_draws_what_is_there() -> None:
     table = summary(*RATIOS, low=np.nan, high=np.nan)
     table = table[~((table["arm"] == "full") & table["condition"].str.endswith("2"))]
-    (axes,) = drawn(loss_by_ratio, summary=table).axes
+    (axes,) = drawn("loss-by-ratio", summary=table).axes
     assert heights(means(axes, "full")) == pytest.approx([1.5])
     assert heights(means(axes, "learned")) == pytest.approx([1.0, 1.3])
 
@@ -259,14 +264,14 @@ def test_by_ratio_draws_what_is_there() -> None:
 def test_an_arm_beyond_the_scale_is_marked_outside_the_panel() -> None:
     table = summary(*RATIOS)
     table.loc[table["arm"] == "full", ["mean", "low", "high"]] = 40.0
-    (axes,) = drawn(loss_by_ratio, summary=table).axes
+    (axes,) = drawn("loss-by-ratio", summary=table).axes
     assert axes.get_ylim()[1] < 5 and means(axes, "full") == []
     assert len(points(axes, "beyond:full")) == 2
 
 
 def test_a_panel_for_each_data_set_and_task_model() -> None:
     names = [f"markov/done-right/ratio-{ratio}-{head}" for ratio in (2, 4) for head in ("mean-pool", "window-mlp")]
-    figure = drawn(loss_by_ratio, summary=summary(*names, *RATIOS))
+    figure = drawn("loss-by-ratio", summary=summary(*names, *RATIOS))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[:2] == ["Markov chain (000), pooled window", "Markov chain (000), ordered window"]
     assert titles[2:] == ["Compression (001), V = 20"]
@@ -274,10 +279,11 @@ def test_a_panel_for_each_data_set_and_task_model() -> None:
 
 def test_published_accuracies_are_hollow_and_bound_the_scale() -> None:
     table = summary(*(f"markov/done-right/ratio-{ratio}-mean-pool" for ratio in (2, 4)), metric="accuracy")
-    published = [Published("markov", "learned", 2, 9.0), Published("other", "learned", 2, 1.0)]
-    figure = drawn(accuracy_by_ratio, published, summary=table)
+    printed = {"mine": printing(_2={"learned": "9.0", "autoencoder": "8.0"}), "another": printing(_2={"learned": "1"})}
+    changes = {"printed": {"markov": "mine"}}
+    figure = drawn("accuracy-by-ratio", changes, printed, summary=table)
     (axes,) = figure.axes
-    (marker,) = [line for line in axes.lines if line.get_gid() == "published"]
+    marker, _ = [line for line in axes.lines if line.get_gid() == "published"]
     assert marker.get_markerfacecolor() == "none" and marker.get_color() == style.BLUE
     assert heights(place(marker)) == [9.0] and axes.get_ylim()[1] > 9
     assert {"published", "optimum", "constant"} <= set(texts(figure))
@@ -285,27 +291,29 @@ def test_published_accuracies_are_hollow_and_bound_the_scale() -> None:
 
 @pytest.mark.parametrize("table", [summary(SIZE), summary(*RATIOS, metric="accuracy")])
 def test_no_ratio_is_said(table: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match="figure loss-by-ratio: nothing to show: no condition run right with a compr"):
-        drawn(loss_by_ratio, summary=table)
+    with pytest.raises(
+        InputError, match="figure loss-by-ratio: select: found nothing to show in the results with way done-right"
+    ):
+        drawn("loss-by-ratio", summary=table)
 
 
 def test_vocabulary_lies_at_its_size_and_type_at_its_place() -> None:
     sizes = [summary(f"vocabulary/done-right/v{size}", chance=np.log(size)) for size in (200, 50)]
     kinds = summary("complexity/done-right/simple", "complexity/done-right/complex", floor=0.25)
-    left, right = drawn(loss_by_vocabulary, summary=pd.concat([*sizes, kinds])).axes
+    left, right = drawn("loss-by-vocabulary", summary=pd.concat([*sizes, kinds])).axes
     assert [label.get_text() for label in left.get_xticklabels()] == ["50", "200"]
     assert [label.get_text() for label in right.get_xticklabels()] == ["simple", "complex"]
     assert heights(points(left, "chance")) == pytest.approx(np.log([50, 50, 200, 200]))
     assert heights(points(right, "floor")) == [0.25] * 4
     assert heights(means(right, "learned")) == pytest.approx([1.0, 1.3])
     assert sorted(x for x, _ in means(left, "autoencoder")) == pytest.approx([50, 200])
-    assert len(drawn(loss_by_vocabulary, summary=summary(SIZE)).axes) == 1
-    with pytest.raises(InputError, match="figure loss-by-vocabulary: nothing to show"):
-        drawn(loss_by_vocabulary, summary=summary(*RATIOS))
+    assert len(drawn("loss-by-vocabulary", summary=summary(SIZE)).axes) == 1
+    with pytest.raises(InputError, match="figure loss-by-vocabulary: select: found nothing"):
+        drawn("loss-by-vocabulary", summary=summary(*RATIOS))
 
 
 def test_forest_shows_differences_in_margins_and_numbers_in_nats() -> None:
-    figure = drawn(forest, statistics=statistics(*RATIOS))
+    figure = drawn("forest", statistics=statistics(*RATIOS))
     (axes,) = figure.axes
     for gid, x in ((f"{RATIOS[0]}:autoencoder", -2), (f"{RATIOS[0]}:pca", -3), (f"{RATIOS[1]}:autoencoder", -4)):
         assert points(axes, f"{STUDY}/{gid}")[0][0] == pytest.approx(x)
@@ -319,10 +327,10 @@ def test_forest_shows_differences_in_margins_and_numbers_in_nats() -> None:
 
 def test_forest_without_intervals_or_other_contrasts() -> None:
     one = statistics(RATIOS[0], others=("autoencoder",), **dict.fromkeys(INTERVALS))
-    (axes,) = drawn(forest, statistics=one).axes
+    (axes,) = drawn("forest", statistics=one).axes
     assert len(points(axes, f"{STUDY}/{RATIOS[0]}:autoencoder")) == 1
-    with pytest.raises(InputError, match="no comparison of learned with autoencoder run right"):
-        drawn(forest, statistics=statistics(RATIOS[0], others=("pca",)))
+    with pytest.raises(InputError, match="figure forest: select: found nothing to show"):
+        drawn("forest", statistics=statistics(RATIOS[0], others=("pca",)))
 
 
 def test_numbers_are_as_precise_as_their_interval() -> None:
@@ -333,7 +341,7 @@ def test_numbers_are_as_precise_as_their_interval() -> None:
 
 
 def test_learning_curves_are_means_with_the_chosen_step_marked() -> None:
-    (axes,) = drawn(learning_curves, runs=curves(V1000), summary=summary(V1000, arms=("learned", "full"))).axes
+    (axes,) = drawn("learning-curves", runs=curves(V1000), summary=summary(V1000, arms=("learned", "full"))).axes
     assert points(axes, "learned") == [(0, 3.1), (10, 2.1), (20, pytest.approx(1.1))]
     assert points(axes, "chosen:learned") == [(15, pytest.approx(1.6))]
     assert heights(points(axes, "floor")) == [0.5, 0.5]
@@ -346,20 +354,22 @@ def test_other_conditions_stand_in_for_chosen_ones_that_are_missing() -> None:
     names += [f"own/done-right/c{k}" for k in range(9)]
     view = views.view(runs=pd.concat([curves(name) for name in names]))
     chosen, own, last, *many = (view.condition(f"{STUDY}/{name}") for name in names)
-    assert choose([chosen, own]) == [chosen, own]
-    assert choose([*many, last]) == [*many[:5], last]
+    first = views.figures()["learning-curves"].first
+    assert choose([chosen, own], first, 6) == [chosen, own]
+    assert choose([*many, last], first, 6) == [*many[:5], last]
+    assert choose([*many, last], {}, None) == [*many, last]
 
 
 def test_learning_curves_of_one_seed_have_no_band_and_none_is_said() -> None:
     one = curves(V1000).query("seed == 0")
-    assert len(drawn(learning_curves, runs=one, summary=summary(V1000)).axes[0].collections) == 0
-    with pytest.raises(InputError, match="figure learning-curves: nothing to show: no validation curve"):
-        drawn(learning_curves, runs=one[one["step"].isna()], summary=summary(V1000))
+    assert len(drawn("learning-curves", runs=one, summary=summary(V1000)).axes[0].collections) == 0
+    with pytest.raises(InputError, match="figure learning-curves: select: found nothing to show"):
+        drawn("learning-curves", runs=one[one["step"].isna()], summary=summary(V1000))
 
 
 def test_seeds_shows_pairs_of_the_fair_arms_joined_and_no_lonely_seed() -> None:
     rows = [*fair(SIZE, [(0.1, 0.2), (0.3, 0.25)]), run(SIZE, "learned", 2.0, 7)]
-    (axes,) = drawn(seeds, runs=pd.DataFrame(rows)).axes
+    (axes,) = drawn("seeds", runs=pd.DataFrame(rows)).axes
     assert heights(points(axes, f"{STUDY}/{SIZE}:learned")) == pytest.approx([0.1, 0.3])
     assert heights(points(axes, f"{STUDY}/{SIZE}:autoencoder")) == pytest.approx([0.2, 0.25])
     joined = [heights(place(line)) for line in axes.lines if line.get_linewidth() == 0.4]
@@ -373,22 +383,25 @@ def test_seeds_shows_released_scripts_above_chance_with_published_values() -> No
         run(cell, "reference.chance", 4.6),
         run("as-released/corrected/ratio-2", "learned", 0.04, metric="accuracy"),
     ]
-    published = [
-        Point("focused-scaling", "compression", "2", "traditional", 4.62),
-        Point("focused-scaling", "vocabulary", "2", "traditional", 4.63),
-        Point("no-such", "compression", "2", "learned", 0),
-    ]
-    corrected, focused = drawn(seeds, published, runs=pd.DataFrame(rows)).axes
+    printed = {
+        "compression": printing(_2={"learned": "nothing", "autoencoder": "4.62"}),
+        "vocabulary": printing(_2={"learned": "4.63", "autoencoder": "4.63"}),
+    }
+    scripts = views.figures()["seeds"].scripts
+    focused = scripts["focused-scaling"].model_copy(update={"printed": {name: name for name in printed}})
+    other = scripts["corrected"].model_copy(update={"printed": {"vocabulary": "vocabulary"}})
+    changes = {"scripts": {"corrected": other, "focused-scaling": focused}}
+    corrected, focused = drawn("seeds", changes, printed, runs=pd.DataFrame(rows)).axes
     assert heights(points(focused, "traditional")) == pytest.approx([0, 0.01, 0.02])
-    assert heights(points(focused, "published")) == pytest.approx([0.02])
+    assert heights(points(focused, "published")) == pytest.approx([np.nan, 0.02], nan_ok=True)
     assert heights(points(focused, "chance")) == [0.0, 0.0]
     assert heights(points(corrected, "learned")) == [0.04] and points(corrected, "published") == []
-    with pytest.raises(InputError, match="figure seeds: nothing to show"):
-        drawn(seeds, runs=pd.DataFrame([run(SIZE, "full", 1.0)]))
+    with pytest.raises(InputError, match="figure seeds: select: found nothing to show"):
+        drawn("seeds", runs=pd.DataFrame([run(SIZE, "full", 1.0)]))
 
 
 def test_power_marks_the_runs_of_documents_and_of_this_run() -> None:
-    curve, run_right = drawn(power, {"000": 3, "001": 10}, statistics=statistics(*RATIOS)).axes
+    curve, run_right = drawn("power", printed=stating(_000=3, _001=10), statistics=statistics(*RATIOS)).axes
     for n in (3, 7, 10):
         for design in ("paired", "independent"):
             effect = minimal_detectable_effect(n, paired=design == "paired")
@@ -397,31 +410,34 @@ def test_power_marks_the_runs_of_documents_and_of_this_run() -> None:
 
 
 def test_power_with_a_shared_n_one_seed_and_nothing() -> None:
-    assert "document 001,\nthis run" in texts(drawn(power, {"001": 10}, statistics=statistics(RATIOS[0], n=10)))
+    assert "document 001,\nthis run" in texts(
+        drawn("power", printed=stating(_001=10), statistics=statistics(RATIOS[0], n=10))
+    )
     one_seed = statistics(RATIOS[0], n=1, minimal_detectable=None)
-    assert len(drawn(power, {"000": 3}, statistics=one_seed).axes) == 1
-    with pytest.raises(InputError, match="figure power: nothing to show"):
-        drawn(power, {"000": 3}, statistics=statistics(RATIOS[0], others=("pca",)))
+    assert len(drawn("power", printed=stating(_000=3), statistics=one_seed).axes) == 1
+    with pytest.raises(InputError, match="figure power: select: found nothing to show"):
+        drawn("power", printed=stating(_000=3), statistics=statistics(RATIOS[0], others=("pca",)))
 
 
 def test_parameters_shows_shares_against_both_costs() -> None:
     table = summary(*RATIOS)
-    trained, deployed = drawn(parameters, summary=table, arms=costs(table)).axes
+    trained, deployed = drawn("parameters", summary=table, arms=costs(table)).axes
     assert means(trained, "learned") == [(100, pytest.approx(1 / 1.5)), (400, pytest.approx(0.7 / 1.5))]
     assert [x for x, _ in means(deployed, "full")] == [3200, 3200]
     assert bars(trained, "learned")[0] == pytest.approx([0.95 / 1.5, 1.05 / 1.5])
-    with pytest.raises(InputError, match="no condition run right with its costs and floor"):
-        drawn(parameters, summary=table, arms=costs(table).iloc[:0])
+    with pytest.raises(InputError, match="figure parameters: select: found nothing to show"):
+        drawn("parameters", summary=table, arms=costs(table).iloc[:0])
 
 
 def test_published_points_and_runs_come_from_the_documents() -> None:
-    tables = views.printed()
-    found = {point[:4]: point.mean for point in published_points(tables)}
+    tables, scripts = views.printed(), views.figures()["seeds"].scripts
     row = tables["doc000-accuracy"].rows["2"]
-    assert found["corrected", "ratio", "2", "learned"] == float(row["learned"])
-    assert ("focused-scaling", "complexity", "semi_random", "traditional") in found
-    markov = markov_points(published_points(tables))
-    assert markov[1] == Published("markov", "autoencoder", 2.0, float(row["autoencoder"]))
+    corrected = seeds.published(tables, scripts["corrected"])
+    assert corrected[0] == ("ratio", "2", "learned", float(row["learned"]))
+    focused = {point[:3] for point in seeds.published(tables, scripts["focused-scaling"])}
+    assert ("complexity", "semi_random", "traditional") in focused
+    markov = levels.published(Sources(views.view(), tables), views.figures()["accuracy-by-ratio"].printed)
+    assert markov[1] == ("markov", "autoencoder", 2.0, float(row["autoencoder"]))
     assert stated_runs(tables) == {"000": 3, "001": 10}  # and not of what only a repository records, once
 
 
@@ -430,8 +446,8 @@ def test_no_text_leaves_the_page() -> None:
     ratios, kind = summary(*RATIOS, arms=arms), "complexity/done-right/semi-random"
     long = statistics("markov/done-right/ratio-16-window-mlp", t_low=-0.21234, t_high=-0.21233)
     pairs = [row for k in range(30) for row in fair(f"baselines/done-right/patterns-v{k}", [(0.1, 0.2)])]
-    figures = [drawn(loss_by_ratio, summary=ratios), drawn(loss_by_vocabulary, summary=summary(kind, SIZE))]
-    figures += [drawn(forest, statistics=long), drawn(seeds, runs=pd.DataFrame(pairs))]
-    figures.append(drawn(power, {"000": 3, "001": 10}, statistics=statistics(*RATIOS)))
-    figures.append(drawn(parameters, summary=ratios, arms=costs(ratios)))
+    figures = [drawn("loss-by-ratio", summary=ratios), drawn("loss-by-vocabulary", summary=summary(kind, SIZE))]
+    figures += [drawn("forest", statistics=long), drawn("seeds", runs=pd.DataFrame(pairs))]
+    figures.append(drawn("power", printed=stating(_000=3, _001=10), statistics=statistics(*RATIOS)))
+    figures.append(drawn("parameters", summary=ratios, arms=costs(ratios)))
     assert [outside(figure) for figure in figures] == [[]] * len(figures)

@@ -17,11 +17,8 @@ from matplotlib.text import Text
 from tokentrial import results
 from tokentrial.report import catalogue, formats
 from tokentrial.report.chapters import language_models as chapter
-from tokentrial.report.figures import draw
-from tokentrial.report.figures.language_models_curves import curves, nearest_ratio
-from tokentrial.report.figures.language_models_mask import mask
-from tokentrial.report.figures.language_models_pareto import octave_ticks, pareto
-from tokentrial.report.figures.language_models_ratio import ratio
+from tokentrial.report.figures.curves import nearest_ratio
+from tokentrial.report.figures.marks import octaves
 from tokentrial.report.formats import MISSING, Table
 from tokentrial.report.language_model_names import title
 from tokentrial.report.tables import of_study
@@ -310,7 +307,7 @@ def test_a_part_of_the_study_has_every_table_figure_and_value(names: list[str], 
 
 
 def figures(of: View) -> list[Figure]:
-    return [draw_one(of) for draw_one in (pareto, ratio, curves, mask)]
+    return [views.figure(name, of) for name in catalogue.titles("figures", STUDY)]
 
 
 def filled(of: View) -> str:
@@ -337,7 +334,7 @@ def test_no_text_leaves_the_page(everything: View) -> None:
 
 
 def test_pareto_shows_a_line_per_method_and_the_full_table_with_its_margin(everything: View) -> None:
-    figure: Any = pareto(everything)
+    figure: Any = views.figure("language-models-pareto", everything)
     bits, trained = figure.axes[:2]
     assert len(figure.axes) == 2  # the LSTM has one size of each method, so no curve
     lines = {bar.get_label(): bar[0].get_xydata() for bar in bits.containers}
@@ -365,17 +362,19 @@ def test_pareto_shows_a_line_per_method_and_the_full_table_with_its_margin(every
     ],
 )
 def test_an_axis_of_few_octaves_has_ticks_between_them(low: float, high: float, ticks: list[float]) -> None:
-    assert octave_ticks(low, high) == ticks
+    assert octaves(low, high) == ticks
 
 
 def test_a_near_unigram_is_a_line(everything: View) -> None:
-    figure: Any = pareto(replace(everything, summary=everything.summary.assign(unigram=5.0)))
+    figure: Any = views.figure(
+        "language-models-pareto", replace(everything, summary=everything.summary.assign(unigram=5.0))
+    )
     bits = figure.axes[0]
     assert [line.get_ydata()[0] for line in bits.lines if line.get_gid() == "unigram"] == [5.0]
 
 
 def test_ratio_shows_narrow_beside_fixed(everything: View) -> None:
-    figure: Any = ratio(everything)
+    figure: Any = views.figure("language-models-ratio", everything)
     described, right = figure.axes
     titles = [panel.get_title(loc="left") for panel in (described, right)]
     assert titles == ["As described, narrow body", "Done right, fixed body"]
@@ -388,9 +387,9 @@ def test_ratio_shows_narrow_beside_fixed(everything: View) -> None:
 
 
 def test_curves_show_the_nearest_ratio_and_the_unigram(everything: View) -> None:
-    assert nearest_ratio([2, 16, None]) == 16
-    assert nearest_ratio([None]) is None
-    figure: Any = curves(everything)
+    assert nearest_ratio([2, 16, None], 8) == 16
+    assert nearest_ratio([None], 8) is None
+    figure: Any = views.figure("language-models-curves", everything)
     titles = [panel.get_title(loc="left") for panel in figure.axes]
     assert titles == [
         "Transformer; BPE, as described, 8:1", "Transformer; BPE, done right, 8:1", "LSTM; BPE, done right, 8:1",
@@ -406,15 +405,11 @@ def test_curves_show_the_nearest_ratio_and_the_unigram(everything: View) -> None
 
 
 def test_mask_figure_joins_both_losses(everything: View) -> None:
-    figure: Any = mask(everything)
+    figure: Any = views.figure("language-models-mask", everything)
     (panel,) = figure.axes
     opened = [line.get_xdata()[0] for line in panel.lines if line.get_gid() == "open"]
     assert opened == pytest.approx([-4.5, -4.3])
     assert {"1.500 → 5.900 (0.60 → 2.36)", "4.000 (1.60)"} <= {text.get_text() for text in panel.texts}
-
-
-def test_the_figures_are_those_of_the_catalogue() -> None:
-    assert list(draw.FIGURES[STUDY]) == list(catalogue.titles("figures", STUDY))
 
 
 def test_the_chapter_counts_what_was_found(everything: View) -> None:
@@ -451,7 +446,7 @@ def test_an_arm_without_a_result_is_in_no_table_and_no_figure(everything: View) 
     assert "done right, fixed body, Transformer; BPE" not in ways
     assert "done right, fixed body, LSTM; BPE" in ways
     assert len(section(tables["language-models-comparisons"], "Transformer; BPE")) == 7
-    figure: Any = curves(without)
+    figure: Any = views.figure("language-models-curves", without)
     assert "autoencoder-8" not in {line.get_gid() for line in figure.axes[1].lines}
     assert [outside(figure) for figure in figures(without)] == [[]] * 4
     assert "{{" not in filled(without)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typst
+import views
 from matplotlib.colors import to_rgb
 
 from tokentrial import results
@@ -26,6 +27,7 @@ from tokentrial.report.chapters import audit
 from tokentrial.report.chapters import verdicts as chapter
 from tokentrial.report.figures import draw, style
 from tokentrial.report.figures import verdicts as figure
+from tokentrial.report.figures.registry import Sources
 from tokentrial.report.formats import MISSING, to_latex, to_typst
 from tokentrial.report.tables import verdicts as tables
 from tokentrial.report.template import fill
@@ -334,22 +336,28 @@ def test_named_values_are_cut_with_a_note() -> None:
 # The figure
 
 
+def matrix(found: pd.DataFrame) -> Any:
+    """The figure that is declared, of these verdicts."""
+    entry = catalogue.entries(catalogue.VERDICTS).figures["verdict-matrix"]
+    return draw.draw("verdict-matrix", entry, Sources(views.view(), {}, verdicts=found))
+
+
 def bars(found: pd.DataFrame) -> list[dict[str, float]]:
     """Verdict -> length of its bar in pixels, for each cell in order; all cells are equally wide."""
-    panels = figure.matrix(found).axes
+    panels = matrix(found).axes
     return [{str(bar.get_gid()): bar.get_extents().width for bar in panel.patches} for panel in panels]
 
 
 def test_bars_are_the_counts(rows: pd.DataFrame) -> None:
     found = pd.concat([rows, rows[rows["id"] == "000-B"].assign(id="000-B2")])
     made, kinds = bars(found), len(words.KINDS)
-    shown = [str(text.get_text()) for axes in figure.matrix(found).axes for text in axes.texts]
+    shown = [str(text.get_text()) for axes in matrix(found).axes for text in axes.texts]
     assert len(made) == 4 * kinds  # 000, 001, across, all
     statistical, arithmetic = words.KINDS.index("statistical"), words.KINDS.index("arithmetic")
     assert made[statistical]["INCONSISTENT"] == pytest.approx(2 * made[arithmetic]["CONSISTENT"])
     assert set(made[2 * kinds + words.KINDS.index("empirical")]) == {"ARTEFACT"}
     assert shown.count("2") == 2 and "8 claims" in shown and "no claim" in shown
-    assert figure.matrix(rows.iloc[:0]).texts[0].get_text() == "No claim has a verdict."
+    assert matrix(rows.iloc[:0]).texts[0].get_text() == "No claim has a verdict."
 
 
 def test_verdicts_differ_without_colour() -> None:
@@ -367,7 +375,6 @@ def test_verdicts_differ_without_colour() -> None:
 
 def test_the_figure_is_written_by_name(tmp_path: Path, rows: pd.DataFrame) -> None:
     verdicts.write(tmp_path, rows)
-    assert list(figure.FIGURES) == list(catalogue.verdict_figures())
     where: dict[str, Any] = {"tables": empty_tables(tmp_path), "studies": [], "published": [], "confidence": 0.95}
     pictures = []
     for _ in range(2):
@@ -375,7 +382,7 @@ def test_the_figure_is_written_by_name(tmp_path: Path, rows: pd.DataFrame) -> No
         draw.write_figures(targets, **where, verdicts=str(tmp_path / "verdicts.parquet"))
         pictures.append([Path(target).read_bytes() for target in targets])
     assert pictures[0] == pictures[1]
-    sizes = [float(text.get_fontsize()) for axes in figure.matrix(rows).axes for text in axes.texts]
+    sizes = [float(text.get_fontsize()) for axes in matrix(rows).axes for text in axes.texts]
     assert min(sizes) >= style.SMALL
 
 

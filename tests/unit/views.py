@@ -11,12 +11,15 @@ import pyarrow as pa
 from tokentrial import documents, published
 from tokentrial.data.spec import complete
 from tokentrial.real_text import UNNAMED
+from tokentrial.report.figures import draw
+from tokentrial.report.figures.registry import Sources
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
 from tokentrial.run.finals import BOUND
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.schema import study_files
 from tokentrial.schema.declared import AnyTable, Study
+from tokentrial.schema.figures import Figure
 from tokentrial.studies import cramming, language_models, small_models
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +43,18 @@ def studies() -> dict[str, Study]:
 def tables() -> dict[str, dict[str, AnyTable]]:
     """Study -> the entries of its tables."""
     return {study: names.tables for study, names in studies().items()}
+
+
+@cache
+def figures() -> dict[str, Figure]:
+    """The entries of all studies' figures, by name."""
+    return {name: entry for study in studies().values() for name, entry in study.figures.items()}
+
+
+def figure(name: str, of: View, changes: Mapping[str, Any] | None = None, **sources: Any) -> Any:
+    """A shipped figure, drawn from a view; changes: keys of its entry; sources: fields of Sources."""
+    entry = figures()[name].model_copy(update=dict(changes or {}))
+    return draw.draw(name, entry, Sources(of, **({"printed": printed()} | sources)))
 
 
 @cache

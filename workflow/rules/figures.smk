@@ -1,7 +1,7 @@
 # PURPOSE  The figures of the report.
-# INPUTS   the four result tables, the verdicts and documents/<id>/printed.yaml
+# INPUTS   the result tables, the verdicts, documents/<id>/printed.yaml and studies/<study>.yaml, which declare figures
 # OUTPUTS  results/figures/<figure>.pdf, .svg and .png for every figure of the catalogue
-# STEPS    draw each figure; its caption is that of studies/<study>.yaml or workflow/report/verdicts.yaml
+# STEPS    draw each figure as its entry says; those of the verdicts are declared in workflow/report/verdicts.yaml
 
 FIGURE_NAMES = [*catalogue.verdict_figures(), *catalogue.figures_of(STUDIES)]
 FIGURES = [f"results/figures/{figure}.svg" for figure in FIGURE_NAMES]
@@ -19,6 +19,7 @@ rule figures:
         **VIEWED,
         verdicts="results/verdicts.parquet",
         published=PRINTED,
+        titles=TITLES,
         code=code_of("figures"),
     output:
         pdf=[f"results/figures/{figure}.pdf" for figure in FIGURE_NAMES],

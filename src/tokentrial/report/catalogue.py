@@ -134,6 +134,16 @@ def title_values(part: str, corpus: str = UNNAMED, leave_out: Collection[str] = 
     return values
 
 
+def with_figures(part: str, chapter: str) -> str:
+    """A chapter with the figures at its end that its text does not show."""
+    known = entries(part)
+    absent = [name for name in known.figures if f'#plot("{name}"' not in chapter]
+    for name in absent:
+        suffix = "_figure" if name in known.tables else ""
+        chapter += f'\n#plot("{name}", [{{{{ title.{name.replace("-", "_")}{suffix} }}}}.])\n'
+    return chapter
+
+
 def captions(parts: Iterable[str], corpus: str, settings: Mapping[str, Any], root: Path = ROOT) -> "Texts":
     """Name -> caption in Snakemake's own report, as reStructuredText, of the figures of studies and of the verdicts.
 

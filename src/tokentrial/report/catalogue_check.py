@@ -3,23 +3,32 @@
 What is made and shown is read off the text of the code and of the chapters: a plan loads neither, and has no time to.
 """
 
-import ast
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokentrial import config
+from tokentrial import config, results
 from tokentrial.checkout import ROOT
 from tokentrial.errors import InputError
 from tokentrial.report.catalogue import FILES, LISTINGS, STUDIES, VERDICTS, captions, entries
+from tokentrial.run.columns import CONDITIONS
 from tokentrial.schema.declared import DeclaredTable
+from tokentrial.schema.figures import Figure, SideBySide
 
-TABLES, FIGURES, CHAPTERS = "src/tokentrial/report/tables", "src/tokentrial/report/figures", "workflow/report"
+TABLES, CHAPTERS = "src/tokentrial/report/tables", "workflow/report"
+CONDITION = CONDITIONS.names
+COLUMNS = {
+    **dict.fromkeys(("select", "otherwise", "panels", "x"), CONDITION),
+    **dict.fromkeys(("cost", "costs"), results.ARMS.names),
+}
+"""Keys of figures that name columns -> those that there are."""
 
 
 def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
-    """Raises InputError, one line, unless each table and figure has one entry, and each entry its table or figure.
+    """Raises InputError, one line, unless each table and figure has one entry, and each entry of a table its table.
+
+    A figure is drawn from its entry alone, and shown at the end of its chapter if the chapter's text does not show it.
 
     settings: what captions name, see config.judging; root: the checkout.
     """
@@ -33,14 +42,17 @@ def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
             shown = [name for chapter in chapters for name in _shown(root / chapter, function)]
             shown += LISTINGS if (part, kind) == (VERDICTS, "tables") else []
             _compare(file, kind, names, shown, f"{' or '.join(chapters)} shows")
-        _compare(file, "figures", figures, _drawn(root / FIGURES / f"{part}.py"), f"{FIGURES}/{part}.py draws")
+        for name, figure in figures.items():
+            for key, column, known in _columns(figure):
+                if column not in known:
+                    raise InputError(f"{file}: figures.{name}.{key}: {config.unknown_key(column, known)}")
         for name, table in tables.items():
             if not (isinstance(table, DeclaredTable) or name in LISTINGS or _is_quoted(name, code)):
                 raise InputError(f"{file}: tables.{name}: found an entry of a table that nothing in {TABLES} builds")
-    known = [name for part in FILES for name in entries(part, root).tables]
+    declared = [name for part in FILES for name in entries(part, root).tables]
     for name in re.findall(r'\btable_title\("([^"]+)"', code):
-        if name not in known:
-            near = config.nearest(name, known)
+        if name not in declared:
+            near = config.nearest(name, declared)
             raise InputError(
                 f"{TABLES}: found the table '{name}', which has no entry: {near}expected one in a study's file"
             )
@@ -62,8 +74,8 @@ def _check_unique(root: Path) -> None:
 def _compare(file: str, kind: str, names: Collection[str], known: Collection[str], where: str) -> None:
     """The entries of a kind in a file against the names that there are; where: who has these."""
     for name in names:
-        if name not in known:
-            near = config.nearest(name, [each for each in known if each not in names])
+        near = config.nearest(name, [each for each in known if each not in names])
+        if name not in known and (near or kind == "tables"):
             raise InputError(f"{file}: {kind}.{name}: {near}found an entry of none of the {kind} that {where}")
     for name in known:
         if name not in names:
@@ -76,16 +88,14 @@ def _shown(chapter: Path, function: str) -> list[str]:
     return re.findall(rf'#{function}\("([^"]+)"', chapter.read_text(encoding="utf-8"))
 
 
-def _drawn(module: Path) -> list[str]:
-    """The keys of FIGURES."""
-    for node in ast.parse(module.read_text(encoding="utf-8")).body:
-        if (
-            isinstance(node, ast.AnnAssign)
-            and ast.unparse(node.target) == "FIGURES"
-            and isinstance(node.value, ast.Dict)
-        ):
-            return [str(ast.literal_eval(key)) for key in node.value.keys if key is not None]
-    return []
+def _columns(figure: Figure) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """Key, column and the columns that there are, of every key of a figure that names columns."""
+    for key, known in COLUMNS.items():
+        value = getattr(figure, key, None) or ()
+        yield from ((key, column, known) for column in ((value,) if isinstance(value, str) else value))
+    if isinstance(figure, SideBySide):
+        for name, panel in figure.experiments.items():
+            yield from ((f"experiments.{name}.x", column, CONDITION) for column in (panel.x,) if column is not None)
 
 
 def _is_quoted(name: str, code: str) -> bool:

@@ -88,7 +88,8 @@ def chapters(
     filled = []
     for study in studies:
         values = CHAPTERS[study](view.only(study), config, printed) | catalogue.title_values(study, view.corpus)
-        filled.append(fill((folder / f"{study}.typ").read_text(encoding="utf-8"), values))
+        chapter = (folder / f"{study}.typ").read_text(encoding="utf-8")
+        filled.append(fill(catalogue.with_figures(study, chapter), values))
     return "\n".join(filled)
 
 

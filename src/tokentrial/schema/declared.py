@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, ValidationError
 from tokentrial import config
 from tokentrial.errors import InputError
 from tokentrial.schema.base import Flag, Hyphenated, Number, Section, Text, key
+from tokentrial.schema.figures import FAULT, Figures
 from tokentrial.studies.small_models import WAYS
 
 OWN = "own"
@@ -104,13 +105,6 @@ class DeclaredTable(Table):
     empty: str | None = None
 
 
-class Figure(Table):
-    """What a figure is called."""
-
-    legend: Text = key("In the report, after the title.", None)
-    caption: Text = key("In Snakemake's own report.")
-
-
 PLAIN, DECLARED = "plain", "declared"
 
 
@@ -126,7 +120,6 @@ AnyTable = Annotated[
 
 
 Tables = dict[Text, AnyTable]
-Figures = dict[Text, Figure]
 
 
 class Captions(Section):
@@ -198,10 +191,12 @@ def _line(error: Mapping[str, Any]) -> str:
         place = (*place[:2], *place[3:])
     *parents, last = (str(part) for part in place)
     where = ".".join([*parents, last])
+    if error["type"] == FAULT:
+        return f"{where}{error['msg']}"
     if error["type"] == "extra_forbidden":
         inner = Look if len(parents) > 2 else Method
         table = DeclaredTable if DECLARED in error["loc"] else Table
-        models = {"experiments": Experiment, "methods": inner, "question": Question, "tables": table, "figures": Figure}
+        models = {"experiments": Experiment, "methods": inner, "question": Question, "tables": table}
         known = list(models.get("".join(parents[:1]), Study).model_fields)
         near = get_close_matches(last, known, 1)
         return f"{where}: unknown key; " + (f"did you mean '{near[0]}'?" if near else f"expected {', '.join(known)}")

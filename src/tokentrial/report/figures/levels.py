@@ -1,110 +1,128 @@
-"""What all figures of levels share: dodged arms with intervals, reference lines, and arms beyond the scale."""
+"""Levels: every arm's mean with its interval against what varies, with the bounds as lines."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import offset_copy
 
-from tokentrial.report.figures import style
-from tokentrial.statistics.samples import FloatArray
+from tokentrial.published import number
+from tokentrial.report.figures import marks, style
+from tokentrial.report.figures.registry import Sources, kind, rows_of
+from tokentrial.run.view import View
+from tokentrial.schema import figures as declared
 
-# Shown by a reference line already: the arm that sees no input, against the source's own unigram entropy.
-AS_LINE = ("unigram",)
-
-
-def arms_of(arms: Iterable[str]) -> list[str]:
-    """The arms that a figure of levels draws as points, in the order of legends."""
-    return [arm for arm in style.in_order(arms) if arm not in AS_LINE]
-
-
-def dodge(arms: Sequence[str], width: float) -> dict[str, float]:
-    """A shift per arm, so that arms at the same place lie side by side over ``width``."""
-    return dict(zip(arms, np.linspace(-width / 2, width / 2, len(arms)) if len(arms) > 1 else [0.0], strict=True))
+HOLLOW: dict[str, Any] = {
+    "color": style.GREY, "marker": "o", "markerfacecolor": "none", "markersize": 6, "linestyle": "none",
+}  # fmt: skip
+HALF = 0.4  # of a unit on x: half the length of a condition's bounds
 
 
-def reference_levels(rows: pd.DataFrame) -> dict[str, float]:
-    """Name -> level of those that the rows have; ``floor`` for accuracy is the Bayes optimum."""
-    means = rows[list(style.LEVELS)].mean()
-    return {str(name): float(level) for name, level in means.items() if pd.notna(level)}
+class Published(NamedTuple):
+    """A printed value: of which experiment, arm and place on x."""
+
+    experiment: str
+    arm: str
+    x: float
+    value: float
 
 
-def draw_levels(axes: Axes, levels: Mapping[str, float], ends: tuple[float, float] | None = None) -> None:
-    """A line per reference level, across the panel or between two values of x."""
-    for name, y in levels.items():
-        color, dashes = style.LEVELS[name]
-        across = axes.get_xlim() if ends is None else ends
-        axes.plot(across, [y, y], color=color, linestyle=dashes, linewidth=0.8, zorder=1, gid=name)
+def published(sources: Sources, printed: Mapping[str, str]) -> list[Published]:
+    """The learned encoding's and the autoencoder's values in printed tables; printed: experiment -> table."""
+    return [
+        Published(experiment, arm, float(key), number(row[arm]))
+        for experiment, table in printed.items()
+        for key, row in sources.printed[table].rows.items()
+        for arm in ("learned", "autoencoder")
+    ]
 
 
-def scale(axes: Axes, rows: pd.DataFrame, levels: Iterable[float], *, headroom: float = 0.08) -> None:
-    """Limits that hold the reference levels and every arm that learned, with room; far-off arms do not shrink the rest.
-
-    An arm counts as far off where it lies beyond the reference levels by more than ``2 * headroom`` of their distance.
-    """
-    bounds = list(levels)
-    values = rows[["mean", "low", "high"]].to_numpy(dtype=float)
-    if bounds:
-        reach = 2 * headroom * (max(bounds) - min(bounds))
-        values = values[(values >= min(bounds) - reach) & (values <= max(bounds) + reach)]
-    everything = np.concatenate([values[np.isfinite(values)].ravel(), bounds])
-    low, high = everything.min(), everything.max()
-    margin = headroom * (high - low or abs(high) or 1.0)
-    axes.set_ylim(low - margin, high + margin)
-
-
-def draw_arm(axes: Axes, arm: str, x: Sequence[float] | FloatArray, rows: pd.DataFrame, *, joined: bool = True) -> None:
-    """Means with intervals at ``x``; a mean beyond the panel is an open marker outside it, with an arrow."""
-    _, color, marker, size = style.look(arm)
-    mean = rows["mean"].to_numpy(dtype=float)
-    bars = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - mean))
-    bottom, top = axes.get_ylim()
-    inside = (mean >= bottom) & (mean <= top)
-    place = np.asarray(x, dtype=float)
-    axes.errorbar(
-        place[inside],
-        mean[inside],
-        yerr=bars[:, inside],
-        color=color,
-        marker=marker,
-        markersize=size,
-        linestyle="-" if joined else "none",
-        linewidth=0.6,
-        elinewidth=0.9,
-        markeredgecolor="white",
-        markeredgewidth=0.3,
-        label=arm,
-        zorder=4 if arm == "learned" else 3,
-    )
-    for beyond, edge, step in ((mean > top, 1.0, 1), (mean < bottom, 0.0, -1)):
-        for at in place[beyond]:
-            _off_scale(axes, arm, at, edge, step)
+@kind("levels")
+def levels(sources: Sources, entry: declared.Levels) -> Figure | None:
+    """A panel for each combination of some columns in which x varies, in the order of the config."""
+    view = sources.view
+    rows = rows_of(view, view.summary[view.summary["metric"] == entry.metric], entry)
+    groups = [
+        group for _, group in rows.groupby(entry.panels, sort=False, dropna=False) if group[entry.x].nunique() > 1
+    ]
+    if not groups:
+        return None
+    arms, printed = marks.arms_of(arm for group in groups for arm in group["arm"]), published(sources, entry.printed)
+    handles = marks.arm_handles(arms) + ([Line2D([], [], **HOLLOW, label="published")] if printed else [])
+    figure, axes = style.panels(len(groups), handles, entry.layout)
+    for panel, group in zip(axes, groups, strict=True):
+        here = [point for point in printed if point.experiment == group["experiment"].iloc[0]]
+        _panel(panel, group, entry, marks.dodge(arms, entry.spread), here)
+        panel.set_title(marks.panel_title(view, group), pad=11)
+        panel.set_ylabel(entry.y_label)
+    for panel in axes[-2:]:
+        panel.set_xlabel(entry.x_label)
+    return figure
 
 
-def _off_scale(axes: Axes, arm: str, x: float, edge: float, step: int) -> None:
-    """An open marker just outside the panel, with an arrow beside it that points away from the panel."""
-    _, color, marker, size = style.look(arm)
-    where = offset_copy(axes.get_xaxis_transform(), axes.get_figure(root=True), y=4 * step, units="points")
-    axes.plot(
-        [x], [edge], marker=marker, markersize=size, color=color, markerfacecolor="none", markeredgewidth=0.7,
-        transform=where, clip_on=False, gid=f"beyond:{arm}",
-    )  # fmt: skip
-    axes.annotate(
-        "↑" if step > 0 else "↓", (x, edge), (3, 0), xycoords=where, textcoords="offset points", color=color,
-        fontsize=style.SMALL, va="center_baseline", annotation_clip=False,
-    )  # fmt: skip
+def _panel(
+    axes: Axes, group: pd.DataFrame, entry: declared.Levels, shifts: dict[str, float], printed: list[Published]
+) -> None:
+    bounds = marks.reference_levels(group)
+    marks.scale(axes, group[group["arm"].isin(list(shifts))], [*bounds.values(), *[point.value for point in printed]])
+    names = {x: f"{x:.0f}:1" if entry.x == "ratio" else f"{x:,g}" for x in sorted(set(group[entry.x]))}
+    marks.log2_axis(axes, names)
+    marks.draw_levels(axes, bounds)
+    for arm, shift in shifts.items():
+        rows = group[group["arm"] == arm].sort_values(entry.x)
+        if len(rows):
+            marks.draw_arm(axes, arm, list(rows[entry.x] * 2**shift), rows)
+    for point in printed:
+        x = point.x * 2 ** shifts.get(point.arm, 0.0)
+        _, color, marker, _ = style.look(point.arm)
+        axes.plot([x], [point.value], **HOLLOW | {"color": color, "marker": marker}, zorder=5, gid="published")
+    style.label_right(axes, {entry.bounds.get(name, name): y for name, y in bounds.items()})
 
 
-def arm_handles(arms: Iterable[str]) -> list[Line2D]:
-    """Legend samples, in order."""
-    return [style.handle(arm, markeredgecolor="white", markeredgewidth=0.3) for arm in style.in_order(arms)]
+@kind("levels side by side")
+def side_by_side(sources: Sources, entry: declared.SideBySide) -> Figure | None:
+    """A panel for each experiment: its conditions side by side, or at their vocabulary sizes, each with its bounds."""
+    view = sources.view
+    rows = rows_of(view, view.summary[view.summary["metric"] == entry.metric], entry)
+    present = [name for name in entry.experiments if name in set(rows["experiment"])]
+    if not present:
+        return None
+    arms = marks.arms_of(rows.loc[rows["experiment"].isin(present), "arm"])
+    boxes, left = [], 1.2
+    for name in present:
+        boxes.append(style.Box(left, 0.6, entry.experiments[name].width, 6.6))
+        left += entry.experiments[name].width + 2.3
+    figure, axes = style.page(boxes, marks.arm_handles(arms), 0.6 + 6.6 + 1.2)
+    for panel, name in zip(axes, present, strict=True):
+        group = rows[rows["experiment"] == name]
+        _conditions(panel, view, group, arms, entry.experiments[name])
+        panel.set_title(group["short"].iloc[0])
+        panel.set_ylabel(entry.y_label)
+    return figure
 
 
-def log2_axis(axes: Axes, ticks: Sequence[float], labels: Sequence[str], room: float = 0.4) -> None:
-    """A base-2 logarithmic x axis with exactly these ticks, and room for dodged arms at both ends."""
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(list(ticks), labels=list(labels))
-    axes.set_xticks([], minor=True)
-    axes.set_xlim(min(ticks) * 2**-room, max(ticks) * 2**room)
+def _conditions(axes: Axes, view: View, rows: pd.DataFrame, arms: Sequence[str], options: declared.Panel) -> None:
+    """Arms and bounds of each condition, at log2 x or at 0, 1, 2, ... in the config's order."""
+    sized = options.x is not None
+    sizes = dict(zip(rows["condition"], rows[options.x or "condition"], strict=True))
+    names = sorted(sizes, key=lambda name: sizes[name]) if sized else list(sizes)
+    places = {name: float(np.log2(sizes[name])) if sized else float(k) for k, name in enumerate(names)}
+    bounds = {name: marks.reference_levels(rows[rows["condition"] == name]) for name in names}
+    marks.scale(axes, rows[rows["arm"].isin(arms)], [y for levels in bounds.values() for y in levels.values()])
+    if sized:
+        marks.log2_axis(axes, {2**x: f"{sizes[name]:,.0f}" for name, x in places.items()}, room=0.6)
+        axes.set_xlabel(options.x_label)
+    else:
+        marks.ticks(axes, {x: marks.in_words(view.condition(name)).replace("-", "-\n") for name, x in places.items()})
+        axes.set_xlim(-0.6, len(names) - 0.4)
+    for arm, shift in marks.dodge(arms, 0.62).items():
+        of_arm = rows[rows["arm"] == arm]
+        at = np.array([places[name] + shift for name in of_arm["condition"]])
+        marks.draw_arm(axes, arm, 2**at if sized else at, of_arm, joined=False)
+    for name, x in places.items():
+        ends = (2 ** (x - HALF), 2 ** (x + HALF)) if sized else (x - HALF, x + HALF)
+        marks.draw_levels(axes, bounds[name], ends)
+    style.label_right(axes, bounds[names[-1]])

@@ -7,37 +7,43 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tokentrial.published import PublishedTable
 from tokentrial.report.figures import style
-from tokentrial.report.figures.conditions import done_right, require
+from tokentrial.report.figures.registry import Sources, kind, rows_of
 from tokentrial.run.finals import LOSS
-from tokentrial.run.view import View
+from tokentrial.schema import figures as declared
 from tokentrial.statistics.power import minimal_detectable_effect, power_curve
 
-NAME = "power"
-MAIN = "autoencoder"
-DESIGNS = {"paired": (style.BLUE, "-", "o"), "independent": (style.VERMILLION, (0, (4, 1.5)), "s")}
+DESIGNS = {"paired": (style.BLUE, "-", "o"), "independent": (style.VERMILLION, style.dashes((4, 1.5)), "s")}
 TOP, HEIGHT, LEFT, CURVES = 0.6, 6.2, 1.3, 6.6  # cm
 
 
-@style.applied()
-def power(view: View, stated: Mapping[str, int]) -> Figure:
-    """stated: document -> runs per condition that it states.
+def stated_runs(tables: Mapping[str, PublishedTable]) -> dict[str, int]:
+    """Document -> the number of runs per condition that it states itself."""
+    return {table.document: table.n for table in tables.values() if table.n is not None and table.in_document}
+
+
+@kind("power")
+def power(sources: Sources, entry: declared.Power) -> Figure | None:
+    """What n seeds find, and what the selected comparisons would.
 
     Left: the true effect that a two-sided t test finds with a power of 80 %, in standard deviations, against n, with
-    the documents' and this run's n. Right: the difference that each fair comparison of learned with the autoencoder
-    would find, in its equivalence margin. Raises InputError without a comparison run right.
+    the documents' and this run's n. Right: the difference that each comparison with the other arm would find, in its
+    equivalence margin.
     """
-    rows = done_right(view, view.statistics[(view.statistics["metric"] == LOSS) & (view.statistics["arm_b"] == MAIN)])
-    rows = require(rows, NAME, "comparison of learned with autoencoder run right")
+    view, pairs = sources.view, sources.view.statistics
+    rows = rows_of(view, pairs[(pairs["metric"] == LOSS) & (pairs["arm_b"] == entry.other)], entry)
+    if rows.empty:
+        return None
     known = rows[rows["minimal_detectable"].notna() & (rows["minimal_detectable"] > 0)]
     boxes = [style.Box(LEFT, TOP, CURVES, HEIGHT)]
     if len(known):
         boxes.append(style.Box(LEFT + CURVES + 3.6, TOP, style.WIDTH - LEFT - CURVES - 3.6 - 0.4, HEIGHT))
     figure, axes = style.canvas(TOP + HEIGHT + 1.4, boxes)
-    marked = {**{f"document {name}": n for name, n in stated.items()}, "this run": int(rows["n"].max())}
-    _curves(axes[0], marked, view.alpha)
+    stated = {f"document {name}": n for name, n in stated_runs(sources.printed).items()}
+    _curves(axes[0], stated | {"this run": int(rows["n"].max())}, view.alpha)
     if len(known):
-        _conditions(axes[1], known)
+        _conditions(axes[1], known, style.look(entry.other))
     return figure
 
 
@@ -46,15 +52,15 @@ def _curves(axes: Axes, marked: Mapping[str, int], alpha: float) -> None:
     usable = {name: n for name, n in marked.items() if n >= 2}
     most = max(30, *usable.values())
     curve = power_curve(range(2, most + 1), alpha=alpha)
-    values = curve["minimal_detectable"]
+    low, high = curve["minimal_detectable"].min() * 0.8, curve["minimal_detectable"].max() * 1.25
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.tick_params(which="minor", length=0, labelleft=False, labelbottom=False)
     axes.set_xlim(1.85, most * 1.06)
-    axes.set_ylim(values.min() * 0.8, values.max() * 1.25)
+    axes.set_ylim(low, high)
     ticks = sorted({*usable.values(), *(n for n in (2, 5, 20, most) if _apart(n, usable.values()))})
     axes.set_xticks(ticks, labels=[str(n) for n in ticks])
-    shown = [tick for tick in (0.2, 0.5, 1, 2, 5, 10) if values.min() * 0.8 <= tick <= values.max() * 1.25]
+    shown = [tick for tick in (0.2, 0.5, 1, 2, 5, 10) if low <= tick <= high]
     axes.set_yticks(shown, labels=[f"{tick:g}" for tick in shown])
     for design, (color, dashes, _) in DESIGNS.items():
         line = curve[curve["design"] == design]
@@ -113,19 +119,17 @@ def _label_designs(axes: Axes, curve: pd.DataFrame) -> None:
         )  # fmt: skip
 
 
-def _conditions(axes: Axes, rows: pd.DataFrame) -> None:
+def _conditions(axes: Axes, rows: pd.DataFrame, look: style.Look) -> None:
     """A row per experiment, a dot per condition: minimal detectable difference over margin; above 1 is too coarse."""
-    rows = rows.assign(ratio_to_margin=rows["minimal_detectable"] / rows["margin"])
+    ratios = rows["minimal_detectable"] / rows["margin"]
     titles = dict(zip(rows["experiment"], rows["short"], strict=True))
-    _, color, marker, _ = style.look(MAIN)
     for y, name in enumerate(titles):
-        values = rows.loc[rows["experiment"] == name, "ratio_to_margin"].to_numpy()
+        values = ratios[rows["experiment"] == name].to_numpy()
         shifts = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1)
-        axes.plot(values, y + shifts, linestyle="none", marker=marker, markersize=3.2, color=color, gid=name)
+        axes.plot(values, y + shifts, linestyle="none", marker=look.marker, markersize=3.2, color=look.color, gid=name)
     axes.set_xscale("log")
     axes.axvline(1, color=style.INK, linewidth=0.8, zorder=1)
-    low, high = rows["ratio_to_margin"].min(), rows["ratio_to_margin"].max()
-    axes.set_xlim(min(low / 2, 0.1), max(high * 2, 40))
+    axes.set_xlim(min(ratios.min() / 2, 0.1), max(ratios.max() * 2, 40))
     axes.set_ylim(len(titles) - 0.4, -0.6)
     axes.set_yticks(range(len(titles)), labels=list(titles.values()))
     axes.tick_params(axis="y", length=0)

@@ -4,11 +4,11 @@ Sizes are in centimetres of the printed page (A4 with a text width of 16 cm), ty
 of the same figure are the same bytes: no dates, no random ids, and text stays text in SVG and PDF.
 """
 
-import tempfile
+import math
 import textwrap
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,45 +21,27 @@ from matplotlib.axes import Axes
 from matplotlib.axes._secondary_axes import SecondaryAxis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from tokentrial.errors import InputError
+from tokentrial.results import whole_file
+from tokentrial.schema.figures import Layout, Mark
 
 WIDTH = 16.0  # cm
 INCH = 2.54
 SMALL = 6.5  # points; nothing is set smaller
 NOTE = 0.4  # cm of a line below the figure
 LONGEST_NOTE = 130  # letters
-INK, GREY, PALE = "#222222", "#6E6E6E", "#C9C9C9"
+INK, GREY, PALE, BAND = "#222222", "#6E6E6E", "#C9C9C9", "#EDEDED"
 
 RC: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 7.5,
-    "axes.titlesize": 8,
-    "axes.labelsize": 7.5,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.titlepad": 4,
-    "axes.labelpad": 2,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "axes.edgecolor": INK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "lines.linewidth": 1.0,
-    "lines.markersize": 4.0,
-    "figure.dpi": 100,
-    "savefig.dpi": 220,
-    "pdf.fonttype": 42,
-    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans", "font.size": 7.5, "axes.titlesize": 8, "axes.labelsize": 7.5, "xtick.labelsize": 7,
+    "ytick.labelsize": 7, "legend.fontsize": 7, "legend.frameon": False, "axes.titlelocation": "left",
+    "axes.titleweight": "bold", "axes.titlepad": 4, "axes.labelpad": 2, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.linewidth": 0.6, "axes.edgecolor": INK, "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6, "xtick.major.size": 2.5, "ytick.major.size": 2.5, "lines.linewidth": 1.0,
+    "lines.markersize": 4.0, "figure.dpi": 100, "savefig.dpi": 220, "pdf.fonttype": 42, "svg.fonttype": "none",
     "svg.hashsalt": "tokentrial",
-}
+}  # fmt: skip
 # What would differ from run to run or from version to version.
 METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -87,7 +69,9 @@ COLORS = {
     "sky": SKY, "purple": PURPLE, "black": BLACK, "grey": NEUTRAL,
 }  # fmt: skip
 """By their names in the studies' files."""
-SPARE = [(color, marker) for marker in ("<", ">", "H") for color in (BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)]
+NEUTRALS = {"ink": INK, "dim": GREY, "pale": PALE, "band": BAND}
+"""What figures declare beside these: text, notes, faint lines and shaded bands."""
+SPARE = [(color, marker) for marker in ("<", ">", "H") for color in (BLUE, GREEN, PURPLE, ORANGE, BLACK)]
 
 
 class Level(NamedTuple):
@@ -177,6 +161,22 @@ def grid(
     ]
 
 
+def panels(count: int, samples: Sequence[Artist], layout: Layout) -> tuple[Figure, list[Axes]]:
+    """A grid of panels, and the legend below it."""
+    columns = min(layout.columns, count) if layout.fill else layout.columns
+    boxes = grid(count, columns, height=layout.height, top=layout.top, gap=layout.gap, sides=layout.sides)
+    return page(boxes, samples, boxes[-1].top + boxes[-1].height + layout.foot)
+
+
+def page(
+    boxes: Sequence[Box], samples: Sequence[Artist], bottom: float, columns: int | None = None
+) -> tuple[Figure, list[Axes]]:
+    """A panel per box, and the legend ``bottom`` cm from the top; columns: of a legend that takes one line."""
+    figure, axes = canvas(bottom + (0.5 if columns else legend_height(samples)), boxes)
+    legend(figure, samples, top=bottom, columns=columns)
+    return figure, axes
+
+
 def nothing(note: str) -> Figure:
     """A strip that says why a figure has nothing to show, for a run that leaves out what it needs."""
     figure = Figure(figsize=(WIDTH / INCH, 1.2 / INCH))
@@ -204,11 +204,30 @@ def note(figure: Figure, text: str) -> None:
     figure.text(0.3 / WIDTH, 0.12 / new, shown, fontsize=SMALL, color=GREY, va="bottom", parse_math=False)
 
 
-def handle(arm: str, **options: Any) -> Line2D:
-    """The legend's sample of an arm."""
-    name, color, marker, size = look(arm)
-    sample = {"color": color, "marker": marker, "markersize": size, "linestyle": "none", "label": name}
-    return Line2D([], [], **{**sample, **options})
+def sample(look: Look, **options: Any) -> Line2D:
+    """The legend's sample of a look: its marker; options: of the line, over these."""
+    shown = {"color": look.color, "marker": look.marker, "markersize": look.size, "linestyle": "none"}
+    return Line2D([], [], **{**shown, "label": look.name, **options})
+
+
+def mark_look(mark: Mark) -> Look:
+    """The look of what a figure's entry declares."""
+    return Look(mark.label, (COLORS | NEUTRALS)[mark.color], mark.marker or "", mark.size)
+
+
+def dashes(pattern: Sequence[float] | None) -> Any:
+    """Lengths of dashes and gaps, in widths of the line, as Matplotlib takes them; a solid line without any."""
+    return (0, tuple(pattern)) if pattern else "-"
+
+
+def mark_sample(mark: Mark, **options: Any) -> Artist:
+    """The legend's sample of what a figure's entry declares: a marker, a line or a patch."""
+    shown = mark_look(mark)
+    if mark.fill is not None:
+        fill = {"color": shown.color} if mark.fill == 1 else {"facecolor": shown.color, "alpha": mark.fill}
+        return Patch(label=shown.name, **fill)
+    line = {} if mark.line is None else {"linestyle": dashes(mark.dashes), "linewidth": mark.line}
+    return sample(shown, **line, **({} if mark.face is None else {"markerfacecolor": mark.face}), **options)
 
 
 def legend_columns(handles: Sequence[Artist]) -> int:
@@ -269,6 +288,48 @@ def label_right(axes: Axes, names: Mapping[str, float]) -> None:
         axes.text(1.04, height, name, transform=axes.transAxes, fontsize=SMALL, color=INK, va="center")
 
 
+def label_points(axes: Axes, texts: Sequence[tuple[float, float, str]]) -> None:
+    """Names beside their points where neither a point nor another name is, else where least is; the scales are set."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    texts = sorted(texts, key=lambda each: -each[1])  # so that names of a crowd follow its order downwards
+    points = axes.transData.transform([(x, y) for x, y, _ in texts]) * 72 / figure.dpi
+    frame = axes.get_window_extent().transformed(figure.dpi_scale_trans.inverted()).extents * 72
+    taken = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in points]
+    for (x, y), (at_x, at_y, name) in zip(points, texts, strict=True):
+        width, height = 0.58 * SMALL * len(name), 1.05 * SMALL
+        offsets = [(sx * (2 + 4 * far), sy * height * far) for far in (1, 2, 3) for sy in (0, -1, 1) for sx in (1, -1)]
+        boxes = [_text_box(x + dx, y + dy, width, height, dx > 0) for dx, dy in offsets]
+        costs = [sum(_shared(box, other) for other in taken) + 9 * _outside(box, frame) for box in boxes]
+        best = min(range(len(boxes)), key=lambda k: (round(costs[k], 3), k))
+        dx, dy = offsets[best]
+        taken.append(boxes[best])
+        side = "left" if dx > 0 else "right"
+        leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
+        axes.annotate(
+            name, (at_x, at_y), (dx, dy), textcoords="offset points", ha=side, va="center", fontsize=SMALL,
+            color=INK, zorder=5, arrowprops=leader,
+        )  # fmt: skip
+
+
+Frame = tuple[float, float, float, float]
+"""Left, lower, right and upper edge."""
+
+
+def _text_box(x: float, y: float, width: float, height: float, rightwards: bool) -> Frame:
+    left = x if rightwards else x - width
+    return left, y - height / 2, left + width, y + height / 2
+
+
+def _shared(one: Frame, other: Frame) -> float:
+    """Area that two boxes share."""
+    return math.prod(max(min(one[k + 2], other[k + 2]) - max(one[k], other[k]), 0.0) for k in (0, 1))
+
+
+def _outside(box: Frame, frame: Sequence[float]) -> float:
+    return sum(max(frame[k] - box[k], 0.0) + max(box[k + 2] - frame[k + 2], 0.0) for k in (0, 1))
+
+
 def second_axis(axes: Axes, side: Literal["left", "right"], factor: float) -> SecondaryAxis:
     """The same heights in another unit; factor: of that unit for one of the panel's."""
     functions = (lambda heights: np.multiply(heights, factor), lambda others: np.divide(others, factor))
@@ -280,20 +341,7 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
 
     Raises InputError where a folder cannot be written.
     """
-    written: list[tuple[Path, Path]] = []
-    try:
+    with ExitStack() as files, applied():
         for target in map(Path, paths):
-            target.parent.mkdir(parents=True, exist_ok=True)
             kind = target.suffix[1:]
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-                written.append((Path(file.name), target))
-                with applied():
-                    figure.savefig(file, format=kind, metadata=METADATA[kind])
-        for temporary, target in written:
-            temporary.chmod(0o644)
-            temporary.replace(target)
-    except OSError as error:
-        raise InputError(f"{error.filename}: cannot be written: {error.strerror}") from None
-    finally:
-        for temporary, _ in written:
-            temporary.unlink(missing_ok=True)
+            figure.savefig(files.enter_context(whole_file(target)), format=kind, metadata=METADATA[kind])

@@ -1,9 +1,8 @@
 """The verdict matrix: documents by kind of claim, in each cell a bar per verdict with its number of claims."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -11,7 +10,9 @@ from matplotlib.lines import Line2D
 from tokentrial.claims import verdict as words
 from tokentrial.report.catalogue import DOCUMENTS
 from tokentrial.report.figures import style
+from tokentrial.report.figures.registry import Sources, kind
 from tokentrial.report.verdicts import EMPIRICAL, counted
+from tokentrial.schema import figures as declared
 
 LEFT, RIGHT, GAP, TOP = 3.05, 0.1, 0.22, 1.55  # cm
 ROW, BETWEEN = 1.55, 0.14  # cm: a document's cell and the space below it
@@ -43,15 +44,16 @@ LOOKS = {
 }
 
 
-@style.applied()
-def matrix(verdicts: pd.DataFrame) -> Figure:
-    """verdicts: see report.verdicts.read. Bars of the documents share one scale; those of all documents have their own.
+@kind("verdicts")
+def matrix(sources: Sources, entry: declared.Verdicts) -> Figure | None:
+    """Bars of the documents share one scale; those of all documents have their own.
 
     Every cell keeps a place for each verdict, so that the same height is the same verdict along a row.
     """
-    sizes = counted(verdicts)
+    assert sources.verdicts is not None
+    sizes = counted(sources.verdicts)
     if sizes.empty:
-        return style.nothing("No claim has a verdict.")
+        return None
     rows = [name for name in DOCUMENTS if name in set(sizes["document"])]
     totals = sizes.groupby(["kind", "verdict"], sort=False)["n"].sum().reset_index().assign(document=ALL)
     height = TOP + (len(rows) + 1) * (ROW + BETWEEN) + 0.1
@@ -62,14 +64,14 @@ def matrix(verdicts: pd.DataFrame) -> Figure:
         for column in range(len(words.KINDS))
     ]
     figure, axes = style.canvas(height, boxes)
-    cells = [(name, kind) for name in [*rows, ALL] for kind in words.KINDS]
-    for panel, (name, kind) in zip(axes, cells, strict=True):
+    cells = [(name, claims) for name in [*rows, ALL] for claims in words.KINDS]
+    for panel, (name, of_kind) in zip(axes, cells, strict=True):
         table = totals if name == ALL else sizes
-        mine = table[(table["document"] == name) & (table["kind"] == kind)]
-        _cell(panel, dict(zip(mine["verdict"], mine["n"], strict=True)), kind == EMPIRICAL, int(table["n"].max()))
+        mine = table[(table["document"] == name) & (table["kind"] == of_kind)]
+        _cell(panel, dict(zip(mine["verdict"], mine["n"], strict=True)), of_kind == EMPIRICAL, int(table["n"].max()))
         if name == rows[0]:
-            panel.set_title(kind, pad=3)
-        if kind == words.KINDS[0]:
+            panel.set_title(of_kind, pad=3)
+        if of_kind == words.KINDS[0]:
             claims = int(table.loc[table["document"] == name, "n"].sum())
             _row_name(panel, DOCUMENTS.get(name, ALL), claims)
     _legends(figure)
@@ -131,6 +133,3 @@ def _legends(figure: Figure) -> None:
             handles=handles, loc="upper left", bbox_to_anchor=box, ncols=len(verdicts), borderaxespad=0, borderpad=0,
             columnspacing=1.0, handletextpad=0.2,
         )  # fmt: skip
-
-
-FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {"verdict-matrix": matrix}

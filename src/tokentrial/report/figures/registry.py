@@ -1,0 +1,86 @@
+"""The kinds of figures: the function that draws each, from the results and what an entry of a study's file declares."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tokentrial.errors import InputError
+from tokentrial.published import PublishedTable
+from tokentrial.report.figures import style
+from tokentrial.run.columns import Condition
+from tokentrial.run.view import View
+from tokentrial.schema import figures as declared
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What figures are drawn from.
+
+    view: the results, of one study alone; printed: every table of the documents by name; predict_first: whether
+    cramming predicted the first token of a text, too; verdicts: those of all claims, see report.verdicts.read.
+    """
+
+    view: View
+    printed: Mapping[str, PublishedTable]
+    predict_first: bool = False
+    verdicts: pd.DataFrame | None = None
+
+
+Draw = Callable[[Sources, Any], Figure | None]
+KINDS: dict[str, Draw] = {}
+
+
+def kind(name: str) -> Callable[[Draw], Draw]:
+    """Registers what draws a kind of schema.figures.KINDS; the function returns None if there is nothing to show."""
+
+    def register(function: Draw) -> Draw:
+        KINDS[name] = function
+        return function
+
+    return register
+
+
+def draw(name: str, entry: declared.Figure, sources: Sources) -> Figure:
+    """Returns the figure that an entry declares, or a strip with the entry's own sentence if there is nothing to show.
+
+    Raises InputError if the entry has no such sentence.
+    """
+    with style.looks(sources.view.methods), style.applied():
+        figure = KINDS[entry.kind](sources, entry)
+        if figure is None and entry.absent is not None:
+            return style.nothing(entry.absent)
+    if figure is None:
+        raise InputError(f"figure {name}: select: found nothing to show in the results with {_asked(entry, sources)}")
+    return figure
+
+
+def _asked(entry: declared.Figure, sources: Sources) -> str:
+    """The columns of the filter with their values, and those that the run has."""
+    words = []
+    for column, value in entry.select.items():
+        there = sources.view.conditions[column].dropna().unique()
+        shown = ", ".join(map(str, value if isinstance(value, list) else [value]))
+        words.append(f"{column} {shown} (there is {', '.join(map(str, there)) or 'none'})")
+    return " and ".join(words) or "any condition"
+
+
+def conditions(view: View, entry: declared.Figure) -> list[Condition]:
+    """The conditions that an entry selects, in the order of the lists in its filter, else in the config's.
+
+    A run that has none of them shows those that the entry selects otherwise.
+    """
+    selected = view.select(**entry.select)
+    if not selected and entry.otherwise is not None:
+        return view.select(**entry.otherwise)
+    lists = [(column, values) for column, values in entry.select.items() if isinstance(values, list)]
+    return sorted(selected, key=lambda each: [values.index(getattr(each, column)) for column, values in lists])
+
+
+def rows_of(view: View, rows: pd.DataFrame, entry: declared.Figure) -> pd.DataFrame:
+    """The rows of the conditions that an entry selects, with the columns of run.columns.Condition."""
+    chosen = view.conditions[view.conditions["condition"].isin([each.id for each in conditions(view, entry)])]
+    columns = [column for column in chosen if column == "condition" or column not in rows]
+    return rows.merge(chosen[columns], on="condition", how="inner")
