@@ -23,7 +23,7 @@ Color = Literal["blue", "vermillion", "green", "orange", "sky", "purple", "black
 class Mark(Section):
     """How something is drawn, and what a legend calls it."""
 
-    label: Text = key("In the legend.")
+    label: Text = key("In the legend.", "")
     color: Color = key("Of line and marker.")
     marker: Text = key("As matplotlib has it; without one, a line alone.", None)
     size: Number = key("Of the marker, in points.", 4.0)
@@ -43,6 +43,8 @@ class Layout(Section):
     foot: Number = key("Between them and the legend.", 1.2)
     columns: Whole = key("Panels in a row.", 2)
     fill: Flag = key("Fewer panels than columns are wider.", False)
+    legend_columns: Whole = key("Of a legend that takes one line.", None)
+    repeat: Literal["x", "y"] = key("The axis whose label every panel has.", None)
 
 
 class Figure(Section):
@@ -66,7 +68,6 @@ class Levels(Figure):
     panels: list[Text] = key("Columns; a panel for each combination of their values.")
     x_label: Text
     y_label: Text
-    spread: Number = key("Octaves over which the arms of one place lie side by side.", 0.6)
     bounds: dict[Text, Text] = key("Bound -> its name, where that is another one.", {})
     printed: dict[Text, Text] = key("Experiment -> a printed table, whose values are shown, too.", {})
 
@@ -103,7 +104,6 @@ class Curves(Figure):
     first: dict[Text, list[Text]] = key("Experiment -> conditions that are shown before others.", {})
     most: Whole = key("Panels.", None)
     bits: Flag = key("A second axis in bits per byte.", False)
-    label_each: Flag = key("Every panel has the label of its losses.", False)
     band: Number = key("Opacity of the interval.", 0.18)
     x_room: Number = key("The end of the axis, in lengths of the longest curve.", 1.02)
 
@@ -141,6 +141,7 @@ class Differences(Figure):
 
     arms: dict[Text, Text] = key("Method -> what its panel says beside the way; empty for the body.")
     other: Text = key("A method.")
+    looks: list[Mark] = key("Of the conditions, in turn.")
     y_label: Text
 
 
@@ -249,6 +250,7 @@ class Scaling(Figure):
     """Lengths and gains by number of vectors."""
 
     kinds: dict[Text, Mark] = key("Kind of text -> what it is called.")
+    looks: list[Mark] = key("Of the models; further ones are not shown.")
 
 
 class Bound(OfTexts):

@@ -1,6 +1,6 @@
 """Training curves: validation loss by step, a mean over seeds with its band, and what bounds it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from tokentrial.report.figures import marks, style
 from tokentrial.report.figures.registry import Sources, conditions, kind
@@ -35,9 +34,9 @@ def curves(sources: Sources, entry: declared.Curves) -> Figure | None:
     methods = {arm.method for by_arm in shown.values() for arm in by_arm}
     samples: Sequence[Artist] = marks.arm_handles(methods)
     if entry.markers == "none":
-        looks = [style.look(method) for method in style.in_order(methods)]
-        samples = [Line2D([], [], color=look.color, linewidth=1.2, label=look.name) for look in looks]
-    figure, axes = style.panels(len(shown), samples, entry.layout)
+        looks = [style.look(method)._replace(marker="") for method in style.in_order(methods)]
+        samples = [style.sample(look, linestyle="-", linewidth=1.2) for look in looks]
+    figure, axes = style.panels(len(shown), samples, entry.layout, entry.y_label, "optimiser step")
     for k, (panel, (condition, by_arm)) in enumerate(zip(axes, shown.items(), strict=True)):
         _panel(panel, view, condition, by_arm, entry)
         ratios = {arm.ratio for arm in by_arm} - {None} if entry.ratio else set()
@@ -46,8 +45,6 @@ def curves(sources: Sources, entry: declared.Curves) -> Figure | None:
         bits = bits_of_a_nat(view, condition, "validation") if entry.bits else None
         if bits is not None:
             style.second_axis(panel, "right", bits).set_ylabel("bits per byte" if k % 2 else "")
-        panel.set_ylabel(entry.y_label if entry.label_each or k % 2 == 0 else "")
-        panel.set_xlabel("optimiser step" if k >= len(shown) - 2 else "")
     return figure
 
 
@@ -59,10 +56,8 @@ def _by_arm(view: View, condition: Condition, entry: declared.Curves) -> ByArm:
     by_arm = {arm: by_step for arm in arms if not (by_step := view.curve(condition.id, arm.arm)).empty}
     if entry.arms and entry.arms[0] not in [arm.method for arm in by_arm]:
         return {}
-    if entry.ratio is None:
-        return by_arm
-    near = nearest_ratio([arm.ratio for arm in by_arm], entry.ratio)
-    return {arm: by_step for arm, by_step in by_arm.items() if arm.ratio in (None, near)}
+    near = None if entry.ratio is None else nearest_ratio([arm.ratio for arm in by_arm], entry.ratio)
+    return {arm: by_step for arm, by_step in by_arm.items() if entry.ratio is None or arm.ratio in (None, near)}
 
 
 def nearest_ratio(ratios: Sequence[int | None], wanted: int) -> int | None:
@@ -77,91 +72,62 @@ def choose(every: list[Condition], first: Mapping[str, Sequence[str]], most: int
     first: experiment -> names of its conditions.
     """
     wanted = [each for each in every if each.name in first.get(each.experiment, ())]
-    spare = [each for each in every if each not in wanted]
-    spare = spare if most is None else spare[: most - len(wanted)]
+    spare = [each for each in every if each not in wanted][: None if most is None else most - len(wanted)]
     return [each for each in every if each in wanted or each in spare]
 
 
 def _panel(axes: Axes, view: View, condition: Condition, by_arm: ByArm, entry: declared.Curves) -> None:
-    levels = _levels(view, condition, entry)
+    if entry.inside:  # bounds of validation text
+        measured = {name: bound(view, condition, name, "validation") for name in entry.bounds}
+        levels = {name: y for name, y in measured.items() if y is not None}
+    else:
+        rows = view.summary[(view.summary["condition"] == condition.id) & (view.summary["metric"] == LOSS)]
+        levels = {name: y for name, y in marks.reference_levels(rows).items() if name in entry.bounds}
     axes.set_xlim(0, max(by_step.index.max() for by_step in by_arm.values()) * entry.x_room)
-    axes.set_ylim(*LIMITS[entry.limits]([by_step.mean(axis=1) for by_step in by_arm.values()], levels))
+    axes.set_ylim(*_limits(entry.limits, [by_step.mean(axis=1) for by_step in by_arm.values()], levels))
     for arm, by_step in by_arm.items():
-        _curve(axes, arm, by_step, view.confidence, entry)
-        if entry.markers == "chosen":
-            _chosen(axes, view, condition, arm, by_step, entry)
+        steps = view.values_on("validation", condition.id, arm.arm, "chosen_step")
+        _curve(axes, arm, by_step, view.confidence, float(steps.mean()), entry)
     marks.draw_levels(axes, levels)
+    names = {entry.bounds[name]: y for name, y in levels.items()}
     if entry.inside:
-        place: dict[str, Any] = {"ha": "right", "va": "bottom", "transform": axes.get_yaxis_transform()}
         for name, y in levels.items():
-            axes.text(0.99, y, entry.bounds[name], color=style.LEVELS[name].color, fontsize=style.SMALL, **place)
+            color = style.LEVELS[name].color
+            marks.text(axes, "row", 0.99, y, entry.bounds[name], color=color, ha="right", va="bottom")
     elif entry.same and len(levels) == 2 and np.ptp(list(levels.values())) < 1e-6:
         style.label_right(axes, {entry.same: [*levels.values()][-1]})
     else:
-        style.label_right(axes, {entry.bounds[name]: y for name, y in levels.items()})
+        style.label_right(axes, names)
 
 
-def _levels(view: View, condition: Condition, entry: declared.Curves) -> dict[str, float]:
-    """The bounds of the condition's test text, or of its validation text where they were measured on that."""
-    if entry.inside:
-        measured = {name: bound(view, condition, name, "validation") for name in entry.bounds}
-        return {name: y for name, y in measured.items() if y is not None}
-    rows = view.summary[(view.summary["condition"] == condition.id) & (view.summary["metric"] == LOSS)]
-    return {name: y for name, y in marks.reference_levels(rows).items() if name in entry.bounds}
-
-
-def _curve(axes: Axes, arm: Method, by_step: pd.DataFrame, confidence: float, entry: declared.Curves) -> None:
-    """The mean over seeds, and the band of its interval."""
+def _curve(
+    axes: Axes, arm: Method, by_step: pd.DataFrame, confidence: float, chosen: float, entry: declared.Curves
+) -> None:
+    """The mean over seeds, the band of its interval, and the arm's marker at the step that was chosen for the test."""
     steps, mean = by_step.index.to_numpy(dtype=float), by_step.mean(axis=1).to_numpy()
     _, color, marker, size = style.look(arm.method)
+    dots: dict[str, Any] = {"color": color, "marker": marker, **marks.EDGE}
     order = 4 if arm.method == entry.on_top else 3
     if by_step.shape[1] > 1:
         band = np.array([t_interval(row.dropna(), confidence) for _, row in by_step.iterrows()])
         axes.fill_between(steps, band[:, 0], band[:, 1], color=color, alpha=entry.band, linewidth=0, zorder=order - 1)
-    dots = {"marker": marker, "markersize": 0.75 * size, **marks.EDGE} if entry.markers == "each" else {}
-    axes.plot(steps, mean, color=color, linewidth=0.9, zorder=order, gid=arm.arm, **dots)
+    line = {**dots, "markersize": 0.75 * size} if entry.markers == "each" else {"color": color}
+    axes.plot(steps, mean, linewidth=0.9, zorder=order, gid=arm.arm, **line)
+    y, (bottom, top) = float(np.interp(chosen, steps, mean)), axes.get_ylim()
+    if entry.markers == "chosen" and bottom <= y <= top:
+        axes.plot([chosen], [y], markersize=size, clip_on=False, gid=f"chosen:{arm.arm}", zorder=order + 2, **dots)
 
 
-def _chosen(
-    axes: Axes, view: View, condition: Condition, arm: Method, by_step: pd.DataFrame, entry: declared.Curves
-) -> None:
-    """The arm's marker at the mean step that was chosen for the test."""
-    chosen = float(view.values_on("validation", condition.id, arm.arm, "chosen_step").mean())
-    y = float(np.interp(chosen, by_step.index.to_numpy(dtype=float), by_step.mean(axis=1).to_numpy()))
-    bottom, top = axes.get_ylim()
-    if bottom <= y <= top:
-        _, color, marker, size = style.look(arm.method)
-        axes.plot(
-            [chosen], [y], color=color, marker=marker, markersize=size, **marks.EDGE, clip_on=False,
-            gid=f"chosen:{arm.arm}", zorder=6 if arm.method == entry.on_top else 5,
-        )  # fmt: skip
-
-
-def _below_chance(means: Sequence[pd.Series], levels: Mapping[str, float]) -> tuple[float, float]:
-    """To a little above chance: a start far above it would flatten everything else."""
-    values = pd.concat(list(means))
-    low, top = min([values.min(), *levels.values()]), levels.get("chance", values.max())
-    margin = 0.06 * (top - low)
-    return low - margin, top + 2 * margin
-
-
-def _later(means: Sequence[pd.Series], levels: Mapping[str, float]) -> tuple[float, float]:
-    """Everything but the untrained start, which would flatten the rest."""
-    later = [*levels.values(), *(y for mean in means for y in mean[mean.index > 0])]
-    room = 0.12 * (max(later) - min(later) or 1.0)
-    return min(later) - room, max(later) + room
-
-
-def _lowest(means: Sequence[pd.Series], levels: Mapping[str, float]) -> tuple[float, float]:
-    """What the arms reach and the bounds, with room above."""
-    ends = [*(float(mean.min()) for mean in means), *levels.values()]
+def _limits(how: str, means: Sequence[pd.Series], levels: Mapping[str, float]) -> tuple[float, float]:
+    """Of the losses: to a little above chance, all but the untrained start, or about the lowest values."""
+    if how == "below chance":  # a start far above it would flatten everything else
+        values = pd.concat(list(means))
+        low, top = min([values.min(), *levels.values()]), levels.get("chance", values.max())
+        return low - 0.06 * (top - low), top + 0.12 * (top - low)
+    ends = [*levels.values()]
+    ends += [y for mean in means for y in (mean[mean.index > 0] if how == "later" else [mean.min()])]
     low, high = min(ends), max(ends)
+    if how == "later":
+        return low - 0.12 * (high - low or 1.0), high + 0.12 * (high - low or 1.0)
     room = high - low if high - low > 0.2 else 0.4
     return low - 0.08 * room, high + 0.45 * room
-
-
-LIMITS: dict[str, Callable[[Sequence[pd.Series], Mapping[str, float]], tuple[float, float]]] = {
-    "below chance": _below_chance,
-    "later": _later,
-    "lowest": _lowest,
-}

@@ -1,6 +1,6 @@
 """Differences of paired arms, with the band in which they count as none: by ratio, by frequency band, by corpus."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,24 +18,11 @@ from tokentrial.report.bespoke_results import arms_of, subjects
 from tokentrial.report.bespoke_trends import Corpora, fair_trends, released_trends
 from tokentrial.report.figures import marks, style
 from tokentrial.report.figures.registry import Sources, conditions, kind
+from tokentrial.report.figures.style import Look
 from tokentrial.run.columns import Condition, Method
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
 from tokentrial.schema import figures as declared
-
-# Of the conditions, in turn.
-LOOKS = (
-    *(
-        style.Look("", style.BLUE, "o", 4.0),
-        style.Look("", style.GREEN, "s", 3.8),
-        style.Look("", style.ORANGE, "^", 4.4),
-    ),
-    *(
-        style.Look("", style.PURPLE, "D", 3.6),
-        style.Look("", style.SKY, "v", 4.4),
-        style.Look("", style.BLACK, "P", 4.4),
-    ),
-)
 
 
 @kind("differences")
@@ -46,18 +33,19 @@ def differences(sources: Sources, entry: declared.Differences) -> Figure | None:
         return None
     panels = list(rows.groupby("panel", sort=False))
     titles = dict.fromkeys(title for _, group in panels for title in group["title"])
-    looks = {name: LOOKS[k % len(LOOKS)]._replace(name=name) for k, name in enumerate(titles)}
-    handles: list[Artist] = [style.sample(look, **marks.EDGE) for look in looks.values()]
-    handles.append(Patch(color=style.BAND, label=f"equivalent: within ±{rows['margin'].iloc[0]:g} nats"))
-    figure, axes = style.panels(len(panels), handles, entry.layout)
-    ends = _limits(rows)
+    known = [style.mark_look(mark) for mark in entry.looks]
+    looks = {name: known[k % len(known)]._replace(name=name) for k, name in enumerate(titles)}
+    band = Patch(color=style.BAND, label=f"equivalent: within ±{rows['margin'].iloc[0]:g} nats")
+    samples = [*(style.sample(look, **marks.EDGE) for look in looks.values()), band]
+    figure, axes = style.panels(len(panels), samples, entry.layout, entry.y_label, "compression ratio (to 1)")
+    # room for every interval, zero and the margin
+    values = rows[["difference", "t_low", "t_high", "margin"]].to_numpy(dtype=float)
+    ends = [*values[np.isfinite(values)], *-rows["margin"].dropna().to_numpy(dtype=float), 0.0]
+    room = 0.07 * (max(ends) - min(ends) or 1.0)
     for index, (panel, (name, group)) in enumerate(zip(axes, panels, strict=True)):
-        panel.set_ylim(*ends)
+        panel.set(ylim=(min(ends) - room, max(ends) + room), title=name)
         _by_ratio(panel, group, looks)
-        panel.set_title(str(name))
-        panel.set_xlabel("compression ratio (to 1)")
         panel.tick_params(axis="y", labelleft=index % 2 == 0)
-        panel.set_ylabel(entry.y_label if index % 2 == 0 else "")
     return figure
 
 
@@ -65,19 +53,16 @@ def _pairs(view: View, entry: declared.Differences) -> pd.DataFrame:
     """The comparisons of a declared arm with the other one at its ratio, by way and arm, with their panels."""
     rows: list[dict[str, Any]] = []
     for condition in conditions(view, entry):
+        way = (condition.way or "").replace("-", " ").capitalize()
         for pair in (pair for pair in view.pairs(condition.id) if pair["metric"] == LOSS):
             arm, other = (view.method(condition.study, pair[name]) for name in ("arm_a", "arm_b"))
             if arm.method in entry.arms and other.method == entry.other and arm.ratio == other.ratio is not None:
-                panel = _way(condition) + (entry.arms[arm.method] or body_words(condition))
+                panel = way + (entry.arms[arm.method] or body_words(condition))
                 shown = {"subject": arm.method, "panel": panel, "title": marks.TITLES["body"](condition)}
-                rows.append({**pair, "way": condition.way, "ratio": float(arm.ratio or 0), **shown})
+                rows.append({**pair, "way": way, "ratio": float(arm.ratio or 0), **shown})
     ways, arms = list(dict.fromkeys(row["way"] for row in rows)), list(entry.arms)
     rows.sort(key=lambda row: (ways.index(row["way"]), arms.index(row["subject"])))
     return pd.DataFrame(rows)
-
-
-def _way(condition: Condition) -> str:
-    return (condition.way or "").replace("-", " ").capitalize()
 
 
 def body_words(condition: Condition) -> str:
@@ -85,16 +70,7 @@ def body_words(condition: Condition) -> str:
     return "" if condition.narrow is None else f", {'narrow' if condition.narrow else 'fixed'} body"
 
 
-def _limits(rows: pd.DataFrame) -> tuple[float, float]:
-    """Room for every interval, zero and the margin."""
-    values = rows[["difference", "t_low", "t_high", "margin"]].to_numpy(dtype=float).ravel()
-    everything = np.concatenate([values[np.isfinite(values)], -rows["margin"].dropna().to_numpy(dtype=float), [0.0]])
-    low, high = float(everything.min()), float(everything.max())
-    room = 0.07 * (high - low or 1.0)
-    return low - room, high + room
-
-
-def _by_ratio(axes: Axes, rows: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+def _by_ratio(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     marks.log2_axis(axes, {ratio: f"{ratio:g}" for ratio in sorted(rows["ratio"].unique())})
     marks.equivalence(axes, float(rows["margin"].iloc[0]))
     marks.zero(axes)
@@ -102,8 +78,8 @@ def _by_ratio(axes: Axes, rows: pd.DataFrame, looks: dict[str, style.Look]) -> N
     shifts = marks.dodge(list(shown["title"]), 0.24 if len(shown) > 1 else 0.0)
     for name, title in shown.itertuples(index=False):
         line = rows[rows["condition"] == name].sort_values("ratio")
-        x = line["ratio"].to_numpy(dtype=float) * 2 ** shifts[title]
-        bars, means = marks.lengths(line, "difference", "t_low", "t_high"), line["difference"].to_numpy(dtype=float)
+        x, means = line["ratio"].to_numpy() * 2 ** shifts[title], line["difference"].to_numpy(dtype=float)
+        bars = marks.lengths(line, "difference", "t_low", "t_high")
         marks.points(axes, x, means, bars, looks[title], linewidth=0.6, label=name)
 
 
@@ -112,20 +88,19 @@ def bands(sources: Sources, entry: declared.Bands) -> Figure | None:
     """A panel per condition and layout: arms minus the standard one by frequency band of the input token."""
     view = sources.view
     panels = [
-        (condition, arm)
+        (condition, arm, _banded(view, condition, arm, entry.arms))
         for condition in conditions(view, entry)
         for arm in subjects(arms_of(view, condition))
         if len(view.values_on("test", condition.id, arm.arm, FREQUENT))
     ]
     if not panels:
         return None
-    shown = [arm for panel in panels for arm in _banded(view, *panel, entry.arms)]
-    figure, axes = style.panels(len(panels), marks.method_handles(shown, entry.methods, ()), entry.layout)
-    for k, (panel, (condition, arm)) in enumerate(zip(axes, panels, strict=True)):
-        _band_panel(panel, view, condition, _banded(view, condition, arm, entry.arms), entry)
+    handles = marks.method_handles([arm for *_, arms in panels for arm in arms], entry.methods, ())
+    figure, axes = style.panels(len(panels), handles, entry.layout, entry.y_label)
+    for panel, (condition, arm, arms) in zip(axes, panels, strict=True):
+        _band_panel(panel, view, condition, arms, entry)
         several = len(subjects(arms_of(view, condition))) > 1
         panel.set_title(marks.corpus(condition, arm.size_name if several else None), fontsize=style.SMALL)
-        panel.set_ylabel(entry.y_label if k % entry.layout.columns == 0 else "")
     return figure
 
 
@@ -141,8 +116,8 @@ def _band_panel(axes: Axes, view: View, condition: Condition, arms: Sequence[Met
         look = style.look(arm.method)
         shown = {**marks.method_marks(arm, entry.hollow), "markersize": look.size * 0.8, "elinewidth": 0.8, "zorder": 2}
         for each in by_band(view, condition, arm):
-            bars = np.nan_to_num([[each.mean - each.low], [each.high - each.mean]])
-            marks.points(axes, [list(BANDS).index(each.metric) + shifts[arm.method]], [each.mean], bars, look, **shown)
+            x, bars = list(BANDS).index(each.metric) + shifts[arm.method], [each.mean - each.low, each.high - each.mean]
+            marks.points(axes, [x], [each.mean], np.nan_to_num([bars]).T, look, **shown)
     marks.zero(axes)
     marks.zero(axes, upright=True, at=2.5, color=style.PALE, linewidth=0.5)
     parts = {words: share(view, condition, metric) for metric, words in BANDS.items()}
@@ -165,9 +140,8 @@ def by_corpus(sources: Sources, entry: declared.ByCorpus) -> Figure | None:
     for panel, group, box in zip(axes, groups, boxes, strict=True):
         done_right = group is fair
         samples = _fair_panel(panel, view, group, entry) if done_right else _released_panel(panel, group)
-        panel.set_title("Done right" if done_right else "As released, and on fresh text by steps")
-        panel.set_ylabel(entry.y_label if panel is axes[0] else "")
-        panel.set_xlabel("training tokens")
+        title = "Done right" if done_right else "As released, and on fresh text by steps"
+        panel.set(title=title, ylabel=entry.y_label if panel is axes[0] else "", xlabel="training tokens")
         figure.legend(
             handles=samples, loc="upper left", borderaxespad=0, borderpad=0, handletextpad=0.5, labelspacing=0.35,
             bbox_to_anchor=(box.left / style.WIDTH, 1 - (0.6 + 5.6 + 1.05) / height), title_fontsize=7,
@@ -191,19 +165,17 @@ def _line(axes: Axes, each: Corpora, shown: dict[str, Any], shift: float, words:
 
 def _corpus_axis(axes: Axes, group: Sequence[Corpora]) -> None:
     tokens = sorted({float(size) for each in group for size in each.values.columns})
-    axes.set_xscale("log", base=2)
-    marks.ticks(axes, {size: f"{size:,.0f}" for size in tokens})
+    marks.log2_axis(axes, {size: f"{size:,.0f}" for size in tokens})
     axes.set_xlim(tokens[0] / 1.5, tokens[-1] * 1.5)
     marks.zero(axes)
 
 
 def _fair_panel(axes: Axes, view: View, group: Sequence[Corpora], entry: declared.ByCorpus) -> list[Artist]:
     """The margin's band, and a line per other arm."""
-    shifts = marks.dodge([each.other.arm for each in group], 0.45)
-    samples: list[Artist] = [
-        _line(axes, each, marks.method_marks(each.other, entry.hollow), shifts[each.other.arm], look.name, fitted=True)
-        for each, look in ((each, style.look(each.other.method)) for each in group)
-    ]
+    shifts, samples = marks.dodge([each.other.arm for each in group], 0.45), []
+    for each in group:
+        shown, name = marks.method_marks(each.other, entry.hollow), style.look(each.other.method).name
+        samples.append(_line(axes, each, shown, shifts[each.other.arm], name, fitted=True))
     _corpus_axis(axes, group)
     names = [each.id for each in conditions(view, entry)]
     compared = view.statistics["condition"].isin(names) & (view.statistics["metric"] == LOSS)
@@ -211,13 +183,12 @@ def _fair_panel(axes: Axes, view: View, group: Sequence[Corpora], entry: declare
     return [*samples, Patch(facecolor=style.BAND, label="equivalence margin")]
 
 
-def _released_panel(axes: Axes, group: Sequence[Corpora]) -> list[Artist]:
+def _released_panel(axes: Axes, group: Sequence[Corpora]) -> list[Line2D]:
     """The reported difference, and one line per number of steps, on fresh text."""
-    samples: list[Artist] = []
-    colors = colormaps["viridis"](np.linspace(0.0, 0.9, max(len(group) - 1, 1)))
-    shifts = np.linspace(-0.2, 0.2, len(group)) if len(group) > 1 else [0.0]
+    colors = [style.VERMILLION, *colormaps["viridis"](np.linspace(0.0, 0.9, max(len(group) - 1, 1)))]
+    shifts, samples = np.linspace(-0.2, 0.2, len(group)) if len(group) > 1 else [0.0], []
     for k, (each, shift) in enumerate(zip(group, shifts, strict=True)):
-        shown = {"color": colors[k - 1] if k else style.VERMILLION, "marker": "o" if k else "D", "markersize": 3.4}
+        shown = {"color": colors[k], "marker": "o" if k else "D", "markersize": 3.4}
         words = "as reported" if each.steps is None else f"{each.steps:,} steps"
         samples.append(_line(axes, each, shown, float(shift), words, fitted=False))
     _corpus_axis(axes, group)

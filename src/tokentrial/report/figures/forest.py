@@ -20,8 +20,6 @@ from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
 from tokentrial.schema import figures as declared
 
-ROW, HEAD, FOOT = 0.42, 0.6, 1.75  # cm
-LEFT, RIGHT = 3.8, 5.2  # cm: room for the conditions' names and for the numbers
 TITLE, CONDITION = -0.535, -0.51  # where text starts, in widths of the panel
 N, DIFFERENCE, INTERVAL = 1.07, 1.28, 1.31  # right edge, right edge, left edge of the columns of numbers
 SUPERSCRIPT = str.maketrans("+−0123456789", "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -32,68 +30,46 @@ def forest(sources: Sources, entry: declared.Forest) -> Figure | None:
     """A row per condition: its arm minus the main other one, and paler ones beside it, in equivalence margins."""
     view, pairs = sources.view, sources.view.statistics
     rows = rows_of(view, pairs[(pairs["metric"] == LOSS) & (pairs["arm_a"] == entry.arm)], entry)
-    main = rows[rows["arm_b"] == entry.other]
-    if main.empty:
+    lines: list[str | pd.Series] = []
+    for _, group in rows[rows["arm_b"] == entry.other].groupby("experiment", sort=False):
+        lines += [str(group["short"].iloc[0]), *(row for _, row in group.iterrows())]
+    if not lines:
         return None
-    lines = list(_by_experiment(main))
-    height = HEAD + ROW * len(lines) + FOOT
-    box = style.Box(LEFT, HEAD, style.WIDTH - LEFT - RIGHT, ROW * len(lines))
+    height = 0.6 + 0.42 * len(lines) + 1.75
+    figure, (axes,) = style.canvas(height, [style.Box(3.8, 0.6, style.WIDTH - 3.8 - 5.2, 0.42 * len(lines))])
     present = [arm for arm in entry.beside if arm in set(rows["arm_b"])]
-    looks = [style.look(arm) for arm in (entry.other, *present)]
-    handles = [
-        style.sample(look._replace(name=f"{entry.arm} − {look.name}"), alpha=0.55 if k else 1)
-        for k, look in enumerate(looks)
-    ]
-    figure, (axes,) = style.canvas(height, [box])
-    marks.rows_down(axes, len(lines))
-    for y, line in enumerate(lines):
-        if isinstance(line, str):
-            axes.text(TITLE, y, line, transform=axes.get_yaxis_transform(), fontweight="bold", va="center")
-            continue
+    for y, line in marks.rows(axes, lines, TITLE):
         same = rows[rows["condition"] == line["condition"]]
         for arm in reversed(present):
-            _difference(axes, y + entry.beside[arm], same[same["arm_b"] == arm], arm, main=False)
-        _difference(axes, y, same[same["arm_b"] == entry.other], entry.other, main=True)
-        _numbers(axes, y, line, marks.in_words(view.condition(line["condition"])))
+            for _, row in same[same["arm_b"] == arm].iterrows():
+                _difference(axes, y + entry.beside[arm], row, main=False)
+        _difference(axes, y, line, main=True)
+        marks.text(axes, "row", CONDITION, y, marks.in_words(view.condition(line["condition"])), fontsize=7)
+        low, high, digits = line["t_low"], line["t_high"], decimals(line["t_high"] - line["t_low"])
+        marks.text(axes, "row", N, y, f"{line['n']:.0f}", ha="right")
+        marks.text(axes, "row", DIFFERENCE, y, signed(line["difference"], digits), ha="right")
+        if pd.notna(low):
+            marks.text(axes, "row", INTERVAL, y, f"[{signed(low, digits)}, {signed(high, digits)}]")
     _frame(axes, entry)
+    looks = [style.look(arm) for arm in (entry.other, *present)]
+    names = [look._replace(name=f"{entry.arm} − {look.name}") for look in looks]
+    handles = [style.sample(look, alpha=0.55 if k else 1) for k, look in enumerate(names)]
     style.legend(figure, handles, top=height - 0.5, columns=3)
     return figure
 
 
-def _by_experiment(rows: pd.DataFrame) -> Iterator[str | pd.Series]:
-    """From top to bottom: an experiment's title, then its conditions."""
-    for _, group in rows.groupby("experiment", sort=False):
-        yield str(group["short"].iloc[0])
-        yield from (row for _, row in group.iterrows())
-
-
-def _difference(axes: Axes, y: float, differences: pd.DataFrame, arm: str, *, main: bool) -> None:
+def _difference(axes: Axes, y: float, row: pd.Series, *, main: bool) -> None:
     """One difference: a thin line for its interval, a thick one for that of the equivalence test."""
-    for _, row in differences.iterrows():
-        _, color, marker, _ = style.look(arm)
-        unit = row["margin"]
-        look: dict[str, Any] = {"color": color, "alpha": 1.0 if main else 0.55}
-        for low, high, width in (("t_low", "t_high", 0.9), ("equivalent_low", "equivalent_high", 2.4)):
-            if pd.notna(row[low]) and (main or low == "t_low"):
-                ends = [row[low] / unit, row[high] / unit]
-                axes.plot(ends, [y, y], linewidth=width, zorder=2 + main, solid_capstyle="butt", **look)
-        axes.plot(
-            [row["difference"] / unit], [y], marker=marker, markersize=4.0 if main else 2.8, linestyle="none",
-            zorder=3 + main, gid=f"{row['condition']}:{arm}", **marks.EDGE, **look,
-        )  # fmt: skip
-
-
-def _numbers(axes: Axes, y: float, row: pd.Series, name: str) -> None:
-    """The condition's name at left; n, the difference and its interval in the metric's own unit at right."""
-    side: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
-    axes.text(CONDITION, y, name, **side, fontsize=7)
-    small = side | {"fontsize": style.SMALL}
-    low, high = row["t_low"], row["t_high"]
-    digits = decimals(high - low)
-    axes.text(N, y, f"{row['n']:.0f}", ha="right", **small)
-    axes.text(DIFFERENCE, y, signed(row["difference"], digits), ha="right", **small)
-    if pd.notna(low):
-        axes.text(INTERVAL, y, f"[{signed(low, digits)}, {signed(high, digits)}]", **small)
+    _, color, marker, _ = style.look(row["arm_b"])
+    look: dict[str, Any] = {"color": color, "alpha": 1.0 if main else 0.55}
+    for low, high, width in (("t_low", "t_high", 0.9), ("equivalent_low", "equivalent_high", 2.4)):
+        if pd.notna(row[low]) and (main or low == "t_low"):
+            ends = [row[low] / row["margin"], row[high] / row["margin"]]
+            axes.plot(ends, [y, y], linewidth=width, zorder=2 + main, solid_capstyle="butt", **look)
+    axes.plot(
+        [row["difference"] / row["margin"]], [y], marker=marker, markersize=4.0 if main else 2.8, linestyle="none",
+        zorder=3 + main, gid=f"{row['condition']}:{row['arm_b']}", **marks.EDGE, **look,
+    )  # fmt: skip
 
 
 def decimals(width: float) -> int:
@@ -111,19 +87,15 @@ def signed(value: float, digits: int) -> str:
 
 def _frame(axes: Axes, entry: declared.Forest) -> None:
     """The equivalence band, the line of no difference, the directions and the columns' heads."""
-    low, high = axes.get_xlim()
-    reach = max(abs(low), abs(high), 1.5)
-    axes.set_xlim(-reach, reach)
+    reach = max(*map(abs, axes.get_xlim()), 1.5)
+    axes.set(xlim=(-reach, reach), xlabel=entry.x_label)
     marks.equivalence(axes, 1, upright=True)
     marks.zero(axes, upright=True)
-    axes.set_xlabel(entry.x_label)
-    top: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "fontsize": 7, "va": "bottom"}
-    axes.text(0, 1.005, "equivalent", ha="center", color=style.GREY, **top)
-    axes.text(-reach, 1.005, f"← {entry.arm} better", ha="left", **top)
-    axes.text(reach, 1.005, f"{entry.other} better →", ha="right", **top)
-    corner: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 7, "va": "bottom"}
-    axes.text(N, 1.005, "n", ha="right", **corner)
-    axes.text(N + 0.07, 1.005, "difference and interval (nats)", ha="left", **corner)
+    marks.text(axes, "above", 0, 1.005, "equivalent", fontsize=7, ha="center", color=style.GREY)
+    marks.text(axes, "above", -reach, 1.005, f"← {entry.arm} better", fontsize=7)
+    marks.text(axes, "above", reach, 1.005, f"{entry.other} better →", fontsize=7, ha="right")
+    marks.text(axes, "corner", N, 1.005, "n", fontsize=7, ha="right")
+    marks.text(axes, "corner", N + 0.07, 1.005, "difference and interval (nats)", fontsize=7)
 
 
 @kind("factors")
@@ -132,23 +104,26 @@ def factors(sources: Sources, entry: declared.Factors) -> Figure | None:
     by_corpus = list(attributions(sources.view))
     if not by_corpus:
         return None
-    several = len(by_corpus) > 1
-    lines = [line for tokens, rows in by_corpus for line in _parts(tokens, rows, entry.parts, several)]
+    lines = [line for tokens, rows in by_corpus for line in _parts(tokens, rows, entry.parts, len(by_corpus) > 1)]
     height = 0.46 * len(lines)
     figure, (axes,) = style.canvas(0.6 + height + 1.2, [style.Box(6.8, 0.6, 5.4, height)])
     ends = np.concatenate([np.exp(rows[["low", "high"]].to_numpy(dtype=float)).ravel() for _, rows in by_corpus])
     ratio_axis(axes, "x", min(0.9, np.nanmin(ends)) * 0.8, max(1.1, np.nanmax(ends)) * 1.2)
     marks.zero(axes, upright=True, at=1)
-    for y, line in enumerate(lines):
-        if isinstance(line, str):
-            axes.text(-1.22, y, line, transform=axes.get_yaxis_transform(), fontweight="bold", va="center")
-        else:
-            _factor(axes, y, line)
-    marks.rows_down(axes, len(lines))
+    for y, row in marks.rows(axes, lines, -1.22):
+        value, low, high = (float(np.exp(row[name])) for name in ("effect", "low", "high"))
+        strong = row["part"] in ("total", "sum")
+        color, width, size = (style.BLUE, 1.4, 4) if strong else (style.INK, 0.9, 3)
+        axes.plot([low, high], [y, y], color=color, linewidth=width, solid_capstyle="butt", zorder=2)
+        axes.plot([value], [y], "o", color=color, markersize=size, zorder=3, gid=str(row["factor"]))
+        name = str(row["factor"]) if pd.isna(row["step"]) else f"{row['step']:,} steps"
+        marks.text(axes, "row", -1.17, y, name, fontsize=7)
+        marks.text(axes, "row", -0.02, y, str(row["contrast"]).replace("_", " "), ha="right", color=style.GREY)
+        marks.text(axes, "row", 1.04, y, f"{value:.3f}  [{low:.3f}, {high:.3f}]")
+        marks.text(axes, "row", 1.66, y, f"{row['n']}", ha="right")
     axes.set_xlabel(entry.x_label)
-    corner: dict[str, Any] = {"transform": axes.transAxes, "fontsize": style.SMALL, "va": "bottom"}
-    axes.text(1.04, 1.003, "factor and interval", **corner)
-    axes.text(1.66, 1.003, "n", ha="right", **corner)
+    marks.text(axes, "corner", 1.04, 1.003, "factor and interval")
+    marks.text(axes, "corner", 1.66, 1.003, "n", ha="right")
     return figure
 
 
@@ -159,21 +134,6 @@ def _parts(tokens: int, rows: pd.DataFrame, parts: Mapping[str, str], several: b
         if len(of_part):
             yield f"{words} ({tokens:,} tokens)" if several or part == "total" else words
             yield from (row for _, row in of_part.iterrows())
-
-
-def _factor(axes: Axes, y: float, row: pd.Series) -> None:
-    value, low, high = (float(np.exp(row[name])) for name in ("effect", "low", "high"))
-    strong = row["part"] in ("total", "sum")
-    color = style.BLUE if strong else style.INK
-    axes.plot([low, high], [y, y], color=color, linewidth=1.4 if strong else 0.9, solid_capstyle="butt", zorder=2)
-    axes.plot([value], [y], "o", color=color, markersize=4 if strong else 3, zorder=3, gid=str(row["factor"]))
-    side: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
-    small = side | {"fontsize": style.SMALL}
-    name = str(row["factor"]) if pd.isna(row["step"]) else f"{row['step']:,} steps"
-    axes.text(-1.17, y, name, fontsize=7, **side)
-    axes.text(-0.02, y, str(row["contrast"]).replace("_", " "), ha="right", color=style.GREY, **small)
-    axes.text(1.04, y, f"{value:.3f}  [{low:.3f}, {high:.3f}]", **small)
-    axes.text(1.66, y, f"{row['n']}", ha="right", **small)
 
 
 class Line(NamedTuple):
@@ -199,39 +159,40 @@ def mask(sources: Sources, entry: declared.Masked) -> Figure | None:
     lines: list[Line | str] = ["As released", *released]
     lines += ["Full table, done right", *fair] if fair else []
     box = style.Box(5.0, 0.9, style.WIDTH - 5.0 - 4.3, 0.55 * len(lines))
-    figure, (axes,) = style.page(
-        [box], [style.mark_sample(each) for each in entry.samples], 0.9 + box.height + 1.2, columns=2
-    )
-    for y, line in enumerate(lines):
-        if isinstance(line, str):
-            axes.text(-0.01, y, line, transform=axes.get_yaxis_transform(), ha="right", va="center", weight="bold")
-        else:
-            _masked(axes, y, line)
+    samples = [style.mark_sample(each) for each in entry.samples]
+    figure, (axes,) = style.page([box], samples, 0.9 + box.height + 1.2, columns=2)
+    for y, line in marks.rows(axes, lines, -0.01, ha="right"):
+        marks.text(axes, "row", -0.02, y, line.name, ha="right", fontsize=None)
+        marks.text(axes, "row", 1.02, y, line.losses)
+        dot: dict[str, Any] = {"marker": "o", "color": line.color}
+        if line.open is not None:
+            dot["markersize"] = 6.5
+            axes.plot([line.open, line.closed], [y, y], color=line.color, linewidth=0.9, zorder=2)
+            axes.plot([line.open], [y], zorder=2.5, **{**dot, "color": "white"})
+            axes.plot([line.open], [y], markerfacecolor="none", gid="open", zorder=4, **dot)
+        shown = {**dot, "markersize": 4.6, "elinewidth": 0.9, "linestyle": "none", "zorder": 3, "gid": "closed"}
+        axes.errorbar([line.closed], [y], xerr=[line.half], **shown)
     color, dashes = style.LEVELS["unigram"]
-    axes.axvline(0, color=color, linestyle=dashes, linewidth=0.8, zorder=1, gid="unigram")
+    marks.zero(axes, upright=True, color=color, linestyle=dashes, linewidth=0.8, gid="unigram")
     low, high = axes.get_xlim()
-    room = 0.05 * (high - low)
-    axes.set_xlim(low - room, max(high, 0.0) + room)
-    marks.rows_down(axes, len(lines))
+    axes.set(xlim=(low - 0.05 * (high - low), max(high, 0.0) + 0.05 * (high - low)), xlabel=entry.x_label)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel(entry.x_label)
-    top: dict[str, Any] = {"fontsize": style.SMALL, "va": "bottom"}
-    axes.text(0, 1.005, "unigram", ha="center", color=style.GREY, transform=axes.get_xaxis_transform(), **top)
+    marks.text(axes, "above", 0, 1.005, "unigram", ha="center", color=style.GREY)
     bits = any(bits_of_a_nat(view, each) is not None for each in known)
     units = "test loss in nats per token\n(bits per byte)" if bits else "test loss (nats)"
-    axes.text(1.02, 1.005, units, transform=axes.transAxes, **top)
+    marks.text(axes, "corner", 1.02, 1.005, units)
     return figure
 
 
 def _released_lines(view: View, condition: Condition) -> Iterator[Line]:
     """A line for each arm that has a twin with a mask."""
-    bits = bits_of_a_nat(view, condition)
     for arm, twin in masked_twins(view, condition):
         levels = [view.level(condition.id, each) for each in (arm, twin)]
         color = style.look(view.method(condition.study, arm).method).color
         name = f"{view.arm_name(condition.study, arm)}; {tokens_name(condition)}"
         plain, masked = (level["mean"] - level["unigram"] for level in levels)
-        yield Line(name, color, plain, masked, in_both_units([level["mean"] for level in levels], bits))
+        losses = in_both_units([level["mean"] for level in levels], bits_of_a_nat(view, condition))
+        yield Line(name, color, plain, masked, losses)
 
 
 def in_both_units(losses: Sequence[float], bits: float | None) -> str:
@@ -242,23 +203,7 @@ def in_both_units(losses: Sequence[float], bits: float | None) -> str:
 
 def _full_line(view: View, condition: Condition) -> Line:
     """What the full table of a condition reaches without seeing the next token."""
-    level = view.level(condition.id, FULL)
+    level, color = view.level(condition.id, FULL), style.look(FULL).color
     losses = in_both_units([level["mean"]], bits_of_a_nat(view, condition))
     half = 0.0 if level["high"] is None else level["high"] - level["mean"]
-    color = style.look(FULL).color
     return Line(marks.TITLES["body"](condition), color, None, level["mean"] - level["unigram"], losses, half)
-
-
-def _masked(axes: Axes, y: int, line: Line) -> None:
-    side: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
-    axes.text(-0.02, y, line.name, ha="right", **side)
-    axes.text(1.02, y, line.losses, ha="left", fontsize=style.SMALL, **side)
-    if line.open is not None:
-        dot: dict[str, Any] = {"marker": "o", "markersize": 6.5}
-        axes.plot([line.open, line.closed], [y, y], color=line.color, linewidth=0.9, zorder=2)
-        axes.plot([line.open], [y], color="white", zorder=2.5, **dot)
-        axes.plot([line.open], [y], color=line.color, markerfacecolor="none", gid="open", zorder=4, **dot)
-    axes.errorbar(
-        [line.closed], [y], xerr=[line.half], marker="o", markersize=4.6, color=line.color, elinewidth=0.9,
-        linestyle="none", zorder=3, gid="closed",
-    )  # fmt: skip

@@ -1,9 +1,9 @@
 """What figures share: means with intervals, bounds, arms beyond the scale, ticks, and what panels are called."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ AS_LINE = ("unigram",)
 EDGE: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.3}
 SOURCES = {"zipf_iid": "i.i.d.", "zipf_markov": "chain"}
 HEADS = {"mean_pool": "pooled window", "window_mlp": "ordered window", "token_mlp": "current token"}
+
+
+Line = TypeVar("Line")
 
 
 def arms_of(arms: Iterable[str]) -> list[str]:
@@ -62,7 +65,7 @@ def method_marks(arm: Method, hollow: Sequence[str]) -> dict[str, Any]:
 def method_handles(arms: Sequence[Method], order: Sequence[str], hollow: Sequence[str]) -> list[Line2D]:
     """A legend's samples, one per method, and one that explains open markers; order: methods that come first."""
     methods = {arm.method: replace(arm, size=None) for arm in arms}
-    names = sorted(methods, key=lambda name: (order.index(name) if name in order else len(order), name))
+    names = sorted(methods, key=lambda name: (style.rank(name, order), name))
     shown = {style.look(name).name: method_marks(methods[name], hollow) for name in names}
     ink = {"color": style.INK, "marker": "o", "markersize": 4.2, "markerfacecolor": "white"}
     shown |= {f"open: {name}": ink for name in sorted({arm.size_name or "" for arm in arms if arm.size in hollow})}
@@ -139,8 +142,7 @@ def equivalence(axes: Axes, margin: float, *, upright: bool = False, name: str =
 
 def zero(axes: Axes, *, upright: bool = False, at: float = 0, **options: Any) -> None:
     """The line of no difference."""
-    line = axes.axvline if upright else axes.axhline
-    line(at, **{"color": style.GREY, "linewidth": 0.6, "zorder": 1, **options})
+    (axes.axvline if upright else axes.axhline)(at, **{"color": style.GREY, "linewidth": 0.6, "zorder": 1, **options})
 
 
 def ticks(axes: Axes, names: Mapping[Any, str], axis: str = "x") -> None:
@@ -157,11 +159,23 @@ def log2_axis(axes: Axes, names: Mapping[Any, str], room: float = 0.4) -> None:
     axes.set_xlim(min(names) * 2**-room, max(names) * 2**room)
 
 
-def rows_down(axes: Axes, count: int) -> None:
-    """A row per line from top to bottom, named by texts and not by ticks."""
-    axes.set_ylim(count - 0.5, -0.5)
+def text(axes: Axes, place: str, x: float, y: float, words: str, **options: Any) -> None:
+    """A small text: beside a ``row`` (y in data), ``above`` the panel (x in data), or at a ``corner`` of it."""
+    transform = {"row": axes.get_yaxis_transform(), "above": axes.get_xaxis_transform()}.get(place, axes.transAxes)
+    usual = {"transform": transform, "fontsize": style.SMALL, "va": "center" if place == "row" else "bottom"}
+    axes.text(x, y, words, **{**usual, **options})
+
+
+def rows(axes: Axes, lines: Sequence[str | Line], x: float, **options: Any) -> Iterator[tuple[int, Line]]:
+    """Lines from top to bottom with their heights; those that are texts are headings, which end or begin at ``x``."""
+    axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
+    for y, line in enumerate(lines):
+        if isinstance(line, str):
+            text(axes, "row", x, y, line, fontsize=None, weight="bold", **options)
+        else:
+            yield y, line
 
 
 def thinned(values: Iterable[float], most: int) -> list[float]:

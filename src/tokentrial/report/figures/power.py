@@ -1,6 +1,7 @@
 """What a number of seeds can find: in standard deviations for any study, in equivalence margins for this one."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,14 +9,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tokentrial.published import PublishedTable
-from tokentrial.report.figures import style
+from tokentrial.report.figures import marks, style
 from tokentrial.report.figures.registry import Sources, kind, rows_of
 from tokentrial.run.finals import LOSS
 from tokentrial.schema import figures as declared
 from tokentrial.statistics.power import minimal_detectable_effect, power_curve
 
-DESIGNS = {"paired": (style.BLUE, "-", "o"), "independent": (style.VERMILLION, style.dashes((4, 1.5)), "s")}
 TOP, HEIGHT, LEFT, CURVES = 0.6, 6.2, 1.3, 6.6  # cm
+# What a curve is called and where, and its colour, dashes and marker.
+DESIGNS = {
+    "paired": ("paired\n(SD of the differences)", 7, (-6, -4), style.BLUE, "-", "o"),
+    "independent": ("independent (SD of an arm)", 5, (4, 5), style.VERMILLION, style.dashes((4, 1.5)), "s"),
+}
+SIDES: dict[str, dict[str, Any]] = {
+    "paired": {"ha": "right", "va": "top"}, "independent": {"ha": "left", "va": "bottom"},
+}  # fmt: skip
+"""Of its curve, on which the other one is not."""
 
 
 def stated_runs(tables: Mapping[str, PublishedTable]) -> dict[str, int]:
@@ -53,25 +62,29 @@ def _curves(axes: Axes, marked: Mapping[str, int], alpha: float) -> None:
     most = max(30, *usable.values())
     curve = power_curve(range(2, most + 1), alpha=alpha)
     low, high = curve["minimal_detectable"].min() * 0.8, curve["minimal_detectable"].max() * 1.25
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set(xscale="log", yscale="log", xlim=(1.85, most * 1.06), ylim=(low, high), title="What n seeds can find")
     axes.tick_params(which="minor", length=0, labelleft=False, labelbottom=False)
-    axes.set_xlim(1.85, most * 1.06)
-    axes.set_ylim(low, high)
-    ticks = sorted({*usable.values(), *(n for n in (2, 5, 20, most) if _apart(n, usable.values()))})
-    axes.set_xticks(ticks, labels=[str(n) for n in ticks])
-    shown = [tick for tick in (0.2, 0.5, 1, 2, 5, 10) if low <= tick <= high]
-    axes.set_yticks(shown, labels=[f"{tick:g}" for tick in shown])
-    for design, (color, dashes, _) in DESIGNS.items():
+    shown = sorted({*usable.values(), *(n for n in (2, 5, 20, most) if _apart(n, usable.values()))})
+    axes.set_xticks(shown, labels=[str(n) for n in shown])
+    effects = [effect for effect in (0.2, 0.5, 1, 2, 5, 10) if low <= effect <= high]
+    axes.set_yticks(effects, labels=[f"{effect:g}" for effect in effects])
+    axes.set(xlabel="seeds per arm, n", ylabel="minimal detectable effect (SDs)")
+    for design, (_, _, _, color, dashes, marker) in DESIGNS.items():
         line = curve[curve["design"] == design]
         axes.plot(line["n"], line["minimal_detectable"], color=color, linestyle=dashes, linewidth=1.4, gid=design)
         for n in sorted(set(usable.values())):
-            _mark(axes, n, design, alpha)
-    _label_designs(axes, curve)
+            y = minimal_detectable_effect(n, paired=design == "paired", alpha=alpha)
+            axes.plot([n], [y], marker=marker, color=color, zorder=4, gid=f"{design}:{n}")
+            _beside(axes, f"{y:.2f}", (n, y), (-5, -4) if design == "paired" else (5, 3), design)
+    for design, (words, n, offset, *_) in DESIGNS.items():
+        of_n = curve[(curve["design"] == design) & (curve["n"] == n)]
+        _beside(axes, words, (n, of_n["minimal_detectable"].iloc[0]), offset, design)
     _name_runs(axes, usable)
-    axes.set_title("What n seeds can find")
-    axes.set_xlabel("seeds per arm, n")
-    axes.set_ylabel("minimal detectable effect (SDs)")
+
+
+def _beside(axes: Axes, words: str, at: tuple[float, float], offset: tuple[float, float], design: str) -> None:
+    options = {**SIDES[design], "color": DESIGNS[design][3], "fontsize": style.SMALL}
+    axes.annotate(words, at, offset, textcoords="offset points", **options)
 
 
 def _apart(n: int, others: Iterable[int]) -> bool:
@@ -79,44 +92,18 @@ def _apart(n: int, others: Iterable[int]) -> bool:
     return all(max(n, other) / min(n, other) > 1.2 for other in others)
 
 
-def _mark(axes: Axes, n: int, design: str, alpha: float) -> None:
-    """The effect at n with its value beside it."""
-    color, _, marker = DESIGNS[design]
-    y = minimal_detectable_effect(n, paired=design == "paired", alpha=alpha)
-    axes.plot([n], [y], marker=marker, color=color, zorder=4, gid=f"{design}:{n}")
-    up = design == "independent"
-    axes.annotate(
-        f"{y:.2f}", (n, y), (5, 3) if up else (-5, -4), textcoords="offset points", color=color, fontsize=style.SMALL,
-        ha="left" if up else "right", va="bottom" if up else "top",
-    )  # fmt: skip
-
-
 def _name_runs(axes: Axes, marked: Mapping[str, int]) -> None:
     """A line at every n of ``marked`` with the names that share it; a name too near the last one goes below it."""
-    names: dict[int, list[str]] = {}
-    for name, n in sorted(marked.items(), key=lambda item: item[1]):
-        names.setdefault(n, []).append(name)
     last, rows = 0, 0
-    for n, together in names.items():
+    for n in sorted(set(marked.values())):
+        names = [name for name, its_n in marked.items() if its_n == n]
         rows = rows if last and n / last < 2 else 0
-        axes.axvline(n, color=style.PALE, linewidth=0.8, zorder=0)
+        marks.zero(axes, upright=True, at=n, color=style.PALE, linewidth=0.8, zorder=0)
         axes.annotate(
-            ",\n".join(together), (n, 1), (2, -2 - 9 * rows), xycoords=axes.get_xaxis_transform(),
+            ",\n".join(names), (n, 1), (2, -2 - 9 * rows), xycoords=axes.get_xaxis_transform(),
             textcoords="offset points", fontsize=style.SMALL, color=style.GREY, va="top",
         )  # fmt: skip
-        last, rows = n, rows + len(together)
-
-
-def _label_designs(axes: Axes, curve: pd.DataFrame) -> None:
-    """Each curve's name beside it, on the side where the other is not."""
-    places = {"paired": (7, (-6, -4), "right", "top"), "independent": (5, (4, 5), "left", "bottom")}
-    words = {"paired": "paired\n(SD of the differences)", "independent": "independent (SD of an arm)"}
-    for design, (n, offset, ha, va) in places.items():
-        y = curve[(curve["design"] == design) & (curve["n"] == n)]["minimal_detectable"].iloc[0]
-        axes.annotate(
-            words[design], (n, y), offset, textcoords="offset points", color=DESIGNS[design][0], fontsize=style.SMALL,
-            ha=ha, va=va,
-        )  # fmt: skip
+        last, rows = n, rows + len(names)
 
 
 def _conditions(axes: Axes, rows: pd.DataFrame, look: style.Look) -> None:
@@ -127,12 +114,10 @@ def _conditions(axes: Axes, rows: pd.DataFrame, look: style.Look) -> None:
         values = ratios[rows["experiment"] == name].to_numpy()
         shifts = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1)
         axes.plot(values, y + shifts, linestyle="none", marker=look.marker, markersize=3.2, color=look.color, gid=name)
-    axes.set_xscale("log")
-    axes.axvline(1, color=style.INK, linewidth=0.8, zorder=1)
-    axes.set_xlim(min(ratios.min() / 2, 0.1), max(ratios.max() * 2, 40))
-    axes.set_ylim(len(titles) - 0.4, -0.6)
+    axes.set(xscale="log", title="What this run can find")
+    axes.set_xlabel("minimal detectable difference,\nin equivalence margins")
+    marks.zero(axes, upright=True, at=1, color=style.INK, linewidth=0.8)
+    axes.set(xlim=(min(ratios.min() / 2, 0.1), max(ratios.max() * 2, 40)), ylim=(len(titles) - 0.4, -0.6))
     axes.set_yticks(range(len(titles)), labels=list(titles.values()))
     axes.tick_params(axis="y", length=0)
-    axes.text(1.15, 0.99, "margin", transform=axes.get_xaxis_transform(), fontsize=style.SMALL, va="top")
-    axes.set_title("What this run can find")
-    axes.set_xlabel("minimal detectable difference,\nin equivalence margins")
+    marks.text(axes, "above", 1.15, 0.99, "margin", va="top")

@@ -1,7 +1,6 @@
 """Every seed a dot: values of released scripts beside those that are printed, and the fair arms paired."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,17 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tokentrial.published import PublishedTable, number
-from tokentrial.report.bespoke_results import (
-    BESPOKE,
-    CORRECTION,
-    RATIO,
-    TESTS,
-    DocumentTest,
-    Spread,
-    corpora,
-    released,
-    spread,
-)
+from tokentrial.report import bespoke_results as bespoke
+from tokentrial.report.bespoke_results import BESPOKE, RATIO, Spread
 from tokentrial.report.figures import marks, style
 from tokentrial.report.figures.registry import Sources, kind, rows_of
 from tokentrial.run.columns import Condition
@@ -35,26 +25,19 @@ HEIGHT, FAIR_HEIGHT = 2.35, 3.3  # cm
 ABOVE, LONG = 0.92, 2.75  # cm: title and groups; long names
 RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 STEPS = (5, 10, 15, 20, 50, 100, 200, 500, 1000)
-DIAMOND: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": style.VERMILLION, "zorder": 5}
+DOT = style.Options(linestyle="none", markersize=2.6, markeredgewidth=0, zorder=3)
+HOLLOW = style.Options(linestyle="none", markersize=5.5, markerfacecolor="none")
+DIAMOND = style.Options(markerfacecolor="white", markeredgecolor=style.VERMILLION, zorder=5)
 
 
-class Point(NamedTuple):
-    """A printed mean: the value of what varies within its script, and the arm."""
-
-    varied: str
-    value: str
-    arm: str
-    mean: float
-
-
-def published(printed: Mapping[str, PublishedTable], script: declared.Script) -> list[Point]:
-    """The printed means of the tables that a released script stands behind."""
-    return [
-        Point(varied, key.replace("-", "_"), arm, number(row[column]))
+def published(printed: Mapping[str, PublishedTable], script: declared.Script) -> dict[tuple[str, str, str], float]:
+    """What varies in a released script, its value and the arm -> the mean that the documents print."""
+    return {
+        (varied, key.replace("-", "_"), arm): number(row[column])
         for varied, table in script.printed.items()
         for key, row in printed[table].rows.items()
         for column, arm in (("learned", "learned"), ("autoencoder", script.baseline))
-    ]
+    }
 
 
 @kind("seeds")
@@ -63,8 +46,11 @@ def seeds(sources: Sources, entry: declared.Seeds) -> Figure | None:
     view = sources.view
     values = final_values(view.runs, view.of_way("as-released"))
     values = values[values["value"].notna()]
-    scripts = {name: _released(view, values, name, script, entry) for name, script in entry.scripts.items()}
-    scripts = {name: rows for name, rows in scripts.items() if len(rows)}
+    scripts: dict[str, pd.DataFrame] = {}
+    for name, script in entry.scripts.items():
+        conditions = [each.id for each in view.select(experiment=name, way="as-released")]
+        rows = values[values["condition"].isin(conditions) & (values["metric"] == script.metric)]
+        scripts |= {name: kept} if len(kept := rows[rows["arm"].isin([*entry.arms, CHANCE])]) else {}
     fair = fair_pairs(view, values, entry)
     if not scripts and fair.empty:
         return None
@@ -75,10 +61,10 @@ def seeds(sources: Sources, entry: declared.Seeds) -> Figure | None:
     if len(fair):
         _fair_panel(axes[-1], view, fair, entry)
     shown = style.in_order(arm for rows in (*scripts.values(), fair) for arm in rows["arm"] if arm in entry.arms)
-    open_marker = {"color": style.INK, "markerfacecolor": "none", "markersize": 5.5, "label": "published"}
-    samples = [style.sample(style.look(arm)) for arm in shown] + [style.sample(style.look("learned"), **open_marker)]
-    chance = Line2D([], [], color=style.GREY, linestyle=style.LEVELS["chance"].dashes, label="chance")
-    style.legend(figure, [*samples, chance], top=height - 0.45, columns=5)
+    samples = [style.sample(style.look(arm)) for arm in shown]
+    samples.append(style.sample(style.look("learned")._replace(name="published", color=style.INK), **HOLLOW))
+    samples.append(Line2D([], [], color=style.GREY, linestyle=style.LEVELS["chance"].dashes, label="chance"))
+    style.legend(figure, samples, top=height - 0.45, columns=5)
     return figure
 
 
@@ -90,23 +76,13 @@ def _layout(scripts: Mapping[str, declared.Script], fair: bool) -> tuple[list[st
         if name in shared:
             boxes.append(style.Box(LEFT, top, full - BETWEEN - NARROW, HEIGHT))
             continue
-        beside = script.beside in shared
-        left, width = (style.WIDTH - RIGHT - NARROW, NARROW) if beside else (LEFT, full)
+        left, width = (style.WIDTH - RIGHT - NARROW, NARROW) if script.beside in shared else (LEFT, full)
         boxes.append(style.Box(left, top, width, HEIGHT))
         top += HEIGHT + script.below + ABOVE
     if fair:
         boxes.append(style.Box(LEFT, top, full, FAIR_HEIGHT))
         top += FAIR_HEIGHT + LONG + ABOVE
     return boxes, top - ABOVE + 0.55
-
-
-def _released(
-    view: View, values: pd.DataFrame, name: str, script: declared.Script, entry: declared.Seeds
-) -> pd.DataFrame:
-    """The script's values of its metric, and the chance level of its conditions."""
-    conditions = [each.id for each in view.select(experiment=name, way="as-released")]
-    rows = values[values["condition"].isin(conditions) & (values["metric"] == script.metric)]
-    return rows[rows["arm"].isin([*entry.arms, CHANCE])]
 
 
 def fair_pairs(view: View, values: pd.DataFrame, entry: declared.Seeds) -> pd.DataFrame:
@@ -125,48 +101,36 @@ def _script_panel(
     view: View,
     rows: pd.DataFrame,
     script: declared.Script,
-    printed: Sequence[Point],
+    printed: Mapping[tuple[str, str, str], float],
     entry: declared.Seeds,
 ) -> None:
     """Conditions side by side, in each an arm's seeds in a narrow column, with the published value and chance."""
     chance = rows[rows["arm"] == CHANCE].groupby("condition", sort=False)["value"].mean()
     dots = rows[rows["arm"].isin(entry.arms)]
-    names = list(dict.fromkeys(dots["condition"]))
-    conditions = [view.condition(name) for name in names]
+    conditions = [view.condition(name) for name in dict.fromkeys(dots["condition"])]
     shifts = dict(zip(style.in_order(dots["arm"]), (-0.18, 0.18), strict=False))
-    base = {name: float(chance.get(name, 0.0)) if script.above_chance else 0.0 for name in names}
-    for x, name in enumerate(names):
+    base = {each: float(chance.get(each.id, 0.0)) if script.above_chance else 0.0 for each in conditions}
+    for x, condition in enumerate(conditions):
         for arm, shift in shifts.items():
-            of_arm = dots[(dots["condition"] == name) & (dots["arm"] == arm)].sort_values("seed")
-            _column(axes, arm, x + shift, of_arm["value"].to_numpy() - base[name])
-        if name in chance.index:
-            axes.plot(
-                [x - 0.45, x + 0.45], [chance[name] - base[name]] * 2, color=style.GREY, dashes=(5, 2), linewidth=0.8,
-                zorder=1, gid="chance",
-            )  # fmt: skip
-    places = {(condition.varied, condition.value): x for x, condition in enumerate(conditions)}
-    for point in printed:
-        x_of = places.get((point.varied, point.value))
-        if x_of is not None and point.arm in shifts:
-            _, color, marker, _ = style.look(point.arm)
-            axes.plot(
-                [x_of + shifts[point.arm]], [point.mean - base[names[x_of]]], linestyle="none", marker=marker,
-                markersize=5.5, markerfacecolor="none", color=color, markeredgewidth=0.9, zorder=4, gid="published",
-            )  # fmt: skip
-    axes.set_title(script.title, pad=14 if len(names) > 5 else 4)
+            values = dots[(dots["condition"] == condition.id) & (dots["arm"] == arm)].sort_values("seed")["value"]
+            spread = np.linspace(-0.1, 0.1, len(values)) if len(values) > 1 else np.zeros(len(values))
+            _, color, marker, _ = style.look(arm)
+            shown = style.Options(color=color, marker=marker, alpha=0.75, gid=arm)
+            axes.plot(x + shift + spread, values.to_numpy() - base[condition], **DOT, **shown)
+        if condition.id in chance.index:
+            line = style.Options(color=style.GREY, dashes=(5, 2), linewidth=0.8, zorder=1)
+            axes.plot([x - 0.45, x + 0.45], [chance[condition.id] - base[condition]] * 2, gid="chance", **line)
+    places = {(each.varied, each.value): x for x, each in enumerate(conditions)}
+    for (varied, value, arm), mean in printed.items():
+        place_of = places.get((varied, value))
+        if place_of is not None and arm in shifts:
+            at, look = (place_of + shifts[arm], mean - base[conditions[place_of]]), style.look(arm)
+            shown = style.Options(color=look.color, marker=look.marker, markeredgewidth=0.9, zorder=4)
+            axes.plot(*at, gid="published", **HOLLOW, **shown)
+    axes.set_title(script.title, pad=14 if len(conditions) > 5 else 4)
     axes.set_ylabel(script.y_label)
     groups = [entry.varied.get(each.varied or "", "") for each in conditions]
     _x_axis(axes, [_value(each) for each in conditions], groups)
-
-
-def _column(axes: Axes, arm: str, x: float, values: np.ndarray) -> None:
-    """Dots of one arm in one condition, spread sideways a little in the order of the seeds."""
-    _, color, marker, _ = style.look(arm)
-    jitter = np.linspace(-0.1, 0.1, len(values)) if len(values) > 1 else np.zeros(len(values))
-    axes.plot(
-        x + jitter, values, linestyle="none", color=color, marker=marker, markersize=2.6, alpha=0.75,
-        markeredgewidth=0, zorder=3, gid=arm,
-    )  # fmt: skip
 
 
 def _fair_panel(axes: Axes, view: View, pairs: pd.DataFrame, entry: declared.Seeds) -> None:
@@ -179,17 +143,15 @@ def _fair_panel(axes: Axes, view: View, pairs: pd.DataFrame, entry: declared.See
             axes.plot([x - 0.22, x + 0.22], pair, color=style.GREY, linewidth=0.4, alpha=0.7, zorder=2)
         for k, (arm, shift) in enumerate(marks.dodge(entry.pair, 0.44).items()):
             _, color, marker, _ = style.look(arm)
-            axes.plot(
-                np.full(len(ends), x + shift), ends[:, k], linestyle="none", color=color, marker=marker,
-                markersize=2.6, markeredgewidth=0, alpha=0.85, zorder=3, gid=f"{name}:{arm}",
-            )  # fmt: skip
+            shown = style.Options(color=color, marker=marker, alpha=0.85, gid=f"{name}:{arm}")
+            axes.plot(np.full(len(ends), x + shift), ends[:, k], **DOT, **shown)
     marks.zero(axes, at=1, linestyle=style.LEVELS["chance"].dashes, linewidth=0.8)
     marks.zero(axes, color=style.INK, linewidth=0.8)
-    axes.set_ylim(-0.05, max(1.05, 1.03 * pairs["share"].max()))
-    conditions = [view.condition(name) for name in names]
-    _x_axis(axes, [marks.in_words(each) for each in conditions], [each.short.partition(" (")[0] for each in conditions])
+    axes.set(ylim=(-0.05, max(1.05, 1.03 * pairs["share"].max())), ylabel="loss (floor 0, chance 1)")
     axes.set_title(entry.fair_title, pad=14)
-    axes.set_ylabel("loss (floor 0, chance 1)")
+    conditions = [view.condition(name) for name in names]
+    shorts = [each.short.partition(" (")[0] for each in conditions]
+    _x_axis(axes, [marks.in_words(each) for each in conditions], shorts)
 
 
 def _x_axis(axes: Axes, names: Sequence[str], groups: Sequence[str]) -> None:
@@ -198,11 +160,10 @@ def _x_axis(axes: Axes, names: Sequence[str], groups: Sequence[str]) -> None:
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(names) - 0.4)
     starts = [k for k, name in enumerate(groups) if k == 0 or name != groups[k - 1]]
-    small: dict[str, Any] = {"fontsize": style.SMALL, "color": style.GREY, "transform": axes.get_xaxis_transform()}
     for k in starts if len(starts) > 1 else []:
         if k:
             marks.zero(axes, upright=True, at=k - 0.5, color=style.PALE, zorder=0)
-        axes.text(k - 0.45, 1.02, groups[k], **small)
+        marks.text(axes, "above", k - 0.45, 1.02, groups[k], color=style.GREY, va="baseline")
 
 
 def _value(condition: Condition) -> str:
@@ -212,18 +173,17 @@ def _value(condition: Condition) -> str:
     return words.get(condition.varied or "", value).replace("_", "-")
 
 
-def _printed(printed: Mapping[str, PublishedTable]) -> Iterator[tuple[DocumentTest, str, float]]:
+def _printed(printed: Mapping[str, PublishedTable]) -> Iterator[tuple[bespoke.DocumentTest, str, float]]:
     """Test, label and ratio, of document 003's complete table and of the author's correction."""
     for key, row in printed["bespoke-tests"].rows.items():
-        yield TESTS[key], row["label"], number(row["ratio"])
+        yield bespoke.TESTS[key], row["label"], number(row["ratio"])
     for row in printed["bespoke-correction"].rows.values():
-        yield CORRECTION, row["label"].replace(", ", ",\n"), number(row["bespoke"]) / number(row["standard"])
+        yield bespoke.CORRECTION, row["label"].replace(", ", ",\n"), number(row["bespoke"]) / number(row["standard"])
 
 
 def ratio_axis(axes: Axes, which: str, low: float, high: float) -> None:
     """A logarithmic axis of loss ratios with plain ticks."""
-    getattr(axes, f"set_{which}scale")("log")
-    getattr(axes, f"set_{which}lim")(low, high)
+    axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
     marks.ticks(axes, {tick: f"{tick:g}" for tick in RATIOS if low <= tick <= high}, which)
 
 
@@ -232,9 +192,9 @@ def ratios(sources: Sources, entry: declared.Ratios) -> Figure | None:
     """A row per test of the document: every seed, median and central 95 %, the printed ratio and its percentile."""
     view = sources.view
     rows = [
-        (label, ratio, reported, view.series(released(view, test, fresh=True), BESPOKE, RATIO))
+        (label, ratio, reported, view.series(bespoke.released(view, test, fresh=True), BESPOKE, RATIO))
         for test, label, ratio in _printed(sources.printed)
-        if len(reported := view.series(released(view, test), BESPOKE, RATIO))
+        if len(reported := view.series(bespoke.released(view, test), BESPOKE, RATIO))
     ]
     if not rows:
         return None
@@ -242,15 +202,14 @@ def ratios(sources: Sources, entry: declared.Ratios) -> Figure | None:
     figure, (axes,) = style.canvas(height, [style.Box(3.0, 0.7, 9.9, 0.95 * len(rows))])
     everything = np.concatenate([np.append(reported.to_numpy(), ratio) for _, ratio, reported, _ in rows])
     ratio_axis(axes, "x", everything.min() * 0.85, max(everything.max(), 1.0) * 1.2)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=entry.x_label)
     for y, (_, ratio, reported, fresh) in enumerate(rows):
         _seed_row(axes, y, reported, fresh, ratio)
     marks.zero(axes, upright=True, at=1)
     axes.set_yticks(range(len(rows)), labels=[row[0] for row in rows])
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(entry.x_label)
-    for x, text in ((1.03, "published at"), (1.21, "seeds")):
-        axes.text(x, 1.01, text, transform=axes.transAxes, fontsize=style.SMALL, va="bottom")
+    for x, words in ((1.03, "published at"), (1.21, "seeds")):
+        marks.text(axes, "corner", x, 1.01, words)
     style.legend(figure, [style.mark_sample(each) for each in entry.samples], top=height - 0.5, columns=4)
     return figure
 
@@ -260,36 +219,32 @@ def _seed_row(axes: Axes, y: float, values: pd.Series, fresh: pd.Series, printed
     order = np.argsort(np.argsort(values.to_numpy()))
     jitter = ((order * 0.618) % 1 - 0.5) * 0.28  # golden-ratio jitter: even, and the same on every machine
     axes.plot(values, y - 0.2 + jitter, "o", color=style.BLUE, markersize=1.5, alpha=0.5, markeredgewidth=0, zorder=2)
-    for seeds, at, color in ((spread(values), y + 0.1, style.BLUE), (spread(fresh), y + 0.28, style.ORANGE)):
-        if seeds is not None:
+    for shown, at, color in ((values, y + 0.1, style.BLUE), (fresh, y + 0.28, style.ORANGE)):
+        if (seeds := bespoke.spread(shown)) is not None:
             axes.plot([seeds.low, seeds.high], [at, at], color=color, linewidth=1.6, solid_capstyle="butt", zorder=3)
             axes.plot([seeds.median], [at], "|", color=color, markersize=7, markeredgewidth=1.6, zorder=4)
     axes.plot([printed], [y + 0.1], "D", markersize=4.5, gid="published", **DIAMOND)
     placed = place(printed, values.to_numpy())
-    side: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": style.SMALL, "va": "center"}
-    axes.text(1.03, y + 0.1, f"{placed.percentile:.1f} %", **side)
-    axes.text(1.21, y + 0.1, f"{placed.n:,}", **side)
+    marks.text(axes, "row", 1.03, y + 0.1, f"{placed.percentile:.1f} %")
+    marks.text(axes, "row", 1.21, y + 0.1, f"{placed.n:,}")
 
 
 @kind("ratios by step")
 def by_step(sources: Sources, entry: declared.ByStep) -> Figure | None:
     """A panel per corpus of the scaling script: reported and fresh-text ratio against optimiser steps."""
     view = sources.view
-    reported, fresh = corpora(view), corpora(view, fresh=True)
+    reported, fresh = bespoke.corpora(view), bespoke.corpora(view, fresh=True)
     if not reported:
         return None
-    boxes = style.grid(len(reported), 2, height=4.0, top=0.6, gap=(1.5, 1.35), sides=(1.3, 0.4))
-    bottom = boxes[-1].top + boxes[-1].height + 1.1
-    figure, axes = style.page(boxes, [style.mark_sample(each) for each in entry.samples], bottom, columns=4)
-    printed = {released(view, test): ratio for test, _, ratio in _printed(sources.printed)}
-    for k, (panel, (tokens, condition)) in enumerate(zip(axes, reported.items(), strict=True)):
+    samples = [style.mark_sample(each) for each in entry.samples]
+    figure, axes = style.panels(len(reported), samples, entry.layout, "loss ratio", "optimiser steps")
+    printed = {bespoke.released(view, test): ratio for test, _, ratio in _printed(sources.printed)}
+    for panel, (tokens, condition) in zip(axes, reported.items(), strict=True):
         _steps_panel(panel, _spreads(view, condition), _spreads(view, fresh.get(tokens, "")))
         done = view.cost(condition, BESPOKE).get("steps")
         if condition in printed and done:
             panel.plot([done], [printed[condition]], "D", markersize=5, gid="published", **DIAMOND)
         panel.set_title(f"{tokens:,} tokens" + (f" (released: {done:g} steps)" if done else ""))
-        panel.set_ylabel("loss ratio" if k % 2 == 0 else "")
-        panel.set_xlabel("optimiser steps" if k >= len(reported) - 2 else "")
     low, high = min(panel.get_ylim()[0] for panel in axes), max(panel.get_ylim()[1] for panel in axes)
     for panel in axes:
         ratio_axis(panel, "y", low, high)
@@ -298,7 +253,7 @@ def by_step(sources: Sources, entry: declared.ByStep) -> Figure | None:
 
 def _spreads(view: View, condition: str) -> dict[int, Spread]:
     steps = view.steps(condition, BESPOKE, RATIO)
-    spreads = {step: spread(view.series(condition, BESPOKE, RATIO, step)) for step in steps}
+    spreads = {step: bespoke.spread(view.series(condition, BESPOKE, RATIO, step)) for step in steps}
     return {step: values for step, values in spreads.items() if values is not None}
 
 
@@ -308,8 +263,7 @@ def _steps_panel(axes: Axes, reported: dict[int, Spread], fresh: dict[int, Sprea
             rows = np.array([(value.median, value.low, value.high) for value in spreads.values()])
             axes.fill_between(list(spreads), rows[:, 1], rows[:, 2], color=color, alpha=0.18, linewidth=0, zorder=2)
             axes.plot(list(spreads), rows[:, 0], color=color, marker=marker, markersize=3, linewidth=0.9, zorder=3)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set(xscale="log", yscale="log")
     marks.zero(axes, at=1)
     steps = sorted({*reported, *fresh})
     if steps:

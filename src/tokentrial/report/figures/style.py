@@ -54,6 +54,10 @@ BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 SKY, PURPLE, BLACK, NEUTRAL = "#56B4E9", "#CC79A7", "#000000", "#7A7A7A"
 
 
+Options = dict[str, Any]
+"""Of Matplotlib's functions."""
+
+
 class Look(NamedTuple):
     """How a method appears in every figure of a study."""
 
@@ -125,10 +129,15 @@ def look(arm: str) -> Look:
     return _LOOKS.get({}).get(arm) or Look(arm.replace("_", " "), *spare)
 
 
+def rank(name: str, order: Sequence[str]) -> int:
+    """The place of a name in an order; behind all others if it is not in it."""
+    return order.index(name) if name in order else len(order)
+
+
 def in_order(arms: Iterable[str]) -> list[str]:
     """The arms in the order of legends, unknown ones last."""
     known = list(_LOOKS.get({}))
-    return sorted(set(arms), key=lambda arm: (known.index(arm) if arm in known else len(known), arm))
+    return sorted(set(arms), key=lambda arm: (rank(arm, known), arm))
 
 
 class Box(NamedTuple):
@@ -161,11 +170,17 @@ def grid(
     ]
 
 
-def panels(count: int, samples: Sequence[Artist], layout: Layout) -> tuple[Figure, list[Axes]]:
-    """A grid of panels, and the legend below it."""
+def panels(
+    count: int, samples: Sequence[Artist], layout: Layout, y_label: str = "", x_label: str = ""
+) -> tuple[Figure, list[Axes]]:
+    """A grid of panels and the legend below it; labels are left and below all panels, or at each of them."""
     columns = min(layout.columns, count) if layout.fill else layout.columns
     boxes = grid(count, columns, height=layout.height, top=layout.top, gap=layout.gap, sides=layout.sides)
-    return page(boxes, samples, boxes[-1].top + boxes[-1].height + layout.foot)
+    figure, axes = page(boxes, samples, boxes[-1].top + boxes[-1].height + layout.foot, layout.legend_columns)
+    for k, panel in enumerate(axes):
+        panel.set_ylabel(y_label if layout.repeat == "y" or k % columns == 0 else "")
+        panel.set_xlabel(x_label if layout.repeat == "x" or k >= count - columns else "")
+    return figure, axes
 
 
 def page(
@@ -245,16 +260,9 @@ def legend(figure: Figure, handles: Sequence[Artist], *, top: float, columns: in
     """One legend outside the panels, its upper edge ``top`` cm from the figure's upper edge."""
     height = figure.get_figheight() * INCH
     figure.legend(
-        handles=list(handles),
-        loc="upper center",
-        bbox_to_anchor=(0.5, 1 - top / height),
-        ncols=columns or legend_columns(handles),
-        borderaxespad=0,
-        borderpad=0,
-        columnspacing=1.5,
-        handletextpad=0.4,
-        labelspacing=0.35,
-    )
+        handles=list(handles), loc="upper center", bbox_to_anchor=(0.5, 1 - top / height), columnspacing=1.5,
+        ncols=columns or legend_columns(handles), borderaxespad=0, borderpad=0, handletextpad=0.4, labelspacing=0.35,
+    )  # fmt: skip
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:

@@ -1,11 +1,12 @@
 """Crammed texts: what a vector holds by length, what it leaves of each text, and how its optimisation went."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -13,15 +14,17 @@ from matplotlib.ticker import NullFormatter
 from tokentrial.cramming.cells import CONTROL, NATURAL, STUDY, TUNED, Block, Cells
 from tokentrial.report.figures import marks, style
 from tokentrial.report.figures.registry import Sources, kind
-from tokentrial.report.figures.style import BLUE, GREY, INK, PALE, VERMILLION
+from tokentrial.report.figures.style import BLUE, GREY, INK, PALE, VERMILLION, Look
 from tokentrial.run.estimates import Scope
 from tokentrial.run.view import View
 from tokentrial.schema import figures as declared
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 
-CAPACITY, LONGEST = 1.24, 1.11  # heights at which both capacities are marked
+LEVELS = {"capacity": (1.24, BLUE), "n_max": (1.11, VERMILLION)}
+"""Heights at which both capacities are marked."""
 METRICS = {"cross_entropy": "cross-entropy\n(nats per token)", "accuracy": "accuracy, teacher forcing"}
-DOTTED = (1, 1.2)
+DOTTED = (0, (1, 1.2))
+Marks = Mapping[str, declared.Mark]
 
 
 def cells(sources: Sources) -> Cells:
@@ -35,32 +38,33 @@ def groups_of(view: View) -> list[Scope]:
     return [group for group in view.estimates.groups if (group.vectors, group.arm) == (1, TUNED)]
 
 
-def members(view: View, group: Scope, kinds: Mapping[str, declared.Mark]) -> list[Scope]:
+def members(view: View, group: Scope, kinds: Marks) -> list[Scope]:
     """The kinds of text behind a group, in the order of legends."""
-    order = list(kinds)
-    scopes = view.estimates.members(group)
-    return sorted(scopes, key=lambda scope: order.index(scope.kind) if scope.kind in order else len(order))
+    return sorted(view.estimates.members(group), key=lambda scope: style.rank(scope.kind or "", list(kinds)))
 
 
-def kind_look(kinds: Mapping[str, declared.Mark], name: str | None) -> style.Look:
+def kind_look(kinds: Marks, name: str | None) -> Look:
     """A kind of text as the entry declares it; another one has a spare look."""
     mark = kinds.get(name or "")
     return style.look(name or "") if mark is None else style.mark_look(mark)
 
 
-def values(estimates: Iterable[Estimate]) -> list[float]:
-    """Their values; those without one are left out, as in `bars`."""
-    return [each.value for each in estimates if each.value is not None]
+def draw_estimates(
+    axes: Axes, estimates: Mapping[Any, Estimate], look: Look, *, along: str = "y", **options: Any
+) -> dict[Any, float]:
+    """The estimates that have a value, at their places on the other axis; without an interval's end that is undefined.
 
-
-def bars(estimates: Iterable[Estimate]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Lengths of error bars (2, n); none where an interval's end is not defined."""
-    ends = [
-        (0.0 if each.low is None else each.value - each.low, 0.0 if each.high is None else each.high - each.value)
-        for each in estimates
-        if each.value is not None
-    ]
-    return np.array(ends, dtype=np.float64).reshape(-1, 2).T
+    Returns the values that are drawn.
+    """
+    kept = {place: each for place, each in estimates.items() if each.value is not None}
+    values = {place: each.value for place, each in kept.items() if each.value is not None}
+    ends = [(each.low, values[place], each.high) for place, each in kept.items()]
+    bars = [(0.0 if low is None else y - low, 0.0 if high is None else high - y) for low, y, high in ends]
+    x, y = list(values), list(values.values())
+    if along == "x":
+        x, y = y, x
+    marks.points(axes, x, y, np.array(bars, dtype=np.float64).reshape(-1, 2).T, look, along=along, **options)
+    return values
 
 
 def draw_length(axes: Axes, length: Estimate, y: float, color: str, name: str) -> None:
@@ -96,33 +100,28 @@ def by_length(sources: Sources, entry: declared.ByLength) -> Figure | None:
     scopes = view.estimates.widest()[: entry.most]
     if not scopes:
         return None
-    measures = [style.mark_sample(mark, **_edge(mark)) for mark in entry.measures.values()]
-    figure, axes = style.panels(len(scopes), [*measures, *map(style.mark_sample, entry.samples)], entry.layout)
-    columns = min(entry.layout.columns, len(scopes))
-    for place, (panel, scope) in enumerate(zip(axes, scopes, strict=True)):
+    samples = [style.mark_sample(mark, **_edge(mark)) for mark in entry.measures.values()]
+    samples += [style.mark_sample(mark) for mark in entry.samples]
+    figure, axes = style.panels(len(scopes), samples, entry.layout, "mean over texts", "length N (tokens)")
+    for panel, scope in zip(axes, scopes, strict=True):
         _lengths_panel(panel, view, scope, entry.measures)
         panel.set_title(scope.model, pad=12)
-        panel.text(0, 1.02, _facts(view, scope), transform=panel.transAxes, fontsize=style.SMALL, color=GREY)
-        panel.tick_params(axis="y", labelleft=place % columns == 0)
-        panel.set_ylabel("mean over texts" if place % columns == 0 else "")
-        panel.set_xlabel("length N (tokens)" if place >= len(scopes) - columns else "")
+        loss = view.estimates.fact(scope.model, "validation_cross_entropy")
+        n = max((view.estimates.get("accuracy", scope, k).n for k in view.estimates.lengths(scope)), default=0)
+        facts = f"validation loss {'not known' if loss is None else f'{loss:.2f}'}, n = {n} texts"
+        marks.text(panel, "corner", 0, 1.02, facts, color=GREY, va="baseline")
+        panel.tick_params(axis="y", labelleft=bool(panel.get_ylabel()))
     return figure
 
 
 def _edge(mark: declared.Mark) -> dict[str, Any]:
     """Of a legend's marker: a stroke has none, and is drawn by it."""
-    _, color, marker, _ = style.mark_look(mark)
-    stroke = marker == "_"
+    stroke = mark.marker == "_"
+    color = style.mark_look(mark).color
     return {"markeredgecolor": color if stroke else "white", "markeredgewidth": 0.8 if stroke else 0.3}
 
 
-def _facts(view: View, scope: Scope) -> str:
-    loss = view.estimates.fact(scope.model, "validation_cross_entropy")
-    n = max((view.estimates.get("accuracy", scope, length).n for length in view.estimates.lengths(scope)), default=0)
-    return f"validation loss {'not known' if loss is None else f'{loss:.2f}'}, n = {n} texts"
-
-
-def _lengths_panel(axes: Axes, view: View, scope: Scope, measures: Mapping[str, declared.Mark]) -> None:
+def _lengths_panel(axes: Axes, view: View, scope: Scope, measures: Marks) -> None:
     lengths = view.estimates.lengths(scope)
     marks.log2_axis(axes, {n: f"{n:g}" for n in marks.thinned(lengths, 8)})
     axes.set_xlim(min(lengths) * 2**-0.3, max(lengths) * 2**0.3)
@@ -130,89 +129,75 @@ def _lengths_panel(axes: Axes, view: View, scope: Scope, measures: Mapping[str, 
         marks.zero(axes, at=level, color=color, linewidth=0.5, linestyle=(0, (1, 2)))
     for measure, mark in measures.items():
         estimates = {n: view.estimates.get(measure, scope, n) for n in lengths}
-        kept = {n: each for n, each in estimates.items() if each.value is not None}
-        marks.points(
-            axes, list(kept), values(kept.values()), bars(kept.values()), style.mark_look(mark), linewidth=0.8,
-            elinewidth=0.8, markeredgewidth=0 if mark.marker == "_" else 0.3, label=measure,
-        )  # fmt: skip
-    for measure, y, color in (("capacity", CAPACITY, BLUE), ("n_max", LONGEST, VERMILLION)):
+        line = style.Options(linewidth=0.8, elinewidth=0.8, markeredgewidth=0 if mark.marker == "_" else 0.3)
+        draw_estimates(axes, estimates, style.mark_look(mark), label=measure, **line)
+    for measure, (y, color) in LEVELS.items():
         draw_length(axes, view.estimates.get(measure, scope), y, color, measure)
     marks.zero(axes, at=1.045, color=PALE, linewidth=0.5)
-    axes.set_ylim(-0.04, 1.33)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    axes.set(ylim=(-0.04, 1.33), yticks=[0, 0.25, 0.5, 0.75, 1])
 
 
 @kind("entropy of texts")
 def uncertainty(sources: Sources, entry: declared.Entropy) -> Figure | None:
     """A panel per model: H(LM+mem) against H(LM), every text a point."""
     view, texts = sources.view, cells(sources)
-    groups = groups_of(view)[: entry.most]
+    groups = {group: members(view, group, entry.kinds) for group in groups_of(view)[: entry.most]}
     if not groups:
         return None
     layout = entry.layout if len(groups) > 1 else entry.layout.model_copy(update={"height": 7.2})
-    columns = min(layout.columns, len(groups))
-    of_groups = {group: members(view, group, entry.kinds) for group in groups}
-    kinds = dict.fromkeys(scope.kind for scopes in of_groups.values() for scope in scopes)
-    looks = [kind_look(entry.kinds, name) for name in kinds]
-    handles = [style.sample(look, **marks.EDGE) for look in looks]
-    figure, axes = style.panels(len(groups), [*handles, *map(style.mark_sample, entry.samples)], layout)
-    for place, (panel, (group, scopes)) in enumerate(zip(axes, of_groups.items(), strict=True)):
-        wanted = {tuple(scope) for scope in scopes}
-        blocks = [block for block in texts.blocks if tuple(block.key) in wanted]
-        _scatter(panel, view, blocks, group, entry.kinds)
+    looks = {scope.kind: kind_look(entry.kinds, scope.kind) for scopes in groups.values() for scope in scopes}
+    samples: list[Artist] = [style.sample(look, **marks.EDGE) for look in looks.values()]
+    samples += [style.mark_sample(mark) for mark in entry.samples]
+    labels = ("H(LM+mem), nats per text", "H(LM), nats per text")
+    figure, axes = style.panels(len(groups), samples, layout, *labels)
+    for panel, (group, scopes) in zip(axes, groups.items(), strict=True):
+        blocks = [block for block in texts.blocks if tuple(block.key) in {tuple(scope) for scope in scopes}]
+        words = _scatter(panel, view, blocks, group, looks)
         panel.set_title(f"{group.model}, one vector")
-        panel.set_ylabel("H(LM+mem), nats per text" if place % columns == 0 else "")
-        panel.set_xlabel("H(LM), nats per text")
+        panel.text(
+            0.015, 0.985, "\n".join(words), transform=panel.transAxes, va="top", fontsize=style.SMALL, color=INK,
+            linespacing=1.35, zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+        )  # fmt: skip
     return figure
 
 
-def _scatter(axes: Axes, view: View, blocks: Sequence[Block], group: Scope, kinds: Mapping[str, declared.Mark]) -> None:
+def _scatter(
+    axes: Axes, view: View, blocks: Sequence[Block], group: Scope, looks: Mapping[str | None, Look]
+) -> list[str]:
+    """The texts, the free line and the paper's and its threshold as far as they are defined; returns what they say."""
     for block in blocks:
-        _, color, marker, size = kind_look(kinds, block.key.kind)
+        _, color, marker, size = looks[block.key.kind]
+        shown = style.Options(marker=marker, markersize=0.8 * size, color=color, markeredgewidth=0.5, alpha=0.75)
         solved = block.solved == 1
         for chosen, face, name in ((solved, "none", "solved"), (block.measured & ~solved, color, "unsolved")):
             axes.plot(
-                block.entropy[chosen], block.entropy_with[chosen], linestyle="none", marker=marker,
-                markersize=0.8 * size, color=color, markerfacecolor=face, markeredgewidth=0.5,
-                alpha=0.75, gid=f"{block.key.kind}:{name}", zorder=3,
+                block.entropy[chosen], block.entropy_with[chosen], linestyle="none", markerfacecolor=face, zorder=3,
+                gid=f"{block.key.kind}:{name}", **shown,
             )  # fmt: skip
     right = 1.03 * max((float(np.nanmax(block.entropy)) for block in blocks), default=1.0)
-    axes.set_xlim(0, right)
     top = 1.03 * max((float(np.nanmax(block.entropy_with)) for block in blocks), default=1.0)
-    axes.set_ylim(-0.02 * top, max(1.2 * top, 0.1))
-    axes.plot([0, right], [0, right], color=PALE, linewidth=0.8, zorder=1, gid="no gain")
-    words = _entropy_lines(axes, view, group, right)
-    threshold = _threshold(blocks)
-    if threshold is None:
-        words.append("no unseen natural text is solved")
-    else:
-        dotted: dict[str, Any] = {"color": VERMILLION, "linestyle": (0, DOTTED), "linewidth": 0.9, "zorder": 2}
-        marks.zero(axes, at=threshold, gid="threshold", **dotted)
-        words.append(f"largest H(LM+mem) solved: {threshold:.2f} nats")
-    axes.text(
-        0.015, 0.985, "\n".join(words), transform=axes.transAxes, va="top", fontsize=style.SMALL, color=INK,
-        linespacing=1.35, zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
-    )  # fmt: skip
-
-
-def _entropy_lines(axes: Axes, view: View, group: Scope, right: float) -> list[str]:
-    """The free line and the paper's, as far as they are defined, and what to say of them."""
-    slope, intercept = view.estimates.get("entropy_slope", group), view.estimates.get("entropy_intercept", group)
-    offset = view.estimates.get("fixed_offset", group)
-    ends = np.array([0.0, right])
+    axes.set(xlim=(0, right), ylim=(-0.02 * top, max(1.2 * top, 0.1)))
+    ends, get = np.array([0.0, right]), view.estimates.get
+    axes.plot(ends, ends, color=PALE, linewidth=0.8, zorder=1, gid="no gain")
+    slope, intercept, offset = (get(name, group) for name in ("entropy_slope", "entropy_intercept", "fixed_offset"))
     if slope.value is not None and intercept.value is not None:
         axes.plot(ends, slope.value * ends + intercept.value, color=INK, linestyle="-", linewidth=1, gid="free")
     if offset.value is not None:
         axes.plot(ends, ends + offset.value, color=INK, linestyle=(0, (4, 2)), linewidth=0.9, gid="fixed")
+    # the paper's threshold: the largest H(LM+mem) among solved natural texts
+    natural = [block.entropy_with[block.solved == 1] for block in blocks if block.key.kind == NATURAL]
+    threshold = max((float(value) for values in natural for value in values), default=None)
+    if threshold is not None:
+        dotted = style.Options(color=VERMILLION, linestyle=DOTTED, linewidth=0.9, zorder=2)
+        marks.zero(axes, at=threshold, gid="threshold", **dotted)
     pairs = slope.note.partition(" ")[0]
     counted = f" ({pairs} points of {slope.n} texts)" if slope.value is not None else ""
-    return [f"free slope {said(slope, 2)}{counted}", f"slope 1: offset {said(offset)} nats (n = {offset.n} texts)"]
-
-
-def _threshold(blocks: Sequence[Block]) -> float | None:
-    """The paper's: the largest H(LM+mem) among solved natural texts."""
-    solved = [block.entropy_with[block.solved == 1] for block in blocks if block.key.kind == NATURAL]
-    return max((float(value) for values in solved for value in values), default=None)
+    largest = "no unseen natural text is solved"
+    return [
+        f"free slope {said(slope, 2)}{counted}",
+        f"slope 1: offset {said(offset)} nats (n = {offset.n} texts)",
+        largest if threshold is None else f"largest H(LM+mem) solved: {threshold:.2f} nats",
+    ]
 
 
 @kind("curves of texts")
@@ -225,37 +210,37 @@ def curves(sources: Sources, entry: declared.CurvesOfTexts) -> Figure | None:
     steps = _steps(view, scopes)
     lengths = [int(n) for n in marks.thinned(steps["length"], entry.most)]
     lines = {scope.arm: style.dashes(entry.dashes.get(scope.arm)) for scope in scopes}
-    handles = [style.sample(style.look(arm), linestyle=line, marker="") for arm, line in lines.items()]
-    layout = entry.layout
-    figure, axes = style.panels(2 * len(lengths), [*handles, *map(style.mark_sample, entry.samples)], layout)
+    samples: list[Artist] = [style.sample(style.look(arm), linestyle=line, marker="") for arm, line in lines.items()]
+    samples += [style.mark_sample(mark) for mark in entry.samples]
+    figure, axes = style.panels(2 * len(lengths), samples, entry.layout, x_label="optimisation step")
     for row, length in enumerate(lengths):
-        of_length = steps[steps["length"] == length]
-        for panel, (metric, words) in zip(axes[2 * row : 2 * row + 2], METRICS.items(), strict=True):
+        of_length, pair = steps[steps["length"] == length], axes[2 * row : 2 * row + 2]
+        for panel, (metric, words) in zip(pair, METRICS.items(), strict=True):
             rows = of_length[of_length["metric"] == metric]
-            _text_curves(panel, texts, scopes, rows, metric, length, lines)
+            for scope in scopes:
+                solved = _solved(texts, scope, metric, length)
+                _text_curves(panel, rows[rows["arm"] == scope.arm], scope.arm, lines[scope.arm], solved)
+            panel.set(xscale="log", ylabel=words)
+            panel.set_xlim(0.8, max(2.0, 1.25 * panel.dataLim.x1))
+            panel.xaxis.set_major_formatter("{x:,.0f}")
+            panel.xaxis.set_minor_formatter(NullFormatter())
             _text_levels(panel, view, scopes[0], metric, length, texts.given)
-            panel.set_ylabel(words)
-            panel.set_xlabel("optimisation step" if row == len(lengths) - 1 else "")
-        axes[2 * row].set_title(f"{scopes[0].model}, N = {length}, {of_length['seed'].nunique()} texts")
+        pair[0].set_title(f"{scopes[0].model}, N = {length}, {of_length['seed'].nunique()} texts")
     return figure
 
 
 def chosen(view: View, order: Sequence[str]) -> list[Scope]:
     """Natural text where it was run, one vector: the settings of the design and model that have the most of them."""
-    stepped = view.runs[view.runs["step"].notna()]
-    pairs = stepped[["condition", "arm"]].drop_duplicates()
-    conditions = [view.condition(name) for name in pairs["condition"]]
-    curved = {(each.experiment, each.model, each.kind, arm) for each, arm in zip(conditions, pairs["arm"], strict=True)}
-    groups: dict[Scope, list[Scope]] = {}
+    pairs = view.runs.loc[view.runs["step"].notna(), ["condition", "arm"]].drop_duplicates()
+    stepped = [(view.condition(name), arm) for name, arm in pairs.itertuples(index=False)]
+    curved = {(each.experiment, each.model, each.kind, arm) for each, arm in stepped}
+    controls, groups = view.with_role(STUDY, CONTROL), dict[Scope, list[Scope]]()
     for scope in view.estimates.scopes:
-        has_curves = (scope.design, scope.model, scope.kind, scope.arm) in curved
-        if has_curves and scope.arm not in view.with_role(STUDY, CONTROL):
+        if (scope.design, scope.model, scope.kind, scope.arm) in curved and scope.arm not in controls:
             groups.setdefault(scope._replace(arm=""), []).append(scope)
-    best = max(
-        groups, key=lambda group: (group.kind == NATURAL, len(groups[group]), -(group.vectors or 0)), default=None
-    )
-    scopes = [] if best is None else groups[best]
-    return sorted(scopes, key=lambda scope: order.index(scope.arm) if scope.arm in order else len(order))
+    ranks = {group: (group.kind == NATURAL, len(groups[group]), -(group.vectors or 0)) for group in groups}
+    best = max(groups, key=lambda group: ranks[group], default=None)
+    return sorted(groups[best] if best else [], key=lambda scope: style.rank(scope.arm, order))
 
 
 def _steps(view: View, scopes: list[Scope]) -> pd.DataFrame:
@@ -264,57 +249,40 @@ def _steps(view: View, scopes: list[Scope]) -> pd.DataFrame:
     lengths = {length for scope in scopes for length in view.estimates.lengths(scope)}
     conditions = view.select(study=STUDY, experiment=design, model=model, kind=of_kind, vectors=vectors)
     names = {each.id: each.length for each in conditions if each.length in lengths}
-    rows = view.runs[view.runs["step"].notna() & view.runs["condition"].isin(names)]
-    rows = rows[rows["arm"].isin([scope.arm for scope in scopes]) & rows["value"].notna()]
+    rows = view.runs[view.runs["step"].notna() & view.runs["condition"].isin(names) & view.runs["value"].notna()]
+    rows = rows[rows["arm"].isin([scope.arm for scope in scopes])]
     return rows.assign(length=rows["condition"].map(names))
 
 
 def _text_curves(
-    axes: Axes,
-    texts: Cells,
-    scopes: list[Scope],
-    rows: pd.DataFrame,
-    metric: str,
-    length: int,
-    lines: Mapping[str, Any],
+    axes: Axes, rows: pd.DataFrame, arm: str, dashes: Any, solved: Mapping[int, tuple[float, float]]
 ) -> None:
-    axes.set_xscale("log")
-    for scope in scopes:
-        color = style.look(scope.arm).color
-        solved = _solved(texts, scope, metric, length)
-        of_arm = rows[rows["arm"] == scope.arm].sort_values("step")
-        for text in sorted(int(seed) for seed in of_arm["seed"].unique()):
-            line = of_arm[of_arm["seed"] == text]
-            ends = [solved[text]] if text in solved else []
-            steps = [*line["step"].astype(float), *(step for step, _ in ends)]
-            losses = [*line["value"].astype(float), *(value for _, value in ends)]
-            axes.plot(
-                steps, losses, color=color, linestyle=lines[scope.arm], linewidth=0.8, alpha=0.8,
-                gid=f"{scope.arm}:{text}", zorder=3,
-            )  # fmt: skip
-            face = color if ends else "white"
-            axes.plot(steps[-1:], losses[-1:], "o", color=color, markersize=3, markerfacecolor=face, zorder=4)
-    axes.set_xlim(0.8, max(2.0, 1.25 * axes.dataLim.x1))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    """A line per text; a solved one ends in a closed marker at the step at which it was solved."""
+    color, shown = style.look(arm).color, style.Options(linestyle=dashes, linewidth=0.8, alpha=0.8, zorder=3)
+    for text in sorted(int(seed) for seed in rows["seed"].unique()):
+        line = rows[rows["seed"] == text].sort_values("step")
+        places = [*zip(line["step"].astype(float), line["value"].astype(float), strict=True)]
+        places += [solved[text]] if text in solved else []
+        axes.plot(*zip(*places, strict=True), color=color, gid=f"{arm}:{text}", **shown)
+        face = color if text in solved else "white"
+        axes.plot(*places[-1], "o", color=color, markersize=3, markerfacecolor=face, zorder=4)
 
 
 def _text_levels(axes: Axes, view: View, scope: Scope, metric: str, length: int, given: int) -> None:
     """What these texts have without a vector, on average over all texts; chance for the cross-entropy."""
-    levels: dict[str, float] = {}
+    get, levels = view.estimates.get, dict[str, float | None]()
     if metric == "accuracy":
-        without = view.estimates.get("accuracy_without", scope, length).value
+        levels["no vector"] = get("accuracy_without", scope, length).value
     else:
-        entropy = view.estimates.get("entropy", scope, length).value
-        without = None if entropy is None else entropy / (length - given)
-        vocabulary = view.estimates.fact(scope.model, "vocab_size")
-        levels |= {} if vocabulary is None else {"chance": math.log(vocabulary)}
-    levels |= {} if without is None else {"no vector": without}
-    axes.set_ylim(*((-0.03, 1.05) if metric == "accuracy" else (0, 1.06 * max(axes.dataLim.y1, *levels.values(), 0.1))))
-    for name, level in levels.items():
-        line = style.LEVELS["chance"].dashes if name == "chance" else (0, DOTTED)
-        marks.zero(axes, at=level, linestyle=line, linewidth=0.8, gid=name)
-    style.label_right(axes, levels)
+        entropy, size = get("entropy", scope, length).value, view.estimates.fact(scope.model, "vocab_size")
+        levels["chance"] = None if size is None else math.log(size)
+        levels["no vector"] = None if entropy is None else entropy / (length - given)
+    known = {name: level for name, level in levels.items() if level is not None}
+    axes.set_ylim(*((-0.03, 1.05) if metric == "accuracy" else (0, 1.06 * max(axes.dataLim.y1, *known.values(), 0.1))))
+    for name, level in known.items():
+        dashes = style.LEVELS["chance"].dashes if name == "chance" else DOTTED
+        marks.zero(axes, at=level, linestyle=dashes, linewidth=0.8, gid=name)
+    style.label_right(axes, known)
 
 
 def _solved(texts: Cells, scope: Scope, metric: str, length: int) -> dict[int, tuple[float, float]]:
