@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -24,18 +23,15 @@ ByArm = Mapping[Method, pd.DataFrame]
 
 
 @kind("curves")
-def curves(sources: Sources, entry: declared.Curves) -> Figure | None:
+def curves(sources: Sources, entry: declared.Curves) -> Figure:
     """A panel for each condition that has curves."""
     view = sources.view
     every = {each: by_arm for each in conditions(view, entry) if (by_arm := _by_arm(view, each, entry))}
     shown = {each: every[each] for each in choose(list(every), entry.first, entry.most)}
-    if not shown:
-        return None
     methods = {arm.method for by_arm in shown.values() for arm in by_arm}
-    samples: Sequence[Artist] = marks.arm_handles(methods)
-    if entry.markers == "none":
-        looks = [style.look(method)._replace(marker="") for method in style.in_order(methods)]
-        samples = [style.sample(look, linestyle="-", linewidth=1.2) for look in looks]
+    looks = marks.looks(methods)
+    lines = [style.sample(look._replace(marker=""), linestyle="-", linewidth=1.2) for look in looks]
+    samples: Sequence[style.Sample] = lines if entry.markers == "none" else looks
     figure, axes = style.panels(len(shown), samples, entry.layout, entry.y_label, "optimiser step")
     for k, (panel, (condition, by_arm)) in enumerate(zip(axes, shown.items(), strict=True)):
         _panel(panel, view, condition, by_arm, entry)
@@ -72,7 +68,8 @@ def choose(every: list[Condition], first: Mapping[str, Sequence[str]], most: int
     first: experiment -> names of its conditions.
     """
     wanted = [each for each in every if each.name in first.get(each.experiment, ())]
-    spare = [each for each in every if each not in wanted][: None if most is None else most - len(wanted)]
+    spare = [each for each in every if each not in wanted]
+    spare = spare if most is None else spare[: max(most - len(wanted), 0)]
     return [each for each in every if each in wanted or each in spare]
 
 

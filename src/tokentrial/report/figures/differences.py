@@ -26,17 +26,17 @@ from tokentrial.schema import figures as declared
 
 
 @kind("differences")
-def differences(sources: Sources, entry: declared.Differences) -> Figure | None:
+def differences(sources: Sources, entry: declared.Differences) -> Figure:
     """A panel per way, kind of body and arm: its difference to another one of the same ratio, against that ratio."""
     rows = _pairs(sources.view, entry)
     if rows.empty:
-        return None
+        raise style.Nothing
     panels = list(rows.groupby("panel", sort=False))
     titles = dict.fromkeys(title for _, group in panels for title in group["title"])
     known = [style.mark_look(mark) for mark in entry.looks]
     looks = {name: known[k % len(known)]._replace(name=name) for k, name in enumerate(titles)}
     band = Patch(color=style.BAND, label=f"equivalent: within ±{rows['margin'].iloc[0]:g} nats")
-    samples = [*(style.sample(look, **marks.EDGE) for look in looks.values()), band]
+    samples: list[style.Sample] = [*looks.values(), band]
     figure, axes = style.panels(len(panels), samples, entry.layout, entry.y_label, "compression ratio (to 1)")
     # room for every interval, zero and the margin
     values = rows[["difference", "t_low", "t_high", "margin"]].to_numpy(dtype=float)
@@ -84,7 +84,7 @@ def _by_ratio(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) -> None
 
 
 @kind("differences by frequency")
-def bands(sources: Sources, entry: declared.Bands) -> Figure | None:
+def bands(sources: Sources, entry: declared.Bands) -> Figure:
     """A panel per condition and layout: arms minus the standard one by frequency band of the input token."""
     view = sources.view
     panels = [
@@ -93,8 +93,6 @@ def bands(sources: Sources, entry: declared.Bands) -> Figure | None:
         for arm in subjects(arms_of(view, condition))
         if len(view.values_on("test", condition.id, arm.arm, FREQUENT))
     ]
-    if not panels:
-        return None
     handles = marks.method_handles([arm for *_, arms in panels for arm in arms], entry.methods, ())
     figure, axes = style.panels(len(panels), handles, entry.layout, entry.y_label)
     for panel, (condition, arm, arms) in zip(axes, panels, strict=True):
@@ -127,13 +125,13 @@ def _band_panel(axes: Axes, view: View, condition: Condition, arms: Sequence[Met
 
 
 @kind("differences by corpus")
-def by_corpus(sources: Sources, entry: declared.ByCorpus) -> Figure | None:
+def by_corpus(sources: Sources, entry: declared.ByCorpus) -> Figure:
     """Bespoke minus the other arms against the size of the corpus, with slopes: done right, and as released."""
     view = sources.view
     fair, released = list(fair_trends(view)), list(released_trends(view))
     groups = [group for group in (fair, released) if group]
     if not groups:
-        return None
+        raise style.Nothing
     boxes = style.grid(2, 2, height=5.6, top=0.6, gap=(1.7, 1.0), sides=(1.5, 0.3))[: len(groups)]
     height = 0.6 + 5.6 + 1.15 + 0.36 * (1 + max(len(group) + (group is fair) for group in groups))
     figure, axes = style.canvas(height, boxes)
@@ -150,46 +148,47 @@ def by_corpus(sources: Sources, entry: declared.ByCorpus) -> Figure | None:
     return figure
 
 
-def _line(axes: Axes, each: Corpora, shown: dict[str, Any], shift: float, words: str, fitted: bool) -> Line2D:
-    """Means with intervals, joined or with the least-squares line through them; returns the legend's sample."""
-    tokens, trend = each.values.columns.to_numpy(dtype=float), each.trend
-    rows = np.array([each.at(float(size)) for size in tokens])
-    bars = np.nan_to_num(np.abs(rows[:, 1:].T - rows[:, 0]))
-    axes.errorbar(tokens * 2**shift, rows[:, 0], yerr=bars, linestyle="none", elinewidth=0.9, zorder=3, **shown)
-    line = trend.intercept + trend.slope * (np.log2(tokens) - trend.centre)
-    axes.plot(tokens * 2**shift, line if fitted else rows[:, 0], color=shown["color"], linewidth=0.7, zorder=2)
-    ends = "" if trend.low is None or trend.high is None else f" [{trend.low:+.3f}, {trend.high:+.3f}]"
-    slope = f"{trend.slope:+.3f}{ends}, n = {trend.n}".replace("-", "−")
-    return Line2D([], [], linewidth=0.7, label=f"{words}: {slope}", **shown)
-
-
-def _corpus_axis(axes: Axes, group: Sequence[Corpora]) -> None:
-    tokens = sorted({float(size) for each in group for size in each.values.columns})
-    marks.log2_axis(axes, {size: f"{size:,.0f}" for size in tokens})
-    axes.set_xlim(tokens[0] / 1.5, tokens[-1] * 1.5)
-    marks.zero(axes)
-
-
 def _fair_panel(axes: Axes, view: View, group: Sequence[Corpora], entry: declared.ByCorpus) -> list[Artist]:
     """The margin's band, and a line per other arm."""
-    shifts, samples = marks.dodge([each.other.arm for each in group], 0.45), []
-    for each in group:
-        shown, name = marks.method_marks(each.other, entry.hollow), style.look(each.other.method).name
-        samples.append(_line(axes, each, shown, shifts[each.other.arm], name, fitted=True))
-    _corpus_axis(axes, group)
+    shifts = marks.dodge([each.other.arm for each in group], 0.45)
+    shown = [(marks.method_marks(each.other, entry.hollow), style.look(each.other.method).name) for each in group]
+    samples = _corpus_lines(axes, group, shown, list(shifts.values()), fitted=True)
     names = [each.id for each in conditions(view, entry)]
     compared = view.statistics["condition"].isin(names) & (view.statistics["metric"] == LOSS)
     marks.equivalence(axes, float(view.statistics.loc[compared, "margin"].mean()))
     return [*samples, Patch(facecolor=style.BAND, label="equivalence margin")]
 
 
-def _released_panel(axes: Axes, group: Sequence[Corpora]) -> list[Line2D]:
+def _released_panel(axes: Axes, group: Sequence[Corpora]) -> list[Artist]:
     """The reported difference, and one line per number of steps, on fresh text."""
     colors = [style.VERMILLION, *colormaps["viridis"](np.linspace(0.0, 0.9, max(len(group) - 1, 1)))]
-    shifts, samples = np.linspace(-0.2, 0.2, len(group)) if len(group) > 1 else [0.0], []
-    for k, (each, shift) in enumerate(zip(group, shifts, strict=True)):
-        shown = {"color": colors[k], "marker": "o" if k else "D", "markersize": 3.4}
-        words = "as reported" if each.steps is None else f"{each.steps:,} steps"
-        samples.append(_line(axes, each, shown, float(shift), words, fitted=False))
-    _corpus_axis(axes, group)
+    looks = [{"color": color, "marker": "o" if k else "D", "markersize": 3.4} for k, color in enumerate(colors)]
+    words = ["as reported" if each.steps is None else f"{each.steps:,} steps" for each in group]
+    shifts = [float(shift) for shift in np.linspace(-0.2, 0.2, len(group))] if len(group) > 1 else [0.0]
+    return _corpus_lines(axes, group, list(zip(looks, words, strict=False)), shifts, fitted=False)
+
+
+def _corpus_lines(
+    axes: Axes,
+    group: Sequence[Corpora],
+    shown: Sequence[tuple[style.Options, str]],
+    shifts: Sequence[float],
+    fitted: bool,
+) -> list[Artist]:
+    """Means with intervals, joined or with the least-squares line through them; returns the legend's samples."""
+    samples: list[Artist] = []
+    for each, (look, words), shift in zip(group, shown, shifts, strict=True):
+        tokens, trend = each.values.columns.to_numpy(dtype=float), each.trend
+        rows = np.array([each.at(float(size)) for size in tokens])
+        bars = np.nan_to_num(np.abs(rows[:, 1:].T - rows[:, 0]))
+        axes.errorbar(tokens * 2**shift, rows[:, 0], yerr=bars, linestyle="none", elinewidth=0.9, zorder=3, **look)
+        line = trend.intercept + trend.slope * (np.log2(tokens) - trend.centre)
+        axes.plot(tokens * 2**shift, line if fitted else rows[:, 0], color=look["color"], linewidth=0.7, zorder=2)
+        ends = "" if trend.low is None or trend.high is None else f" [{trend.low:+.3f}, {trend.high:+.3f}]"
+        slope = f"{trend.slope:+.3f}{ends}, n = {trend.n}".replace("-", "−")
+        samples.append(Line2D([], [], linewidth=0.7, label=f"{words}: {slope}", **look))
+    sizes = sorted({float(size) for each in group for size in each.values.columns})
+    marks.log2_axis(axes, {size: f"{size:,.0f}" for size in sizes})
+    axes.set_xlim(sizes[0] / 1.5, sizes[-1] * 1.5)
+    marks.zero(axes)
     return samples

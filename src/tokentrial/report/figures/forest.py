@@ -26,7 +26,7 @@ SUPERSCRIPT = str.maketrans("+−0123456789", "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹
 
 
 @kind("forest")
-def forest(sources: Sources, entry: declared.Forest) -> Figure | None:
+def forest(sources: Sources, entry: declared.Forest) -> Figure:
     """A row per condition: its arm minus the main other one, and paler ones beside it, in equivalence margins."""
     view, pairs = sources.view, sources.view.statistics
     rows = rows_of(view, pairs[(pairs["metric"] == LOSS) & (pairs["arm_a"] == entry.arm)], entry)
@@ -34,7 +34,7 @@ def forest(sources: Sources, entry: declared.Forest) -> Figure | None:
     for _, group in rows[rows["arm_b"] == entry.other].groupby("experiment", sort=False):
         lines += [str(group["short"].iloc[0]), *(row for _, row in group.iterrows())]
     if not lines:
-        return None
+        raise style.Nothing
     height = 0.6 + 0.42 * len(lines) + 1.75
     figure, (axes,) = style.canvas(height, [style.Box(3.8, 0.6, style.WIDTH - 3.8 - 5.2, 0.42 * len(lines))])
     present = [arm for arm in entry.beside if arm in set(rows["arm_b"])]
@@ -99,11 +99,11 @@ def _frame(axes: Axes, entry: declared.Forest) -> None:
 
 
 @kind("factors")
-def factors(sources: Sources, entry: declared.Factors) -> Figure | None:
+def factors(sources: Sources, entry: declared.Factors) -> Figure:
     """A row for every factor of the released ratio with its interval; by what is removed or put in its place."""
     by_corpus = list(attributions(sources.view))
     if not by_corpus:
-        return None
+        raise style.Nothing
     lines = [line for tokens, rows in by_corpus for line in _parts(tokens, rows, entry.parts, len(by_corpus) > 1)]
     height = 0.46 * len(lines)
     figure, (axes,) = style.canvas(0.6 + height + 1.2, [style.Box(6.8, 0.6, 5.4, height)])
@@ -148,19 +148,18 @@ class Line(NamedTuple):
 
 
 @kind("mask")
-def mask(sources: Sources, entry: declared.Masked) -> Figure | None:
+def mask(sources: Sources, entry: declared.Masked) -> Figure:
     """Losses against the unigram of their own text: released models with and without a mask, then the full table."""
     view = sources.view
     known = [each for each in view.select() if bound(view, each, "unigram") is not None]
     released = [line for each in conditions(view, entry) if each in known for line in _released_lines(view, each)]
     if not released:
-        return None
+        raise style.Nothing
     fair = [_full_line(view, each) for each in with_full(view) if each in known]
     lines: list[Line | str] = ["As released", *released]
     lines += ["Full table, done right", *fair] if fair else []
     box = style.Box(5.0, 0.9, style.WIDTH - 5.0 - 4.3, 0.55 * len(lines))
-    samples = [style.mark_sample(each) for each in entry.samples]
-    figure, (axes,) = style.page([box], samples, 0.9 + box.height + 1.2, columns=2)
+    figure, (axes,) = style.page([box], entry.samples, 0.9 + box.height + 1.2, columns=2)
     for y, line in marks.rows(axes, lines, -0.01, ha="right"):
         marks.text(axes, "row", -0.02, y, line.name, ha="right", fontsize=None)
         marks.text(axes, "row", 1.02, y, line.losses)

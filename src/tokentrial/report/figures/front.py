@@ -43,17 +43,26 @@ def with_costs(view: View, entry: declared.Shares | declared.Front) -> pd.DataFr
 
 
 def _lines(
-    pair: Sequence[Axes], rows: pd.DataFrame, costs: Mapping[str, str], name: str, halvings: int, **options: Any
+    pair: Sequence[Axes],
+    rows: pd.DataFrame,
+    costs: Mapping[str, str],
+    name: str,
+    *,
+    of: Sequence[str] = ("mean", "low", "high"),
+    then: str,
+    width: float,
+    halvings: int,
 ) -> None:
-    """A panel per cost with a line for each arm or family through its sizes; name: the column that tells them apart."""
-    mean, low, high = options.pop("of", ("mean", "low", "high"))
+    """A panel per cost with a line for each arm or family through its sizes.
+
+    name: the column that tells them apart; then: that orders sizes of one cost; halvings: of the octaves of ticks.
+    """
     for axes, (cost, words) in zip(pair, costs.items(), strict=True):
         axes.set_xscale("log", base=2)
         for each in style.in_order(rows[name]):
-            mine = rows[rows[name] == each].sort_values([cost, options["then"]])
-            bars, look = marks.lengths(mine, mean, low, high), style.look(each)
-            shown = {"linewidth": options["width"], "label": each, "zorder": marks.above(each)}
-            marks.points(axes, mine[cost], mine[mean].to_numpy(dtype=float), bars, look, **shown)
+            line, look = rows[rows[name] == each].sort_values([cost, then]), style.look(each)
+            shown = style.Options(linewidth=width, label=each, zorder=marks.above(each))
+            marks.points(axes, line[cost], line[of[0]].to_numpy(dtype=float), marks.lengths(line, *of), look, **shown)
         left, right = rows[cost].min() / 2**ROOM, rows[cost].max() * 2**ROOM
         axes.set(xlim=(left, right), xlabel=words)
         marks.ticks(axes, {tick: marks.compact(tick) for tick in marks.octaves(left, right, halvings)})
@@ -61,7 +70,7 @@ def _lines(
 
 
 @kind("shares by cost")
-def shares(sources: Sources, entry: declared.Shares) -> Figure | None:
+def shares(sources: Sources, entry: declared.Shares) -> Figure:
     """A row of panels per experiment: the share of what the input can give, against each cost."""
     view = sources.view
     rows = with_costs(view, entry)
@@ -72,13 +81,11 @@ def shares(sources: Sources, entry: declared.Shares) -> Figure | None:
     rows = rows.assign(**{share: (rows["unigram"] - rows[loss]) / span for share, loss in ends.items()})
     every = [PARTS[part](rows[rows["experiment"] == name]) for name, part in entry.rows.items()]
     groups = [group for group in every if len(group)]
-    if not groups:
-        return None
-    handles = marks.arm_handles({arm for group in groups for arm in group["arm"]})
+    handles = marks.looks({arm for group in groups for arm in group["arm"]})
     figure, axes = style.panels(2 * len(groups), handles, entry.layout)
     for k, group in enumerate(groups):
         pair = axes[2 * k : 2 * k + 2]
-        _lines(pair, group, entry.costs, "arm", 1, of=tuple(ends), width=0.6, then="ratio")
+        _lines(pair, group, entry.costs, "arm", of=tuple(ends), then="ratio", width=0.6, halvings=1)
         for panel, (name, y) in itertools.product(pair, SHARES.items()):
             color, dashes = style.LEVELS[name]
             marks.zero(panel, at=y, color=color, linestyle=dashes, linewidth=0.8, gid=name)
@@ -91,27 +98,25 @@ def shares(sources: Sources, entry: declared.Shares) -> Figure | None:
 
 
 @kind("front")
-def front(sources: Sources, entry: declared.Front) -> Figure | None:
+def front(sources: Sources, entry: declared.Front) -> Figure:
     """A row of panels per condition that has a method in two sizes, of the first four: loss against each cost."""
     view = sources.view
     rows = with_costs(view, entry)
     sizes = rows.groupby(["condition", "family"])["bits_deployed"].nunique()
     curved = set(sizes[sizes > 1].index.get_level_values("condition"))
     shown = [each for each in conditions(view, entry) if each.id in curved][: max(HEIGHTS)]
-    if not shown:
-        return None
     bits = {each.id: bits_of_a_nat(view, each) for each in shown}
     gap = 0.6 if all(value is None for value in bits.values()) else 1.6  # cm: room for the second axis
     rows = rows[rows["condition"].isin(bits)]
-    layout = entry.layout.model_copy(update={"height": HEIGHTS[len(shown)], "gap": (gap, entry.layout.gap[1])})
-    figure, axes = style.panels(2 * len(shown), marks.arm_handles(rows["family"]), layout)
+    layout = entry.layout.model_copy(update={"height": HEIGHTS.get(len(shown), 0), "gap": (gap, entry.layout.gap[1])})
+    figure, axes = style.panels(2 * len(shown), marks.looks(rows["family"]), layout)
     for row, condition in enumerate(shown):
         group, pair = rows[rows["condition"] == condition.id], axes[2 * row : 2 * row + 2]
         levels, unigram = _full(group, margin(view)), float(group["unigram"].mean())
         for panel in pair:
             panel.set_ylim(*_limits(group, [*levels.values()], unigram))
             _full_lines(panel, levels)
-        _lines(pair, group, entry.costs, "family", 2, width=0.8, then="bits_deployed")
+        _lines(pair, group, entry.costs, "family", then="bits_deployed", width=0.8, halvings=2)
         _unigram(pair, unigram)
         if (of_a_nat := bits[condition.id]) is not None:
             pair[1].tick_params(axis="y", left=False)
@@ -161,12 +166,10 @@ def _unigram(pair: list[Axes], level: float) -> None:
 
 
 @kind("levels by cost")
-def levels_by_cost(sources: Sources, entry: declared.LevelsByCost) -> Figure | None:
+def levels_by_cost(sources: Sources, entry: declared.LevelsByCost) -> Figure:
     """A panel per condition: an arm's loss at its cost, beside it where others cost nearly the same."""
     view = sources.view
     panels = {each: places for each in conditions(view, entry) if (places := _beside(view, each, entry.cost))}
-    if not panels:
-        return None
     arms = [arm for arm in by_layout(view, *panels) if arm.method not in marks.AS_LINE]
     handles = marks.method_handles(arms, entry.methods, entry.hollow)
     figure, axes = style.panels(len(panels), handles, entry.layout, "held-out loss (nats)", entry.x_label)

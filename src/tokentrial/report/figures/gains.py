@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -27,18 +26,16 @@ OTHER = Look("other", style.BLACK, "P", 4.6)
 
 
 @kind("gains by kind of text")
-def gains(sources: Sources, entry: declared.Gains) -> Figure | None:
+def gains(sources: Sources, entry: declared.Gains) -> Figure:
     """Three panels per model, a row per kind: information gain, its ratio to natural text's, and lengths."""
     view = sources.view
     groups = {group: members(view, group, entry.kinds) for group in groups_of(view)[: entry.most]}
-    if not groups:
-        return None
     boxes, top = [], 0.6
     for scopes in groups.values():
         height = 0.45 * len(scopes) + 0.3
         boxes += [style.Box(left, top, 3.75, height) for left in (3.5, 7.75, 12.0)]
         top += height + 1.75
-    figure, axes = style.page(boxes, [style.mark_sample(mark) for mark in entry.samples], top - 0.55)
+    figure, axes = style.page(boxes, entry.samples, top - 0.55)
     for place, (group, scopes) in enumerate(groups.items()):
         three = axes[3 * place : 3 * place + 3]
         looks = [kind_look(entry.kinds, scope.kind) for scope in scopes]
@@ -99,12 +96,12 @@ def _lengths(axes: Axes, view: View, scopes: Sequence[Scope]) -> None:
 
 
 @kind("lengths by vectors")
-def scaling(sources: Sources, entry: declared.Scaling) -> Figure | None:
+def scaling(sources: Sources, entry: declared.Scaling) -> Figure:
     """Left: capacity and N max; right: information gain; both against the number of vectors, logarithmic axes."""
     view, printed = sources.view, dict[str, list[Mapping[str, str]]]()
     shown = [(*each, style.mark_look(mark)) for each, mark in zip(_series(view).items(), entry.looks, strict=False)]
     if not shown:
-        return None
+        raise style.Nothing
     for row in sources.printed["cramming-vectors"].rows.values():
         printed.setdefault(row["label"].partition(",")[0], []).append(row)
     boxes = [style.Box(1.4, 0.6, 6.3, 6.0), style.Box(9.4, 0.6, 6.3, 6.0)]
@@ -207,11 +204,11 @@ def family(model: str, families: Marks, kin: Mapping[str, str]) -> str:
 
 
 @kind("gain against bound")
-def bound(sources: Sources, entry: declared.Bound) -> Figure | None:
+def bound(sources: Sources, entry: declared.Bound) -> Figure:
     """Token gain against 16 d / log2 V tokens: this run's models (closed) and the published ones (open)."""
     scopes = sources.view.estimates.widest()
     if not scopes:
-        return None
+        raise style.Nothing
     printed, gained = sources.printed["cramming-models"].rows.values(), _gained(sources.view, scopes)
     known = {name: style.mark_look(mark) for name, mark in entry.families.items()} | {"other": OTHER}
     models = [*(name for name, *_ in gained), *(row["model"] for row in printed)]
@@ -219,11 +216,8 @@ def bound(sources: Sources, entry: declared.Bound) -> Figure | None:
     texts = sorted({gain.n for _, _, gain in gained if gain.value is not None}) or [0]
     counted = f"{texts[0]}" if len(texts) == 1 else f"{texts[0]} to {texts[-1]}"
     shown = [look for name, look in known.items() if name in families.values()]
-    handles: list[Artist] = [style.sample(look, **marks.EDGE) for look in shown]
-    for mark in entry.samples:
-        label = mark.label.replace("{texts}", counted)
-        handles.append(style.mark_sample(mark.model_copy(update={"label": label})))
-    figure, (panel,) = style.page([style.Box(1.6, 0.3, 14.0, 7.6)], handles, 9.1)
+    words = [mark.model_copy(update={"label": mark.label.replace("{texts}", counted)}) for mark in entry.samples]
+    figure, (panel,) = style.page([style.Box(1.6, 0.3, 14.0, 7.6)], [*shown, *words], 9.1)
     named = [(number(row["bound"]), number(row["token_gain"]), row["label"]) for row in printed]
     for name, x, gain in [each for each in gained if (each[2].value or 0) > 0]:
         look = known[families[name]]
@@ -237,8 +231,8 @@ def bound(sources: Sources, entry: declared.Bound) -> Figure | None:
     style.label_points(panel, named)
     lost = [name for name, _, gain in gained if (gain.value or 0) <= 0]
     if lost:
-        words = f"not shown, gain undefined or not above 0: {', '.join(lost)}"
-        marks.text(panel, "corner", 0.01, 0.98, words, va="top", color=GREY)
+        text = f"not shown, gain undefined or not above 0: {', '.join(lost)}"
+        marks.text(panel, "corner", 0.01, 0.98, text, va="top", color=GREY)
     panel.set_xlabel("theoretical bound 16 d / log2 V (tokens)")
     panel.set_ylabel("token gain of unsolved texts (tokens)")
     return figure

@@ -27,19 +27,16 @@ def published(sources: Sources, table: str) -> Printed:
 
 
 @kind("levels")
-def levels(sources: Sources, entry: declared.Levels) -> Figure | None:
+def levels(sources: Sources, entry: declared.Levels) -> Figure:
     """A panel for each combination of some columns in which x varies, in the order of the config."""
     view = sources.view
     rows = rows_of(view, view.summary[view.summary["metric"] == entry.metric], entry)
     every = [group for _, group in rows.groupby(entry.panels, sort=False, dropna=False)]
     groups = [group for group in every if group[entry.x].nunique() > 1]
-    if not groups:
-        return None
     arms = marks.arms_of(arm for group in groups for arm in group["arm"])
     printed = {experiment: published(sources, table) for experiment, table in entry.printed.items()}
     hollow = [Line2D([], [], **HOLLOW, linestyle="none", label="published")] if printed else []
-    handles = [*marks.arm_handles(arms), *hollow]
-    figure, axes = style.panels(len(groups), handles, entry.layout, entry.y_label, entry.x_label)
+    figure, axes = style.panels(len(groups), [*marks.looks(arms), *hollow], entry.layout, entry.y_label, entry.x_label)
     for panel, group in zip(axes, groups, strict=True):
         points = printed.get(group["experiment"].iloc[0], {})
         names = {x: f"{x:.0f}:1" if entry.x == "ratio" else f"{x:,g}" for x in sorted(set(group[entry.x]))}
@@ -61,19 +58,17 @@ def levels(sources: Sources, entry: declared.Levels) -> Figure | None:
 
 
 @kind("levels side by side")
-def side_by_side(sources: Sources, entry: declared.SideBySide) -> Figure | None:
+def side_by_side(sources: Sources, entry: declared.SideBySide) -> Figure:
     """A panel for each experiment: its conditions side by side, or at their vocabulary sizes, each with its bounds."""
     view = sources.view
     rows = rows_of(view, view.summary[view.summary["metric"] == entry.metric], entry)
     present = {name: panel for name, panel in entry.experiments.items() if name in set(rows["experiment"])}
-    if not present:
-        return None
     arms = marks.arms_of(rows.loc[rows["experiment"].isin(present), "arm"])
     boxes, left = [], 1.2
     for panel in present.values():
         boxes.append(style.Box(left, 0.6, panel.width, 6.6))
         left += panel.width + 2.3
-    figure, axes = style.page(boxes, marks.arm_handles(arms), 0.6 + 6.6 + 1.2)
+    figure, axes = style.page(boxes, marks.looks(arms), 0.6 + 6.6 + 1.2)
     for each, (name, panel) in zip(axes, present.items(), strict=True):
         group = rows[rows["experiment"] == name]
         _conditions(each, view, group, arms, panel)

@@ -20,7 +20,7 @@ from tokentrial.statistics.samples import FloatArray
 
 # Shown by a line already: the arm that sees no input, against the source's own unigram entropy.
 AS_LINE = ("unigram",)
-EDGE: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.3}
+EDGE = style.EDGE
 SOURCES = {"zipf_iid": "i.i.d.", "zipf_markov": "chain"}
 HEADS = {"mean_pool": "pooled window", "window_mlp": "ordered window", "token_mlp": "current token"}
 
@@ -33,9 +33,9 @@ def arms_of(arms: Iterable[str]) -> list[str]:
     return [arm for arm in style.in_order(arms) if arm not in AS_LINE]
 
 
-def arm_handles(arms: Iterable[str]) -> list[Line2D]:
-    """Legend samples, in order."""
-    return [style.sample(style.look(arm), **EDGE) for arm in style.in_order(arms)]
+def looks(arms: Iterable[str]) -> list[style.Look]:
+    """What a legend shows of arms, in order."""
+    return [style.look(arm) for arm in style.in_order(arms)]
 
 
 def dodge(arms: Sequence[str], width: float) -> dict[str, float]:

@@ -33,7 +33,7 @@ def stated_runs(tables: Mapping[str, PublishedTable]) -> dict[str, int]:
 
 
 @kind("power")
-def power(sources: Sources, entry: declared.Power) -> Figure | None:
+def power(sources: Sources, entry: declared.Power) -> Figure:
     """What n seeds find, and what the selected comparisons would.
 
     Left: the true effect that a two-sided t test finds with a power of 80 %, in standard deviations, against n, with
@@ -43,7 +43,7 @@ def power(sources: Sources, entry: declared.Power) -> Figure | None:
     view, pairs = sources.view, sources.view.statistics
     rows = rows_of(view, pairs[(pairs["metric"] == LOSS) & (pairs["arm_b"] == entry.other)], entry)
     if rows.empty:
-        return None
+        raise style.Nothing
     known = rows[rows["minimal_detectable"].notna() & (rows["minimal_detectable"] > 0)]
     boxes = [style.Box(LEFT, TOP, CURVES, HEIGHT)]
     if len(known):

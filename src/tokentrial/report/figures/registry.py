@@ -29,12 +29,12 @@ class Sources:
     verdicts: pd.DataFrame | None = None
 
 
-Draw = Callable[[Sources, Any], Figure | None]
+Draw = Callable[[Sources, Any], Figure]
 KINDS: dict[str, Draw] = {}
 
 
 def kind(name: str) -> Callable[[Draw], Draw]:
-    """Registers what draws a kind of schema.figures.KINDS; the function returns None if there is nothing to show."""
+    """Registers what draws a kind of schema.figures.KINDS; it raises style.Nothing if there is nothing to show."""
 
     def register(function: Draw) -> Draw:
         KINDS[name] = function
@@ -49,12 +49,12 @@ def draw(name: str, entry: declared.Figure, sources: Sources) -> Figure:
     Raises InputError if the entry has no such sentence.
     """
     with style.looks(sources.view.methods), style.applied():
-        figure = KINDS[entry.kind](sources, entry)
-        if figure is None and entry.absent is not None:
-            return style.nothing(entry.absent)
-    if figure is None:
-        raise InputError(f"figure {name}: select: found nothing to show in the results with {_asked(entry, sources)}")
-    return figure
+        try:
+            return KINDS[entry.kind](sources, entry)
+        except style.Nothing:
+            if entry.absent is not None:
+                return style.nothing(entry.absent)
+    raise InputError(f"figure {name}: select: found nothing to show in the results with {_asked(entry, sources)}")
 
 
 def _asked(entry: declared.Figure, sources: Sources) -> str:

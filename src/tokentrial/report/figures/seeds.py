@@ -41,7 +41,7 @@ def published(printed: Mapping[str, PublishedTable], script: declared.Script) ->
 
 
 @kind("seeds")
-def seeds(sources: Sources, entry: declared.Seeds) -> Figure | None:
+def seeds(sources: Sources, entry: declared.Seeds) -> Figure:
     """A panel per released script, and the fair arms of the selected conditions."""
     view = sources.view
     values = final_values(view.runs, view.of_way("as-released"))
@@ -52,8 +52,6 @@ def seeds(sources: Sources, entry: declared.Seeds) -> Figure | None:
         rows = values[values["condition"].isin(conditions) & (values["metric"] == script.metric)]
         scripts |= {name: kept} if len(kept := rows[rows["arm"].isin([*entry.arms, CHANCE])]) else {}
     fair = fair_pairs(view, values, entry)
-    if not scripts and fair.empty:
-        return None
     boxes, height = _layout({name: entry.scripts[name] for name in scripts}, len(fair) > 0)
     figure, axes = style.canvas(height, boxes)
     for panel, (name, rows) in zip(axes, scripts.items(), strict=False):
@@ -188,7 +186,7 @@ def ratio_axis(axes: Axes, which: str, low: float, high: float) -> None:
 
 
 @kind("ratios of seeds")
-def ratios(sources: Sources, entry: declared.Ratios) -> Figure | None:
+def ratios(sources: Sources, entry: declared.Ratios) -> Figure:
     """A row per test of the document: every seed, median and central 95 %, the printed ratio and its percentile."""
     view = sources.view
     rows = [
@@ -197,7 +195,7 @@ def ratios(sources: Sources, entry: declared.Ratios) -> Figure | None:
         if len(reported := view.series(bespoke.released(view, test), BESPOKE, RATIO))
     ]
     if not rows:
-        return None
+        raise style.Nothing
     height = 0.7 + 0.95 * len(rows) + 1.75
     figure, (axes,) = style.canvas(height, [style.Box(3.0, 0.7, 9.9, 0.95 * len(rows))])
     everything = np.concatenate([np.append(reported.to_numpy(), ratio) for _, ratio, reported, _ in rows])
@@ -210,7 +208,7 @@ def ratios(sources: Sources, entry: declared.Ratios) -> Figure | None:
     axes.tick_params(axis="y", length=0)
     for x, words in ((1.03, "published at"), (1.21, "seeds")):
         marks.text(axes, "corner", x, 1.01, words)
-    style.legend(figure, [style.mark_sample(each) for each in entry.samples], top=height - 0.5, columns=4)
+    style.legend(figure, entry.samples, top=height - 0.5, columns=4)
     return figure
 
 
@@ -230,14 +228,11 @@ def _seed_row(axes: Axes, y: float, values: pd.Series, fresh: pd.Series, printed
 
 
 @kind("ratios by step")
-def by_step(sources: Sources, entry: declared.ByStep) -> Figure | None:
+def by_step(sources: Sources, entry: declared.ByStep) -> Figure:
     """A panel per corpus of the scaling script: reported and fresh-text ratio against optimiser steps."""
     view = sources.view
     reported, fresh = bespoke.corpora(view), bespoke.corpora(view, fresh=True)
-    if not reported:
-        return None
-    samples = [style.mark_sample(each) for each in entry.samples]
-    figure, axes = style.panels(len(reported), samples, entry.layout, "loss ratio", "optimiser steps")
+    figure, axes = style.panels(len(reported), entry.samples, entry.layout, "loss ratio", "optimiser steps")
     printed = {bespoke.released(view, test): ratio for test, _, ratio in _printed(sources.printed)}
     for panel, (tokens, condition) in zip(axes, reported.items(), strict=True):
         _steps_panel(panel, _spreads(view, condition), _spreads(view, fresh.get(tokens, "")))

@@ -68,6 +68,9 @@ class Look(NamedTuple):
     """Points."""
 
 
+EDGE: Options = {"markeredgecolor": "white", "markeredgewidth": 0.3}
+Sample = Artist | Mark | Look
+"""What a legend can show."""
 COLORS = {
     "blue": BLUE, "vermillion": VERMILLION, "green": GREEN, "orange": ORANGE,
     "sky": SKY, "purple": PURPLE, "black": BLACK, "grey": NEUTRAL,
@@ -149,8 +152,14 @@ class Box(NamedTuple):
     height: float
 
 
+class Nothing(Exception):
+    """There is nothing that a figure could show."""
+
+
 def canvas(height: float, boxes: Sequence[Box]) -> tuple[Figure, list[Axes]]:
-    """A figure of the text's width and the given height (cm), with one panel per box."""
+    """A figure of the text's width and the given height (cm), with one panel per box; raises Nothing without a box."""
+    if not boxes:
+        raise Nothing
     figure = Figure(figsize=(WIDTH / INCH, height / INCH))
     axes = [
         figure.add_axes((b.left / WIDTH, 1 - (b.top + b.height) / height, b.width / WIDTH, b.height / height))
@@ -162,7 +171,12 @@ def canvas(height: float, boxes: Sequence[Box]) -> tuple[Figure, list[Axes]]:
 def grid(
     count: int, columns: int, *, height: float, top: float, gap: tuple[float, float], sides: tuple[float, float]
 ) -> list[Box]:
-    """Boxes of ``count`` panels row by row; gap: between columns and rows, sides: left and right of all (cm)."""
+    """Boxes of ``count`` panels row by row; gap: between columns and rows, sides: left and right of all (cm).
+
+    Raises Nothing if there are none.
+    """
+    if not count:
+        raise Nothing
     width = (WIDTH - sum(sides) - gap[0] * (columns - 1)) / columns
     return [
         Box(sides[0] + (k % columns) * (width + gap[0]), top + (k // columns) * (height + gap[1]), width, height)
@@ -171,7 +185,7 @@ def grid(
 
 
 def panels(
-    count: int, samples: Sequence[Artist], layout: Layout, y_label: str = "", x_label: str = ""
+    count: int, samples: Iterable[Sample], layout: Layout, y_label: str = "", x_label: str = ""
 ) -> tuple[Figure, list[Axes]]:
     """A grid of panels and the legend below it; labels are left and below all panels, or at each of them."""
     columns = min(layout.columns, count) if layout.fill else layout.columns
@@ -184,11 +198,12 @@ def panels(
 
 
 def page(
-    boxes: Sequence[Box], samples: Sequence[Artist], bottom: float, columns: int | None = None
+    boxes: Sequence[Box], samples: Iterable[Sample], bottom: float, columns: int | None = None
 ) -> tuple[Figure, list[Axes]]:
     """A panel per box, and the legend ``bottom`` cm from the top; columns: of a legend that takes one line."""
-    figure, axes = canvas(bottom + (0.5 if columns else legend_height(samples)), boxes)
-    legend(figure, samples, top=bottom, columns=columns)
+    handles = artists(samples)
+    figure, axes = canvas(bottom + (0.5 if columns else legend_height(handles)), boxes)
+    legend(figure, handles, top=bottom, columns=columns)
     return figure, axes
 
 
@@ -245,9 +260,15 @@ def mark_sample(mark: Mark, **options: Any) -> Artist:
     return sample(shown, **line, **({} if mark.face is None else {"markerfacecolor": mark.face}), **options)
 
 
+def artists(samples: Iterable[Sample]) -> list[Artist]:
+    """A legend's samples; a look's is its marker with a white edge."""
+    shown = [sample(each, **EDGE) if isinstance(each, Look) else each for each in samples]
+    return [mark_sample(each) if isinstance(each, Mark) else each for each in shown]
+
+
 def legend_columns(handles: Sequence[Artist]) -> int:
     """As many columns, at most three, as the longest name lets stand side by side."""
-    widest = max(len(str(sample.get_label())) for sample in handles)
+    widest = max((len(str(sample.get_label())) for sample in handles), default=0)
     return max(1, min(3, int(WIDTH / (0.13 * widest + 1.0))))  # cm: a letter, and a marker with its space
 
 
@@ -256,11 +277,11 @@ def legend_height(handles: Sequence[Artist]) -> float:
     return 0.34 * -(-len(handles) // legend_columns(handles)) + 0.1
 
 
-def legend(figure: Figure, handles: Sequence[Artist], *, top: float, columns: int | None = None) -> None:
+def legend(figure: Figure, samples: Iterable[Sample], *, top: float, columns: int | None = None) -> None:
     """One legend outside the panels, its upper edge ``top`` cm from the figure's upper edge."""
-    height = figure.get_figheight() * INCH
+    height, handles = figure.get_figheight() * INCH, artists(samples)
     figure.legend(
-        handles=list(handles), loc="upper center", bbox_to_anchor=(0.5, 1 - top / height), columnspacing=1.5,
+        handles=handles, loc="upper center", bbox_to_anchor=(0.5, 1 - top / height), columnspacing=1.5,
         ncols=columns or legend_columns(handles), borderaxespad=0, borderpad=0, handletextpad=0.4, labelspacing=0.35,
     )  # fmt: skip
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -94,15 +93,14 @@ def said(estimate: Estimate, decimals: int = 1) -> str:
 
 
 @kind("measures by length")
-def by_length(sources: Sources, entry: declared.ByLength) -> Figure | None:
+def by_length(sources: Sources, entry: declared.ByLength) -> Figure:
     """A panel per model: measures of unseen natural text against its length, and both capacities above them."""
     view = sources.view
     scopes = view.estimates.widest()[: entry.most]
-    if not scopes:
-        return None
     samples = [style.mark_sample(mark, **_edge(mark)) for mark in entry.measures.values()]
-    samples += [style.mark_sample(mark) for mark in entry.samples]
-    figure, axes = style.panels(len(scopes), samples, entry.layout, "mean over texts", "length N (tokens)")
+    figure, axes = style.panels(
+        len(scopes), [*samples, *entry.samples], entry.layout, "mean over texts", "length N (tokens)"
+    )
     for panel, scope in zip(axes, scopes, strict=True):
         _lengths_panel(panel, view, scope, entry.measures)
         panel.set_title(scope.model, pad=12)
@@ -138,18 +136,14 @@ def _lengths_panel(axes: Axes, view: View, scope: Scope, measures: Marks) -> Non
 
 
 @kind("entropy of texts")
-def uncertainty(sources: Sources, entry: declared.Entropy) -> Figure | None:
+def uncertainty(sources: Sources, entry: declared.Entropy) -> Figure:
     """A panel per model: H(LM+mem) against H(LM), every text a point."""
     view, texts = sources.view, cells(sources)
     groups = {group: members(view, group, entry.kinds) for group in groups_of(view)[: entry.most]}
-    if not groups:
-        return None
     layout = entry.layout if len(groups) > 1 else entry.layout.model_copy(update={"height": 7.2})
     looks = {scope.kind: kind_look(entry.kinds, scope.kind) for scopes in groups.values() for scope in scopes}
-    samples: list[Artist] = [style.sample(look, **marks.EDGE) for look in looks.values()]
-    samples += [style.mark_sample(mark) for mark in entry.samples]
     labels = ("H(LM+mem), nats per text", "H(LM), nats per text")
-    figure, axes = style.panels(len(groups), samples, layout, *labels)
+    figure, axes = style.panels(len(groups), [*looks.values(), *entry.samples], layout, *labels)
     for panel, (group, scopes) in zip(axes, groups.items(), strict=True):
         blocks = [block for block in texts.blocks if tuple(block.key) in {tuple(scope) for scope in scopes}]
         words = _scatter(panel, view, blocks, group, looks)
@@ -201,18 +195,17 @@ def _scatter(
 
 
 @kind("curves of texts")
-def curves(sources: Sources, entry: declared.CurvesOfTexts) -> Figure | None:
+def curves(sources: Sources, entry: declared.CurvesOfTexts) -> Figure:
     """A row per length, for the model with the most settings; every line is a text."""
     view, texts = sources.view, cells(sources)
     scopes = chosen(view, list(entry.dashes))
     if not scopes:
-        return None
+        raise style.Nothing
     steps = _steps(view, scopes)
     lengths = [int(n) for n in marks.thinned(steps["length"], entry.most)]
     lines = {scope.arm: style.dashes(entry.dashes.get(scope.arm)) for scope in scopes}
-    samples: list[Artist] = [style.sample(style.look(arm), linestyle=line, marker="") for arm, line in lines.items()]
-    samples += [style.mark_sample(mark) for mark in entry.samples]
-    figure, axes = style.panels(2 * len(lengths), samples, entry.layout, x_label="optimisation step")
+    samples = [*(style.sample(style.look(arm), linestyle=line, marker="") for arm, line in lines.items())]
+    figure, axes = style.panels(2 * len(lengths), [*samples, *entry.samples], entry.layout, x_label="optimisation step")
     for row, length in enumerate(lengths):
         of_length, pair = steps[steps["length"] == length], axes[2 * row : 2 * row + 2]
         for panel, (metric, words) in zip(pair, METRICS.items(), strict=True):

@@ -55,7 +55,7 @@ LOOKS = {
 
 
 @kind("verdicts")
-def matrix(sources: Sources, entry: declared.Verdicts) -> Figure | None:
+def matrix(sources: Sources, entry: declared.Verdicts) -> Figure:
     """Bars of the documents share one scale; those of all documents have their own.
 
     Every cell keeps a place for each verdict, so that the same height is the same verdict along a row.
@@ -63,7 +63,7 @@ def matrix(sources: Sources, entry: declared.Verdicts) -> Figure | None:
     assert sources.verdicts is not None
     sizes = counted(sources.verdicts)
     if sizes.empty:
-        return None
+        raise style.Nothing
     rows = [name for name in DOCUMENTS if name in set(sizes["document"])]
     totals = sizes.groupby(["kind", "verdict"], sort=False)["n"].sum().reset_index().assign(document=ALL)
     height = TOP + (len(rows) + 1) * (ROW + BETWEEN) + 0.1
