@@ -19,7 +19,7 @@ SETTINGS: dict[str, Any] = {
 }
 BESPOKE, VERDICTS = "studies/bespoke.yaml", "workflow/report/verdicts.yaml"
 BUILDS = catalogue_check.TABLES
-LEARNED, ENTRY = "studies/learned_encoding.yaml", "{title: A, caption: A., kind: power, other: autoencoder}"
+LEARNED, ENTRY = "studies/learned_encoding.yaml", "{title: A, caption: A., kind: verdicts}"
 PRIMARY = "  bespoke-primary: "
 TREND = "  bespoke-trend: {title: Whether the benefit grows with the corpus}\n"
 CHAPTER = "workflow/report/bespoke.typ"

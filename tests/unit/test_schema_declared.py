@@ -24,7 +24,7 @@ methods:
 tables:
   all: {title: Everything}
 figures:
-  some: {title: Some, legend: A line, caption: Some of it., kind: mask, x_label: X, samples: [{label: A, color: sky}]}
+  some: {title: Some, legend: A line, caption: Some of it., kind: ratios of seeds, x_label: X, samples: [{color: sky}]}
 """
 
 
@@ -84,10 +84,10 @@ def test_what_is_not_said_has_its_usual_value(tmp_path: Path) -> None:
         ("{title: Everything}", "{kind: arms, tilte: All}", "tables.all.tilte: unknown key; did you mean 'title'?"),
         ("{title: Everything}", "8", "tables.all: found 8, expected: a valid dictionary"),
         (", caption: Some of it.", "", "figures.some.caption: not given, expected it"),
-        ("kind: mask, ", "", "figures.some.kind: not given, expected one of levels, "),
-        ("kind: mask", "kind: masks", "figures.some.kind: found 'masks', did you mean 'mask'? expected one of "),
+        ("kind: ratios of seeds, ", "", "figures.some.kind: not given, expected one of levels, "),
+        ("ratios of", "ratio of", "figures.some.kind: found 'ratio of seeds', did you mean 'ratios of seeds'? "),
         ("x_label: X", "x_lable: X", "figures.some.x_lable: unknown key; did you mean 'x_label'? "),
-        ("{label: A,", "{lable: A,", "figures.some.samples.0.lable: unknown key; did you mean 'label'? "),
+        ("{color: sky", "{colour: sky", "figures.some.samples.0.colour: unknown key; did you mean 'color'? "),
         ("color: sky}]", "color: bleu}]", "figures.some.samples.0.color: found 'bleu', expected: 'blue', "),
         ("legend: A line", "legende: A line", "figures.some.legende: unknown key; did you mean 'legend'?"),
         ("legend: A line", "legend: 8", "figures.some.legend: found 8, expected: a valid string"),

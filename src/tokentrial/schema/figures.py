@@ -48,19 +48,29 @@ class Layout(Section):
 
 
 class Figure(Section):
-    """What a figure is called, and what it shows."""
+    """What a figure is called, and what draws it."""
 
     title: Text = key("In the report and on the page of verdicts.")
     legend: Text = key("In the report, after the title.", None)
     caption: Text = key("In Snakemake's own report.")
     kind: Text = key("What draws it.")
-    select: Select = key("Columns of results/conditions.parquet -> values; a list is in the order of panels.", {})
-    otherwise: Select = key("The same, for a run that has none of these conditions.", None)
     absent: Text = key("In place of a figure without anything to show; without it, there has to be something.", None)
+
+
+class Filtered(Figure):
+    """A figure of some conditions."""
+
+    select: Select = key("Columns of results/conditions.parquet -> values; a list is in the order of panels.")
+    otherwise: Select = key("The same, for a run that has none of these conditions.", None)
+
+
+class Grid(Figure):
+    """A figure of a grid of panels."""
+
     layout: Layout = key("Of its panels.", Layout())
 
 
-class Levels(Figure):
+class Levels(Filtered, Grid):
     """Levels of all arms against a column in which conditions differ."""
 
     metric: Metric
@@ -80,7 +90,7 @@ class Panel(Section):
     x_label: Text = key("Of the axis.", None)
 
 
-class SideBySide(Figure):
+class SideBySide(Filtered):
     """Levels of all arms, condition by condition."""
 
     metric: Metric
@@ -88,7 +98,7 @@ class SideBySide(Figure):
     experiments: dict[Text, Panel] = key("Experiment -> its panel.")
 
 
-class Curves(Figure):
+class Curves(Filtered, Grid):
     """Validation loss during training."""
 
     y_label: Text
@@ -108,35 +118,29 @@ class Curves(Figure):
     x_room: Number = key("The end of the axis, in lengths of the longest curve.", 1.02)
 
 
-class Shares(Figure):
-    """The share of what the input can give, against costs."""
-
-    arms: list[Text]
-    costs: dict[Text, Text] = key("Column of results/arms.parquet -> label.")
-    rows: dict[Text, Literal["ordered", "largest", "hardest"]] = key("Experiment -> those of its conditions shown.")
-
-
-class Front(Figure):
+class Front(Filtered, Grid):
     """Losses against costs, a line per method through its sizes."""
 
     costs: dict[Text, Text] = key("Column of results/arms.parquet -> label.")
 
 
-class OfMethods(Figure):
-    """Figures whose legend names methods in an order of its own."""
+class Shares(Front):
+    """The share of what the input can give, against costs."""
 
-    methods: list[Text] = key("In the order of the legend.", [])
-    hollow: list[Text] = key("Layouts that are drawn with open markers.", [])
+    arms: list[Text]
+    rows: dict[Text, Literal["ordered", "largest", "hardest"]] = key("Experiment -> those of its conditions shown.")
 
 
-class LevelsByCost(OfMethods):
+class LevelsByCost(Filtered, Grid):
     """Losses against a cost, every arm by itself."""
 
     cost: Text = key("A column of results/arms.parquet.")
     x_label: Text
+    methods: list[Text] = key("In the order of the legend.", [])
+    hollow: list[Text] = key("Layouts that are drawn with open markers.", [])
 
 
-class Differences(Figure):
+class Differences(Filtered, Grid):
     """Arms minus another one at their ratio, against the ratio."""
 
     arms: dict[Text, Text] = key("Method -> what its panel says beside the way; empty for the body.")
@@ -145,20 +149,23 @@ class Differences(Figure):
     y_label: Text
 
 
-class Bands(OfMethods):
+class Bands(Filtered, Grid):
     """Arms minus the standard one, by frequency band."""
 
     arms: list[Text] = key("Methods from left to right.")
     y_label: Text
+    methods: list[Text] = key("In the order of the legend.", [])
+    hollow: list[Text] = key("Layouts that are drawn with open markers.", [])
 
 
-class ByCorpus(OfMethods):
+class ByCorpus(Filtered):
     """Bespoke minus other arms, against the size of the corpus; the margin is that of the selected conditions."""
 
     y_label: Text
+    hollow: list[Text] = key("Layouts that are drawn with open markers.", [])
 
 
-class Forest(Figure):
+class Forest(Filtered):
     """An arm minus others, a row per condition."""
 
     arm: Text
@@ -174,7 +181,7 @@ class Factors(Figure):
     x_label: Text
 
 
-class Masked(Figure):
+class Masked(Filtered):
     """Losses with and without a mask, against the unigram."""
 
     samples: list[Mark] = key("Of the legend.")
@@ -194,7 +201,7 @@ class Script(Section):
     beside: Text = key("The script that it shares a row with.", None)
 
 
-class Seeds(Figure):
+class Seeds(Filtered):
     """Every seed of released scripts and of a pair of fair arms."""
 
     scripts: dict[Text, Script]
@@ -211,39 +218,36 @@ class Ratios(Figure):
     x_label: Text
 
 
-class ByStep(Figure):
+class ByStep(Grid):
     """The released loss ratios by number of steps."""
 
     samples: list[Mark] = key("Of the legend.")
 
 
-class Power(Figure):
+class Power(Filtered):
     """What a number of seeds finds."""
 
     other: Text = key("The arm that the comparisons are with.")
 
 
-class OfTexts(Figure):
-    """Figures of crammed texts."""
-
-    samples: list[Mark] = key("Of the legend, after the others.", [])
-    most: Whole = key("Panels, or rows of them.", 4)
-
-
-class ByLength(OfTexts):
-    """Measures by length of the text."""
+class ByLength(Grid):
+    """Measures of crammed texts by their length."""
 
     measures: dict[Text, Mark]
+    samples: list[Mark] = key("Of the legend, after the measures.")
+    most: Whole = key("Panels.")
 
 
-class Entropy(OfTexts):
-    """The entropy of every text with and without its vector."""
+class Gains(Figure):
+    """Gains and lengths by kind of text."""
 
     kinds: dict[Text, Mark] = key("Kind of text -> how it is drawn.")
+    samples: list[Mark] = key("Of the legend, after the kinds.")
+    most: Whole = key("Models.", 4)
 
 
-class Gains(Entropy):
-    """Gains and lengths by kind of text."""
+class Entropy(Gains, Grid):
+    """The entropy of every text with and without its vector."""
 
 
 class Scaling(Figure):
@@ -253,17 +257,20 @@ class Scaling(Figure):
     looks: list[Mark] = key("Of the models; further ones are not shown.")
 
 
-class Bound(OfTexts):
+class Bound(Figure):
     """Gains against what a vector could hold."""
 
     families: dict[Text, Mark] = key("Family of models -> how it is drawn.")
     kin: dict[Text, Text] = key("A model's name up to its first hyphen -> its family, where these differ.")
+    samples: list[Mark] = key("Of the legend, after the families; {texts}: how many there are.")
 
 
-class CurvesOfTexts(OfTexts):
+class CurvesOfTexts(Grid):
     """Losses and accuracies while vectors are optimised."""
 
     dashes: dict[Text, list[Number]] = key("Settings in the order of the legend -> dashes of their lines.")
+    samples: list[Mark] = key("Of the legend, after the settings.")
+    most: Whole = key("Lengths.")
 
 
 class Verdicts(Figure):

@@ -33,7 +33,7 @@ PARTS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
 """The conditions of an experiment that a row of panels shows."""
 
 
-def with_costs(view: View, entry: declared.Shares | declared.Front) -> pd.DataFrame:
+def with_costs(view: View, entry: declared.Front) -> pd.DataFrame:
     """Test losses with the costs and the family of each arm; arms without a cost are left out."""
     loss = rows_of(view, view.summary[view.summary["metric"] == LOSS], entry)
     costs = view.arms[["condition", "arm", *entry.costs]].dropna()

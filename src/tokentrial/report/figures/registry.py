@@ -54,20 +54,21 @@ def draw(name: str, entry: declared.Figure, sources: Sources) -> Figure:
         except style.Nothing:
             if entry.absent is not None:
                 return style.nothing(entry.absent)
-    raise InputError(f"figure {name}: select: found nothing to show in the results with {_asked(entry, sources)}")
+    raise InputError(f"figure {name}: {_asked(entry, sources)}")
 
 
 def _asked(entry: declared.Figure, sources: Sources) -> str:
-    """The columns of the filter with their values, and those that the run has."""
+    """What was not there: the columns of the filter with their values, and those that the run has."""
     words = []
-    for column, value in entry.select.items():
+    for column, value in entry.select.items() if isinstance(entry, declared.Filtered) else ():
         there = sources.view.conditions[column].dropna().unique()
         shown = ", ".join(map(str, value if isinstance(value, list) else [value]))
         words.append(f"{column} {shown} (there is {', '.join(map(str, there)) or 'none'})")
-    return " and ".join(words) or "any condition"
+    asked = f" with {' and '.join(words)}" if words else ""
+    return f"{'select: ' if words else ''}found nothing to show in the results{asked}"
 
 
-def conditions(view: View, entry: declared.Figure) -> list[Condition]:
+def conditions(view: View, entry: declared.Filtered) -> list[Condition]:
     """The conditions that an entry selects, in the order of the lists in its filter, else in the config's.
 
     A run that has none of them shows those that the entry selects otherwise.
@@ -79,7 +80,7 @@ def conditions(view: View, entry: declared.Figure) -> list[Condition]:
     return sorted(selected, key=lambda each: [values.index(getattr(each, column)) for column, values in lists])
 
 
-def rows_of(view: View, rows: pd.DataFrame, entry: declared.Figure) -> pd.DataFrame:
+def rows_of(view: View, rows: pd.DataFrame, entry: declared.Filtered) -> pd.DataFrame:
     """The rows of the conditions that an entry selects, with the columns of run.columns.Condition."""
     chosen = view.conditions[view.conditions["condition"].isin([each.id for each in conditions(view, entry)])]
     columns = [column for column in chosen if column == "condition" or column not in rows]
