@@ -45,7 +45,8 @@ def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
         for name, figure in figures.items():
             for key, column, known in _columns(figure):
                 if column not in known:
-                    raise InputError(f"{file}: figures.{name}.{key}: {config.unknown_key(column, known)}")
+                    expected = f"{config.nearest(column, known)}expected one of {', '.join(known)}"
+                    raise InputError(f"{file}: figures.{name}.{key}: found the column '{column}', {expected}")
         for name, table in tables.items():
             if not (isinstance(table, DeclaredTable) or name in LISTINGS or _is_quoted(name, code)):
                 raise InputError(f"{file}: tables.{name}: found an entry of a table that nothing in {TABLES} builds")

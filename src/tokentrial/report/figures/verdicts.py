@@ -72,8 +72,10 @@ def matrix(sources: Sources, entry: declared.Verdicts) -> Figure:
     figure, axes = style.canvas(height, boxes)
     for panel, (name, of_kind) in zip(axes, cells, strict=True):
         table = totals if name == ALL else sizes
-        mine = table[(table["document"] == name) & (table["kind"] == of_kind)]
-        _cell(panel, dict(zip(mine["verdict"], mine["n"], strict=True)), of_kind == EMPIRICAL, int(table["n"].max()))
+        counts = table[(table["document"] == name) & (table["kind"] == of_kind)]
+        _cell(
+            panel, dict(zip(counts["verdict"], counts["n"], strict=True)), of_kind == EMPIRICAL, int(table["n"].max())
+        )
         if name == rows[0]:
             panel.set_title(of_kind, pad=3)
         if of_kind == words.KINDS[0]:
