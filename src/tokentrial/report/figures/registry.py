@@ -81,7 +81,8 @@ def conditions(view: View, entry: declared.Filtered) -> list[Condition]:
 
 
 def rows_of(view: View, rows: pd.DataFrame, entry: declared.Filtered) -> pd.DataFrame:
-    """The rows of the conditions that an entry selects, with the columns of run.columns.Condition."""
-    chosen = view.conditions[view.conditions["condition"].isin([each.id for each in conditions(view, entry)])]
-    columns = [column for column in chosen if column == "condition" or column not in rows]
-    return rows.merge(chosen[columns], on="condition", how="inner")
+    """The rows of the conditions that an entry selects, in their order, with the columns of run.columns.Condition."""
+    places = {each.id: place for place, each in enumerate(conditions(view, entry))}
+    columns = [column for column in view.conditions if column == "condition" or column not in rows]
+    known = rows[rows["condition"].isin(places)].merge(view.conditions[columns], on="condition")
+    return known.sort_values("condition", key=lambda names: names.map(places), kind="stable")
