@@ -14,7 +14,7 @@ from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
 from tokentrial.report.figures import draw, style
-from tokentrial.report.figures.registry import Sources
+from tokentrial.report.figures.registry import Sources, conditions, rows_of
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.schema import figures as schema
 
@@ -65,10 +65,10 @@ def test_the_documented_figure_shows_what_the_view_says(shipped: View) -> None:
     assert block is not None
     [(name, entry)] = yaml.safe_load(block[1])["figures"].items()
     view = shipped.only(STUDY)
-    figure: Any = draw.draw(name, schema.declared(entry), Sources(view, {}))
+    figure: Any = draw.draw(name, schema.figure(entry), Sources(view, {}))
     assert len(figure.axes) == 4  # of two data sets of one experiment and two heads of the other
-    conditions = view.select(experiment="markov", way="done-right", head="mean_pool")
-    levels = {each.ratio: view.level(each.id, "learned", "accuracy")["mean"] for each in conditions}
+    pooled = view.select(experiment="markov", way="done-right", head="mean_pool")
+    levels = {each.ratio: view.level(each.id, "learned", "accuracy")["mean"] for each in pooled}
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     (panel,) = [axes for axes, title in zip(figure.axes, titles, strict=True) if "pooled window" in title]
     (learned,) = [bar for bar in panel.containers if bar.get_label() == "learned"]
@@ -76,10 +76,20 @@ def test_the_documented_figure_shows_what_the_view_says(shipped: View) -> None:
     assert figure.axes[0].get_ylabel() == entry["y_label"]
     with pytest.raises(InputError) as caught:
         nothing = {**entry, "select": {"way": "done-right", "experiment": "compresion"}}
-        draw.draw(name, schema.declared(nothing), Sources(view, {}))
+        draw.draw(name, schema.figure(nothing), Sources(view, {}))
     said = str(caught.value)
     assert said.startswith(f"figure {name}: select: found nothing to show in the results with way done-right (there ")
     assert "experiment compresion (there is pure-python, " in said and said.endswith(", signal)") and "\n" not in said
+
+
+def test_conditions_are_in_the_order_of_the_filter_and_others_stand_in(shipped: View) -> None:
+    view, entry = shipped.only("bespoke"), views.figures()["bespoke-curves"]
+    shown = [each.experiment for each in conditions(view, entry)]
+    assert shown == ["converged"] * 2 + ["scaling"] * 4  # the config has them the other way round
+    nothing = entry.model_copy(update={"select": {"way": "done-right", "experiment": ["nothing"]}})
+    assert conditions(view, nothing) == view.select(way="done-right")
+    rows = rows_of(view, view.summary, entry)
+    assert list(dict.fromkeys(rows["experiment"])) == ["converged", "scaling"] and len(rows) < len(view.summary)
 
 
 def test_figures_are_written_from_tables(tmp_path: Path) -> None:

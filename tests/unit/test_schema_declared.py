@@ -84,6 +84,8 @@ def test_what_is_not_said_has_its_usual_value(tmp_path: Path) -> None:
         ("{title: Everything}", "{kind: arms, tilte: All}", "tables.all.tilte: unknown key; did you mean 'title'?"),
         ("{title: Everything}", "8", "tables.all: found 8, expected: a valid dictionary"),
         (", caption: Some of it.", "", "figures.some.caption: not given, expected it"),
+        ("figures:\n", "figures:\n  more: 8\n", "figures.more: found 8, expected: a valid dictionary"),
+        ("kind: ratios of seeds, ", "kind: [front], ", "figures.some.kind: found ['front'], "),
         ("kind: ratios of seeds, ", "", "figures.some.kind: not given, expected one of levels, "),
         ("ratios of", "ratio of", "figures.some.kind: found 'ratio of seeds', did you mean 'ratios of seeds'? "),
         ("x_label: X", "x_lable: X", "figures.some.x_lable: unknown key; did you mean 'x_label'? "),

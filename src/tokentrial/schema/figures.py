@@ -4,12 +4,12 @@ What draws a kind is registered in report.figures under the same name.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, PlainValidator, ValidationError
+from pydantic import Field, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
+from tokentrial.config import nearest
 from tokentrial.schema.base import Flag, Number, Section, Text, Whole, key
 
 FAULT = "figure"
@@ -304,16 +304,16 @@ KINDS: dict[str, type[Figure]] = {
 }
 
 
-def declared(entry: Any) -> Figure:
+def figure(entry: Any) -> Figure:
     """Returns an entry as the model of its kind. Raises an error of the kind `FAULT`."""
     if isinstance(entry, Figure):
         return entry
     if not isinstance(entry, Mapping):
         raise _fault((), f"found {entry!r}, expected: a valid dictionary")
     kind = entry.get("kind")
-    if kind not in KINDS:
-        said = "not given, " if kind is None else f"found {kind!r}, "
-        raise _fault(("kind",), f"{said}{_near(kind, KINDS)}expected one of {', '.join(KINDS)}")
+    if not isinstance(kind, str) or kind not in KINDS:
+        said = "not given, " if kind is None else f"found {kind!r}, {nearest(str(kind), KINDS)}"
+        raise _fault(("kind",), f"{said}expected one of {', '.join(KINDS)}")
     try:
         return KINDS[kind].model_validate(entry)
     except ValidationError as error:
@@ -322,7 +322,7 @@ def declared(entry: Any) -> Figure:
         place, said = first["loc"], first["msg"].removeprefix("Input should be ")
         if first["type"] == "extra_forbidden":
             known = _keys(KINDS[kind], place[:-1])
-            text = f"unknown key; {_near(place[-1], known)}expected one of {', '.join(known)}"
+            text = f"unknown key; {nearest(str(place[-1]), known)}expected one of {', '.join(known)}"
         elif first["type"] == "missing":
             text = "not given, expected it"
         else:
@@ -335,22 +335,12 @@ def _fault(place: tuple[int | str, ...], text: str) -> PydanticCustomError:
     return PydanticCustomError(FAULT, "{where}: {text}", {"where": where, "text": text})
 
 
-def _near(name: Any, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(str(name), known, 1)
-    return f"did you mean '{near[0]}'? " if near else ""
-
-
 def _keys(model: Any, place: tuple[int | str, ...]) -> Mapping[str, Any]:
     """The keys of the section at a place in a model."""
-    for step in place:
-        annotation = model.model_fields[step].annotation if _is_model(model) else get_args(model)[-1]
-        model = annotation
+    for step in place:  # of a section, or of a list or mapping of sections
+        model = model.model_fields[step].annotation if hasattr(model, "model_fields") else get_args(model)[-1]
     fields: Mapping[str, Any] = model.model_fields
     return fields
 
 
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-Figures = dict[Text, Annotated[Any, PlainValidator(declared)]]
+Figures = dict[Text, Annotated[Any, PlainValidator(figure)]]
