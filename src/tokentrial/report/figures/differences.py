@@ -57,17 +57,13 @@ def _pairs(view: View, entry: declared.Differences) -> pd.DataFrame:
         for pair in (pair for pair in view.pairs(condition.id) if pair["metric"] == LOSS):
             arm, other = (view.method(condition.study, pair[name]) for name in ("arm_a", "arm_b"))
             if arm.method in entry.arms and other.method == entry.other and arm.ratio == other.ratio is not None:
-                panel = way + (entry.arms[arm.method] or body_words(condition))
+                body = "" if condition.narrow is None else f", {'narrow' if condition.narrow else 'fixed'} body"
+                panel = way + (entry.arms[arm.method] or body)
                 shown = {"subject": arm.method, "panel": panel, "title": marks.TITLES["body"](condition)}
                 rows.append({**pair, "way": way, "ratio": float(arm.ratio or 0), **shown})
     ways, arms = list(dict.fromkeys(row["way"] for row in rows)), list(entry.arms)
     rows.sort(key=lambda row: (ways.index(row["way"]), arms.index(row["subject"])))
     return pd.DataFrame(rows)
-
-
-def body_words(condition: Condition) -> str:
-    """Whether all arms have one body or it shrinks with the ratio; nothing where that is not known."""
-    return "" if condition.narrow is None else f", {'narrow' if condition.narrow else 'fixed'} body"
 
 
 def _by_ratio(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) -> None:

@@ -1,7 +1,7 @@
 """A row for each difference, factor or loss, with its name at left and its numbers at right."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,7 +144,20 @@ class Line(NamedTuple):
     open: float | None
     closed: float
     losses: str
-    half: float = 0.0
+    half: float
+
+    @classmethod
+    def of(cls, view: View, condition: Condition, name: str, *arms: str) -> "Line":
+        """arms: the same without and with a mask, or one that never saw the next token."""
+        levels, bits = [view.level(condition.id, arm) for arm in arms], bits_of_a_nat(view, condition)
+        losses = " → ".join(f"{level['mean']:.3f}" for level in levels)
+        if bits is not None:
+            per_byte = [f"{bits * level['mean']:.2f}" for level in levels]
+            losses += f" ({' → '.join(per_byte)})"
+        *opened, closed = (level["mean"] - level["unigram"] for level in levels)
+        half = 0.0 if opened or levels[0]["high"] is None else levels[0]["high"] - levels[0]["mean"]
+        color = style.look(view.method(condition.study, arms[0]).method).color
+        return cls(name, color, opened[0] if opened else None, closed, losses, half)
 
 
 @kind("mask")
@@ -152,11 +165,13 @@ def mask(sources: Sources, entry: declared.Masked) -> Figure:
     """Losses against the unigram of their own text: released models with and without a mask, then the full table."""
     view = sources.view
     known = [each for each in view.select() if bound(view, each, "unigram") is not None]
-    released = [line for each in conditions(view, entry) if each in known for line in _released_lines(view, each)]
+    released = [(each, *pair) for each in conditions(view, entry) if each in known for pair in masked_twins(view, each)]
     if not released:
         raise style.Nothing
-    fair = [_full_line(view, each) for each in with_full(view) if each in known]
-    lines: list[Line | str] = ["As released", *released]
+    lines: list[Line | str] = ["As released"]
+    for each, arm, twin in released:
+        lines.append(Line.of(view, each, f"{view.arm_name(each.study, arm)}; {tokens_name(each)}", arm, twin))
+    fair = [Line.of(view, each, marks.TITLES["body"](each), FULL) for each in with_full(view) if each in known]
     lines += ["Full table, done right", *fair] if fair else []
     box = style.Box(5.0, 0.9, style.WIDTH - 5.0 - 4.3, 0.55 * len(lines))
     figure, (axes,) = style.page([box], entry.samples, 0.9 + box.height + 1.2, columns=2)
@@ -181,28 +196,3 @@ def mask(sources: Sources, entry: declared.Masked) -> Figure:
     units = "test loss in nats per token\n(bits per byte)" if bits else "test loss (nats)"
     marks.text(axes, "corner", 1.02, 1.005, units)
     return figure
-
-
-def _released_lines(view: View, condition: Condition) -> Iterator[Line]:
-    """A line for each arm that has a twin with a mask."""
-    for arm, twin in masked_twins(view, condition):
-        levels = [view.level(condition.id, each) for each in (arm, twin)]
-        color = style.look(view.method(condition.study, arm).method).color
-        name = f"{view.arm_name(condition.study, arm)}; {tokens_name(condition)}"
-        plain, masked = (level["mean"] - level["unigram"] for level in levels)
-        losses = in_both_units([level["mean"] for level in levels], bits_of_a_nat(view, condition))
-        yield Line(name, color, plain, masked, losses)
-
-
-def in_both_units(losses: Sequence[float], bits: float | None) -> str:
-    """``1.500 → 5.900 (0.42 → 1.64)``: nats per token, and bits per byte where they are known."""
-    nats = " → ".join(f"{loss:.3f}" for loss in losses)
-    return nats if bits is None else f"{nats} ({' → '.join(f'{bits * loss:.2f}' for loss in losses)})"
-
-
-def _full_line(view: View, condition: Condition) -> Line:
-    """What the full table of a condition reaches without seeing the next token."""
-    level, color = view.level(condition.id, FULL), style.look(FULL).color
-    losses = in_both_units([level["mean"]], bits_of_a_nat(view, condition))
-    half = 0.0 if level["high"] is None else level["high"] - level["mean"]
-    return Line(marks.TITLES["body"](condition), color, None, level["mean"] - level["unigram"], losses, half)

@@ -209,7 +209,9 @@ def bound(sources: Sources, entry: declared.Bound) -> Figure:
     scopes = sources.view.estimates.widest()
     if not scopes:
         raise style.Nothing
-    printed, gained = sources.printed["cramming-models"].rows.values(), _gained(sources.view, scopes)
+    printed, get = sources.printed["cramming-models"].rows.values(), sources.view.estimates.get
+    every = [(scope.model, get("theoretical_capacity", scope).value, get("token_gain", scope)) for scope in scopes]
+    gained = [(name, x, gain) for name, x, gain in every if x is not None]
     known = {name: style.mark_look(mark) for name, mark in entry.families.items()} | {"other": OTHER}
     models = [*(name for name, *_ in gained), *(row["model"] for row in printed)]
     families = {model: family(model, entry.families, entry.kin) for model in models}
@@ -236,13 +238,6 @@ def bound(sources: Sources, entry: declared.Bound) -> Figure:
     panel.set_xlabel("theoretical bound 16 d / log2 V (tokens)")
     panel.set_ylabel("token gain of unsolved texts (tokens)")
     return figure
-
-
-def _gained(view: View, scopes: Sequence[Scope]) -> list[tuple[str, float, Estimate]]:
-    """Model, bound and token gain; models whose bound is not known are left out."""
-    get = view.estimates.get
-    gained = [(scope.model, get("theoretical_capacity", scope).value, get("token_gain", scope)) for scope in scopes]
-    return [(name, x, gain) for name, x, gain in gained if x is not None]
 
 
 def _shares(axes: Axes) -> None:

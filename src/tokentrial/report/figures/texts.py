@@ -97,10 +97,12 @@ def by_length(sources: Sources, entry: declared.ByLength) -> Figure:
     """A panel per model: measures of unseen natural text against its length, and both capacities above them."""
     view = sources.view
     scopes = view.estimates.widest()[: entry.most]
-    samples = [style.mark_sample(mark, **_edge(mark)) for mark in entry.measures.values()]
-    figure, axes = style.panels(
-        len(scopes), [*samples, *entry.samples], entry.layout, "mean over texts", "length N (tokens)"
-    )
+    samples: list[style.Sample] = []
+    for mark in entry.measures.values():  # a stroke is drawn by its edge
+        stroke = {"markeredgecolor": style.mark_look(mark).color, "markeredgewidth": 0.8}
+        samples.append(style.mark_sample(mark, **(stroke if mark.marker == "_" else marks.EDGE)))
+    labels = ("mean over texts", "length N (tokens)")
+    figure, axes = style.panels(len(scopes), [*samples, *entry.samples], entry.layout, *labels)
     for panel, scope in zip(axes, scopes, strict=True):
         _lengths_panel(panel, view, scope, entry.measures)
         panel.set_title(scope.model, pad=12)
@@ -110,13 +112,6 @@ def by_length(sources: Sources, entry: declared.ByLength) -> Figure:
         marks.text(panel, "corner", 0, 1.02, facts, color=GREY, va="baseline")
         panel.tick_params(axis="y", labelleft=bool(panel.get_ylabel()))
     return figure
-
-
-def _edge(mark: declared.Mark) -> dict[str, Any]:
-    """Of a legend's marker: a stroke has none, and is drawn by it."""
-    stroke = mark.marker == "_"
-    color = style.mark_look(mark).color
-    return {"markeredgecolor": color if stroke else "white", "markeredgewidth": 0.8 if stroke else 0.3}
 
 
 def _lengths_panel(axes: Axes, view: View, scope: Scope, measures: Marks) -> None:
