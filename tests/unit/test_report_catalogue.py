@@ -19,8 +19,8 @@ SETTINGS: dict[str, Any] = {
 }
 BESPOKE, VERDICTS = "studies/bespoke.yaml", "workflow/report/verdicts.yaml"
 BUILDS, DRAWS = catalogue_check.TABLES, f"{catalogue_check.FIGURES}/bespoke.py"
-PRIMARY = "  bespoke-primary: "
-TREND = "  bespoke-trend: {title: Whether the benefit grows with the corpus}\n"
+PRIMARY = "  bespoke-primary:\n"
+EXTRA = "{title: A, kind: trend, columns: {}, notes: []}"
 CHAPTER = "workflow/report/bespoke.typ"
 
 
@@ -41,15 +41,19 @@ def test_what_is_shipped_has_an_entry_each(read: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        (BESPOKE, "  bespoke-trend: ", "  bespoke-trends: ", "tables.bespoke-trends: did you mean 'bespoke-trend'? "),
+        (BESPOKE, "  bespoke-trend:\n", "  bespoke-trends:\n", "tables.bespoke-trends: did you mean 'bespoke-trend'? "),
         (BESPOKE, "  bespoke-steps:\n", "  bespoke-step:\n", "figures.bespoke-step: did you mean 'bespoke-steps'? "),
-        (BESPOKE, PRIMARY, "  extra: {title: A}\n" + PRIMARY, "tables.extra: found an entry of none of"),
-        (BESPOKE, PRIMARY, "  levels: {title: A}\n" + PRIMARY, "tables.levels: found a second entry"),
+        (BESPOKE, PRIMARY, f"  extra: {EXTRA}\n{PRIMARY}", "tables.extra: found an entry of none of"),
+        (BESPOKE, PRIMARY, f"  levels: {EXTRA}\n{PRIMARY}", "tables.levels: found a second entry"),
         (BESPOKE, "figures:\n", "figures:\n  extra: {title: A, caption: A.}\n", "figures.extra: found an entry of"),
         (BESPOKE, "figures:\n", "figures:\n  seeds: {title: A, caption: A.}\n", "figures.seeds: found a second entry"),
         (BESPOKE, "of {confidence} t", "of {confidenc} t", "unknown key 'confidenc': did you mean 'confidence'?"),
-        (BESPOKE, TREND, "", "tables: key 'bespoke-trend' is missing"),
-        (VERDICTS, "  verdict-rules: ", "  verdict-rule: ", "tables.verdict-rule: did you mean 'verdict-rules'? "),
+        (BESPOKE, "  bespoke-comparisons:\n", "  extra:\n", "tables.extra: found an entry of none"),
+        (BESPOKE, "kind: trend", "kind: trends", "tables.bespoke-trend.kind: found 'trends', did you"),
+        (BESPOKE, "select: {way: done-right}", "select: {way: done-rigth}", ".select.way: found 'done-rigth', did you"),
+        (BESPOKE, "select: {way: done-right}", "select: {experiment: scalin}", ".experiment: found 'scalin', did"),
+        (BESPOKE, "select: {way: done-right}", "select: {experimnt: x}", ".select: unknown key 'experimnt': did you"),
+        (VERDICTS, "  verdict-rules:\n", "  verdict-rule:\n", "tables.verdict-rule: did you mean 'verdict-rules'? "),
         (VERDICTS, "\"verdicts-{document}\"", "verdicts-000", "tables: key 'verdicts-001' is missing"),
     ],
 )  # fmt: skip
@@ -71,8 +75,7 @@ def test_an_entry_that_is_missing_or_too_many_is_named(
     [
         (DRAWS, '"bespoke-seeds"', '"bespoke-seed"', "figures.bespoke-seeds: did you"),
         (DRAWS, "{\n", '{\n    "new": None,\n', "figures: key 'new' is missing"),
-        (f"{BUILDS}/bespoke.py", '"bespoke-primary"', '"primary"', "tables.bespoke-primary: found an"),
-        (f"{BUILDS}/seeds.py", 'table_title("power")', 'table_title("powers")', "the table 'powers', "),
+        (f"{BUILDS}/power.py", '@kind("power")', '@kind("powers")', "tables.power.kind: found 'power', did you mean"),
         (CHAPTER, '#plot("bespoke-seeds"', '#plot("bespoke-seed"', "figures.bespoke-seeds: did you mean"),
         (CHAPTER, "#wide-table(", '#wide-table("new", [])\n#wide-table(', "'new' is missing"),
     ],

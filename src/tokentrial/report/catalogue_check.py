@@ -12,10 +12,12 @@ from typing import Any
 from tokentrial import config
 from tokentrial.checkout import ROOT
 from tokentrial.errors import InputError
-from tokentrial.report.catalogue import FILES, LISTINGS, STUDIES, VERDICTS, captions, entries
-from tokentrial.schema.declared import DeclaredTable
+from tokentrial.report.catalogue import FILES, LISTINGS, STUDIES, VERDICTS, captions, entries, studies
+from tokentrial.run.columns import CONDITIONS
+from tokentrial.schema.tables import OfArms
 
 TABLES, FIGURES, CHAPTERS = "src/tokentrial/report/tables", "src/tokentrial/report/figures", "workflow/report"
+WAYS = ["as-released", "as-described", "done-right"]
 
 
 def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
@@ -26,6 +28,7 @@ def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
     _check_unique(root)
     captions(STUDIES, "", settings, root)
     code = "".join(file.read_text(encoding="utf-8") for file in sorted((root / TABLES).glob("*.py")))
+    kinds = re.findall(r'^@kind\("([^"]+)"\)', code, re.MULTILINE)
     for part, file in FILES.items():
         tables, figures = entries(part, root).tables, entries(part, root).figures
         chapters = [f"{CHAPTERS}/{each}.typ" for each in (("report", part) if part == VERDICTS else (part,))]
@@ -35,15 +38,23 @@ def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
             _compare(file, kind, names, shown, f"{' or '.join(chapters)} shows")
         _compare(file, "figures", figures, _drawn(root / FIGURES / f"{part}.py"), f"{FIGURES}/{part}.py draws")
         for name, table in tables.items():
-            if not (isinstance(table, DeclaredTable) or name in LISTINGS or _is_quoted(name, code)):
-                raise InputError(f"{file}: tables.{name}: found an entry of a table that nothing in {TABLES} builds")
-    known = [name for part in FILES for name in entries(part, root).tables]
-    for name in re.findall(r'\btable_title\("([^"]+)"', code):
-        if name not in known:
-            near = config.nearest(name, known)
-            raise InputError(
-                f"{TABLES}: found the table '{name}', which has no entry: {near}expected one in a study's file"
-            )
+            if table.kind not in kinds:
+                expected = f"{config.nearest(table.kind, kinds)}expected one of {', '.join(kinds)}"
+                raise InputError(f"{file}: tables.{name}.kind: found '{table.kind}', {expected}")
+            if isinstance(table, OfArms):
+                _check_select(f"{file}: tables.{name}.select", table.select, part, root)
+
+
+def _check_select(where: str, select: Mapping[str, Any], study: str, root: Path) -> None:
+    """A select that no condition can meet, whatever the config plans, is a mistake."""
+    known = {"experiment": list(studies(root)[study].experiments), "way": WAYS}
+    for column, value in select.items():
+        if column not in CONDITIONS.names:
+            raise InputError(f"{where}: {config.unknown_key(column, CONDITIONS.names)}")
+        for each in value if isinstance(value, list) else [value]:
+            if column in known and each not in known[column]:
+                expected = f"{config.nearest(str(each), known[column])}expected one of {', '.join(known[column])}"
+                raise InputError(f"{where}.{column}: found '{each}', {expected}")
 
 
 def _check_unique(root: Path) -> None:
@@ -86,10 +97,3 @@ def _drawn(module: Path) -> list[str]:
         ):
             return [str(ast.literal_eval(key)) for key in node.value.keys if key is not None]
     return []
-
-
-def _is_quoted(name: str, code: str) -> bool:
-    """Whether a name stands in quotes in the code, or its beginning before what is filled in (``doc001-{study}``)."""
-    if f'"{name}"' in code:
-        return True
-    return any(name.startswith(start) for start in re.findall(r'(?:= |\{)f"([a-z0-9-]+-)\{\w+\}"', code))

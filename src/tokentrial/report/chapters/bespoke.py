@@ -23,7 +23,7 @@ from tokentrial.report.bespoke_results import (
 from tokentrial.report.bespoke_trends import fair_trends
 from tokentrial.report.chapters.learned_encoding import convergence_values
 from tokentrial.report.formats import number as text_of
-from tokentrial.report.tables.bespoke_parameters import SCORED, agrees
+from tokentrial.report.tables.document_003 import SCORED, agrees
 from tokentrial.report.template import escape
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View

@@ -10,7 +10,7 @@ from tokentrial.cramming.evidence import PAIRS
 from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
 from tokentrial.report.formats import number
-from tokentrial.report.tables.cramming_rows import arm_name, in_words, kind_name
+from tokentrial.report.tables.estimates import arm_name, in_words, kind_name
 from tokentrial.run.estimates import Scope
 from tokentrial.run.view import View
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate

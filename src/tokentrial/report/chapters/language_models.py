@@ -20,10 +20,16 @@ from tokentrial.report.language_model_names import (
     vocabulary,
     with_full,
 )
-from tokentrial.report.tables.language_models import described_rows, fair_rows, mask_rows
-from tokentrial.report.tables.language_models_listings import equal_bits, family_names, front_arms
-from tokentrial.report.tables.language_models_rows import perplexity
-from tokentrial.report.tables.rows import Row
+from tokentrial.report.tables.language_models import (
+    described_rows,
+    equal_bits,
+    fair_rows,
+    family_names,
+    front_arms,
+    mask_rows,
+    perplexity,
+)
+from tokentrial.report.tables.registry import Row
 from tokentrial.report.template import escape
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import BOUND, LOSS

@@ -1,18 +1,19 @@
-"""The tables of the language models: document 002's comparison, what the mask does, and a scale to set it by."""
+"""Tables of language models: document 002's comparison, what the mask does, equal bits, and a scale to set it by."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 
 import pandas as pd
 
 from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
 from tokentrial.real_text import WIKITEXT2
-from tokentrial.report import formats
-from tokentrial.report.catalogue import table_title
-from tokentrial.report.formats import MISSING, Section, Table, count, number
+from tokentrial.report.bespoke_results import MODEL
+from tokentrial.report.formats import MISSING, count, number, with_interval
 from tokentrial.report.language_model_names import (
     FULL,
     MASKED,
+    arms_of,
     bound,
     conditions,
     masked_twins,
@@ -23,107 +24,71 @@ from tokentrial.report.language_model_names import (
     vocabulary,
     with_full,
 )
-from tokentrial.report.tables import language_models_listings
-from tokentrial.report.tables.language_models_rows import (
-    difference,
-    notes_on_tests,
-    one_line,
-    pair_row,
-    perplexity,
-    shown_pair,
-)
-from tokentrial.report.tables.rows import Row
+from tokentrial.report.tables.registry import Ask, Row, kind
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import ACCURACY, BITS
 from tokentrial.run.view import View
+from tokentrial.statistics.intervals import t_interval
+from tokentrial.statistics.pareto import EqualBits, compare_at_equal_bits, curves, front
+from tokentrial.statistics.samples import paired_differences
 
 # What the documents compare: the learned encoding and the autoencoder's codes, as the released code builds them or not.
-RELEASED = "autoencoder_released"
-PAIRS = (("learned", "autoencoder"), ("learned", RELEASED))
-MASKED_PAIR = (f"learned{MASKED}", f"{RELEASED}{MASKED}")
-NOTHING = "This run has no results for this table."
-# Of the anchor's CSV, with or without rows.
-ANCHOR_COLUMNS = (
-    *("corpus", "model", "label", "bits_per_byte", "perplexity", "parameters", "vocabulary", "epochs", "source"),
-    *("comparable", "perplexity_value", "condition"),
-)
+COMPARED = ("learned", "autoencoder")
+RELEASED = ("learned", "autoencoder_released")
+MEBIBIT = 2**20
 
 
-def build(view: View, printed: Mapping[str, PublishedTable]) -> Iterator[formats.Table]:
-    """Every table of the study; view: its results alone; printed: every table of the documents."""
-    yield main(view, printed)
-    yield mask(view)
-    yield language_models_listings.dominance(view)
-    yield anchor(view, printed["language-models-anchor"])
-
-
-def main(view: View, printed: Mapping[str, PublishedTable]) -> Table:
-    """Learned against autoencoder by ratio: what was recorded, as released, as described, done right."""
-    names = ("recorded", "penn-treebank") if view.corpus == WIKITEXT2 else ()
-    published = [row for name in names for row in recorded_rows(printed[f"language-models-{name}"])]
-    measured = [*released_rows(view), *described_rows(view), *fair_rows(view)]
-    everything = [*published, *measured]
-    sections = []
-    for ratio in sorted({row["ratio"] for row in everything}):
-        shown = [shown_pair(row) for row in everything if row["ratio"] == ratio]
-        sections.append(Section(f"{ratio}:1", pd.DataFrame(shown)))
+@kind("learned against autoencoder")
+def against_autoencoder(ask: Ask) -> Iterator[Row]:
+    """By ratio: what was recorded, as released, as described, done right."""
+    view, printed = ask.view, ask.printed
     claims, recorded, other = (printed[f"language-models-{name}"] for name in ("claims", "recorded", "penn-treebank"))
-    beside = (
+    same = view.corpus == WIKITEXT2
+    ask.words["quotes"] = "; ".join(f"“{quote}”" for quote in claims.quotes)
+    ask.words["beside"] = (
         f"Recorded: {recorded.source}, {recorded.where}. Penn Treebank: {other.source}; its baseline is a fixed random "
         "projection that nothing trains, its text and tokens are others, so it bears on no row below it."
-        if published
+        if same
         else f"What its repository recorded is left out: those runs had another text than {view.corpus}."
     )
-    notes = (
-        f"Document 002 says {'; '.join(f'“{quote}”' for quote in claims.quotes)}, and prints no number of this study. "
-        f"{beside}",
-        "Narrow body: the whole model has the width of the encoding, as in the document, so that a ratio changes the "
-        "model too. Fixed body: the encoding is lifted to one width. Losses without a mask are not those of a language "
-        "model: the next token is visible. Losses of different tokens cannot be compared, their bits per byte can.",
-        notes_on_tests(view),
-    )
-    data = pd.DataFrame([{key: value for key, value in row.items() if key != "printed"} for row in everything])
-    name = "language-models-main"
-    return Table(name, table_title(name, view.corpus), data, tuple(sections), notes, "Ratio")
+    rows = [row for table in ((recorded, other) if same else ()) for row in recorded_rows(table)]
+    rows += [*released_rows(view), *described_rows(view), *fair_rows(view)]
+    yield from (row | {"_only": "csv"} for row in rows)
+    for row in sorted(rows, key=lambda row: row["ratio"]):
+        yield row | {"_section": f"{row['ratio']}:1", "_only": "page"}
 
 
 def recorded_rows(table: PublishedTable) -> Iterator[Row]:
     """What a document's repository recorded, digit for digit."""
     name = "recorded" if "learned" in next(iter(table.rows.values()), {}) else "recorded, Penn Treebank"
     for key, row in table.rows.items():
-        losses = {each: value_of(row.get(each)) for each in ("learned", "autoencoder")}
-        printed = {"Learned": row.get("learned", MISSING), "Autoencoder": row.get("autoencoder", MISSING)}
-        printed |= {f"{each.capitalize()},\nppl": row[f"{each}_perplexity"] for each in losses}
-        yield {
-            "ratio": int(key),
-            "way": name,
-            "n": table.n,
-            **losses,
-            **{f"{each}_perplexity": value_of(row[f"{each}_perplexity"]) for each in losses},
-            "difference": losses["learned"] - losses["autoencoder"],
-            "printed": printed,
-        }
+        losses = {each: value_of(row.get(each)) for each in COMPARED}
+        perplexities = {f"{each}_perplexity": value_of(row[f"{each}_perplexity"]) for each in COMPARED}
+        difference_ = losses["learned"] - losses["autoencoder"]
+        measured = {**losses, **perplexities, "difference": difference_}
+        yield {"ratio": int(key), "way": name, "n": table.n, **measured, "_printed": dict(row)}
 
 
 def released_rows(view: View) -> Iterator[Row]:
     """As released, on the split that the released code reports and on test text, and the same with a mask."""
+    masked = (f"{RELEASED[0]}{MASKED}", f"{RELEASED[1]}{MASKED}")
     for condition in conditions(view, "as-released"):
-        for pair in (*PAIRS, MASKED_PAIR):
-            way = "as released" if pair != MASKED_PAIR else "as released, with a mask"
-            for split in ("validation", "test") if pair != MASKED_PAIR else ("test",):
-                yield from _pairs(view, f"{way}, {split}", condition, pair, split)
+        for pair in (COMPARED, RELEASED):
+            for split in ("validation", "test"):
+                yield from _pairs(view, f"as released, {split}", condition, pair, split)
+        yield from _pairs(view, "as released, with a mask, test", condition, masked)
 
 
 def described_rows(view: View) -> Iterator[Row]:
     """As described: causal, the body as narrow as the encoding."""
     for condition in conditions(view, "as-described"):
-        yield from _pairs(view, f"as described, {width_of_body(condition)}{title(condition)}", condition, PAIRS[0])
+        yield from _pairs(view, f"as described, {width_of_body(condition)}{title(condition)}", condition, COMPARED)
 
 
 def fair_rows(view: View) -> Iterator[Row]:
     """Done right: a row per sub-study."""
     for condition in conditions(view, "done-right"):
-        yield from _pairs(view, f"done right, {width_of_body(condition)}{title(condition)}", condition, PAIRS[0])
+        yield from _pairs(view, f"done right, {width_of_body(condition)}{title(condition)}", condition, COMPARED)
 
 
 def width_of_body(condition: Condition) -> str:
@@ -133,29 +98,52 @@ def width_of_body(condition: Condition) -> str:
 
 
 def _pairs(view: View, way: str, condition: Condition, pair: tuple[str, str], split: str = "test") -> Iterator[Row]:
-    """A row per ratio at which the condition has both methods."""
+    """A row per ratio at which the condition has both methods: levels, perplexities, and the paired difference."""
     for arm in of_method(view, condition, pair[0]):
         other, ratio = peer(view, condition, arm, pair[1]), view.method(condition.study, arm).ratio
-        if ratio is not None and other is not None:
-            yield {"ratio": ratio, **pair_row(view, way, condition, arm, other, split)}
+        if ratio is None or other is None:
+            continue
+        arms = dict(zip(COMPARED, (arm, other), strict=True))
+        levels = {name: view.level_on(split, condition.id, each) for name, each in arms.items()}
+        tested = view.pair(condition.id, arm, other) if split == "test" else {}
+        row: Row = {"ratio": ratio, "way": way, "corpus": view.corpus, "condition": condition.id, "split": split}
+        row |= {"arm_a": arm, "arm_b": other}
+        row["n"] = min((values["n"] for values in levels.values() if values), default=None)
+        for name, values in levels.items():
+            row |= {name: values.get("mean"), f"{name}_low": values.get("low"), f"{name}_high": values.get("high")}
+            row[f"{name}_perplexity"] = perplexity(values.get("mean"))
+            row[f"{name}_bits_per_byte"] = view.level_on(split, condition.id, arms[name], BITS).get("mean")
+        row |= difference(view, condition, arm, other, split)
+        row |= {key: tested.get(key) for key in ("p_holm", "equivalent", "margin")}
+        yield row | {"unigram": bound(view, condition, "unigram", split)}
 
 
-def mask(view: View) -> Table:
+def perplexity(loss: float | None) -> float | None:
+    """exp of a mean loss in nats per token."""
+    return None if loss is None else math.exp(loss)
+
+
+def difference(view: View, condition: Condition, arm: str, other: str, split: str) -> Row:
+    """Mean paired difference and its t interval over the seeds that both arms have."""
+    both = pd.concat([view.values_on(split, condition.id, each) for each in (arm, other)], axis=1, join="inner")
+    if both.empty:
+        return {"difference": None, "difference_low": None, "difference_high": None}
+    apart = paired_differences(both.iloc[:, 0].to_numpy(), both.iloc[:, 1].to_numpy())
+    low, high = t_interval(apart, view.confidence) if len(apart) > 1 else (None, None)
+    return {"difference": float(apart.mean()), "difference_low": low, "difference_high": high}
+
+
+# The missing mask
+
+
+@kind("mask")
+def mask(ask: Ask) -> Iterator[Row]:
     """As released with and without a causal mask, beside what a model that cannot see the next token reaches."""
-    everything = [row for pair in mask_rows(view) for row in pair]
-    sections = [Section("As released", _shown_mask(everything))] if everything else []
-    context = [_mask_row(view, condition, FULL, title(condition)) for condition in with_full(view)]
-    if everything and context:
-        sections.append(Section("For scale: the full table done right, causal", _shown_mask(context)))
-        everything += context
-    notes = (
-        "Below unigram: by how much a model beats the best constant prediction of its own text and tokens, which is "
-        "what can be set against each other where tokens differ. Without a mask each position sees the token that it "
-        "is asked for, so that loss says how well the model copies, not how well it predicts.",
-        notes_on_tests(view) if everything else NOTHING,
-    )
-    name = "language-models-mask"
-    return Table(name, table_title(name, view.corpus), pd.DataFrame(everything), tuple(sections), notes, "Run")
+    released = [row for pair in mask_rows(ask.view) for row in pair]
+    yield from (row | {"_section": "As released"} for row in released)
+    for condition in with_full(ask.view) if released else []:
+        section = {"_section": "For scale: the full table done right, causal"}
+        yield _mask_row(ask.view, condition, FULL, title(condition)) | section
 
 
 def mask_rows(view: View) -> Iterator[tuple[Row, Row]]:
@@ -164,10 +152,8 @@ def mask_rows(view: View) -> Iterator[tuple[Row, Row]]:
         for arm, twin in masked_twins(view, condition):
             name = f"{view.arm_name(condition.study, arm)}, {tokens_name(condition)}"
             gain = difference(view, condition, arm, twin, "test")
-            yield (
-                _mask_row(view, condition, arm, f"{name}, no mask") | gain,
-                _mask_row(view, condition, twin, f"{name}, with mask"),
-            )
+            without = _mask_row(view, condition, arm, f"{name}, no mask") | gain
+            yield without, _mask_row(view, condition, twin, f"{name}, with mask")
 
 
 def _mask_row(view: View, condition: Condition, arm: str, name: str) -> Row:
@@ -191,56 +177,99 @@ def _mask_row(view: View, condition: Condition, arm: str, name: str) -> Row:
     }
 
 
-def _shown_mask(everything: list[Row]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "Model": row["name"],
-                "n": count(row["n"]),
-                "Test loss": one_line(row, "loss"),
-                "Bits/byte": number(row["bits_per_byte"], 4),
-                "ppl": number(row["perplexity"], 2),
-                "Accuracy": number(row["accuracy"], 4),
-                "Unigram": number(row["unigram"], 3),
-                "Below\nunigram": number(row["below_unigram"], 3, signed=True),
-                "No mask minus mask": one_line(row, "difference", signed=True),
-            }
-            for row in everything
-        ]
-    )
+# Equal bits
 
 
-def anchor(view: View, printed: PublishedTable) -> Table:
+@kind("dominance")
+def dominance(ask: Ask) -> Iterator[Row]:
+    """Learned and autoencoder against every other method at equal bits, and the front of all arms' means."""
+    view, fronts = ask.view, {}
+    for condition in conditions(view, "done-right"):
+        names = family_names(view, condition)
+        for first, second, compared in equal_bits(view, condition):
+            yield from _sizes(view.corpus, condition, first, second, compared)
+            yield {**_ends(compared), "_a": names[first], "_b": names[second], "_section": title(condition)}
+        fronts[title(condition)] = ", ".join(view.arm_name(condition.study, arm) for arm in front_arms(view, condition))
+    section = {"_section": "Non-dominated front of the means", "_part": "front", "_only": "page"}
+    if any(fronts.values()):
+        yield from ({"_run": run, "_front": best, **section} for run, best in fronts.items())
+
+
+def family_names(view: View, condition: Condition) -> dict[str, str]:
+    """Family -> its name for readers, of the arms of a condition."""
+    arms = [view.method(condition.study, arm) for arm in arms_of(view, condition)]
+    return {arm.family: arm.family_name for arm in arms}
+
+
+def equal_bits(view: View, condition: Condition) -> Iterator[tuple[str, str, EqualBits]]:
+    """Each of the compared methods against each other one, by their families; the pair of compared ones once."""
+    arms = arms_of(view, condition)
+    bits = pd.Series({arm: view.cost(condition.id, arm).get("bits_deployed") for arm in arms}, dtype="float64")
+    losses = [view.values_on("test", condition.id, arm).rename("value").reset_index().assign(arm=arm) for arm in arms]
+    families = {arm: view.method(condition.study, arm).family for arm in arms}
+    by_family = curves(pd.concat(losses), bits, families)
+    for index, first in enumerate(name for name in COMPARED if name in by_family):
+        for second in by_family:
+            if second not in (first, FULL, *COMPARED[:index]):  # the full table has one size, larger than all others
+                yield first, second, compare_at_equal_bits(by_family[first], by_family[second], view.confidence)
+
+
+def front_arms(view: View, condition: Condition) -> list[str]:
+    """Arms on the front of mean test loss against bits, the smallest first."""
+    points = [
+        (view.cost(condition.id, arm).get("bits_deployed"), view.level_on("test", condition.id, arm).get("mean"), arm)
+        for arm in arms_of(view, condition)
+    ]
+    known = sorted((bits, loss, arm) for bits, loss, arm in points if bits and loss is not None)
+    kept = front([bits for bits, _, _ in known], [loss for _, loss, _ in known])
+    return [arm for (_, _, arm), on in zip(known, kept, strict=True) if on]
+
+
+def _sizes(corpus: str, condition: Condition, first: str, second: str, compared: EqualBits) -> Iterator[Row]:
+    """A row per size for the CSV; one without a size where nothing can be compared."""
+    identity: Row = {"corpus": corpus, "condition": condition.id, "method_a": first, "method_b": second}
+    identity |= {"seeds": compared.seeds, "verdict": compared.verdict, "_only": "csv"}
+    columns = (compared.log2_bits, compared.difference, compared.low, compared.high)
+    sizes = list(zip(*(column.tolist() for column in columns), strict=True))
+    for log2_bits, apart, low, high in sizes or [(None,) * 4]:
+        yield {**identity, "log2_bits": log2_bits, "difference": apart, "low": low, "high": high}
+
+
+def _ends(compared: EqualBits) -> Row:
+    """A row for readers: the verdict, and the differences at the smallest and the largest size."""
+    said = {"better": "A better", "worse": "A worse"}.get(compared.verdict, compared.verdict)
+    row: Row = {"_only": "page", "_seeds": compared.seeds, "_sizes": compared.log2_bits.size, "_verdict": said}
+    for name, index in (("smallest", 0), ("largest", -1)) if compared.log2_bits.size else ():
+        row[f"_bits_{name}"] = number(float(2 ** compared.log2_bits[index]) / MEBIBIT, 2)
+        value, low, high = (float(of[index]) for of in (compared.difference, compared.low, compared.high))
+        row[f"_{name}"] = with_interval(value, low, high, signed=True)
+    return row
+
+
+# Published perplexities
+
+
+@kind("anchor")
+def anchor(ask: Ask) -> Iterator[Row]:
     """Published perplexities, and the full table of this run with what keeps it from being compared with them.
 
     Beside another text than the published one there is nothing to print.
     """
-    name = "language-models-anchor"
+    view, printed = ask.view, ask.printed[ask.name]
     if view.corpus != WIKITEXT2:
-        note = f"Nothing to print: the published perplexities are those of another text than {view.corpus}."
-        return Table(name, table_title(name, view.corpus), pd.DataFrame(columns=ANCHOR_COLUMNS), (), (note,), "Source")
-    published: list[Row] = [
-        {**row, "corpus": view.corpus, "bits_per_byte": MISSING, "comparable": row["source"]}
-        | {"perplexity_value": value_of(row["perplexity"])}
-        for row in printed.rows.values()
-    ]
+        return
+    for row in printed.rows.values():
+        beside = {"corpus": view.corpus, "bits_per_byte": MISSING, "comparable": row["source"]}
+        perplexity_ = {"perplexity_value": value_of(row["perplexity"]), "_section": "Published"}
+        yield {**row, **beside, **perplexity_}
     trained = [_scale_row(view, condition) for condition in with_full(view)]
-    sections = [Section("Published", _shown_anchor(published))]
-    if trained:
-        sections.append(Section("This run, full table", _shown_anchor(trained)))
-    some = any(row["comparable"] == "yes" for row in trained)
-    verdict = (
+    ask.words["verdict"] = (
         "Rows marked “yes” have the published rows' text and tokens; epochs and sizes still differ as stated."
-        if some
+        if any(row["comparable"] == "yes" for row in trained)
         else "No model of this run is at the scale of the published ones: text, tokens, epochs and sizes differ, and "
         "the numbers cannot be compared."
     )
-    notes = (
-        f"Published: {printed.where}, as printed. Comparable: word level, the whole training text and the whole test "
-        f"text. {verdict} Perplexities per token, so those of subwords are lower than those of words.",
-    )
-    data = pd.DataFrame([*published, *trained], columns=ANCHOR_COLUMNS)
-    return Table(name, table_title(name, view.corpus), data, tuple(sections), notes, "Source")
+    yield from (row | {"_section": "This run, full table"} for row in trained)
 
 
 def _scale_row(view: View, condition: Condition) -> Row:
@@ -248,7 +277,7 @@ def _scale_row(view: View, condition: Condition) -> Row:
     shares = {"training": condition.fraction, "test": condition.held_out_fraction}
     reasons = [] if condition.tokenizer == "word" else ["subwords"]
     reasons += [f"{100 * share:g} % of the {text} text" for text, share in shares.items() if share and share < 1]
-    parameters = [cost.get(f"parameters_{role}") for role in ("embedding", "encoder", "body", "head")]
+    parameters = [cost.get(f"parameters_{role}") for role in MODEL if role != "decoder"]
     known = None if any(value is None for value in parameters) else sum(value or 0 for value in parameters)
     body, tied = str(condition.body).removesuffix(", tied"), ", tied" if condition.tied else ""
     return {
@@ -263,16 +292,3 @@ def _scale_row(view: View, condition: Condition) -> Row:
         "perplexity_value": perplexity(loss),
         "comparable": "no: " + ", ".join(reasons) if reasons else "yes",
     }
-
-
-def _shown_anchor(models: list[Row]) -> pd.DataFrame:
-    columns = {
-        "Model": "label",
-        "Parameters": "parameters",
-        "Vocabulary": "vocabulary",
-        "Epochs": "epochs",
-        "Bits/byte": "bits_per_byte",
-        "Test ppl": "perplexity",
-        "Source, or comparable": "comparable",
-    }
-    return pd.DataFrame([{heading: str(row[key]) for heading, key in columns.items()} for row in models])

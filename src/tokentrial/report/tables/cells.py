@@ -1,0 +1,62 @@
+"""Formats of a table's cells: which text a reader sees for columns of a row."""
+
+from tokentrial.report.formats import (
+    GAP,
+    MISSING,
+    count,
+    missing,
+    number,
+    p_value,
+    with_deviation,
+    with_interval,
+    yes_no,
+)
+from tokentrial.report.tables.registry import Row, cell
+
+
+@cell("text")
+def text(row: Row, of: str, *, empty: str = "") -> str:
+    return row.get(of) or empty
+
+
+@cell("way")
+def way(row: Row, of: str) -> str:
+    """What follows a colon stands in a line of its own."""
+    return str(row[of]).replace(": ", ":\n")
+
+
+cell("count")(lambda row, of: count(row.get(of)))
+cell("p")(lambda row, of: p_value(row.get(of)))
+cell("yes no")(lambda row, of: yes_no(row.get(of)))
+
+
+@cell("number")
+def scaled(row: Row, of: str, *, decimals: int = 4, signed: bool = False, scale: float = 1, unit: str = "") -> str:
+    value = row.get(of)
+    shown = number(None if missing(value) or value is None else scale * value, decimals, signed)
+    return shown if shown == MISSING else f"{shown}{unit}"
+
+
+@cell("inverse")
+def inverse(row: Row, of: str, *, decimals: int = 4) -> str:
+    value = row.get(of)
+    return number(1 / value if value else None, decimals)
+
+
+@cell("interval")
+def interval(
+    row: Row, of: str | list[str], *, decimals: int = 4, signed: bool = False, one_line: bool = False, gap: str = GAP
+) -> str:
+    """A value with its ends: three columns, or x with x_low and x_high."""
+    names = [of, f"{of}_low", f"{of}_high"] if isinstance(of, str) else of
+    value, low, high = (row.get(name) for name in names)
+    shown = with_interval(value, low, high, signed, decimals, gap)
+    return shown.replace("\n", GAP) if one_line else shown
+
+
+@cell("level")
+def level(row: Row, of: str) -> str:
+    """A mean with its interval, or with its standard deviation where it has no interval."""
+    if row.get(f"{of}_low") is None:
+        return with_deviation(row.get(of), row.get(f"{of}_sd"))
+    return interval(row, of)

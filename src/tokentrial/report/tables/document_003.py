@@ -1,0 +1,252 @@
+"""Rows about document 003: its tests, parameter counts and intervals, and where the released loss ratio comes from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from tokentrial.encoders.layouts import efficiency_score
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
+from tokentrial.report.bespoke_results import (
+    BESPOKE,
+    CORRECTION,
+    LAYER,
+    MODEL,
+    RATIO,
+    SCORE,
+    SIZE,
+    STANDARD,
+    TESTS,
+    DocumentTest,
+    arms_of,
+    attributions,
+    data_name,
+    parameters,
+    released,
+    spread,
+    trained,
+)
+from tokentrial.report.bespoke_trends import trends
+from tokentrial.report.tables.beside_printed import Line
+from tokentrial.report.tables.declared import whole
+from tokentrial.report.tables.registry import Ask, Row, heading, kind, row_maker
+from tokentrial.run.view import View, records
+from tokentrial.schema.tables import Rows
+from tokentrial.statistics.intervals import t_interval
+from tokentrial.statistics.placement import place
+
+Printed = Mapping[str, PublishedTable]
+PRIMARY, COUNTS, SCORES, EVERY = "bespoke-primary", "bespoke-efficiency", "bespoke-scores", "bespoke-tests"
+PARTS = {
+    "total": "Reported ratio",
+    "sum": "Its parts (their product is the reported ratio)",
+    "instead": "Put into the standard arm, one at a time (fresh text)",
+    "removed": "One thing taken out of the bespoke arm, relative to it (fresh text)",
+    "steps": "Other numbers of steps (fresh text), relative to the reported one",
+}
+RATIOS = {"": "effect", "_low": "low", "_high": "high"}
+ROLES = {"layer": LAYER, "model": MODEL}
+SCORED = {"quality": RATIO, "parameters": SIZE, "efficiency": SCORE}
+# Rows of the complete table whose mean, minimum and maximum the document's intervals are (protocol B8); two entries of
+# the efficiency scores' are from different sets.
+SCALING = tuple(name for name, test in TESTS.items() if test.experiment == "scaling")
+COUNTED = ("initial", "optimized", "ultra")
+MADE_FROM = {
+    "quality": (SCALING, SCALING, SCALING, "the four scaling rows"),
+    "parameters": (COUNTED, COUNTED, COUNTED, "the three rows of the parameter table"),
+    "efficiency": (SCALING, ("initial",), SCALING, "mean and maximum of the four scaling rows, the initial row"),
+}
+
+
+def test_of(line: Line) -> DocumentTest:
+    """The test that a printed row is about; one that is not the document's is the author's correction."""
+    return TESTS.get(line.key, CORRECTION)
+
+
+@heading("label and claim")
+def _with_claim(line: Line) -> str:
+    main = line.ask.printed[PRIMARY].rows
+    return f"{line.row['label']} ({main[line.key]['claim']})" if line.key in main else line.row["label"]
+
+
+@heading("label and what is counted")
+def _with_counted(line: Line) -> str:
+    return f"{line.row['label']} (printed count: {'whole model' if test_of(line).whole else 'embedding layer'})"
+
+
+# Losses
+
+
+@row_maker("printed losses")
+def _printed_losses(line: Line, rows: Rows) -> Iterator[Row]:
+    yield {"way": "published", "n": None, **_losses(line), "_printed": dict(line.row)}
+
+
+def _losses(line: Line) -> Row:
+    values = {name: value_of(line.row[name]) for name in (STANDARD, BESPOKE)}
+    ratio = line.row.get("ratio")
+    return values | {"ratio": value_of(ratio) if ratio else values[BESPOKE] / values[STANDARD]}
+
+
+@row_maker("released losses")
+def _released_losses(line: Line, rows: Rows) -> Iterator[Row]:
+    """Medians over seeds with the central 95 %, and the published ratio's percentile; then the same on fresh text."""
+    for way, fresh in (("as released", False), ("as released, fresh text", True)):
+        condition = released(line.view, test_of(line), fresh)
+        row: Row = {"way": way, "condition": condition}
+        ratios = line.view.series(condition, BESPOKE, RATIO)
+        losses = {arm: line.view.series(condition, arm) for arm in (STANDARD, BESPOKE)}
+        for name, values in {**losses, "ratio": ratios}.items():
+            seeds = spread(values)
+            if seeds is not None:
+                row |= {"n": seeds.n, name: seeds.median, f"{name}_low": seeds.low, f"{name}_high": seeds.high}
+        if not fresh and len(ratios):
+            row["percentile"] = place(_losses(line)["ratio"], ratios.to_numpy()).percentile
+        yield row | _difference(line.view, condition, BESPOKE)
+
+
+@row_maker("trained losses")
+def _trained_losses(line: Line, rows: Rows) -> Iterator[Row]:
+    """Means with intervals of the two arms, their ratio, and the paired difference, as described and done right."""
+    test = test_of(line)
+    for way in ("as-described", "done-right"):
+        words = way.replace("-", " ")
+        conditions = trained(line.view, test, way)
+        for each in conditions:
+            row: Row = {"way": f"{words}: {data_name(each)}", "condition": each.id}
+            for name, arm in ((STANDARD, STANDARD), (BESPOKE, test.arm)):
+                level = line.view.level(each.id, arm)
+                row |= {"n": level.get("n"), name: level.get("mean")}
+                row |= {f"{name}_{end}": level.get(end) for end in ("low", "high")}
+            if row[STANDARD] is not None and row[BESPOKE] is not None:
+                row["ratio"] = row[BESPOKE] / row[STANDARD]
+            yield row | _difference(line.view, each.id, test.arm)
+        if not conditions:
+            yield {"way": words}
+
+
+def _difference(view: View, condition: str, arm: str) -> Row:
+    pair = view.pair(condition, arm, STANDARD)
+    row = {name: pair.get(name) for name in ("difference", "p_holm", "equivalent", "margin")}
+    return row | {f"difference_{end}": pair.get(f"t_{end}") for end in ("low", "high")}
+
+
+# Parameters
+
+
+@row_maker("parameter ratios")
+def _parameter_ratios(line: Line, rows: Rows) -> Iterator[Row]:
+    """Counts and the score made of them: as printed, of the released script, and of bespoke and budget done right."""
+    test, row, view = test_of(line), line.row, line.view
+    part = "model" if test.whole else "layer"
+    sizes = [value_of(row[arm]) for arm in (BESPOKE, STANDARD)]
+    printed: Row = {f"{part}_{BESPOKE}": sizes[0], f"{part}_{STANDARD}": sizes[1], f"{part}_ratio": sizes[0] / sizes[1]}
+    printed |= {"quality": value_of(row["quality"])}
+    printed |= {"score": efficiency_score(value_of(row["ratio"]), printed["quality"])}
+    yield {"way": "published", **printed, "_printed": {f"{part}_ratio": row["ratio"], "quality": row["quality"]}}
+    yield _released_ratio(view, test, sizes[0] / sizes[1])
+    for condition in trained(view, test, "done-right"):
+        arms = {(arm.method, arm.size): arm for arm in arms_of(view, condition)}
+        for arm in (arms[name, test.layout] for name in (BESPOKE, "budget") if (name, test.layout) in arms):
+            levels = [view.level(condition.id, name) for name in (arm.arm, STANDARD)]
+            quality = levels[0]["mean"] / levels[1]["mean"] if all(levels) else None
+            way = f"done right, {arm.family_name}: {data_name(condition)}"
+            counted = _counted(view, condition.id, arm.arm, test.whole, quality)
+            yield {"way": way, "condition": condition.id, "n": levels[0].get("n"), **counted}
+
+
+def _released_ratio(view: View, test: DocumentTest, printed: float) -> Row:
+    condition = released(view, test)
+    quality, ratios = spread(view.series(condition, BESPOKE, RATIO)), view.series(condition, BESPOKE, SIZE)
+    row: Row = {"way": "as released", "condition": condition}
+    if len(ratios):
+        exact = int(np.isclose(ratios, printed, rtol=1e-9).sum())
+        row |= {"n": len(ratios), "exact": exact, "way": f"as released ({exact} of {len(ratios)} exact)"}
+    return row | _counted(view, condition, BESPOKE, test.whole, None if quality is None else quality.median)
+
+
+def _counted(view: View, condition: str, arm: str, whole: bool, quality: float | None) -> Row:
+    """Both counts of an arm and the standard one, and their ratio; the score by the one that the document counts."""
+    row: Row = {"quality": quality}
+    costs = {name: view.cost(condition, of) for name, of in ((BESPOKE, arm), (STANDARD, STANDARD))}
+    if not all(costs.values()):
+        return row
+    for part, roles in ROLES.items():
+        row |= {f"{part}_{name}": parameters(cost, roles) for name, cost in costs.items()}
+        row[f"{part}_ratio"] = row[f"{part}_{BESPOKE}"] / row[f"{part}_{STANDARD}"]
+    if quality is not None:
+        row["score"] = efficiency_score(row["model_ratio" if whole else "layer_ratio"], quality)
+    return row
+
+
+# Intervals
+
+
+@row_maker("intervals")
+def _intervals(line: Line, rows: Rows) -> Iterator[Row]:
+    """A metric's interval as printed, remade from printed rows, and as measured over seeds."""
+    ask, metric = line.ask, line.key
+    ends = ("mean", "low", "high")
+    yield {"way": "published", **{name: value_of(line.row[name]) for name in ends}, "_printed": dict(line.row)}
+    made_from = MADE_FROM[metric][3]
+    yield {"way": f"remade: {made_from}", "n": None, **dict(zip(ends, remade(ask.printed, metric), strict=True))}
+    values = printed_values(ask.printed, metric, list(TESTS))
+    low, high = t_interval(values, ask.view.confidence)
+    every = {"way": "all seven printed rows, t interval", "n": len(values)}
+    yield {**every, "mean": np.mean(values), "low": low, "high": high}
+    for key, test in TESTS.items():
+        seeds = ask.view.series(released(ask.view, test), BESPOKE, SCORED[metric])
+        measured = spread(seeds)
+        if measured is not None:
+            row: Row = {"way": f"as released: {ask.printed[EVERY].rows[key]['label']}", "n": measured.n}
+            yield row | {"mean": float(seeds.mean()), "low": measured.low, "high": measured.high}
+
+
+def printed_values(printed: Printed, metric: str, tests: Sequence[str]) -> list[float]:
+    """A metric of rows of the document's complete table, from its printed numbers.
+
+    Parameter ratios and the scores made of them are those of the printed counts where the document prints counts.
+    """
+    rows, counts = printed[EVERY].rows, printed[COUNTS].rows
+
+    def one(test: str) -> float:
+        quality, size = value_of(rows[test]["ratio"]), value_of(rows[test]["parameters"])
+        if test in counts:
+            size = value_of(counts[test][BESPOKE]) / value_of(counts[test][STANDARD])
+        return {"quality": quality, "parameters": size, "efficiency": efficiency_score(size, quality)}[metric]
+
+    return [one(test) for test in tests]
+
+
+def remade(printed: Printed, metric: str) -> tuple[float, float, float]:
+    """Mean, minimum and maximum as the document made them, from its printed rows."""
+    values = [printed_values(printed, metric, tests) for tests in MADE_FROM[metric][:3]]
+    return float(np.mean(values[0])), min(values[1]), max(values[2])
+
+
+def agrees(printed: Printed, metric: str) -> bool:
+    """Whether the remade mean, minimum and maximum round to the printed ones (within one unit of the last digit)."""
+    row = printed[SCORES].rows[metric]
+    pairs = zip(remade(printed, metric), (row[name] for name in ("mean", "low", "high")), strict=True)
+    return all(abs(value - value_of(text)) <= 10.0 ** -len(text.partition(".")[2]) for value, text in pairs)
+
+
+# Causes
+
+
+@kind("decomposition")
+def decomposition(ask: Ask) -> Iterator[Row]:
+    """Factors of the released loss ratio: in log loss ratio, for readers as ratios."""
+    for tokens, factors in attributions(ask.view):
+        for row in records(factors):
+            steps = "" if row["step"] is None else f", {row['step']:,} steps"
+            said = {"_factor": f"{row['factor']}{steps}", "_arms": row["contrast"].replace("_", " ")}
+            ratios = {f"_ratio{end}": float(np.exp(row[of])) for end, of in RATIOS.items()}
+            section = f"{tokens:,} tokens. {PARTS[row['part']]}"
+            yield {**whole(row), "corpus": tokens, **said, **ratios, "_section": section}
+
+
+@kind("trend")
+def trend(ask: Ask) -> Iterator[Row]:
+    """'Benefits increase with corpus size' as slopes over the doublings of the corpus."""
+    return ({**row, "_section": row["kind"]} for row in trends(ask.view))
