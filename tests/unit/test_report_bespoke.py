@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 
 from tokentrial import published, results
 from tokentrial.report import catalogue, formats
-from tokentrial.report.bespoke_results import TESTS
+from tokentrial.report.bespoke_results import TESTS, agrees, printed_values
 from tokentrial.report.bespoke_trends import fair_trends, released_trends
 from tokentrial.report.chapters import bespoke as chapter
 from tokentrial.report.figures import bespoke as figures
 from tokentrial.report.figures.sources import Sources
-from tokentrial.report.tables import document_003, of_study
+from tokentrial.report.tables import of_study
 from tokentrial.report.template import fill
 from tokentrial.run import conditions, methods
 from tokentrial.run.statistics import compare_arms, summarise
@@ -174,12 +174,12 @@ def test_trained_cells_stand_in_the_row_of_their_corpus(made: dict[str, formats.
 
 
 def test_the_documents_intervals_are_remade_from_its_rows() -> None:
-    assert [name for name in PRINTED["bespoke-scores"].rows if document_003.agrees(PRINTED, name)] == [
+    assert [name for name in PRINTED["bespoke-scores"].rows if agrees(PRINTED, name)] == [
         "quality",
         "parameters",
         "efficiency",
     ]
-    printed = document_003.printed_values(PRINTED, "efficiency", list(TESTS))
+    printed = printed_values(PRINTED, "efficiency", list(TESTS))
     # protocol B8: the four scaling scores, and the initial test's, which the document takes for the minimum
     assert printed[1:5] == pytest.approx([0.385, 2.047, 3.809, 1.064], abs=1e-3)
     assert printed[0] == pytest.approx(46_372 / 67_492 / 0.958)

@@ -24,6 +24,7 @@ from tokentrial.report import tables as report_tables
 from tokentrial.report import verdicts as report
 from tokentrial.report.chapters import audit
 from tokentrial.report.chapters import verdicts as chapter
+from tokentrial.report.claims_listing import breakable
 from tokentrial.report.figures import draw, style
 from tokentrial.report.figures import verdicts as figure
 from tokentrial.report.formats import MISSING, Table, to_latex, to_typst
@@ -312,9 +313,9 @@ def test_columns_of_running_text_have_their_share_of_the_page(rows: pd.DataFrame
 
 
 def test_long_names_can_break_and_ratios_cannot() -> None:
-    assert tables.breakable("at 2:1 of a_b") == "at 2:1 of a_b"
-    assert "\u200b" in tables.breakable("learned_encoding/markov/done-right")
-    assert tables.breakable("learned_encoding/markov/done-right").replace("\u200b", "") == (
+    assert breakable("at 2:1 of a_b") == "at 2:1 of a_b"
+    assert "\u200b" in breakable("learned_encoding/markov/done-right")
+    assert breakable("learned_encoding/markov/done-right").replace("\u200b", "") == (
         "learned_encoding/markov/done-right"
     )
 

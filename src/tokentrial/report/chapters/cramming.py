@@ -17,9 +17,8 @@ from tokentrial.report.chapters.cramming_found import (
     settings_words,
     vector_words,
 )
+from tokentrial.report.cramming_names import CLAIMS, CONTROL_CLAIMS, Row, arm_name, decided, kind_name
 from tokentrial.report.formats import MISSING, count, number
-from tokentrial.report.tables.estimates import CLAIMS, CONTROL_CLAIMS, arm_name, decided, kind_name
-from tokentrial.report.tables.registry import Row
 from tokentrial.report.template import escape
 from tokentrial.run.view import View
 

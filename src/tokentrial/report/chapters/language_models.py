@@ -13,22 +13,18 @@ from tokentrial.report.language_model_names import (
     arms_of,
     bits_of_a_nat,
     conditions,
+    equal_bits,
+    family_names,
+    front_arms,
     of_method,
     peer,
+    perplexity,
     title,
     tokens_name,
     vocabulary,
     with_full,
 )
-from tokentrial.report.tables.language_models import (
-    described_rows,
-    equal_bits,
-    fair_rows,
-    family_names,
-    front_arms,
-    mask_rows,
-    perplexity,
-)
+from tokentrial.report.tables.language_models import described_rows, fair_rows, mask_rows
 from tokentrial.report.tables.registry import Row
 from tokentrial.report.template import escape
 from tokentrial.run.columns import Condition

@@ -1,19 +1,20 @@
 """Rows about document 003: its tests, parameter counts and intervals, and where the released loss ratio comes from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from tokentrial.encoders.layouts import efficiency_score
-from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
 from tokentrial.report.bespoke_results import (
     BESPOKE,
     CORRECTION,
+    EVERY,
     LAYER,
+    MADE_FROM,
     MODEL,
     RATIO,
-    SCORE,
+    SCORED,
     SIZE,
     STANDARD,
     TESTS,
@@ -22,7 +23,9 @@ from tokentrial.report.bespoke_results import (
     attributions,
     data_name,
     parameters,
+    printed_values,
     released,
+    remade,
     spread,
     trained,
 )
@@ -35,8 +38,7 @@ from tokentrial.schema.tables import Rows
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.placement import place
 
-Printed = Mapping[str, PublishedTable]
-PRIMARY, COUNTS, SCORES, EVERY = "bespoke-primary", "bespoke-efficiency", "bespoke-scores", "bespoke-tests"
+PRIMARY = "bespoke-primary"
 PARTS = {
     "total": "Reported ratio",
     "sum": "Its parts (their product is the reported ratio)",
@@ -46,16 +48,6 @@ PARTS = {
 }
 RATIOS = {"": "effect", "_low": "low", "_high": "high"}
 ROLES = {"layer": LAYER, "model": MODEL}
-SCORED = {"quality": RATIO, "parameters": SIZE, "efficiency": SCORE}
-# Rows of the complete table whose mean, minimum and maximum the document's intervals are (protocol B8); two entries of
-# the efficiency scores' are from different sets.
-SCALING = tuple(name for name, test in TESTS.items() if test.experiment == "scaling")
-COUNTED = ("initial", "optimized", "ultra")
-MADE_FROM = {
-    "quality": (SCALING, SCALING, SCALING, "the four scaling rows"),
-    "parameters": (COUNTED, COUNTED, COUNTED, "the three rows of the parameter table"),
-    "efficiency": (SCALING, ("initial",), SCALING, "mean and maximum of the four scaling rows, the initial row"),
-}
 
 
 def test_of(line: Line) -> DocumentTest:
@@ -200,35 +192,6 @@ def _intervals(line: Line, rows: Rows) -> Iterator[Row]:
         if measured is not None:
             row: Row = {"way": f"as released: {ask.printed[EVERY].rows[key]['label']}", "n": measured.n}
             yield row | {"mean": float(seeds.mean()), "low": measured.low, "high": measured.high}
-
-
-def printed_values(printed: Printed, metric: str, tests: Sequence[str]) -> list[float]:
-    """A metric of rows of the document's complete table, from its printed numbers.
-
-    Parameter ratios and the scores made of them are those of the printed counts where the document prints counts.
-    """
-    rows, counts = printed[EVERY].rows, printed[COUNTS].rows
-
-    def one(test: str) -> float:
-        quality, size = value_of(rows[test]["ratio"]), value_of(rows[test]["parameters"])
-        if test in counts:
-            size = value_of(counts[test][BESPOKE]) / value_of(counts[test][STANDARD])
-        return {"quality": quality, "parameters": size, "efficiency": efficiency_score(size, quality)}[metric]
-
-    return [one(test) for test in tests]
-
-
-def remade(printed: Printed, metric: str) -> tuple[float, float, float]:
-    """Mean, minimum and maximum as the document made them, from its printed rows."""
-    values = [printed_values(printed, metric, tests) for tests in MADE_FROM[metric][:3]]
-    return float(np.mean(values[0])), min(values[1]), max(values[2])
-
-
-def agrees(printed: Printed, metric: str) -> bool:
-    """Whether the remade mean, minimum and maximum round to the printed ones (within one unit of the last digit)."""
-    row = printed[SCORES].rows[metric]
-    pairs = zip(remade(printed, metric), (row[name] for name in ("mean", "low", "high")), strict=True)
-    return all(abs(value - value_of(text)) <= 10.0 ** -len(text.partition(".")[2]) for value, text in pairs)
 
 
 # Causes

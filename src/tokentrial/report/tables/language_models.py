@@ -1,6 +1,5 @@
 """Tables of language models: document 002's comparison, what the mask does, equal bits, and a scale to set it by."""
 
-import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -11,14 +10,18 @@ from tokentrial.real_text import WIKITEXT2
 from tokentrial.report.bespoke_results import MODEL
 from tokentrial.report.formats import MISSING, count, number, with_interval
 from tokentrial.report.language_model_names import (
+    COMPARED,
     FULL,
     MASKED,
-    arms_of,
     bound,
     conditions,
+    equal_bits,
+    family_names,
+    front_arms,
     masked_twins,
     of_method,
     peer,
+    perplexity,
     title,
     tokens_name,
     vocabulary,
@@ -29,11 +32,10 @@ from tokentrial.run.columns import Condition
 from tokentrial.run.finals import ACCURACY, BITS
 from tokentrial.run.view import View
 from tokentrial.statistics.intervals import t_interval
-from tokentrial.statistics.pareto import EqualBits, compare_at_equal_bits, curves, front
+from tokentrial.statistics.pareto import EqualBits
 from tokentrial.statistics.samples import paired_differences
 
-# What the documents compare: the learned encoding and the autoencoder's codes, as the released code builds them or not.
-COMPARED = ("learned", "autoencoder")
+# What the documents compare, with the codes as the released code builds them.
 RELEASED = ("learned", "autoencoder_released")
 MEBIBIT = 2**20
 
@@ -118,11 +120,6 @@ def _pairs(view: View, way: str, condition: Condition, pair: tuple[str, str], sp
         yield row | {"unigram": bound(view, condition, "unigram", split)}
 
 
-def perplexity(loss: float | None) -> float | None:
-    """exp of a mean loss in nats per token."""
-    return None if loss is None else math.exp(loss)
-
-
 def difference(view: View, condition: Condition, arm: str, other: str, split: str) -> Row:
     """Mean paired difference and its t interval over the seeds that both arms have."""
     both = pd.concat([view.values_on(split, condition.id, each) for each in (arm, other)], axis=1, join="inner")
@@ -193,36 +190,6 @@ def dominance(ask: Ask) -> Iterator[Row]:
     section = {"_section": "Non-dominated front of the means", "_part": "front", "_only": "page"}
     if any(fronts.values()):
         yield from ({"_run": run, "_front": best, **section} for run, best in fronts.items())
-
-
-def family_names(view: View, condition: Condition) -> dict[str, str]:
-    """Family -> its name for readers, of the arms of a condition."""
-    arms = [view.method(condition.study, arm) for arm in arms_of(view, condition)]
-    return {arm.family: arm.family_name for arm in arms}
-
-
-def equal_bits(view: View, condition: Condition) -> Iterator[tuple[str, str, EqualBits]]:
-    """Each of the compared methods against each other one, by their families; the pair of compared ones once."""
-    arms = arms_of(view, condition)
-    bits = pd.Series({arm: view.cost(condition.id, arm).get("bits_deployed") for arm in arms}, dtype="float64")
-    losses = [view.values_on("test", condition.id, arm).rename("value").reset_index().assign(arm=arm) for arm in arms]
-    families = {arm: view.method(condition.study, arm).family for arm in arms}
-    by_family = curves(pd.concat(losses), bits, families)
-    for index, first in enumerate(name for name in COMPARED if name in by_family):
-        for second in by_family:
-            if second not in (first, FULL, *COMPARED[:index]):  # the full table has one size, larger than all others
-                yield first, second, compare_at_equal_bits(by_family[first], by_family[second], view.confidence)
-
-
-def front_arms(view: View, condition: Condition) -> list[str]:
-    """Arms on the front of mean test loss against bits, the smallest first."""
-    points = [
-        (view.cost(condition.id, arm).get("bits_deployed"), view.level_on("test", condition.id, arm).get("mean"), arm)
-        for arm in arms_of(view, condition)
-    ]
-    known = sorted((bits, loss, arm) for bits, loss, arm in points if bits and loss is not None)
-    kept = front([bits for bits, _, _ in known], [loss for _, loss, _ in known])
-    return [arm for (_, _, arm), on in zip(known, kept, strict=True) if on]
 
 
 def _sizes(corpus: str, condition: Condition, first: str, second: str, compared: EqualBits) -> Iterator[Row]:
