@@ -15,7 +15,7 @@ from tokentrial.report.tables import arms, build, declared, of_study, registry
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
 from tokentrial.schema.declared import Study
-from tokentrial.schema.tables import FromSources
+from tokentrial.schema.tables import FromSources, Listed, OfArms
 
 DOCS = views.ROOT / "docs/extending.md"
 STUDY = "learned_encoding"
@@ -126,7 +126,8 @@ def test_every_registered_function_is_used() -> None:
     used = [
         (registry.kind, {table.kind for table in every}),
         (registry.cell, {cell.format for cell in cells}),
-        (registry.order, {table.order for table in every if isinstance(table, FromSources)}),
+        (registry.order, {table.order for table in every if isinstance(table, OfArms)}),
+        (registry.listing, {table.list for table in every if isinstance(table, Listed)}),
         (registry.heading, {table.heading for table in every if hasattr(table, "heading")}),
         (registry.row_maker, {each.rows for each in rows}),
         (registry.added, {each.adds for each in rows if each.adds}),

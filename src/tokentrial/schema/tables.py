@@ -14,8 +14,8 @@ from tokentrial.config import nearest
 from tokentrial.schema.base import Flag, Number, Section, Text, Whole, contradiction, key
 
 Names = list[Text]
-SPREAD = ("", "_low", "_high", "_note")
-"""Columns that an estimate of the cramming study takes, after its name; `_<name>_n` is for readers alone."""
+SPREAD = ("{}_low", "{}_high", "{}_note", "_{}_n")
+"""Further columns that an estimate of the cramming study takes."""
 
 
 class Table(Section):
@@ -100,13 +100,12 @@ class DeclaredTable(Table):
 
 
 class FromSources(DeclaredTable):
-    """A table of a row for each of what ``order`` lists.
+    """A table whose rows are about something that has sources: arms of conditions, or scopes of estimates.
 
     raw: column -> ``source.key``, or with ``{}`` in its name source -> keys (or their names in the column -> keys). A
     name that begins with ``_`` is for `columns` alone.
     """
 
-    order: Text
     raw: dict[Text, Text | dict[Text, Names | dict[Text, Text]]]
 
     def origins(self) -> Iterator[tuple[str, str, str]]:
@@ -127,25 +126,28 @@ class FromSources(DeclaredTable):
 class OfArms(FromSources):
     """A row for every arm, or every pair of arms, of the conditions that have these columns.
 
-    heading: of a condition. bounds_first: a first row with chance, unigram and floor. margins: raw columns of the
-    margins in a heading.
+    order: of a condition's arms. heading: of a condition. bounds_first: a first row with chance, unigram and floor.
+    margins: raw columns of the margins in a heading.
     """
 
     kind: Literal["arms", "pairs"]
     select: dict[Text, Text | Whole | Flag | Names | list[Whole]]
+    order: Text
     heading: Text
     bounds_first: Flag = False
     margins: Names = Field(default_factory=list)
 
 
-class OfEstimates(FromSources):
-    """A row for every scope of the cramming study that ``order`` lists."""
+class Listed(FromSources):
+    """A row for each of what a registered function lists, with more columns and a heading of its own."""
 
-    kind: Literal["estimates", "models and printed ones", "vectors and printed ones"]
+    kind: Literal["listed", "models and printed ones", "vectors and printed ones"]
+    list: Text
 
     def known(self) -> Names:
-        spread = [f"{column}{part}" for column, source, _ in self.origins() for part in SPREAD if source == "estimate"]
-        return [*super().known(), *spread, *(f"_{column}_n" for column in super().known())]
+        estimates = [column for column, source, _ in self.origins() if source == "estimate"]
+        spread = [part.format(column) for column in estimates for part in SPREAD]
+        return [*super().known(), *self.csv, *spread]
 
 
 class Rows(Section):
@@ -153,7 +155,8 @@ class Rows(Section):
 
     rows: Text
     name: Text | None = None
-    select: dict[Text, Text | Whole] = Field(default_factory=dict)
+    experiment: Text = ""
+    way: Literal["as-released", "as-described", "done-right"] = "done-right"
     cell: Text | None = None
     arm: Text | dict[Text, Text | Names] = ""
     metric: Text | None = None
@@ -169,7 +172,7 @@ class BesidePrinted(DeclaredTable):
     column of a condition that has the same value. heading: of a section.
     """
 
-    kind: Literal["printed and measured"]
+    kind: Literal["printed and measured", "parameter counts"]
     printed: Names = Field(default_factory=list)
     key: Text
     match: Text | None = None
@@ -179,9 +182,7 @@ class BesidePrinted(DeclaredTable):
 
 
 MODELS: dict[str, type[DeclaredTable]] = {
-    kind: model
-    for model in (OfArms, OfEstimates, BesidePrinted)
-    for kind in get_args(model.model_fields["kind"].annotation)
+    kind: model for model in (OfArms, Listed, BesidePrinted) for kind in get_args(model.model_fields["kind"].annotation)
 }
 FUNCTION = "function"
 
@@ -195,7 +196,7 @@ def _tag(entry: Any) -> str:
 
 AnyTable = Annotated[
     Annotated[OfArms, Tag("OfArms")]
-    | Annotated[OfEstimates, Tag("OfEstimates")]
+    | Annotated[Listed, Tag("Listed")]
     | Annotated[BesidePrinted, Tag("BesidePrinted")]
     | Annotated[DeclaredTable, Tag(FUNCTION)],
     Discriminator(_tag),

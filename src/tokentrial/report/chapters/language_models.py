@@ -12,10 +12,12 @@ from tokentrial.report.language_model_names import (
     FULL,
     arms_of,
     bits_of_a_nat,
+    bound,
     conditions,
     equal_bits,
     family_names,
     front_arms,
+    masked_twins,
     of_method,
     peer,
     perplexity,
@@ -24,7 +26,7 @@ from tokentrial.report.language_model_names import (
     vocabulary,
     with_full,
 )
-from tokentrial.report.tables.language_models import described_rows, fair_rows, mask_rows
+from tokentrial.report.tables.language_models import described_rows, fair_rows
 from tokentrial.report.tables.registry import Row
 from tokentrial.report.template import escape
 from tokentrial.run.columns import Condition
@@ -144,13 +146,14 @@ def plural(amount: int, noun: str) -> str:
 
 def mask_words(view: View) -> Iterator[str]:
     """As released without and with a mask, against the unigram of the same text."""
-    for plain, masked in mask_rows(view):
-        condition = view.condition(plain["condition"])
-        yield (
-            f"{view.arm_name(condition.study, plain['arm'])}, {tokens_name(condition)}: "
-            f"loss {number(plain['loss'], 3)} without a mask, "
-            f"{number(masked['loss'], 3)} with one; the unigram has {number(plain['unigram'], 3)}."
-        )
+    for condition in conditions(view, "as-released"):
+        for arms in masked_twins(view, condition):
+            losses = [number(view.level_on("test", condition.id, arm).get("mean"), 3) for arm in arms]
+            yield (
+                f"{view.arm_name(condition.study, arms[0])}, {tokens_name(condition)}: "
+                f"loss {losses[0]} without a mask, "
+                f"{losses[1]} with one; the unigram has {number(bound(view, condition, 'unigram'), 3)}."
+            )
     for condition in conditions(view, "done-right"):
         for arm in of_method(view, condition, "learned"):
             contrast = view.pair(condition.id, arm, peer(view, condition, arm, UNMASKED) or "")

@@ -1,6 +1,5 @@
 """Tables with a row for every arm, or every pair of arms, of the conditions that an entry selects."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from functools import partial
@@ -11,8 +10,8 @@ from tokentrial.errors import InputError
 from tokentrial.report.bespoke_results import MODEL, arms_of, data_name, parameters, training_tokens
 from tokentrial.report.formats import MINUS, count, number
 from tokentrial.report.language_model_names import arms_of as measured_arms
-from tokentrial.report.language_model_names import bound, title, vocabulary
-from tokentrial.report.tables.beside_printed import name_among
+from tokentrial.report.language_model_names import bound, perplexity, title, vocabulary
+from tokentrial.report.synthetic_names import name_among
 from tokentrial.report.tables.declared import read
 from tokentrial.report.tables.registry import Ask, Lookup, Row, heading, kind, order, source
 from tokentrial.results import ARMS, STATISTICS, SUMMARY
@@ -95,11 +94,6 @@ def _bits(asked: Asked, arm: str) -> float | None:
     return bits
 
 
-def _perplexity(asked: Asked) -> float | None:
-    loss = asked.view.level_on("test", asked.condition.id, asked.arm).get("mean")
-    return None if loss is None else math.exp(loss)
-
-
 def _gap_closed(asked: Asked) -> float | None:
     """How far the loss comes from the unigram entropy to the floor, in per cent."""
     level = asked.view.level(asked.condition.id, asked.arm)
@@ -108,9 +102,18 @@ def _gap_closed(asked: Asked) -> float | None:
     return _ratio(100 * (level["unigram"] - level["mean"]), level["unigram"] - level["floor"])
 
 
+def _below_unigram(asked: Asked) -> float | None:
+    """By how much the test loss is lower than the best constant prediction's."""
+    unigram = bound(asked.view, asked.condition, "unigram")
+    loss = _on("test", LOSS, asked).get("mean")
+    return None if unigram is None or loss is None else unigram - loss
+
+
 DERIVED: dict[str, Callable[[Asked], float | None]] = {
+    "unigram": lambda asked: bound(asked.view, asked.condition, "unigram"),
+    "below_unigram": _below_unigram,
     "training_tokens": lambda asked: training_tokens(asked.condition),
-    "perplexity": _perplexity,
+    "perplexity": lambda asked: perplexity(_on("test", LOSS, asked).get("mean")),
     "parameters": lambda asked: parameters(asked.view.cost(asked.condition.id, asked.arm), MODEL),
     "full_over_bits": lambda asked: _ratio(_bits(asked, "full"), _bits(asked, asked.arm)),
     "bits_over_full": lambda asked: _ratio(_bits(asked, asked.arm), _bits(asked, "full")),

@@ -4,23 +4,24 @@ The rows here are about documents 000 to 002: the learned encoding against an au
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
 from tokentrial.report.formats import number, printed
+from tokentrial.report.synthetic_names import data_name, name_beside
 from tokentrial.report.tables.registry import Ask, Row, added, heading, kind, row_maker
-from tokentrial.run.columns import Condition
-from tokentrial.run.finals import METRICS
+from tokentrial.run.finals import LOSS, METRICS
 from tokentrial.run.view import View
 from tokentrial.schema.tables import BesidePrinted, Rows
 from tokentrial.statistics.effect_size import cohens_d_independent
 
 LEARNED = "learned"
-HEADS = {"mean_pool": "mean pooling", "window_mlp": "window MLP", "token_mlp": "token MLP"}
-SOURCES = {"patterns": "patterns", "zipf_markov": "Zipf chain", "markov": "Markov chain"}
+# columns of two arms' difference -> those of results.STATISTICS
+TESTED = {"difference": "difference", "difference_low": "t_low", "difference_high": "t_high", "p": "p_t"}
+TESTED |= {name: name for name in ("p_holm", "equivalent", "margin")}
 WAYS = {"as-released": "as released", "as-described": "as described", "done-right": "done right{told}"}
 # columns of a published row that are numbers
 NUMBERS = ("learned", "learned_sd", "autoencoder", "autoencoder_sd", "improvement", "savings", "d", "p")
@@ -58,42 +59,6 @@ heading("vocabulary")(lambda line: f"V = {line.row['label']}")
 heading("none")(lambda line: "")
 
 
-# Names of conditions
-
-
-def head_name(condition: Condition) -> str:
-    """The small task model, for readers."""
-    head = condition.head or ""
-    return HEADS.get(head, head.replace("_", " "))
-
-
-def data_name(condition: Condition) -> str:
-    """The synthetic data, for readers: ``Zipf chain, V = 100``."""
-    source = condition.source or ""
-    return f"{SOURCES.get(source, source)}, V = {condition.vocab_size or 0:,}"
-
-
-def name_among(view: View, condition: Condition) -> str:
-    """What tells a condition from the others of its experiment done right."""
-    others = view.select(experiment=condition.experiment, way="done-right")
-    several = {name: len({getattr(other, name) for other in others}) > 1 for name in ("ratio", "head")}
-    same_source = len({(other.source, other.vocab_size) for other in others}) < len({other.data for other in others})
-    parts = [f"{condition.ratio}:1" if several["ratio"] else ""]
-    parts.append(str(condition.data) if same_source else data_name(condition))
-    parts.append(head_name(condition) if several["head"] else "")
-    return ", ".join(part for part in parts if part)
-
-
-def name_beside(condition: Condition, others: list[Condition]) -> str:
-    """``, mean pooling, Zipf chain, V = 100``: what tells it from others that stand beside the same printed row."""
-    parts = [""]
-    if len({other.head for other in others}) > 1:
-        parts.append(head_name(condition))
-    if len({other.data for other in others if other.ratio == condition.ratio}) > 1:
-        parts.append(data_name(condition))
-    return ", ".join(parts)
-
-
 # Rows
 
 
@@ -115,65 +80,62 @@ def of_printed(line: Line, rows: Rows) -> Iterator[Row]:
 
 @row_maker("measured")
 def of_measured(line: Line, rows: Rows) -> Iterator[Row]:
-    """A row for each arm of each condition that is selected; one of dashes where the config plans none."""
+    """A row for each arm of each condition of an experiment in one way; one of dashes where the config plans none."""
     entry: BesidePrinted = line.ask.entry
-    select = dict(rows.select)
-    if rows.cell is not None:
-        select["cell"] = rows.cell.replace("{}", line.key.replace("-", "_"))
-    arms = rows.arm[line.key] if isinstance(rows.arm, Mapping) else rows.arm
-    for name, condition in planned(line.view, select, entry.match, line.key, rows.name):
+    arms = rows.arm if isinstance(rows.arm, str) else rows.arm.get(line.key, [])
+    for name, condition in planned(line, rows):
         for arm in [arms] if isinstance(arms, str) else arms:
+            metric = rows.metric or entry.metric
+            compared = two_arms(line.view, condition, {LEARNED: LEARNED, "autoencoder": arm}, metric)
+            values = [line.view.values(condition, each, metric, rows.first) for each in (LEARNED, arm)]
+            if rows.first:
+                compared |= dict.fromkeys(TESTED) | _moments(values, ddof=0 if rows.population else 1)
             more = added.named(rows.adds, f"{line.ask.where}.rows.adds")(line, condition, arm) if rows.adds else {}
+            bounds = line.view.level(condition, LEARNED, metric)
             yield {
                 "way": name.replace("{arm}", line.view.arm_name("learned_encoding", arm)),
                 "condition": condition,
-                **_measured(line.view, condition, arm, rows, rows.metric or entry.metric),
+                **compared,
+                **_relative(metric, compared[LEARNED], compared["autoencoder"]),
+                "d": _effect(*values),
+                **{bound: bounds.get(bound) for bound in ("chance", "unigram", "floor")},
                 **more,
             }
 
 
-def planned(
-    view: View, select: Mapping[str, Any], match: str | None, key: str, template: str | None = None
-) -> Iterator[tuple[str, str]]:
+def planned(line: Line, rows: Rows) -> Iterator[tuple[str, str]]:
     """Name and id of the conditions beside a printed row; without an id where the config plans none."""
-    others = view.select(**select)
-    if select["way"] == "as-released":
-        match = None  # what a script varies is in its cell
-    name = template or WAYS[select["way"]]
-    wanted = [each for each in others if match is None or str(getattr(each, match)) == key]
+    cell = {} if rows.cell is None else {"cell": rows.cell.replace("{}", line.key.replace("-", "_"))}
+    others = line.view.select(experiment=rows.experiment, way=rows.way, **cell)
+    # what a script varies is in its cell
+    match = None if rows.way == "as-released" else line.ask.entry.match
+    wanted = [each for each in others if match is None or str(getattr(each, match)) == line.key]
+    name = rows.name or WAYS[rows.way]
     for each in wanted:
         yield name.format(told=name_beside(each, others), data=data_name(each), arm="{arm}"), each.id
     if not wanted:
-        yield name.format(told="", data="", arm="").strip(",;\n ") or WAYS[select["way"]].format(told=""), ""
+        yield name.format(told="", data="", arm="").strip(",;\n ") or WAYS[rows.way].format(told=""), ""
 
 
-def _measured(view: View, condition: str, other: str, rows: Rows, metric: str) -> Row:
-    """Levels, difference and bounds: of all seeds with intervals and tests, or of the first alone."""
-    values = [view.values(condition, arm, metric, rows.first) for arm in (LEARNED, other)]
-    levels = [view.level(condition, arm, metric) for arm in (LEARNED, other)]
-    pair = {} if rows.first else view.pair(condition, LEARNED, other, metric)
-    if rows.first:
-        levels = [_moments(each, ddof=0 if rows.population else 1) for each in values]
-    means = [level.get("mean") for level in levels]
-    row: Row = {"n": pair.get("n", levels[0].get("n"))}
-    for name, level in zip((LEARNED, "autoencoder"), levels, strict=True):
-        row |= {name: level.get("mean"), **{f"{name}_{key}": level.get(key) for key in ("sd", "low", "high")}}
-    row |= {name: pair.get(name) for name in ("p_holm", "equivalent", "margin", "difference")}
-    row |= {"p": pair.get("p_t"), "difference_low": pair.get("t_low"), "difference_high": pair.get("t_high")}
-    if rows.first and all(len(each) for each in values):
-        row["difference"] = float(values[0].mean() - values[1].mean())
-    bounds = view.level(condition, LEARNED, metric)
-    return {**row, **_relative(metric, *means), "d": _effect(*values)} | {
-        name: bounds.get(name) for name in ("chance", "unigram", "floor")
-    }
+def two_arms(view: View, condition: str, arms: Mapping[str, str], metric: str = LOSS) -> Row:
+    """Levels of two arms, by the columns that have them, and the first minus the second; None where there is none."""
+    first, second = arms.values()
+    levels = {column: view.level(condition, arm, metric) for column, arm in arms.items()}
+    pair = view.pair(condition, first, second, metric)
+    row: Row = {"n": pair.get("n", next(iter(levels.values())).get("n"))}
+    for column, level in levels.items():
+        row |= {column: level.get("mean"), **{f"{column}_{key}": level.get(key) for key in ("sd", "low", "high")}}
+    return row | {column: pair.get(key) for column, key in TESTED.items()}
 
 
-def _moments(values: pd.Series, ddof: int) -> Row:
-    """ddof 0: of the population, as document 000's script prints."""
-    if values.empty:
-        return {}
-    several = len(values) > 1
-    return {"n": len(values), "mean": float(values.mean()), "sd": float(values.std(ddof=ddof)) if several else None}
+def _moments(values: list[pd.Series], ddof: int) -> Row:
+    """Levels and difference of a few seeds; ddof 0: of the population, as document 000's script prints."""
+    row: Row = {"n": len(values[0]) or None}
+    for name, each in zip((LEARNED, "autoencoder"), values, strict=True):
+        row[name] = float(each.mean()) if len(each) else None
+        row[f"{name}_sd"] = float(each.std(ddof=ddof)) if len(each) > 1 else None
+        row |= {f"{name}_low": None, f"{name}_high": None}
+    return row | {"difference": row[LEARNED] - row["autoencoder"] if all(map(len, values)) else None}
 
 
 def _relative(metric: str, learned: float | None, other: float | None) -> Row:
@@ -185,6 +147,4 @@ def _relative(metric: str, learned: float | None, other: float | None) -> Row:
 
 def _effect(learned: pd.Series, other: pd.Series) -> float | None:
     """Document 001's d (appendix B.1), without its sign; with equal n it is Cohen's."""
-    if len(learned) < 2 or len(other) < 2:
-        return None
-    return abs(cohens_d_independent(learned, other))
+    return abs(cohens_d_independent(learned, other)) if min(len(learned), len(other)) > 1 else None

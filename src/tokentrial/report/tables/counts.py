@@ -7,14 +7,13 @@ from tokentrial.published import number as value_of
 from tokentrial.released import corrected, pure_python
 from tokentrial.released.context_free import HIDDEN
 from tokentrial.report.formats import printed
-from tokentrial.report.tables.beside_printed import LEARNED, Line, planned
+from tokentrial.report.tables.beside_printed import LEARNED, Line, beside_printed, planned
 from tokentrial.report.tables.registry import Ask, Row, added, kind, row_maker
 from tokentrial.run.view import View
 from tokentrial.schema.tables import Rows
 
 ARMS = (LEARNED, "autoencoder")
 COUNTED = {"built": "total", "trained": "params_trained", "deployed": "bits_deployed"}
-OTHERS = {"as-described": "autoencoder_000", "done-right": "autoencoder"}
 
 
 def saved(learned: float | None, other: float | None) -> float | None:
@@ -44,42 +43,42 @@ def _savings(line: Line, condition: str, arm: str) -> Row:
     return {"savings": saved(*counts(line.view, condition, arm, "total"))}
 
 
-@kind("parameter counts")
-def parameter_counts(ask: Ask) -> Iterator[Row]:
-    """By ratio: counts as printed, of the script, and of what was built; then their growth with d, for readers."""
-    words = {"vocabulary": str(corrected.VOCABULARY), "full_width": str(corrected.FULL_WIDTH)}
-    ask.words.update(words)
-    table = ask.printed[ask.name]
-    for key, row in table.rows.items():
-        ratio = int(key)
-        texts = {arm: row[arm] for arm in ARMS} | {"savings": printed(row["savings"])}
-        values = {arm: value_of(row[arm]) for arm in ARMS} | {"savings": value_of(row["savings"])}
-        of_ratio = [{"count": "published", **values, "_printed": texts}]
-        fits = 2 * (corrected.FULL_WIDTH // ratio) * (corrected.VOCABULARY + 1)
-        of_ratio.append(_counted("2·d·(V + 1), which fits the published learned column", fits, None))
-        of_ratio.append(_counted("as released: 2·V·d against V·D + 2·D·d + V·d", *script_counts(ratio)))
-        of_ratio += _built(ask.view, ratio)
-        yield from ({"ratio": key, **each, "_section": row["label"]} for each in of_ratio)
-    for wide, narrow in itertools.pairwise(int(key) for key in table.rows):
-        widths = [corrected.FULL_WIDTH // ratio for ratio in (narrow, wide)]
-        slope: Row = {"_step": f"d = {widths[0]} to {widths[1]}"}
-        pairs = {"published": [[value_of(table.rows[str(ratio)][arm]) for arm in ARMS] for ratio in (wide, narrow)]}
-        pairs["released"] = [script_counts(ratio) for ratio in (wide, narrow)]
-        for name, (more, fewer) in pairs.items():
-            for arm, high, low in zip(ARMS, more, fewer, strict=True):
-                slope[f"_{name}_{arm}"] = (high - low) / (widths[1] - widths[0])
-        yield {**slope, "_section": "Growth per unit of d", "_part": "growth", "_only": "page"}
+@row_maker("printed counts")
+def _printed_counts(line: Line, rows: Rows) -> Iterator[Row]:
+    """As printed, of a formula that fits them, and of the document's script."""
+    texts = {arm: line.row[arm] for arm in ARMS} | {"savings": printed(line.row["savings"])}
+    yield {"count": "published", **{name: value_of(line.row[name]) for name in texts}, "_printed": texts}
+    fits = 2 * (corrected.FULL_WIDTH // int(line.key)) * (corrected.VOCABULARY + 1)
+    yield _counted("2·d·(V + 1), which fits the published learned column", fits, None)
+    yield _counted("as released: 2·V·d against V·D + 2·D·d + V·d", *script_counts(int(line.key)))
+
+
+@row_maker("counts")
+def _counts(line: Line, rows: Rows) -> Iterator[Row]:
+    for name, condition in planned(line, rows):
+        for said, of in COUNTED.items():
+            yield _counted(f"{name}: {said}", *counts(line.view, condition, str(rows.arm), of))
 
 
 def _counted(name: str, learned: float | None, other: float | None) -> Row:
     return {"count": name, **dict(zip(ARMS, (learned, other), strict=True)), "savings": saved(learned, other)}
 
 
-def _built(view: View, ratio: int) -> Iterator[Row]:
-    for way, other in OTHERS.items():
-        for name, condition in planned(view, {"experiment": "markov", "way": way}, "ratio", str(ratio)):
-            for said, of in COUNTED.items():
-                yield _counted(f"{name}: {said}", *counts(view, condition, other, of))
+@kind("parameter counts")
+def parameter_counts(ask: Ask) -> Iterator[Row]:
+    """By ratio; then how the counts grow with d from one printed ratio to the next, for readers."""
+    ask.words.update(vocabulary=str(corrected.VOCABULARY), full_width=str(corrected.FULL_WIDTH))
+    yield from beside_printed(ask)
+    rows = ask.printed[ask.name].rows
+    for wide, narrow in itertools.pairwise(rows):
+        widths = [corrected.FULL_WIDTH // int(ratio) for ratio in (narrow, wide)]
+        slope: Row = {"_step": f"d = {widths[0]} to {widths[1]}"}
+        counted = {"published": [[value_of(rows[ratio][arm]) for arm in ARMS] for ratio in (wide, narrow)]}
+        counted["released"] = [script_counts(int(ratio)) for ratio in (wide, narrow)]
+        for name, (more, fewer) in counted.items():
+            for arm, high, low in zip(ARMS, more, fewer, strict=True):
+                slope[f"_{name}_{arm}"] = (high - low) / (widths[1] - widths[0])
+        yield {**slope, "_section": "Growth per unit of d", "_part": "growth", "_only": "page"}
 
 
 # The sizes of document 002's proof of concept

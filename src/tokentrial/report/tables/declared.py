@@ -11,10 +11,12 @@ import pandas as pd
 from tokentrial import config
 from tokentrial.errors import InputError
 from tokentrial.report.formats import MISSING, Section, Table
-from tokentrial.report.tables.registry import Ask, Row, cell, kind, source
+from tokentrial.report.tables.registry import Ask, Row, cell, kind, listing, source
 from tokentrial.schema.tables import Columns, FromSources
 from tokentrial.statistics.cramming import Estimate
 
+Listing = Iterator[tuple[Any, Row]]
+"""What a row is about, and more columns of it; the columns alone if these are all that it has."""
 REST = "..."
 """Stands for all other columns among those of the CSV."""
 
@@ -31,6 +33,13 @@ def build(ask: Ask, title: str) -> Table:
     notes = entry.notes if rows or not entry.empty else (*entry.notes[:-1], entry.empty)
     filled = tuple(_filled(ask, note) for note in notes)
     return Table(ask.name, title, _data(entry, rows), tuple(sections), filled, entry.by, tuple(entry.widths))
+
+
+@kind("listed")
+def listed(ask: Ask) -> Iterator[Row]:
+    """A row for each of what the entry's list has, with the columns that the list adds."""
+    for subject, more in listing.named(ask.entry.list, f"{ask.where}.list")(ask.view):
+        yield {**({} if subject is None else read(ask, subject)), **more}
 
 
 def read(ask: Ask, subject: Any) -> Row:

@@ -30,7 +30,7 @@ from tokentrial.report.bespoke_results import (
     trained,
 )
 from tokentrial.report.bespoke_trends import trends
-from tokentrial.report.tables.beside_printed import Line
+from tokentrial.report.tables.beside_printed import Line, two_arms
 from tokentrial.report.tables.declared import whole
 from tokentrial.report.tables.registry import Ask, Row, heading, kind, row_maker
 from tokentrial.run.view import View, records
@@ -85,7 +85,11 @@ def _released_losses(line: Line, rows: Rows) -> Iterator[Row]:
     """Medians over seeds with the central 95 %, and the published ratio's percentile; then the same on fresh text."""
     for way, fresh in (("as released", False), ("as released, fresh text", True)):
         condition = released(line.view, test_of(line), fresh)
-        row: Row = {"way": way, "condition": condition}
+        row = {
+            "way": way,
+            "condition": condition,
+            **two_arms(line.view, condition, {BESPOKE: BESPOKE, STANDARD: STANDARD}),
+        }
         ratios = line.view.series(condition, BESPOKE, RATIO)
         losses = {arm: line.view.series(condition, arm) for arm in (STANDARD, BESPOKE)}
         for name, values in {**losses, "ratio": ratios}.items():
@@ -94,7 +98,7 @@ def _released_losses(line: Line, rows: Rows) -> Iterator[Row]:
                 row |= {"n": seeds.n, name: seeds.median, f"{name}_low": seeds.low, f"{name}_high": seeds.high}
         if not fresh and len(ratios):
             row["percentile"] = place(_losses(line)["ratio"], ratios.to_numpy()).percentile
-        yield row | _difference(line.view, condition, BESPOKE)
+        yield row
 
 
 @row_maker("trained losses")
@@ -105,22 +109,12 @@ def _trained_losses(line: Line, rows: Rows) -> Iterator[Row]:
         words = way.replace("-", " ")
         conditions = trained(line.view, test, way)
         for each in conditions:
-            row: Row = {"way": f"{words}: {data_name(each)}", "condition": each.id}
-            for name, arm in ((STANDARD, STANDARD), (BESPOKE, test.arm)):
-                level = line.view.level(each.id, arm)
-                row |= {"n": level.get("n"), name: level.get("mean")}
-                row |= {f"{name}_{end}": level.get(end) for end in ("low", "high")}
-            if row[STANDARD] is not None and row[BESPOKE] is not None:
-                row["ratio"] = row[BESPOKE] / row[STANDARD]
-            yield row | _difference(line.view, each.id, test.arm)
+            row = two_arms(line.view, each.id, {BESPOKE: test.arm, STANDARD: STANDARD})
+            known = row[STANDARD] is not None and row[BESPOKE] is not None
+            ratio = row[BESPOKE] / row[STANDARD] if known else None
+            yield {"way": f"{words}: {data_name(each)}", "condition": each.id, **row, "ratio": ratio}
         if not conditions:
             yield {"way": words}
-
-
-def _difference(view: View, condition: str, arm: str) -> Row:
-    pair = view.pair(condition, arm, STANDARD)
-    row = {name: pair.get(name) for name in ("difference", "p_holm", "equivalent", "margin")}
-    return row | {f"difference_{end}": pair.get(f"t_{end}") for end in ("low", "high")}
 
 
 # Parameters

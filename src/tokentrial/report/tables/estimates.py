@@ -11,11 +11,10 @@ from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
 from tokentrial.report.cramming_names import CLAIMS, arm_name, decided, in_words, kind_name
 from tokentrial.report.formats import GAP, MINUS, MISSING, number
-from tokentrial.report.tables.declared import read, spread
-from tokentrial.report.tables.registry import Ask, Lookup, Row, cell, kind, order, source
+from tokentrial.report.tables.declared import Listing, listed, spread
+from tokentrial.report.tables.registry import Ask, Lookup, Row, cell, kind, listing, source
 from tokentrial.run.estimates import UNKNOWN, Scope
 from tokentrial.run.view import View
-from tokentrial.schema.tables import OfEstimates
 from tokentrial.statistics.cramming import ABOVE, BELOW
 from tokentrial.statistics.cramming_scaling import power_exponent
 
@@ -31,17 +30,6 @@ class Of(NamedTuple):
     scope: Scope
     length: int | None = None
     longest: int = 0
-
-
-Listed = Iterator[tuple[Of | None, Row]]
-"""What a row is about, and more columns of it; the columns alone where these are all that it has."""
-
-
-@kind("estimates")
-def estimates(ask: Ask) -> Iterator[Row]:
-    entry: OfEstimates = ask.entry
-    for of, more in order.named(entry.order, f"{ask.where}.order")(ask.view):
-        yield {**({} if of is None else read(ask, of)), **more, "corpus": ask.view.corpus}
 
 
 def _group_name(view: View, group: Scope) -> str:
@@ -100,19 +88,19 @@ def _tuned(of: Of) -> Row:
     return {"gain": gain.value, "estimate": gain}
 
 
-# Orders
+# Lists
 
 
-@order("every length")
-def _every_length(view: View) -> Listed:
+@listing("every length")
+def _every_length(view: View) -> Listing:
     for scope in view.estimates.scopes:
         names = (scope.model, kind_name(scope.kind), in_words(scope.vectors), arm_name(view, scope.arm))
         for length in view.estimates.lengths(scope):
             yield Of(view, scope, length), {"_section": f"{scope.design}: {', '.join(names)}"}
 
 
-@order("kinds of text")
-def _kinds(view: View) -> Listed:
+@listing("kinds of text")
+def _kinds(view: View) -> Listing:
     """Of models that were run with several kinds of text."""
     for group in view.estimates.groups:
         members = view.estimates.members(group)
@@ -120,8 +108,8 @@ def _kinds(view: View) -> Listed:
         yield from ((Of(view, scope, longest=longest), {"_section": _group_name(view, group)}) for scope in members)
 
 
-@order("kinds of text and all together")
-def _kinds_and_all(view: View) -> Listed:
+@listing("kinds of text and all together")
+def _kinds_and_all(view: View) -> Listing:
     """Then those that were taken together once more, for readers."""
     for group in view.estimates.groups:
         for scope in (*view.estimates.members(group), group):
@@ -130,16 +118,16 @@ def _kinds_and_all(view: View) -> Listed:
         yield Of(view, group), {"_section": _group_name(view, group), "_part": "limits", "_only": "page"}
 
 
-@order("models")
-def _models(view: View) -> Listed:
+@listing("models")
+def _models(view: View) -> Listing:
     """By kind of text, one vector."""
     for text in (NATURAL, "random-words"):
         for scope in view.estimates.widest(text):
             yield Of(view, scope), {"_section": f"This run: {kind_name(text)}", "source": "this run"}
 
 
-@order("numbers of vectors")
-def _numbers_of_vectors(view: View) -> Listed:
+@listing("numbers of vectors")
+def _numbers_of_vectors(view: View) -> Listing:
     """Of series with several, with their exponents."""
     series: dict[Scope, list[Scope]] = {}
     for scope in view.estimates.scopes:
@@ -152,14 +140,14 @@ def _numbers_of_vectors(view: View) -> Listed:
                 yield Of(view, scope), {"source": "this run", "_section": name}
             values = {gain: view.estimates.get(f"exponent_{gain}", group) for gain in GAINS}
             texts = {gain: estimate(spread(gain, value), gain, decimals=2) for gain, value in values.items()}
-            row: Row = {**group._asdict(), "source": "exponent"}
+            row: Row = {**group._asdict(), "source": "exponent", "corpus": view.corpus}
             for gain, value in values.items():
                 row |= spread(f"exponent_{gain}", value)
             yield None, {**row, "_section": name, "_printed": {"vectors": "exponent", **texts}}
 
 
-@order("settings")
-def _settings(view: View) -> Listed:
+@listing("settings")
+def _settings(view: View) -> Listing:
     """The paper's optimiser beside the tuned one, on the same texts."""
     for paper in (scope for scope in view.estimates.scopes if scope.arm == PAPER):
         gain = estimate(spread("x", view.estimates.get("gain_difference", paper)), "x", signed=True).replace("\n", " ")
@@ -167,14 +155,14 @@ def _settings(view: View) -> Listed:
         section = {"_section": f"{name}; gain of tuned minus the paper's: {gain} nats"}
         for scope in (each for each in (paper._replace(arm=TUNED), paper) if each in view.estimates.scopes):
             yield from ((Of(view, scope, length), section) for length in view.estimates.lengths(scope))
-            row: Row = {**scope._asdict(), "_only": "csv"}
+            row: Row = {**scope._asdict(), "corpus": view.corpus, "_only": "csv"}
             for measure in ("information_gain_strict", "gain_difference"):
                 row |= spread(measure, view.estimates.get(measure, scope))
             yield None, row
 
 
-@order("controls")
-def _controls(view: View) -> Listed:
+@listing("controls")
+def _controls(view: View) -> Listing:
     """Every control, then the untrained model."""
     scopes, controls = view.estimates.scopes, view.with_role(STUDY, CONTROL)
     groups: dict[str, list[Scope]] = {}
@@ -224,7 +212,7 @@ def _figures(value: float | None) -> str:
 @kind("models and printed ones")
 def models(ask: Ask) -> Iterator[Row]:
     """Table 1's layout: this run's models by kind of text, then the paper's by text."""
-    yield from estimates(ask)
+    yield from listed(ask)
     for text, suffix in TEXTS.items():
         for name, printed in ask.printed[ask.name].rows.items():
             if printed[f"capacity{suffix}"]:
@@ -246,7 +234,7 @@ def models(ask: Ask) -> Iterator[Row]:
 @kind("vectors and printed ones")
 def vectors(ask: Ask) -> Iterator[Row]:
     """Capacity and gains by number of vectors with exponents, this run's and the paper's."""
-    yield from estimates(ask)
+    yield from listed(ask)
     table = ask.printed[ask.name]
     for model, series in by_model(table).items():
         name = f"Published: {series[0]['label'].partition(',')[0]}, PG-19"

@@ -27,9 +27,11 @@ from tokentrial.report.language_model_names import (
     vocabulary,
     with_full,
 )
-from tokentrial.report.tables.registry import Ask, Row, kind
+from tokentrial.report.tables.arms import Asked
+from tokentrial.report.tables.declared import Listing
+from tokentrial.report.tables.registry import Ask, Row, kind, listing, source
 from tokentrial.run.columns import Condition
-from tokentrial.run.finals import ACCURACY, BITS
+from tokentrial.run.finals import BITS
 from tokentrial.run.view import View
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.pareto import EqualBits
@@ -133,45 +135,25 @@ def difference(view: View, condition: Condition, arm: str, other: str, split: st
 # The missing mask
 
 
-@kind("mask")
-def mask(ask: Ask) -> Iterator[Row]:
-    """As released with and without a causal mask, beside what a model that cannot see the next token reaches."""
-    released = [row for pair in mask_rows(ask.view) for row in pair]
-    yield from (row | {"_section": "As released"} for row in released)
-    for condition in with_full(ask.view) if released else []:
-        section = {"_section": "For scale: the full table done right, causal"}
-        yield _mask_row(ask.view, condition, FULL, title(condition)) | section
+@listing("with and without a mask")
+def _with_and_without_mask(view: View) -> Listing:
+    """As released, every arm that has a twin with a mask; beside them what cannot see the next token, done right."""
+    section, scale = "As released", "For scale: the full table done right, causal"
+    twins = [
+        (condition, *pair) for condition in conditions(view, "as-released") for pair in masked_twins(view, condition)
+    ]
+    for condition, arm, twin in twins:
+        name = f"{view.arm_name(condition.study, arm)}, {tokens_name(condition)}"
+        yield Asked(view, condition, arm, twin), {"name": f"{name}, no mask", "_section": section}
+        yield Asked(view, condition, twin), {"name": f"{name}, with mask", "_section": section}
+    for condition in with_full(view) if twins else []:
+        yield Asked(view, condition, FULL), {"name": title(condition), "_section": scale}
 
 
-def mask_rows(view: View) -> Iterator[tuple[Row, Row]]:
-    """(without, with a mask) for every arm as released that has a twin with a mask."""
-    for condition in conditions(view, "as-released"):
-        for arm, twin in masked_twins(view, condition):
-            name = f"{view.arm_name(condition.study, arm)}, {tokens_name(condition)}"
-            gain = difference(view, condition, arm, twin, "test")
-            without = _mask_row(view, condition, arm, f"{name}, no mask") | gain
-            yield without, _mask_row(view, condition, twin, f"{name}, with mask")
-
-
-def _mask_row(view: View, condition: Condition, arm: str, name: str) -> Row:
-    """An arm's level and its gain over the unigram."""
-    loss, unigram = view.level_on("test", condition.id, arm), bound(view, condition, "unigram")
-    mean = loss.get("mean")
-    return {
-        "corpus": view.corpus,
-        "condition": condition.id,
-        "arm": arm,
-        "name": name,
-        "n": loss.get("n"),
-        "loss": mean,
-        "loss_low": loss.get("low"),
-        "loss_high": loss.get("high"),
-        "bits_per_byte": view.level_on("test", condition.id, arm, BITS).get("mean"),
-        "perplexity": perplexity(mean),
-        "accuracy": view.level_on("test", condition.id, arm, ACCURACY).get("mean"),
-        "unigram": unigram,
-        "below_unigram": None if unigram is None or mean is None else unigram - mean,
-    }
+@source("difference", ["difference", "difference_low", "difference_high"])
+def _difference(asked: Asked) -> Row:
+    """The arm minus the other one on test text; nothing without another one."""
+    return difference(asked.view, asked.condition, asked.arm, asked.other, "test") if asked.other else {}
 
 
 # Equal bits

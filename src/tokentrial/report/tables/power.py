@@ -63,18 +63,8 @@ def _measured(view: View) -> Iterator[Row]:
     conditions = [view.condition(name) for name in frame["condition"]]
     frame = frame.assign(experiment=[row.experiment for row in conditions], way=[row.way or "" for row in conditions])
     for (way, study, metric), group in frame.groupby(["way", "experiment", "metric"], sort=False):
-        known = group["minimal_detectable"].notna()
-        yield {
-            "way": way,
-            "study": study,
-            "metric": metric,
-            "comparisons": len(group),
-            "n": int(group["n"].min()),
-            "sd_difference": group["sd_difference"].median(),
-            "minimal_detectable": group["minimal_detectable"].median(),
-            "margin": group["margin"].median(),
-            "detectable_below_margin": int((group["minimal_detectable"] < group["margin"])[known].sum()),
-            "_way": str(way).replace("-", " "),
-            "_study": sub_study_title(str(study)),
-            "_metric": "loss" if metric == LOSS else "accuracy",
-        }
+        row: Row = {"way": way, "study": study, "metric": metric, "comparisons": len(group), "n": int(group["n"].min())}
+        row |= {name: group[name].median() for name in ("sd_difference", "minimal_detectable", "margin")}
+        row["detectable_below_margin"] = int((group["minimal_detectable"] < group["margin"]).sum())
+        said = {"_way": str(way).replace("-", " "), "_study": sub_study_title(str(study))}
+        yield {**row, **said, "_metric": "loss" if metric == LOSS else "accuracy"}

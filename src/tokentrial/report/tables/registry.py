@@ -85,7 +85,9 @@ added = Registry("quantity")
 source = Sources("source")
 """(subject) -> values by key, of what a row is about."""
 order = Registry("order")
-"""What the rows of a table are about, and in which order."""
+"""(view, condition) -> the arms of a condition."""
+listing = Registry("list")
+"""(view) -> what the rows of a table are about, see declared.Listing."""
 heading = Registry("heading")
 """(subject) -> the heading of its section."""
 cell = Registry("format")

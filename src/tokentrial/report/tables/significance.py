@@ -1,6 +1,6 @@
 """Document 001, Section 5.1: 16 of 17 significant, and how many of the corresponding comparisons are, by way."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from tokentrial.published import PublishedTable, number
 from tokentrial.released import academic_validation
@@ -11,7 +11,6 @@ from tokentrial.run.view import View
 
 ALPHA = 0.05
 STUDIES = ("compression", "vocabulary", "complexity", "baselines")
-OUTCOMES = ("learned better", "learned worse", "no difference shown", "equivalent")
 FORMULA, TRAINED = "academic-validation", "focused-scaling"
 # The formula's names of its studies, where they differ; the document leaves its fifth study out.
 FORMULA_STUDIES = {"baselines": "baseline"}
@@ -19,8 +18,23 @@ OTHER_STUDY = "architecture"
 KIN = ("", "_deep", "_variational")
 """What an autoencoder's name ends in among document 001's three baselines."""
 
-Tally = dict[str, tuple[int, int] | None]  # sub-study -> how many, of how many; None where nothing is known
+Tally = dict[str, tuple[int, int]]  # sub-study -> how many, of how many
+Tallies = dict[str, tuple[str, Tally]]  # outcome -> seeds, tally
 Pairs = dict[str, list[Row]]  # sub-study -> its comparisons
+
+
+def _direction(row: Row) -> int:
+    """-1 for a loss that is significantly lower, 1 for one that is higher, else 0."""
+    significant = row["p_holm"] is not None and row["p_holm"] < ALPHA
+    return (-1 if row["difference"] < 0 else 1) if significant else 0
+
+
+OUTCOMES: dict[str, Callable[[Row], bool]] = {
+    "learned better": lambda row: _direction(row) < 0,
+    "learned worse": lambda row: _direction(row) > 0,
+    "no difference shown": lambda row: _direction(row) == 0,
+    "equivalent": lambda row: bool(row["equivalent"]),
+}
 
 
 @kind("significance")
@@ -47,7 +61,7 @@ def significance(ask: Ask) -> Iterator[Row]:
             yield row
 
 
-def _published(printed: Mapping[str, PublishedTable]) -> dict[str, tuple[str, Tally]]:
+def _published(printed: Mapping[str, PublishedTable]) -> Tallies:
     table = printed["doc001-summary"]
     claimed: Tally = {name: (int(row["significant"]), int(row["of"])) for name, row in table.rows.items()}
     tested: Tally = {}
@@ -58,7 +72,7 @@ def _published(printed: Mapping[str, PublishedTable]) -> dict[str, tuple[str, Ta
     return {"claimed significant": (n, claimed), f"printed p below {ALPHA}": (n, tested)}
 
 
-def _own_test(view: View) -> dict[str, tuple[str, Tally]]:
+def _own_test(view: View) -> Tallies:
     """The script's own test of its own first runs."""
     conditions = {each.cell: each for each in view.select(experiment=FORMULA, way="as-released")}
     rows = []
@@ -78,7 +92,7 @@ def _own_test(view: View) -> dict[str, tuple[str, Tally]]:
     for name in (*STUDIES, OTHER_STUDY):
         of_study = tested[study == FORMULA_STUDIES.get(name, name)]
         tally[name] = int((of_study["significant"] & (of_study["effect_size"] > 0)).sum()), len(of_study)
-    return {OUTCOMES[0]: (str(academic_validation.RUNS), _with_sum(tally))}
+    return {"learned better": (str(academic_validation.RUNS), _with_sum(tally))}
 
 
 def _trained(view: View, way: str, standard: str) -> Pairs:
@@ -102,30 +116,19 @@ def _of_script(view: View, script: str, names: Mapping[str, str]) -> Pairs:
     return pairs
 
 
-def _measured(pairs: Pairs) -> dict[str, tuple[str, Tally]]:
+def _measured(pairs: Pairs) -> Tallies:
     known = {study: [row for row in rows if row] for study, rows in pairs.items()}
+    known = {study: rows for study, rows in known.items() if rows}
     seeds = sorted({int(row["n"]) for rows in known.values() for row in rows})
     if not seeds:
         return {}
     n = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    return {outcome: (n, _with_sum(_counted(known, outcome))) for outcome in OUTCOMES}
-
-
-def _counted(pairs: Pairs, outcome: str) -> Tally:
-    return {
-        study: (sum(_is(row, outcome) for row in rows), len(rows)) if rows else None for study, rows in pairs.items()
+    tallies = {
+        outcome: {study: (sum(map(holds, rows)), len(rows)) for study, rows in known.items()}
+        for outcome, holds in OUTCOMES.items()
     }
-
-
-def _is(row: Row, outcome: str) -> bool:
-    if outcome == "equivalent":
-        return bool(row["equivalent"])
-    significant = row["p_holm"] is not None and row["p_holm"] < ALPHA
-    if outcome == "no difference shown":
-        return not significant
-    return significant and (row["difference"] < 0) == (outcome == "learned better")
+    return {outcome: (n, _with_sum(tally)) for outcome, tally in tallies.items()}
 
 
 def _with_sum(tally: Tally) -> Tally:
-    known = [pair for pair in tally.values() if pair is not None]
-    return {**tally, "all": (sum(pair[0] for pair in known), sum(pair[1] for pair in known)) if known else None}
+    return {**tally, "all": (sum(pair[0] for pair in tally.values()), sum(pair[1] for pair in tally.values()))}
