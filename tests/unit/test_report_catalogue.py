@@ -52,7 +52,7 @@ def test_what_is_shipped_has_an_entry_each(read: Path) -> None:
         (BESPOKE, "kind: trend", "kind: trends", "tables.bespoke-trend.kind: found 'trends', did you"),
         (BESPOKE, "select: {way: done-right}", "select: {way: done-rigth}", ".select.way: found 'done-rigth', did you"),
         (BESPOKE, "select: {way: done-right}", "select: {experiment: scalin}", ".experiment: found 'scalin', did"),
-        (BESPOKE, "select: {way: done-right}", "select: {experimnt: x}", ".select: unknown key 'experimnt': did you"),
+        (BESPOKE, "select: {way: done-right}", "select: {experimnt: x}", ".select: found 'experimnt', did you"),
         (VERDICTS, "  verdict-rules:\n", "  verdict-rule:\n", "tables.verdict-rule: did you mean 'verdict-rules'? "),
         (VERDICTS, "\"verdicts-{document}\"", "verdicts-000", "tables: key 'verdicts-001' is missing"),
     ],

@@ -11,11 +11,11 @@ import yaml
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue, formats
 from tokentrial.report.formats import MISSING
-from tokentrial.report.tables import arms, build, declared, of_study, registry
+from tokentrial.report.tables import arms, build, declared, estimates, of_study, registry
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
 from tokentrial.schema.declared import Study
-from tokentrial.schema.tables import FromSources, Listed, OfArms
+from tokentrial.schema.tables import BesidePrinted, FromSources, Listed, OfArms, Rows
 
 DOCS = views.ROOT / "docs/extending.md"
 STUDY = "learned_encoding"
@@ -86,6 +86,45 @@ def test_a_mistake_is_one_line(changes: dict[str, Any], line: str, view: View) -
     assert "\n" not in str(caught.value)
 
 
+MEASURED = {"rows": "measured", "experiment": "baselines"}
+
+
+@pytest.mark.parametrize(
+    ("study", "name", "changes", "line"),
+    [
+        (STUDY, "doc001-baselines", {"printed": ["doc001-base"]}, ".printed: unknown key 'doc001-base': did you mean "),
+        (
+            STUDY,
+            "doc001-baselines",
+            {"heading": "lable"},
+            ".heading: found 'lable', did you mean 'label'? expected one",
+        ),
+        (STUDY, "doc001-baselines", {"rows": [Rows(rows="measurd")]}, ".rows[0].rows: found 'measurd', did you mean '"),
+        (STUDY, "doc001-baselines", {"rows": [Rows(**MEASURED, arm={"standard": "pca"})]}, ".rows.arm: found no arm "),
+        (
+            STUDY,
+            "doc001-baselines",
+            {"rows": [Rows(**MEASURED, arm="pca", adds="saving")]},
+            ".rows.adds: found 'saving",
+        ),
+        ("cramming", "cramming-lengths", {"list": "each length"}, ".list: found 'each length', did you mean 'every le"),
+        (
+            "cramming",
+            "cramming-lengths",
+            {"raw": {"x": "loss.mean"}},
+            ".raw.x: found 'loss', expected one of run, scope",
+        ),
+    ],
+)
+def test_a_mistake_in_another_form_is_one_line(study: str, name: str, changes: dict[str, Any], line: str) -> None:
+    whole = View.read(views.shipped(), 0.95)
+    entry = views.tables()[study][name].model_copy(update=changes)
+    with pytest.raises(InputError) as caught:
+        list(of_study(study, whole.only(study), views.printed(), {name: entry}))
+    assert str(caught.value).startswith(f"studies/{study}.yaml: tables.{name}{line}")
+    assert "\n" not in str(caught.value)
+
+
 # The shipped tables
 
 ENTRIES = {name: entry for tables in views.tables().values() for name, entry in tables.items()}
@@ -128,7 +167,8 @@ def test_every_registered_function_is_used() -> None:
         (registry.cell, {cell.format for cell in cells}),
         (registry.order, {table.order for table in every if isinstance(table, OfArms)}),
         (registry.listing, {table.list for table in every if isinstance(table, Listed)}),
-        (registry.heading, {table.heading for table in every if hasattr(table, "heading")}),
+        (registry.heading, {table.heading for table in every if isinstance(table, OfArms)}),
+        (registry.line_heading, {table.heading for table in every if isinstance(table, BesidePrinted)}),
         (registry.row_maker, {each.rows for each in rows}),
         (registry.added, {each.adds for each in rows if each.adds}),
     ]
@@ -136,5 +176,6 @@ def test_every_registered_function_is_used() -> None:
         assert set(functions) == names, functions.what
     origins = {(source, key) for table in every if isinstance(table, FromSources) for _, source, key in table.origins()}
     # a source for every metric on every split
-    assert set(registry.source) - {source for source, _ in origins} == {"validation_accuracy"}
+    sources = {*arms.Asked.sources, *estimates.Of.sources}
+    assert sources - {source for source, _ in origins} == {"validation_accuracy"}
     assert {key for source, key in origins if source == "derived"} == set(arms.DERIVED)

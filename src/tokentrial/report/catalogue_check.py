@@ -5,16 +5,16 @@ What is made and shown is read off the text of the code and of the chapters: a p
 
 import ast
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tokentrial import config
 from tokentrial.checkout import ROOT
 from tokentrial.errors import InputError
-from tokentrial.report.catalogue import FILES, LISTINGS, STUDIES, VERDICTS, captions, entries, studies
+from tokentrial.report.catalogue import FILES, LISTINGS, STUDIES, VERDICTS, captions, entries, files_of
 from tokentrial.run.columns import CONDITIONS
-from tokentrial.schema.tables import OfArms
+from tokentrial.schema.tables import BesidePrinted, DeclaredTable, OfArms
 
 TABLES, FIGURES, CHAPTERS = "src/tokentrial/report/tables", "src/tokentrial/report/figures", "workflow/report"
 WAYS = ["as-released", "as-described", "done-right"]
@@ -38,23 +38,34 @@ def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
             _compare(file, kind, names, shown, f"{' or '.join(chapters)} shows")
         _compare(file, "figures", figures, _drawn(root / FIGURES / f"{part}.py"), f"{FIGURES}/{part}.py draws")
         for name, table in tables.items():
-            if table.kind not in kinds:
-                expected = f"{config.nearest(table.kind, kinds)}expected one of {', '.join(kinds)}"
-                raise InputError(f"{file}: tables.{name}.kind: found '{table.kind}', {expected}")
-            if isinstance(table, OfArms):
-                _check_select(f"{file}: tables.{name}.select", table.select, part, root)
+            _check_name(f"{file}: tables.{name}.kind", table.kind, kinds)
+            _check_conditions(f"{file}: tables.{name}", table, part, root)
 
 
-def _check_select(where: str, select: Mapping[str, Any], study: str, root: Path) -> None:
-    """A select that no condition can meet, whatever the config plans, is a mistake."""
-    known = {"experiment": list(studies(root)[study].experiments), "way": WAYS}
-    for column, value in select.items():
-        if column not in CONDITIONS.names:
-            raise InputError(f"{where}: {config.unknown_key(column, CONDITIONS.names)}")
-        for each in value if isinstance(value, list) else [value]:
-            if column in known and each not in known[column]:
-                expected = f"{config.nearest(str(each), known[column])}expected one of {', '.join(known[column])}"
-                raise InputError(f"{where}.{column}: found '{each}', {expected}")
+def _check_conditions(where: str, table: DeclaredTable, study: str, root: Path) -> None:
+    """What a table selects is there in some config: columns of a condition, experiments or scripts, ways."""
+    if isinstance(table, OfArms):
+        for column, value in table.select.items():
+            _check_name(f"{where}.select", column, CONDITIONS.names)
+            for each in value if isinstance(value, list) else [value]:
+                _check_name(f"{where}.select.{column}", each, _known(column, study, root))
+    if isinstance(table, BesidePrinted):
+        _check_name(f"{where}.match", table.match or "ratio", CONDITIONS.names)
+        for place, rows in enumerate(table.rows):
+            experiment = _known("experiment", study, root)
+            _check_name(f"{where}.rows[{place}].experiment", rows.experiment or experiment[0], experiment)
+
+
+def _known(column: str, study: str, root: Path) -> list[str]:
+    """The values that a column of a condition can have; none if it can have any."""
+    file = files_of(root)[study]
+    return {"experiment": [*file.names.experiments, *file.design.get("scripts", {})], "way": WAYS}.get(column, [])
+
+
+def _check_name(where: str, name: Any, known: Sequence[str]) -> None:
+    if known and name not in known:
+        near = config.nearest(str(name), known)
+        raise InputError(f"{where}: found '{name}', {near}expected one of {', '.join(known)}")
 
 
 def _check_unique(root: Path) -> None:

@@ -26,7 +26,7 @@ from tokentrial.report.language_model_names import (
     vocabulary,
     with_full,
 )
-from tokentrial.report.tables.language_models import described_rows, fair_rows
+from tokentrial.report.tables.language_models import trained_rows
 from tokentrial.report.tables.registry import Row
 from tokentrial.report.template import escape
 from tokentrial.run.columns import Condition
@@ -108,7 +108,7 @@ def seeds_of(view: View, condition: Condition) -> str:
 
 def ratio_words(view: View) -> Iterator[str]:
     """In how many ratios of each condition the learned encoding is better, worse, equivalent, with the range."""
-    rows = [*described_rows(view), *fair_rows(view)]
+    rows = [*trained_rows(view, "as-described"), *trained_rows(view, "done-right")]
     for way in dict.fromkeys(row["way"] for row in rows):
         compared = [row for row in rows if row["way"] == way and row["difference"] is not None]
         if not compared:

@@ -1,9 +1,9 @@
 """Tables with a row for every arm, or every pair of arms, of the conditions that an entry selects."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar
 
 from tokentrial import config
 from tokentrial.errors import InputError
@@ -13,7 +13,7 @@ from tokentrial.report.language_model_names import arms_of as measured_arms
 from tokentrial.report.language_model_names import bound, perplexity, title, vocabulary
 from tokentrial.report.synthetic_names import name_among
 from tokentrial.report.tables.declared import read
-from tokentrial.report.tables.registry import Ask, Lookup, Row, heading, kind, order, source
+from tokentrial.report.tables.registry import Ask, Lookup, Row, Sources, heading, kind, order
 from tokentrial.results import ARMS, STATISTICS, SUMMARY
 from tokentrial.run.columns import Condition, Method
 from tokentrial.run.finals import ACCURACY, BITS, LOSS
@@ -24,13 +24,15 @@ from tokentrial.schema.tables import OfArms
 BOUNDS = ("chance", "unigram", "floor")
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True)
+class Asked:
     """What a row is about: an arm of a condition, or a pair of its arms."""
 
     view: View
     condition: Condition
     arm: str
     other: str | None = None
+    sources: ClassVar[Sources] = Sources("source")
 
 
 @kind("arms")
@@ -83,6 +85,8 @@ def _bounds(entry: OfArms, row: Row) -> dict[str, str]:
 
 
 # Sources
+
+source = Asked.sources
 
 
 def _ratio(above: float | None, below: float | None) -> float | None:
@@ -159,7 +163,7 @@ def _own_minus_arm(asked: Asked) -> Row:
 @source("pair", ["other"])
 def _other_name(asked: Asked) -> Row:
     """The other arm of a pair; with the layout of the own one if several of these are compared with it."""
-    view, condition, arm, other = asked
+    view, condition, arm, other = asked.view, asked.condition, asked.arm, asked.other
     own, against = (view.method(condition.study, name) for name in (arm, other or arm))
     several = len(owns(view, condition)) > 1 and against.size is None
     return {"other": f"{own.size or own.arm} {MINUS} {against.name}" if several else against.name}

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from tokentrial import config
+from tokentrial.errors import InputError
 from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
 from tokentrial.report.formats import number, printed
 from tokentrial.report.synthetic_names import data_name, name_beside
-from tokentrial.report.tables.registry import Ask, Row, added, heading, kind, row_maker
+from tokentrial.report.tables.registry import Ask, Row, added, kind, line_heading, row_maker
 from tokentrial.run.finals import LOSS, METRICS
 from tokentrial.run.view import View
 from tokentrial.schema.tables import BesidePrinted, Rows
@@ -45,8 +47,11 @@ class Line(NamedTuple):
 def beside_printed(ask: Ask) -> Iterator[Row]:
     """The rows of each entry's maker, for every printed row."""
     entry: BesidePrinted = ask.entry
-    name = heading.named(entry.heading, f"{ask.where}.heading")
-    for table in (ask.printed[each] for each in entry.printed or [ask.name]):
+    name = line_heading.named(entry.heading, f"{ask.where}.heading")
+    for printed_name in entry.printed or [ask.name]:
+        if printed_name not in ask.printed:
+            raise InputError(f"{ask.where}.printed: {config.unknown_key(printed_name, list(ask.printed))}")
+        table = ask.printed[printed_name]
         for key, row in table.rows.items():
             line = Line(ask, table, key, row)
             for place, rows in enumerate(entry.rows):
@@ -54,9 +59,9 @@ def beside_printed(ask: Ask) -> Iterator[Row]:
                 yield from ({entry.key: key, **each, "_section": name(line)} for each in maker(line, rows))
 
 
-heading("label")(lambda line: line.row["label"])
-heading("vocabulary")(lambda line: f"V = {line.row['label']}")
-heading("none")(lambda line: "")
+line_heading("label")(lambda line: line.row["label"])
+line_heading("vocabulary")(lambda line: f"V = {line.row['label']}")
+line_heading("none")(lambda line: "")
 
 
 # Rows
@@ -82,7 +87,9 @@ def of_printed(line: Line, rows: Rows) -> Iterator[Row]:
 def of_measured(line: Line, rows: Rows) -> Iterator[Row]:
     """A row for each arm of each condition of an experiment in one way; one of dashes where the config plans none."""
     entry: BesidePrinted = line.ask.entry
-    arms = rows.arm if isinstance(rows.arm, str) else rows.arm.get(line.key, [])
+    arms = rows.arm if isinstance(rows.arm, str) else rows.arm.get(line.key)
+    if not arms:
+        raise InputError(f"{line.ask.where}.rows.arm: found no arm of '{line.key}', expected one or more")
     for name, condition in planned(line, rows):
         for arm in [arms] if isinstance(arms, str) else arms:
             metric = rows.metric or entry.metric

@@ -11,7 +11,7 @@ import pandas as pd
 from tokentrial import config
 from tokentrial.errors import InputError
 from tokentrial.report.formats import MISSING, Section, Table
-from tokentrial.report.tables.registry import Ask, Row, cell, kind, listing, source
+from tokentrial.report.tables.registry import Ask, Row, cell, kind, listing
 from tokentrial.schema.tables import Columns, FromSources
 from tokentrial.statistics.cramming import Estimate
 
@@ -43,14 +43,14 @@ def listed(ask: Ask) -> Iterator[Row]:
 
 
 def read(ask: Ask, subject: Any) -> Row:
-    """The raw values of a row that is about the subject, by the entry's ``raw``."""
+    """The raw values of a row by the entry's ``raw``; the subject that it is about has the sources."""
     entry: FromSources = ask.entry
     known: dict[str, Mapping[str, Any]] = {}
     row: Row = {}
     for column, name, key in entry.origins():
         if name not in known:
-            known[name] = source.named(name, f"{ask.where}.raw.{column}")(subject)
-        source.check(name, key, f"{ask.where}.raw.{column}")
+            known[name] = subject.sources.named(name, f"{ask.where}.raw.{column}")(subject)
+        subject.sources.check(name, key, f"{ask.where}.raw.{column}")
         value = known[name].get(key)
         row |= spread(column, value) if isinstance(value, Estimate) else {column: value}
     return row

@@ -32,7 +32,7 @@ from tokentrial.report.bespoke_results import (
 from tokentrial.report.bespoke_trends import trends
 from tokentrial.report.tables.beside_printed import Line, two_arms
 from tokentrial.report.tables.declared import whole
-from tokentrial.report.tables.registry import Ask, Row, heading, kind, row_maker
+from tokentrial.report.tables.registry import Ask, Row, kind, line_heading, row_maker
 from tokentrial.run.view import View, records
 from tokentrial.schema.tables import Rows
 from tokentrial.statistics.intervals import t_interval
@@ -55,13 +55,13 @@ def test_of(line: Line) -> DocumentTest:
     return TESTS.get(line.key, CORRECTION)
 
 
-@heading("label and claim")
+@line_heading("label and claim")
 def _with_claim(line: Line) -> str:
     main = line.ask.printed[PRIMARY].rows
     return f"{line.row['label']} ({main[line.key]['claim']})" if line.key in main else line.row["label"]
 
 
-@heading("label and what is counted")
+@line_heading("label and what is counted")
 def _with_counted(line: Line) -> str:
     return f"{line.row['label']} (printed count: {'whole model' if test_of(line).whole else 'embedding layer'})"
 

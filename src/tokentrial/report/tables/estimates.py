@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 from tokentrial.cramming.cells import ALL, CONTROL, NATURAL, PAPER, STUDY, TUNED
 from tokentrial.cramming.columns import VERDICT
@@ -12,7 +13,7 @@ from tokentrial.published import number as value_of
 from tokentrial.report.cramming_names import CLAIMS, arm_name, decided, in_words, kind_name
 from tokentrial.report.formats import GAP, MINUS, MISSING, number
 from tokentrial.report.tables.declared import Listing, listed, spread
-from tokentrial.report.tables.registry import Ask, Lookup, Row, cell, kind, listing, source
+from tokentrial.report.tables.registry import Ask, Lookup, Row, Sources, cell, kind, listing
 from tokentrial.run.estimates import UNKNOWN, Scope
 from tokentrial.run.view import View
 from tokentrial.statistics.cramming import ABOVE, BELOW
@@ -23,13 +24,15 @@ TEXTS = {"PG-19": "", "fan fiction": "_fan", "random words": "_random"}
 GAINS = ("token_gain", "information_gain")
 
 
-class Of(NamedTuple):
+@dataclass(frozen=True)
+class Of:
     """What a row is about: a scope, over all lengths or at one; longest: the largest length of its group."""
 
     view: View
     scope: Scope
     length: int | None = None
     longest: int = 0
+    sources: ClassVar[Sources] = Sources("source")
 
 
 def _group_name(view: View, group: Scope) -> str:
@@ -38,6 +41,8 @@ def _group_name(view: View, group: Scope) -> str:
 
 # Sources
 
+source = Of.sources
+source("run", ["corpus"])(lambda of: {"corpus": of.view.corpus})
 source("scope", [*Scope._fields, "length", "kind_name", "arm_name"])(
     lambda of: {
         **of.scope._asdict(),

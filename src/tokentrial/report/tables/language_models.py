@@ -1,5 +1,6 @@
 """Tables of language models: document 002's comparison, what the mask does, equal bits, and a scale to set it by."""
 
+import itertools
 from collections.abc import Iterator
 
 import pandas as pd
@@ -29,7 +30,7 @@ from tokentrial.report.language_model_names import (
 )
 from tokentrial.report.tables.arms import Asked
 from tokentrial.report.tables.declared import Listing
-from tokentrial.report.tables.registry import Ask, Row, kind, listing, source
+from tokentrial.report.tables.registry import Ask, Row, kind, listing
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import BITS
 from tokentrial.run.view import View
@@ -56,7 +57,7 @@ def against_autoencoder(ask: Ask) -> Iterator[Row]:
         else f"What its repository recorded is left out: those runs had another text than {view.corpus}."
     )
     rows = [row for table in ((recorded, other) if same else ()) for row in recorded_rows(table)]
-    rows += [*released_rows(view), *described_rows(view), *fair_rows(view)]
+    rows += [*released_rows(view), *trained_rows(view, "as-described"), *trained_rows(view, "done-right")]
     yield from (row | {"_only": "csv"} for row in rows)
     for row in sorted(rows, key=lambda row: row["ratio"]):
         yield row | {"_section": f"{row['ratio']}:1", "_only": "page"}
@@ -64,41 +65,30 @@ def against_autoencoder(ask: Ask) -> Iterator[Row]:
 
 def recorded_rows(table: PublishedTable) -> Iterator[Row]:
     """What a document's repository recorded, digit for digit."""
-    name = "recorded" if "learned" in next(iter(table.rows.values()), {}) else "recorded, Penn Treebank"
+    way = "recorded" if "learned" in next(iter(table.rows.values()), {}) else "recorded, Penn Treebank"
     for key, row in table.rows.items():
-        losses = {each: value_of(row.get(each)) for each in COMPARED}
-        perplexities = {f"{each}_perplexity": value_of(row[f"{each}_perplexity"]) for each in COMPARED}
-        difference_ = losses["learned"] - losses["autoencoder"]
-        measured = {**losses, **perplexities, "difference": difference_}
-        yield {"ratio": int(key), "way": name, "n": table.n, **measured, "_printed": dict(row)}
+        names = [*COMPARED, *(f"{each}_perplexity" for each in COMPARED)]
+        recorded = {name: value_of(row.get(name)) for name in names}
+        recorded["difference"] = recorded["learned"] - recorded["autoencoder"]
+        yield {"ratio": int(key), "way": way, "n": table.n, **recorded, "_printed": dict(row)}
 
 
 def released_rows(view: View) -> Iterator[Row]:
     """As released, on the split that the released code reports and on test text, and the same with a mask."""
-    masked = (f"{RELEASED[0]}{MASKED}", f"{RELEASED[1]}{MASKED}")
     for condition in conditions(view, "as-released"):
-        for pair in (COMPARED, RELEASED):
-            for split in ("validation", "test"):
-                yield from _pairs(view, f"as released, {split}", condition, pair, split)
+        for pair, split in itertools.product((COMPARED, RELEASED), ("validation", "test")):
+            yield from _pairs(view, f"as released, {split}", condition, pair, split)
+        masked = (f"{RELEASED[0]}{MASKED}", f"{RELEASED[1]}{MASKED}")
         yield from _pairs(view, "as released, with a mask, test", condition, masked)
 
 
-def described_rows(view: View) -> Iterator[Row]:
-    """As described: causal, the body as narrow as the encoding."""
-    for condition in conditions(view, "as-described"):
-        yield from _pairs(view, f"as described, {width_of_body(condition)}{title(condition)}", condition, COMPARED)
-
-
-def fair_rows(view: View) -> Iterator[Row]:
-    """Done right: a row per sub-study."""
-    for condition in conditions(view, "done-right"):
-        yield from _pairs(view, f"done right, {width_of_body(condition)}{title(condition)}", condition, COMPARED)
-
-
-def width_of_body(condition: Condition) -> str:
-    """``narrow body, ``, unless the sub-study's own name says it."""
-    said = condition.narrow is None or "body" in str(condition.body)
-    return "" if said else f"{'narrow' if condition.narrow else 'fixed'} body, "
+def trained_rows(view: View, way: str) -> Iterator[Row]:
+    """As described (causal, the body as narrow as the encoding) or done right, by condition."""
+    for condition in conditions(view, way):
+        width = f"{'narrow' if condition.narrow else 'fixed'} body, "
+        if condition.narrow is None or "body" in str(condition.body):
+            width = ""  # the sub-study's own name says it
+        yield from _pairs(view, f"{way.replace('-', ' ')}, {width}{title(condition)}", condition, COMPARED)
 
 
 def _pairs(view: View, way: str, condition: Condition, pair: tuple[str, str], split: str = "test") -> Iterator[Row]:
@@ -150,7 +140,7 @@ def _with_and_without_mask(view: View) -> Listing:
         yield Asked(view, condition, FULL), {"name": title(condition), "_section": scale}
 
 
-@source("difference", ["difference", "difference_low", "difference_high"])
+@Asked.sources("difference", ["difference", "difference_low", "difference_high"])
 def _difference(asked: Asked) -> Row:
     """The arm minus the other one on test text; nothing without another one."""
     return difference(asked.view, asked.condition, asked.arm, asked.other, "test") if asked.other else {}

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
 from tokentrial.report.formats import number
-from tokentrial.report.tables.estimates import by_model
+from tokentrial.report.tables.estimates import by_model, published_exponent
 from tokentrial.report.tables.registry import Ask, Row, cell, kind
 from tokentrial.statistics.cramming import bits_per_dimension, theoretical_capacity
-from tokentrial.statistics.cramming_scaling import power_exponent
 
 
 @kind("recomputed")
@@ -66,10 +63,7 @@ def _exponents(printed: Mapping[str, PublishedTable]) -> Iterator[Row]:
     series = by_model(printed["cramming-vectors"])
     for row in printed["cramming-exponents"].rows.values():
         of_model = series[row["model"]]
-        sizes = np.array([value_of(each["vectors"]) for each in of_model])
-        levels = np.array([[value_of(each[row["quantity"]]) for each in of_model]])
-        ends = float(power_exponent(levels[:, [0, -1]], sizes[[0, -1]])[0])
-        fitted = float(power_exponent(levels, sizes)[0])
-        made: Row = {"check": "exponent", "name": row["model"], "label": row["label"]}
-        made |= _beside("exponent", row["exponent"], ends)
-        yield made | {"exponent_least_squares": fitted, "agrees": _agrees(row["exponent"], ends)}
+        ends, fitted = (published_exponent(each, row["quantity"]) for each in ([of_model[0], of_model[-1]], of_model))
+        exponents = _beside("exponent", row["exponent"], ends) | {"exponent_least_squares": fitted}
+        identity = {"check": "exponent", "name": row["model"], "label": row["label"]}
+        yield {**identity, **exponents, "agrees": _agrees(row["exponent"], ends)}

@@ -58,7 +58,7 @@ class Registry(dict[str, Callable[..., Any]]):
 
 
 class Sources(Registry):
-    """Functions that give values by key, with the keys that they have."""
+    """Functions of what a row is about that give values by key, with the keys that they have."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -82,13 +82,13 @@ row_maker = Registry("row maker")
 """(line, rows) -> rows beside a printed one, see printed.Line."""
 added = Registry("quantity")
 """(line, condition, arm) -> columns that a measured row has beside its levels."""
-source = Sources("source")
-"""(subject) -> values by key, of what a row is about."""
 order = Registry("order")
 """(view, condition) -> the arms of a condition."""
 listing = Registry("list")
 """(view) -> what the rows of a table are about, see declared.Listing."""
 heading = Registry("heading")
-"""(subject) -> the heading of its section."""
+"""(view, condition) -> the heading of its section."""
+line_heading = Registry("heading")
+"""(line) -> the heading of a printed row's section."""
 cell = Registry("format")
 """(row, of, options) -> the text of a cell."""
