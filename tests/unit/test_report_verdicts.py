@@ -24,7 +24,7 @@ from tokentrial.report import tables as report_tables
 from tokentrial.report import verdicts as report
 from tokentrial.report.chapters import audit
 from tokentrial.report.chapters import verdicts as chapter
-from tokentrial.report.claims_listing import breakable
+from tokentrial.report.claims_listing import breakable, write
 from tokentrial.report.figures import draw, style
 from tokentrial.report.figures import verdicts as figure
 from tokentrial.report.formats import MISSING, Table, to_latex, to_typst
@@ -443,6 +443,6 @@ def test_the_shipped_claims_are_all_shown(judged: pd.DataFrame, tmp_path: Path) 
     }
     assert sides == there
     for table in tables.build(judged, 0.95):
-        tables.write(table, str(tmp_path / f"{table.name}.typ"))
+        write(table, str(tmp_path / f"{table.name}.typ"))
     (tmp_path / "main.typ").write_text("".join(f'#include "{name}.typ"\n' for name in catalogue.verdict_tables()))
     assert typst.compile(str(tmp_path / "main.typ"), root=str(tmp_path)).startswith(b"%PDF")

@@ -1,15 +1,23 @@
-"""Claims as the report's page shows them: a Typst table of four columns, to whose rows other places link."""
+"""Claims as the report's page shows them: a Typst table of four columns, to whose rows other places link.
+
+As CSV, Markdown and LaTeX a claim's table has a column for each thing.
+"""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tokentrial.report.formats import GAP, MISSING, typst
+from tokentrial.report import formats
+from tokentrial.report.catalogue import LISTINGS
+from tokentrial.report.formats import GAP, MISSING, Table, typst
 from tokentrial.report.verdicts import EMPIRICAL, MARKS, named
+from tokentrial.results import whole_file
 
+FINDINGS = "verdict-findings"
 MAIN = ("difference", "low", "high", "p_holm", "p_tost", "margin", "minimal_detectable", "n")
 """What the page shows of an empirical claim's numbers; all of them are in the other formats."""
 MOST, LONGEST = 6, 4
@@ -36,6 +44,16 @@ PAGE = """#set par(justify: false, leading: 0.42em)
   }
 }
 """
+
+
+def write(table: Table, path: str) -> None:
+    """`formats.write` of any table, but a table of claims has four columns in Typst; raises InputError as that does."""
+    whole = table.name in LISTINGS
+    if path.endswith(".typ") and (whole or table.name == FINDINGS):
+        with whole_file(Path(path)) as file:
+            file.write(to_page(table.data, labelled=whole).encode())
+    else:
+        formats.write(table, path)
 
 
 def used(row: Mapping[Any, Any]) -> str:

@@ -7,18 +7,17 @@ from typing import Any
 from tokentrial.published import PublishedTable, load
 from tokentrial.real_text import UNNAMED
 from tokentrial.report import catalogue, formats
+from tokentrial.report.claims_listing import write
 from tokentrial.report.headline import headline
 from tokentrial.report.language_model_names import margin
 from tokentrial.report.tables import (  # noqa: F401  (each registers what entries name)
     arms,
     beside_printed,
     cells,
-    counts,
     document_003,
     estimates,
     language_models,
     power,
-    recomputed,
     significance,
 )
 from tokentrial.report.tables import verdicts as claims
@@ -101,4 +100,4 @@ def write_tables(
     if verdicts is not None:
         tables |= {table.name: table for table in claims.build(read(verdicts), settings["confidence"])}
     for output in outputs:
-        claims.write(tables[Path(output).stem], output)
+        write(tables[Path(output).stem], output)

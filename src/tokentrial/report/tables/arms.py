@@ -139,6 +139,7 @@ def _pair(metric: str, asked: Asked) -> Row:
 
 
 METHOD, CONDITION = [each.name for each in fields(Method)], [each.name for each in fields(Condition)]
+MOMENTS = ["n", "mean", "low", "high"]
 source("run", ["corpus"])(lambda asked: {"corpus": asked.view.corpus})
 source("condition", CONDITION)(lambda asked: asdict(asked.condition))
 source("arm", METHOD)(lambda asked: asdict(asked.view.method(asked.condition.study, asked.arm)))
@@ -147,10 +148,18 @@ source("cost", [*ARMS.names, "total"])(lambda asked: asked.view.cost(asked.condi
 source("derived", list(DERIVED))(lambda asked: Lookup(lambda name: DERIVED[name](asked)))
 for name, metric in (("loss", LOSS), ("accuracy", ACCURACY), ("bits", BITS)):
     for split in ("test", "validation"):
-        source(f"{split}_{name}", ["n", "mean", "low", "high"])(partial(_on, split, metric))
+        source(f"{split}_{name}", MOMENTS)(partial(_on, split, metric))
 for name, metric in (("loss", LOSS), ("accuracy", ACCURACY)):
     source(name, SUMMARY.names)(partial(_level, metric))
     source(f"{name}_pair", STATISTICS.names)(partial(_pair, metric))
+
+
+@source("test_difference", MOMENTS)
+def _difference(asked: Asked) -> Row:
+    """The loss of the arm minus that of the other one, seed by seed; nothing without another one."""
+    if asked.other is None:
+        return {}
+    return asked.view.difference_on("test", asked.condition.id, asked.arm, asked.other)
 
 
 @source("own_minus_arm", STATISTICS.names)

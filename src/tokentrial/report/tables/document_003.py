@@ -6,29 +6,8 @@ import numpy as np
 
 from tokentrial.encoders.layouts import efficiency_score
 from tokentrial.published import number as value_of
-from tokentrial.report.bespoke_results import (
-    BESPOKE,
-    CORRECTION,
-    EVERY,
-    LAYER,
-    MADE_FROM,
-    MODEL,
-    RATIO,
-    SCORED,
-    SIZE,
-    STANDARD,
-    TESTS,
-    DocumentTest,
-    arms_of,
-    attributions,
-    data_name,
-    parameters,
-    printed_values,
-    released,
-    remade,
-    spread,
-    trained,
-)
+from tokentrial.report import bespoke_results as bespoke
+from tokentrial.report.bespoke_results import BESPOKE, CORRECTION, RATIO, STANDARD, TESTS, DocumentTest
 from tokentrial.report.bespoke_trends import trends
 from tokentrial.report.tables.beside_printed import Line, two_arms
 from tokentrial.report.tables.declared import whole
@@ -47,7 +26,7 @@ PARTS = {
     "steps": "Other numbers of steps (fresh text), relative to the reported one",
 }
 RATIOS = {"": "effect", "_low": "low", "_high": "high"}
-ROLES = {"layer": LAYER, "model": MODEL}
+ROLES = {"layer": bespoke.LAYER, "model": bespoke.MODEL}
 
 
 def test_of(line: Line) -> DocumentTest:
@@ -84,7 +63,7 @@ def _losses(line: Line) -> Row:
 def _released_losses(line: Line, rows: Rows) -> Iterator[Row]:
     """Medians over seeds with the central 95 %, and the published ratio's percentile; then the same on fresh text."""
     for way, fresh in (("as released", False), ("as released, fresh text", True)):
-        condition = released(line.view, test_of(line), fresh)
+        condition = bespoke.released(line.view, test_of(line), fresh)
         row = {
             "way": way,
             "condition": condition,
@@ -93,7 +72,7 @@ def _released_losses(line: Line, rows: Rows) -> Iterator[Row]:
         ratios = line.view.series(condition, BESPOKE, RATIO)
         losses = {arm: line.view.series(condition, arm) for arm in (STANDARD, BESPOKE)}
         for name, values in {**losses, "ratio": ratios}.items():
-            seeds = spread(values)
+            seeds = bespoke.spread(values)
             if seeds is not None:
                 row |= {"n": seeds.n, name: seeds.median, f"{name}_low": seeds.low, f"{name}_high": seeds.high}
         if not fresh and len(ratios):
@@ -107,12 +86,12 @@ def _trained_losses(line: Line, rows: Rows) -> Iterator[Row]:
     test = test_of(line)
     for way in ("as-described", "done-right"):
         words = way.replace("-", " ")
-        conditions = trained(line.view, test, way)
+        conditions = bespoke.trained(line.view, test, way)
         for each in conditions:
             row = two_arms(line.view, each.id, {BESPOKE: test.arm, STANDARD: STANDARD})
             known = row[STANDARD] is not None and row[BESPOKE] is not None
             ratio = row[BESPOKE] / row[STANDARD] if known else None
-            yield {"way": f"{words}: {data_name(each)}", "condition": each.id, **row, "ratio": ratio}
+            yield {"way": f"{words}: {bespoke.data_name(each)}", "condition": each.id, **row, "ratio": ratio}
         if not conditions:
             yield {"way": words}
 
@@ -131,19 +110,20 @@ def _parameter_ratios(line: Line, rows: Rows) -> Iterator[Row]:
     printed |= {"score": efficiency_score(value_of(row["ratio"]), printed["quality"])}
     yield {"way": "published", **printed, "_printed": {f"{part}_ratio": row["ratio"], "quality": row["quality"]}}
     yield _released_ratio(view, test, sizes[0] / sizes[1])
-    for condition in trained(view, test, "done-right"):
-        arms = {(arm.method, arm.size): arm for arm in arms_of(view, condition)}
+    for condition in bespoke.trained(view, test, "done-right"):
+        arms = {(arm.method, arm.size): arm for arm in bespoke.arms_of(view, condition)}
         for arm in (arms[name, test.layout] for name in (BESPOKE, "budget") if (name, test.layout) in arms):
             levels = [view.level(condition.id, name) for name in (arm.arm, STANDARD)]
             quality = levels[0]["mean"] / levels[1]["mean"] if all(levels) else None
-            way = f"done right, {arm.family_name}: {data_name(condition)}"
+            way = f"done right, {arm.family_name}: {bespoke.data_name(condition)}"
             counted = _counted(view, condition.id, arm.arm, test.whole, quality)
             yield {"way": way, "condition": condition.id, "n": levels[0].get("n"), **counted}
 
 
 def _released_ratio(view: View, test: DocumentTest, printed: float) -> Row:
-    condition = released(view, test)
-    quality, ratios = spread(view.series(condition, BESPOKE, RATIO)), view.series(condition, BESPOKE, SIZE)
+    condition = bespoke.released(view, test)
+    quality = bespoke.spread(view.series(condition, BESPOKE, RATIO))
+    ratios = view.series(condition, BESPOKE, bespoke.SIZE)
     row: Row = {"way": "as released", "condition": condition}
     if len(ratios):
         exact = int(np.isclose(ratios, printed, rtol=1e-9).sum())
@@ -158,7 +138,7 @@ def _counted(view: View, condition: str, arm: str, whole: bool, quality: float |
     if not all(costs.values()):
         return row
     for part, roles in ROLES.items():
-        row |= {f"{part}_{name}": parameters(cost, roles) for name, cost in costs.items()}
+        row |= {f"{part}_{name}": bespoke.parameters(cost, roles) for name, cost in costs.items()}
         row[f"{part}_ratio"] = row[f"{part}_{BESPOKE}"] / row[f"{part}_{STANDARD}"]
     if quality is not None:
         row["score"] = efficiency_score(row["model_ratio" if whole else "layer_ratio"], quality)
@@ -174,17 +154,21 @@ def _intervals(line: Line, rows: Rows) -> Iterator[Row]:
     ask, metric = line.ask, line.key
     ends = ("mean", "low", "high")
     yield {"way": "published", **{name: value_of(line.row[name]) for name in ends}, "_printed": dict(line.row)}
-    made_from = MADE_FROM[metric][3]
-    yield {"way": f"remade: {made_from}", "n": None, **dict(zip(ends, remade(ask.printed, metric), strict=True))}
-    values = printed_values(ask.printed, metric, list(TESTS))
+    made_from = bespoke.MADE_FROM[metric][3]
+    yield {
+        "way": f"remade: {made_from}",
+        "n": None,
+        **dict(zip(ends, bespoke.remade(ask.printed, metric), strict=True)),
+    }
+    values = bespoke.printed_values(ask.printed, metric, list(TESTS))
     low, high = t_interval(values, ask.view.confidence)
     every = {"way": "all seven printed rows, t interval", "n": len(values)}
     yield {**every, "mean": np.mean(values), "low": low, "high": high}
     for key, test in TESTS.items():
-        seeds = ask.view.series(released(ask.view, test), BESPOKE, SCORED[metric])
-        measured = spread(seeds)
+        seeds = ask.view.series(bespoke.released(ask.view, test), BESPOKE, bespoke.SCORED[metric])
+        measured = bespoke.spread(seeds)
         if measured is not None:
-            row: Row = {"way": f"as released: {ask.printed[EVERY].rows[key]['label']}", "n": measured.n}
+            row: Row = {"way": f"as released: {ask.printed[bespoke.EVERY].rows[key]['label']}", "n": measured.n}
             yield row | {"mean": float(seeds.mean()), "low": measured.low, "high": measured.high}
 
 
@@ -194,7 +178,7 @@ def _intervals(line: Line, rows: Rows) -> Iterator[Row]:
 @kind("decomposition")
 def decomposition(ask: Ask) -> Iterator[Row]:
     """Factors of the released loss ratio: in log loss ratio, for readers as ratios."""
-    for tokens, factors in attributions(ask.view):
+    for tokens, factors in bespoke.attributions(ask.view):
         for row in records(factors):
             steps = "" if row["step"] is None else f", {row['step']:,} steps"
             said = {"_factor": f"{row['factor']}{steps}", "_arms": row["contrast"].replace("_", " ")}

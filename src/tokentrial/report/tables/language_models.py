@@ -3,40 +3,20 @@
 import itertools
 from collections.abc import Iterator
 
-import pandas as pd
-
 from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
 from tokentrial.real_text import WIKITEXT2
+from tokentrial.report import language_model_names as names
 from tokentrial.report.bespoke_results import MODEL
 from tokentrial.report.formats import MISSING, count, number, with_interval
-from tokentrial.report.language_model_names import (
-    COMPARED,
-    FULL,
-    MASKED,
-    bound,
-    conditions,
-    equal_bits,
-    family_names,
-    front_arms,
-    masked_twins,
-    of_method,
-    peer,
-    perplexity,
-    title,
-    tokens_name,
-    vocabulary,
-    with_full,
-)
+from tokentrial.report.language_model_names import COMPARED, FULL, MASKED, bound, conditions, title
 from tokentrial.report.tables.arms import Asked
 from tokentrial.report.tables.declared import Listing
 from tokentrial.report.tables.registry import Ask, Row, kind, listing
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import BITS
 from tokentrial.run.view import View
-from tokentrial.statistics.intervals import t_interval
 from tokentrial.statistics.pareto import EqualBits
-from tokentrial.statistics.samples import paired_differences
 
 # What the documents compare, with the codes as the released code builds them.
 RELEASED = ("learned", "autoencoder_released")
@@ -67,8 +47,8 @@ def recorded_rows(table: PublishedTable) -> Iterator[Row]:
     """What a document's repository recorded, digit for digit."""
     way = "recorded" if "learned" in next(iter(table.rows.values()), {}) else "recorded, Penn Treebank"
     for key, row in table.rows.items():
-        names = [*COMPARED, *(f"{each}_perplexity" for each in COMPARED)]
-        recorded = {name: value_of(row.get(name)) for name in names}
+        columns = [*COMPARED, *(f"{each}_perplexity" for each in COMPARED)]
+        recorded = {name: value_of(row.get(name)) for name in columns}
         recorded["difference"] = recorded["learned"] - recorded["autoencoder"]
         yield {"ratio": int(key), "way": way, "n": table.n, **recorded, "_printed": dict(row)}
 
@@ -93,8 +73,8 @@ def trained_rows(view: View, way: str) -> Iterator[Row]:
 
 def _pairs(view: View, way: str, condition: Condition, pair: tuple[str, str], split: str = "test") -> Iterator[Row]:
     """A row per ratio at which the condition has both methods: levels, perplexities, and the paired difference."""
-    for arm in of_method(view, condition, pair[0]):
-        other, ratio = peer(view, condition, arm, pair[1]), view.method(condition.study, arm).ratio
+    for arm in names.of_method(view, condition, pair[0]):
+        other, ratio = names.peer(view, condition, arm, pair[1]), view.method(condition.study, arm).ratio
         if ratio is None or other is None:
             continue
         arms = dict(zip(COMPARED, (arm, other), strict=True))
@@ -105,21 +85,12 @@ def _pairs(view: View, way: str, condition: Condition, pair: tuple[str, str], sp
         row["n"] = min((values["n"] for values in levels.values() if values), default=None)
         for name, values in levels.items():
             row |= {name: values.get("mean"), f"{name}_low": values.get("low"), f"{name}_high": values.get("high")}
-            row[f"{name}_perplexity"] = perplexity(values.get("mean"))
+            row[f"{name}_perplexity"] = names.perplexity(values.get("mean"))
             row[f"{name}_bits_per_byte"] = view.level_on(split, condition.id, arms[name], BITS).get("mean")
-        row |= difference(view, condition, arm, other, split)
+        apart = view.difference_on(split, condition.id, arm, other)
+        row |= {f"difference{end}": apart.get(of) for end, of in {"": "mean", "_low": "low", "_high": "high"}.items()}
         row |= {key: tested.get(key) for key in ("p_holm", "equivalent", "margin")}
         yield row | {"unigram": bound(view, condition, "unigram", split)}
-
-
-def difference(view: View, condition: Condition, arm: str, other: str, split: str) -> Row:
-    """Mean paired difference and its t interval over the seeds that both arms have."""
-    both = pd.concat([view.values_on(split, condition.id, each) for each in (arm, other)], axis=1, join="inner")
-    if both.empty:
-        return {"difference": None, "difference_low": None, "difference_high": None}
-    apart = paired_differences(both.iloc[:, 0].to_numpy(), both.iloc[:, 1].to_numpy())
-    low, high = t_interval(apart, view.confidence) if len(apart) > 1 else (None, None)
-    return {"difference": float(apart.mean()), "difference_low": low, "difference_high": high}
 
 
 # The missing mask
@@ -129,21 +100,14 @@ def difference(view: View, condition: Condition, arm: str, other: str, split: st
 def _with_and_without_mask(view: View) -> Listing:
     """As released, every arm that has a twin with a mask; beside them what cannot see the next token, done right."""
     section, scale = "As released", "For scale: the full table done right, causal"
-    twins = [
-        (condition, *pair) for condition in conditions(view, "as-released") for pair in masked_twins(view, condition)
-    ]
+    released = conditions(view, "as-released")
+    twins = [(condition, *pair) for condition in released for pair in names.masked_twins(view, condition)]
     for condition, arm, twin in twins:
-        name = f"{view.arm_name(condition.study, arm)}, {tokens_name(condition)}"
+        name = f"{view.arm_name(condition.study, arm)}, {names.tokens_name(condition)}"
         yield Asked(view, condition, arm, twin), {"name": f"{name}, no mask", "_section": section}
         yield Asked(view, condition, twin), {"name": f"{name}, with mask", "_section": section}
-    for condition in with_full(view) if twins else []:
+    for condition in names.with_full(view) if twins else []:
         yield Asked(view, condition, FULL), {"name": title(condition), "_section": scale}
-
-
-@Asked.sources("difference", ["difference", "difference_low", "difference_high"])
-def _difference(asked: Asked) -> Row:
-    """The arm minus the other one on test text; nothing without another one."""
-    return difference(asked.view, asked.condition, asked.arm, asked.other, "test") if asked.other else {}
 
 
 # Equal bits
@@ -154,11 +118,12 @@ def dominance(ask: Ask) -> Iterator[Row]:
     """Learned and autoencoder against every other method at equal bits, and the front of all arms' means."""
     view, fronts = ask.view, {}
     for condition in conditions(view, "done-right"):
-        names = family_names(view, condition)
-        for first, second, compared in equal_bits(view, condition):
+        families = names.family_names(view, condition)
+        for first, second, compared in names.equal_bits(view, condition):
             yield from _sizes(view.corpus, condition, first, second, compared)
-            yield {**_ends(compared), "_a": names[first], "_b": names[second], "_section": title(condition)}
-        fronts[title(condition)] = ", ".join(view.arm_name(condition.study, arm) for arm in front_arms(view, condition))
+            yield {**_ends(compared), "_a": families[first], "_b": families[second], "_section": title(condition)}
+        best = names.front_arms(view, condition)
+        fronts[title(condition)] = ", ".join(view.arm_name(condition.study, arm) for arm in best)
     section = {"_section": "Non-dominated front of the means", "_part": "front", "_only": "page"}
     if any(fronts.values()):
         yield from ({"_run": run, "_front": best, **section} for run, best in fronts.items())
@@ -201,7 +166,7 @@ def anchor(ask: Ask) -> Iterator[Row]:
         beside = {"corpus": view.corpus, "bits_per_byte": MISSING, "comparable": row["source"]}
         perplexity_ = {"perplexity_value": value_of(row["perplexity"]), "_section": "Published"}
         yield {**row, **beside, **perplexity_}
-    trained = [_scale_row(view, condition) for condition in with_full(view)]
+    trained = [_scale_row(view, condition) for condition in names.with_full(view)]
     ask.words["verdict"] = (
         "Rows marked “yes” have the published rows' text and tokens; epochs and sizes still differ as stated."
         if any(row["comparable"] == "yes" for row in trained)
@@ -224,10 +189,10 @@ def _scale_row(view: View, condition: Condition) -> Row:
         "label": f"{body}, {condition.layers} layers of {condition.full_width}{tied}",
         "condition": condition.id,
         "parameters": count(known),
-        "vocabulary": count(vocabulary(view, condition)),
+        "vocabulary": count(names.vocabulary(view, condition)),
         "epochs": f"{condition.epochs:g}",
         "bits_per_byte": number(view.level_on("test", condition.id, FULL, BITS).get("mean"), 4),
-        "perplexity": number(perplexity(loss), 2),
-        "perplexity_value": perplexity(loss),
+        "perplexity": number(names.perplexity(loss), 2),
+        "perplexity_value": names.perplexity(loss),
         "comparable": "no: " + ", ".join(reasons) if reasons else "yes",
     }

@@ -20,7 +20,7 @@ KIN = ("", "_deep", "_variational")
 
 Tally = dict[str, tuple[int, int]]  # sub-study -> how many, of how many
 Tallies = dict[str, tuple[str, Tally]]  # outcome -> seeds, tally
-Pairs = dict[str, list[Row]]  # sub-study -> its comparisons
+Pairs = Iterator[tuple[str, Row]]  # sub-study and comparison, which may be empty
 
 
 def _direction(row: Row) -> int:
@@ -97,28 +97,24 @@ def _own_test(view: View) -> Tallies:
 
 def _trained(view: View, way: str, standard: str) -> Pairs:
     """Learned against the standard autoencoder; among the baselines also against its deep and variational kin."""
-    return {
-        study: [
-            view.pair(each.id, "learned", f"{standard}{kin}")
-            for each in view.select(experiment=study, way=way)
-            for kin in (KIN if study == "baselines" else KIN[:1])
-        ]
-        for study in STUDIES
-    }
+    for study in STUDIES:
+        for each in view.select(experiment=study, way=way):
+            for kin in KIN if study == "baselines" else KIN[:1]:
+                yield study, view.pair(each.id, "learned", f"{standard}{kin}")
 
 
 def _of_script(view: View, script: str, names: Mapping[str, str]) -> Pairs:
     """Every comparison of the cells of a script, by what varies in them; names: of the script, where they differ."""
-    pairs: Pairs = {}
     for study in (*STUDIES, OTHER_STUDY):
-        cells = view.select(experiment=script, way="as-released", varied=names.get(study, study))
-        pairs[study] = [row for each in cells for row in view.pairs(each.id)]
-    return pairs
+        for each in view.select(experiment=script, way="as-released", varied=names.get(study, study)):
+            yield from ((study, row) for row in view.pairs(each.id))
 
 
 def _measured(pairs: Pairs) -> Tallies:
-    known = {study: [row for row in rows if row] for study, rows in pairs.items()}
-    known = {study: rows for study, rows in known.items() if rows}
+    known: dict[str, list[Row]] = {}
+    for study, row in pairs:
+        if row:
+            known.setdefault(study, []).append(row)
     seeds = sorted({int(row["n"]) for rows in known.values() for row in rows})
     if not seeds:
         return {}

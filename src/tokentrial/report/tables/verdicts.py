@@ -1,19 +1,15 @@
-"""The tables of the verdicts: the matrix, the consequential findings, the replications, and all claims by document.
-
-As CSV, Markdown and LaTeX a claim's table has a column for each thing; on the report's page the same is in four.
-"""
+"""The tables of the verdicts: the matrix, the consequential findings, the replications, and all claims by document."""
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tokentrial.claims import verdict as words
-from tokentrial.report import catalogue, formats
+from tokentrial.report import catalogue
 from tokentrial.report.catalogue import DOCUMENTS, LISTINGS
-from tokentrial.report.claims_listing import decided_by, to_page
+from tokentrial.report.claims_listing import decided_by
 from tokentrial.report.formats import GAP, MINUS, MISSING, Table, count, missing, p_value, yes_no
 from tokentrial.report.tables import declared
 from tokentrial.report.tables.registry import Ask, Row, kind
@@ -27,10 +23,7 @@ from tokentrial.report.verdicts import (
     question,
     replications,
 )
-from tokentrial.results import whole_file
 from tokentrial.run.view import records
-
-FINDINGS = "verdict-findings"
 
 
 def build(verdicts: pd.DataFrame, confidence: float) -> Iterator[Table]:
@@ -40,16 +33,6 @@ def build(verdicts: pd.DataFrame, confidence: float) -> Iterator[Table]:
     for name, entry in catalogue.entries(catalogue.VERDICTS).tables.items():
         if name != catalogue.HEADLINE:
             yield declared.build(Ask(f"{file}: tables.{name}", name, entry, verdicts, {}, dict(said)), entry.title)
-
-
-def write(table: Table, path: str) -> None:
-    """`formats.write` of any table, but a table of claims has four columns in Typst; raises InputError as that does."""
-    whole = table.name in LISTINGS
-    if path.endswith(".typ") and (whole or table.name == FINDINGS):
-        with whole_file(Path(path)) as file:
-            file.write(to_page(table.data, labelled=whole).encode())
-    else:
-        formats.write(table, path)
 
 
 @kind("verdict matrix")
@@ -68,18 +51,13 @@ def matrix(ask: Ask) -> Iterator[Row]:
             yield {"_document": DOCUMENTS.get(str(document), "All"), **shown, **section}
 
 
-@kind("findings")
-def findings(ask: Ask) -> Iterator[Row]:
-    return _claims(consequential(ask.view))
+@kind("claims")
+def claims(ask: Ask) -> Iterator[Row]:
+    """All that a reader needs of each claim; the raw data also say how the check was called and what the audit asks.
 
-
-@kind("claims of a document")
-def claims_of_document(ask: Ask) -> Iterator[Row]:
-    return _claims(of(ask.view, LISTINGS[ask.name]))
-
-
-def _claims(rows: pd.DataFrame) -> Iterator[Row]:
-    """All that a reader needs of each claim; the raw data also say how the check was called and what the audit asks."""
+    The claims of the table's document, or the most consequential ones.
+    """
+    rows = of(ask.view, LISTINGS[ask.name]) if ask.name in LISTINGS else consequential(ask.view)
     for row in records(rows):
         audit = "" if row["kind"] == EMPIRICAL else question(row["check"], row["parameters"])
         numbers = {f"_{name}": named(json.loads(row[name])) for name in ("reported", "recomputed")}
