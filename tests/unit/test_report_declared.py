@@ -73,6 +73,8 @@ def test_conditions_that_were_not_run_have_no_section(view: View) -> None:
         ({"raw": {"x": "loss.men"}, "columns": {}}, ".raw.x: found 'loss.men', did you mean 'mean'? expected one of "),
         ({"columns": {"A": {"format": "numer", "of": "loss"}}}, ".columns.A.format: found 'numer', did you mean 'numb"),
         ({"columns": {"A": {"format": "p", "of": "loss", "signed": True}}}, ".columns.A: unknown key 'signed': "),
+        ({"columns": {"A": {"format": "p", "of": "arm"}}}, ".columns.A: found 'learned', expected what the format 'p'"),
+        ({"columns": {"A": {"format": "p", "of": ["loss", "low", "high"]}}}, ".columns.A: found 2."),
         ({"order": "own frist"}, ".order: found 'own frist', did you mean 'own first'? expected one of own first, "),
         ({"heading": "dta"}, ".heading: found 'dta', did you mean 'data'? expected one of "),
         ({"notes": ["{level}"]}, ".notes: found the placeholder 'level', expected one of confidence, margin_share, "),
@@ -107,6 +109,7 @@ MEASURED = {"rows": "measured", "experiment": "baselines"}
             {"rows": [Rows(**MEASURED, arm="pca", adds="saving")]},
             ".rows.adds: found 'saving",
         ),
+        ("cramming", "cramming-entropy", {"parts": {}}, ".parts: key 'limits' is missing: expected the columns of "),
         ("cramming", "cramming-lengths", {"list": "each length"}, ".list: found 'each length', did you mean 'every le"),
         (
             "cramming",

@@ -1,5 +1,6 @@
 """What studies/<study>.yaml says beside designs: names of experiments and arms, what documents ask, captions."""
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -138,6 +139,8 @@ def _line(error: Mapping[str, Any]) -> str:
     table = model_of(place)
     if place[0] == "tables" and len(place) > 2:  # the model that was chosen, which is no key
         place = (*place[:2], *place[3:])
+        if re.fullmatch(r"str|int|bool|list\[.*|dict\[.*", str(place[-1])):  # nor is the kind of value
+            place = place[:-1]
     *parents, last = (str(part) for part in place)
     where = ".".join([*parents, last])
     if error["type"] == "extra_forbidden":

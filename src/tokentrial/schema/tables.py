@@ -25,10 +25,10 @@ class Table(Section):
 
 
 class Cell(Section):
-    """A column for readers: a format, the columns of a row that it shows, and the format's options."""
+    """A column for readers: a format, the column that it shows (or value, low and high), and the format's options."""
 
     format: Text
-    of: Text | Names
+    of: Text | Annotated[Names, Field(min_length=3, max_length=3)]
     decimals: Whole | None = None
     signed: Flag | None = None
     one_line: Flag | None = None

@@ -16,13 +16,14 @@ from tokentrial.report.tables.registry import Row, cell
 
 @cell("text")
 def text(row: Row, of: str, *, empty: str = "") -> str:
-    return row.get(of) or empty
+    value = row.get(of)
+    return empty if missing(value) or value == "" else str(value)
 
 
 @cell("way")
 def way(row: Row, of: str) -> str:
     """What follows a colon stands in a line of its own."""
-    return str(row[of]).replace(": ", ":\n")
+    return text(row, of).replace(": ", ":\n")
 
 
 cell("count")(lambda row, of: count(row.get(of)))

@@ -4,6 +4,7 @@ import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,11 +13,13 @@ from tokentrial import config
 from tokentrial.errors import InputError
 from tokentrial.report.formats import MISSING, Section, Table
 from tokentrial.report.tables.registry import Ask, Row, cell, kind, listing
-from tokentrial.schema.tables import Columns, FromSources
+from tokentrial.schema.tables import Cell, Columns, FromSources
 from tokentrial.statistics.cramming import Estimate
 
 Listing = Iterator[tuple[Any, Row]]
 """What a row is about, and more columns of it; the columns alone if these are all that it has."""
+Formats = dict[str, tuple[str, Cell, Callable[[Row], str]]]
+"""Heading -> file and key, the column's entry, and what shows it of a row."""
 REST = "..."
 """Stands for all other columns among those of the CSV."""
 
@@ -87,10 +90,13 @@ def _sections(ask: Ask, rows: Sequence[Row]) -> Iterator[Section]:
     """Neighbouring rows of one heading and one part of the table."""
     shown = [row for row in rows if row.get("_only") != "csv"]
     entry = ask.entry
+    formats = {None: _formats(ask, "columns", entry.columns)}
+    formats |= {name: _formats(ask, f"parts.{name}", columns) for name, columns in entry.parts.items()}
     for (text, part), group in itertools.groupby(shown, key=lambda row: (row.get("_section", ""), row.get("_part"))):
+        if part not in formats:
+            raise InputError(f"{ask.where}.parts: key '{part}' is missing: expected the columns of '{text}'")
         of_section = list(group)
-        place, columns = ("columns", entry.columns) if part is None else (f"parts.{part}", entry.parts[part])
-        texts = pd.DataFrame([_cells(ask, place, columns, row) for row in of_section]).fillna("")
+        texts = pd.DataFrame([_cells(formats[part], row) for row in of_section]).fillna("")
         texts.columns = [_named(name, of_section[0]) for name in texts.columns]
         if entry.transposed:
             texts = texts.set_index(next(iter(texts))).T.rename_axis(entry.transposed).reset_index()
@@ -115,30 +121,34 @@ def _shared(sections: Sequence[Section]) -> Iterator[Section]:
     return (Section(f"{key[0]}: {'; '.join(names)}", shown[key]) for key, names in shared.items())
 
 
-def _cells(ask: Ask, place: str, columns: Columns, row: Row) -> dict[str, str]:
-    """The text of a row's cells by heading."""
-    if "_cells" in row:
-        return dict(row["_cells"])
-    printed = row.get("_printed", {})
-    texts = {}
+def _formats(ask: Ask, place: str, columns: Columns) -> Formats:
+    """What shows a row in each column. Raises InputError for a format, or an option of one, that there is not."""
+    formats: Formats = {}
     for title, column in columns.items():
         where = f"{ask.where}.{place}.{title}"
         show = cell.named(column.format, f"{where}.format")
-        text = printed.get(column.names[0])
-        texts[title] = show(row, column.of, **_options(show, column.options, where)) if text is None else text
-    return texts
-
-
-def _options(function: Callable[..., Any], options: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """Options that the function takes. Raises InputError that names the place for another one."""
-    if options:
-        known = [
-            name for name, each in inspect.signature(function).parameters.items() if each.kind is each.KEYWORD_ONLY
-        ]
-        unknown = [name for name in options if name not in known]
+        parameters = inspect.signature(show).parameters.values()
+        known = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+        unknown = [name for name in column.options if name not in known]
         if unknown:
             raise InputError(f"{where}: {config.unknown_key(unknown[0], known)}")
-    return options
+        formats[title] = where, column, partial(show, of=column.of, **column.options)
+    return formats
+
+
+def _cells(formats: Formats, row: Row) -> dict[str, str]:
+    """The text of a row's cells by heading."""
+    if "_cells" in row:
+        return dict(row["_cells"])
+    texts = {}
+    for title, (where, column, show) in formats.items():
+        text = row.get("_printed", {}).get(column.names[0])
+        try:
+            texts[title] = show(row) if text is None else text
+        except (TypeError, ValueError, AttributeError):
+            values = ", ".join(repr(row.get(name)) for name in column.names)
+            raise InputError(f"{where}: found {values}, expected what the format '{column.format}' can show") from None
+    return texts
 
 
 def _filled(ask: Ask, note: str) -> str:

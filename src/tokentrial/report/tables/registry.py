@@ -79,7 +79,7 @@ class Sources(Registry):
 kind = Registry("kind")
 """(ask) -> rows of a table."""
 row_maker = Registry("row maker")
-"""(line, rows) -> rows beside a printed one, see printed.Line."""
+"""(line, rows) -> rows beside a printed one, see beside_printed.Line."""
 added = Registry("quantity")
 """(line, condition, arm) -> columns that a measured row has beside its levels."""
 order = Registry("order")
