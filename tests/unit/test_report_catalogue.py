@@ -38,17 +38,27 @@ def test_what_is_shipped_has_an_entry_each(read: Path) -> None:
     catalogue_check.check(SETTINGS, read)
 
 
+def test_a_table_is_added_by_its_entry_alone(read: Path, tmp_path: Path) -> None:
+    """The one of the docs: its chapter shows it at the end."""
+    shutil.copytree(read, tmp_path / "copy")
+    text = (ROOT / "docs/extending.md").read_text(encoding="utf-8").partition("## A table")[2]
+    entry = text.partition("```yaml\ntables:\n")[2].partition("```")[0]
+    path = tmp_path / "copy/studies/learned_encoding.yaml"
+    path.write_text(path.read_text().replace("\ntables:  ", f"\ntables:\n{entry}  #", 1))
+    catalogue_check.check(SETTINGS, tmp_path / "copy")
+    assert "small-and-good" in catalogue.entries("learned_encoding", tmp_path / "copy").tables
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        (BESPOKE, "  bespoke-trend:\n", "  bespoke-trends:\n", "tables.bespoke-trends: did you mean 'bespoke-trend'? "),
+        (BESPOKE, "  bespoke-trend:\n", "  bespoke-trends:\n", "tables: key 'bespoke-trend' is missing: did you mean "),
         (BESPOKE, "  bespoke-steps:\n", "  bespoke-step:\n", "figures.bespoke-step: did you mean 'bespoke-steps'? "),
-        (BESPOKE, PRIMARY, f"  extra: {EXTRA}\n{PRIMARY}", "tables.extra: found an entry of none of"),
         (BESPOKE, PRIMARY, f"  levels: {EXTRA}\n{PRIMARY}", "tables.levels: found a second entry"),
         (BESPOKE, "figures:\n", "figures:\n  extra: {title: A, caption: A.}\n", "figures.extra: found an entry of"),
         (BESPOKE, "figures:\n", "figures:\n  seeds: {title: A, caption: A.}\n", "figures.seeds: found a second entry"),
         (BESPOKE, "of {confidence} t", "of {confidenc} t", "unknown key 'confidenc': did you mean 'confidence'?"),
-        (BESPOKE, "  bespoke-comparisons:\n", "  extra:\n", "tables.extra: found an entry of none"),
+        (BESPOKE, "  bespoke-comparisons:\n", "  extra:\n", "tables: key 'bespoke-comparisons' is missing: expe"),
         (BESPOKE, "kind: trend", "kind: trends", "tables.bespoke-trend.kind: found 'trends', did you"),
         (BESPOKE, "select: {way: done-right}", "select: {way: done-rigth}", ".select.way: found 'done-rigth', did you"),
         (BESPOKE, "select: {way: done-right}", "select: {experiment: scalin}", ".experiment: found 'scalin', did"),

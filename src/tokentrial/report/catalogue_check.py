@@ -21,7 +21,7 @@ WAYS = ["as-released", "as-described", "done-right"]
 
 
 def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
-    """Raises InputError, one line, unless each table and figure has one entry, and each entry its table or figure.
+    """Raises InputError, one line, unless each table and figure has one entry, and each entry can be made.
 
     settings: what captions name, see config.judging; root: the checkout.
     """
@@ -35,7 +35,9 @@ def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
         for kind, names, function in (("tables", tables, "wide-table"), ("figures", figures, "plot")):
             shown = [name for chapter in chapters for name in _shown(root / chapter, function)]
             shown += LISTINGS if (part, kind) == (VERDICTS, "tables") else []
-            _compare(file, kind, names, shown, f"{' or '.join(chapters)} shows")
+            # a study's tables that its chapter does not name are shown at its end
+            every = (part, kind) == (VERDICTS, "tables") or kind == "figures"
+            _compare(file, kind, names, shown, f"{' or '.join(chapters)} shows", every)
         _compare(file, "figures", figures, _drawn(root / FIGURES / f"{part}.py"), f"{FIGURES}/{part}.py draws")
         for name, table in tables.items():
             _check_name(f"{file}: tables.{name}.kind", table.kind, kinds)
@@ -81,17 +83,19 @@ def _check_unique(root: Path) -> None:
             owners[key] = file
 
 
-def _compare(file: str, kind: str, names: Collection[str], known: Collection[str], where: str) -> None:
-    """The entries of a kind in a file against the names that there are; where: who has these."""
-    for name in names:
+def _compare(
+    file: str, kind: str, names: Collection[str], known: Collection[str], where: str, every: bool = True
+) -> None:
+    """The entries of a kind against the names that there are; where: who has these; every: entry has one of them."""
+    for name in names if every else ():
         if name not in known:
             near = config.nearest(name, [each for each in known if each not in names])
             raise InputError(f"{file}: {kind}.{name}: {near}found an entry of none of the {kind} that {where}")
     for name in known:
         if name not in names:
-            raise InputError(
-                f"{file}: {kind}: key '{name}' is missing: expected an entry of each of the {kind} that {where}"
-            )
+            near = config.nearest(name, [each for each in names if each not in known])
+            expected = f"{near}expected an entry of each of the {kind} that {where}"
+            raise InputError(f"{file}: {kind}: key '{name}' is missing: {expected}")
 
 
 def _shown(chapter: Path, function: str) -> list[str]:

@@ -84,11 +84,16 @@ def deviations_list(root: Path) -> str:
 def chapters(
     view: View, config: Mapping[str, Any], studies: Sequence[str], printed: Mapping[str, PublishedTable], folder: Path
 ) -> str:
-    """The filled chapters of the studies that ran, in their order."""
+    """The filled chapters of the studies that ran, in their order; at the end of each, tables that it does not name."""
     filled = []
     for study in studies:
-        values = CHAPTERS[study](view.only(study), config, printed) | catalogue.title_values(study, view.corpus)
-        filled.append(fill((folder / f"{study}.typ").read_text(encoding="utf-8"), values))
+        text = (folder / f"{study}.typ").read_text(encoding="utf-8")
+        titles = catalogue.titles("tables", study, view.corpus)
+        further = {name: title for name, title in titles.items() if f'#wide-table("{name}"' not in text}
+        values = CHAPTERS[study](view.only(study), config, printed)
+        filled.append(fill(text, values | catalogue.title_values(study, view.corpus, leave_out=further)))
+        filled += ["== Further tables\n"] if further else []
+        filled += [f'#wide-table("{name}", [{escape(title)}.])' for name, title in further.items()]
     return "\n".join(filled)
 
 
