@@ -202,6 +202,12 @@ def test_the_decomposition_multiplies_to_the_reported_ratio(made: dict[str, form
     assert layer == pytest.approx(expected)
 
 
+def test_the_decomposition_of_one_seed_has_ratios_without_intervals() -> None:
+    view = view_of([row for row in released_rows() if row[3] == 0])
+    table = next(of_study("bespoke", view, PRINTED, {"x": views.tables()["bespoke"]["bespoke-decomposition"]}))
+    assert table.sections[0].shown["Ratio"].tolist() == ["0.100"]
+
+
 def test_the_trend_is_the_slope_over_the_corpora(view: View, made: dict[str, formats.Table]) -> None:
     fair = {each.other.arm: each for each in fair_trends(view)}
     assert list(fair) == ["standard", "projected", "permuted-scaling"]

@@ -77,8 +77,11 @@ def _data(entry: Any, rows: Sequence[Row]) -> pd.DataFrame:
         for row in rows
         if row.get("_only") != "page"
     ]
-    if isinstance(entry, FromSources) and not public:
-        return pd.DataFrame(columns=[name for name in entry.known() if not name.startswith("_")])
+    if not public:
+        known = entry.known() if REST in entry.csv else entry.csv or entry.known()
+        return pd.DataFrame(
+            columns=[name for name in dict.fromkeys(known) if name != REST and not name.startswith("_")]
+        )
     data = pd.DataFrame(public)
     if not entry.csv:
         return data

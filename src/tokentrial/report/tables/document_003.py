@@ -182,7 +182,7 @@ def decomposition(ask: Ask) -> Iterator[Row]:
         for row in records(factors):
             steps = "" if row["step"] is None else f", {row['step']:,} steps"
             said = {"_factor": f"{row['factor']}{steps}", "_arms": row["contrast"].replace("_", " ")}
-            ratios = {f"_ratio{end}": float(np.exp(row[of])) for end, of in RATIOS.items()}
+            ratios = {f"_ratio{end}": np.exp(row[of]) for end, of in RATIOS.items() if row[of] is not None}
             section = f"{tokens:,} tokens. {PARTS[row['part']]}"
             yield {**whole(row), "corpus": tokens, **said, **ratios, "_section": section}
 
