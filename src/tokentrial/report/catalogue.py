@@ -43,12 +43,12 @@ FILES = {VERDICTS: "workflow/report/verdicts.yaml", **{study: f"studies/{study}.
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
-files_of = cache(study_files.load)  # for the checkout as for any other folder: once a process
+_read = cache(study_files.load)  # for the checkout as for any other folder: once a process
 
 
 def studies(root: Path = ROOT) -> dict[str, Study]:
     """Study -> what its file says, in the order of the chapters. Raises InputError that names file and key."""
-    files = files_of(root)
+    files = _read(root)
     return {study: files[study].names for study in STUDIES}
 
 

@@ -7,13 +7,14 @@ import ast
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tokentrial import config
 from tokentrial.checkout import ROOT
 from tokentrial.errors import InputError
-from tokentrial.report.catalogue import FILES, LISTINGS, STUDIES, VERDICTS, captions, entries, files_of
+from tokentrial.report.catalogue import FILES, LISTINGS, STUDIES, VERDICTS, captions, entries, studies
 from tokentrial.run.columns import CONDITIONS
+from tokentrial.schema.study_files import STUDIES as STUDIES_OF_CONFIG
 from tokentrial.schema.tables import BesidePrinted, DeclaredTable, OfArms
 
 TABLES, FIGURES, CHAPTERS = "src/tokentrial/report/tables", "src/tokentrial/report/figures", "workflow/report"
@@ -60,8 +61,11 @@ def _check_conditions(where: str, table: DeclaredTable, study: str, root: Path) 
 
 def _known(column: str, study: str, root: Path) -> list[str]:
     """The values that a column of a condition can have; none if it can have any."""
-    file = files_of(root)[study]
-    return {"experiment": [*file.names.experiments, *file.design.get("scripts", {})], "way": WAYS}.get(column, [])
+    scripts: Any = STUDIES_OF_CONFIG[study].model_fields.get("scripts")
+    if scripts is not None:  # whether the study's file has them all or not
+        keys = get_args(scripts.annotation)
+        scripts = get_args(keys[0]) if keys else list(scripts.annotation.model_fields)
+    return {"experiment": [*studies(root)[study].experiments, *(scripts or ())], "way": WAYS}.get(column, [])
 
 
 def _check_name(where: str, name: Any, known: Sequence[str]) -> None:
