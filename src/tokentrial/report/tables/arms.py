@@ -46,10 +46,10 @@ def of_pairs(ask: Ask) -> Iterator[Row]:
     """A row for every own encoding and each arm that it is compared with."""
 
     def pairs(condition: Condition, arms: Sequence[str]) -> Iterator[Asked]:
-        for own in (arm for arm in arms if ask.view.method(condition.study, arm).role == OWN):
+        for arm in (arm for arm in arms if arm in encodings(ask.view, condition)):
             for other in arms:
-                if any(ask.view.pair(condition.id, own, other, metric) for metric in (LOSS, ACCURACY)):
-                    yield Asked(ask.view, condition, own, other)
+                if any(ask.view.pair(condition.id, arm, other, metric) for metric in (LOSS, ACCURACY)):
+                    yield Asked(ask.view, condition, arm, other)
 
     return _rows(ask, pairs)
 
@@ -165,20 +165,20 @@ def _difference(asked: Asked) -> Row:
 @source("own_minus_arm", STATISTICS.names)
 def _own_minus_arm(asked: Asked) -> Row:
     """An own encoding minus the row's arm."""
-    compared = (asked.view.pair(asked.condition.id, own, asked.arm) for own in owns(asked.view, asked.condition))
-    return next(compared, {})
+    view, condition = asked.view, asked.condition
+    return next((view.pair(condition.id, encoding, asked.arm) for encoding in encodings(view, condition)), {})
 
 
 @source("pair", ["other"])
 def _other_name(asked: Asked) -> Row:
     """The other arm of a pair; with the layout of the own one if several of these are compared with it."""
     view, condition, arm, other = asked.view, asked.condition, asked.arm, asked.other
-    own, against = (view.method(condition.study, name) for name in (arm, other or arm))
-    several = len(owns(view, condition)) > 1 and against.size is None
-    return {"other": f"{own.size or own.arm} {MINUS} {against.name}" if several else against.name}
+    encoding, against = (view.method(condition.study, name) for name in (arm, other or arm))
+    several = len(encodings(view, condition)) > 1 and against.size is None
+    return {"other": f"{encoding.size or encoding.arm} {MINUS} {against.name}" if several else against.name}
 
 
-def owns(view: View, condition: Condition) -> list[str]:
+def encodings(view: View, condition: Condition) -> list[str]:
     """The arms of a condition from which comparisons start."""
     return [arm for arm in view.arms_of(condition.id) if view.method(condition.study, arm).role == OWN]
 
@@ -188,8 +188,7 @@ def owns(view: View, condition: Condition) -> list[str]:
 
 @order("own first")
 def _own_first(view: View, condition: Condition) -> list[str]:
-    own = owns(view, condition)
-    return sorted(view.arms_of(condition.id), key=lambda arm: arm not in own)
+    return sorted(view.arms_of(condition.id), key=lambda arm: arm not in encodings(view, condition))
 
 
 order("by ratio")(measured_arms)

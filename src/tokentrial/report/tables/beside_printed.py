@@ -154,7 +154,8 @@ def _relative(metric: str, learned: float | None, other: float | None) -> Row:
     """How much lower the learned loss is; not defined for what should be high."""
     if METRICS[metric] or learned is None or other is None:
         return {}
-    return {"improvement": 100 * (other - learned) / other, "ratio_of_means": other / learned}
+    ratios = {"ratio_of_means": other / learned, "_learned_over_autoencoder": learned / other}
+    return {"improvement": 100 * (other - learned) / other, **ratios}
 
 
 def _effect(learned: pd.Series, other: pd.Series) -> float | None:

@@ -1,16 +1,7 @@
 """Formats of a table's cells: which text a reader sees for columns of a row."""
 
-from tokentrial.report.formats import (
-    GAP,
-    MISSING,
-    count,
-    missing,
-    number,
-    p_value,
-    with_deviation,
-    with_interval,
-    yes_no,
-)
+from tokentrial.report import formats
+from tokentrial.report.formats import GAP, MISSING, missing, number
 from tokentrial.report.tables.registry import Row, cell
 
 
@@ -26,9 +17,9 @@ def way(row: Row, of: str) -> str:
     return text(row, of).replace(": ", ":\n")
 
 
-cell("count")(lambda row, of: count(row.get(of)))
-cell("p")(lambda row, of: p_value(row.get(of)))
-cell("yes no")(lambda row, of: yes_no(row.get(of)))
+cell("count")(lambda row, of: formats.count(row.get(of)))
+cell("p")(lambda row, of: formats.p_value(row.get(of)))
+cell("yes no")(lambda row, of: formats.yes_no(row.get(of)))
 
 
 @cell("number")
@@ -38,12 +29,6 @@ def scaled(row: Row, of: str, *, decimals: int = 4, signed: bool = False, scale:
     return shown if shown == MISSING else f"{shown}{unit}"
 
 
-@cell("inverse")
-def inverse(row: Row, of: str, *, decimals: int = 4) -> str:
-    value = row.get(of)
-    return number(1 / value if value else None, decimals)
-
-
 @cell("interval")
 def interval(
     row: Row, of: str | list[str], *, decimals: int = 4, signed: bool = False, one_line: bool = False, gap: str = GAP
@@ -51,7 +36,7 @@ def interval(
     """A value with its ends: three columns, or x with x_low and x_high."""
     names = [of, f"{of}_low", f"{of}_high"] if isinstance(of, str) else of
     value, low, high = (row.get(name) for name in names)
-    shown = with_interval(value, low, high, signed, decimals, gap)
+    shown = formats.with_interval(value, low, high, signed, decimals, gap)
     return shown.replace("\n", GAP) if one_line else shown
 
 
@@ -59,5 +44,5 @@ def interval(
 def level(row: Row, of: str) -> str:
     """A mean with its interval, or with its standard deviation where it has no interval."""
     if row.get(f"{of}_low") is None:
-        return with_deviation(row.get(of), row.get(f"{of}_sd"))
+        return formats.with_deviation(row.get(of), row.get(f"{of}_sd"))
     return interval(row, of)

@@ -335,11 +335,11 @@ def _recomputed_models(printed: Mapping[str, PublishedTable]) -> Iterator[Row]:
             "bits": bits_per_dimension(gain, width),
         }
         texts = {**row, "bits": printed["cramming-bits"].rows[name]["bits"]}
-        made: Row = {"check": "model", "name": name, "label": row["label"]}
+        checked: Row = {"check": "model", "name": name, "label": row["label"]}
         for key, value in values.items():
-            made |= _beside(key, texts[key], value)
-        made["random_over_natural"] = value_of(row["information_gain_random"]) / gain
-        yield made | {"agrees": all(_agrees(texts[key], value) for key, value in values.items())}
+            checked |= _beside(key, texts[key], value)
+        checked["random_over_natural"] = value_of(row["information_gain_random"]) / gain
+        yield checked | {"agrees": all(_agrees(texts[key], value) for key, value in values.items())}
 
 
 def _recomputed_exponents(printed: Mapping[str, PublishedTable]) -> Iterator[Row]:
