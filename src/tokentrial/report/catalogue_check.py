@@ -16,9 +16,9 @@ from tokentrial.report.catalogue import FILES, LISTINGS, STUDIES, VERDICTS, capt
 from tokentrial.run.columns import CONDITIONS
 from tokentrial.schema.study_files import STUDIES as STUDIES_OF_CONFIG
 from tokentrial.schema.tables import BesidePrinted, DeclaredTable, OfArms
+from tokentrial.studies.small_models import WAYS
 
 TABLES, FIGURES, CHAPTERS = "src/tokentrial/report/tables", "src/tokentrial/report/figures", "workflow/report"
-WAYS = ["as-released", "as-described", "done-right"]
 
 
 def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
@@ -65,7 +65,7 @@ def _known(column: str, study: str, root: Path) -> list[str]:
     if scripts is not None:  # whether the study's file has them all or not
         keys = get_args(scripts.annotation)
         scripts = get_args(keys[0]) if keys else list(scripts.annotation.model_fields)
-    return {"experiment": [*studies(root)[study].experiments, *(scripts or ())], "way": WAYS}.get(column, [])
+    return {"experiment": [*studies(root)[study].experiments, *(scripts or ())], "way": list(WAYS)}.get(column, [])
 
 
 def _check_name(where: str, name: Any, known: Sequence[str]) -> None:
