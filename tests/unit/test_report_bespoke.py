@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 from tokentrial import published, results
 from tokentrial.report import catalogue, formats
-from tokentrial.report.bespoke_results import TESTS
+from tokentrial.report.bespoke_results import TESTS, agrees, printed_values
 from tokentrial.report.bespoke_trends import fair_trends, released_trends
 from tokentrial.report.chapters import bespoke as chapter
-from tokentrial.report.tables import bespoke_parameters, of_study
+from tokentrial.report.tables import of_study
 from tokentrial.report.template import fill
 from tokentrial.run import conditions, methods
 from tokentrial.run.statistics import compare_arms, summarise
@@ -170,12 +170,12 @@ def test_trained_cells_stand_in_the_row_of_their_corpus(made: dict[str, formats.
 
 
 def test_the_documents_intervals_are_remade_from_its_rows() -> None:
-    assert [name for name in PRINTED["bespoke-scores"].rows if bespoke_parameters.agrees(PRINTED, name)] == [
+    assert [name for name in PRINTED["bespoke-scores"].rows if agrees(PRINTED, name)] == [
         "quality",
         "parameters",
         "efficiency",
     ]
-    printed = bespoke_parameters.printed_values(PRINTED, "efficiency", list(TESTS))
+    printed = printed_values(PRINTED, "efficiency", list(TESTS))
     # protocol B8: the four scaling scores, and the initial test's, which the document takes for the minimum
     assert printed[1:5] == pytest.approx([0.385, 2.047, 3.809, 1.064], abs=1e-3)
     assert printed[0] == pytest.approx(46_372 / 67_492 / 0.958)
@@ -196,6 +196,12 @@ def test_the_decomposition_multiplies_to_the_reported_ratio(made: dict[str, form
     layer = data[data["factor"] == "extra linear layer"]["effect"].iloc[0]
     expected = np.log(0.12 * (1 + np.arange(SEEDS) / 10)).mean()
     assert layer == pytest.approx(expected)
+
+
+def test_the_decomposition_of_one_seed_has_ratios_without_intervals() -> None:
+    view = view_of([row for row in released_rows() if row[3] == 0])
+    table = next(of_study("bespoke", view, PRINTED, {"x": views.tables()["bespoke"]["bespoke-decomposition"]}))
+    assert table.sections[0].shown["Ratio"].tolist() == ["0.100"]
 
 
 def test_the_trend_is_the_slope_over_the_corpora(view: View, made: dict[str, formats.Table]) -> None:

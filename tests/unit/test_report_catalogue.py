@@ -20,8 +20,8 @@ SETTINGS: dict[str, Any] = {
 BESPOKE, VERDICTS = "studies/bespoke.yaml", "workflow/report/verdicts.yaml"
 BUILDS = catalogue_check.TABLES
 LEARNED, ENTRY = "studies/learned_encoding.yaml", "{title: A, caption: A., kind: verdicts}"
-PRIMARY = "  bespoke-primary: "
-TREND = "  bespoke-trend: {title: Whether the benefit grows with the corpus}\n"
+PRIMARY = "  bespoke-primary:\n"
+EXTRA = "{title: A, kind: trend, columns: {}, notes: []}"
 CHAPTER = "workflow/report/bespoke.typ"
 
 
@@ -39,20 +39,34 @@ def test_what_is_shipped_has_an_entry_each(read: Path) -> None:
     catalogue_check.check(SETTINGS, read)
 
 
+def test_a_table_is_added_by_its_entry_alone(read: Path, tmp_path: Path) -> None:
+    """The one of the docs: its chapter shows it at the end."""
+    shutil.copytree(read, tmp_path / "copy")
+    text = (ROOT / "docs/extending.md").read_text(encoding="utf-8").partition("## A table")[2]
+    entry = text.partition("```yaml\ntables:\n")[2].partition("```")[0]
+    path = tmp_path / "copy/studies/learned_encoding.yaml"
+    path.write_text(path.read_text().replace("\ntables:  ", f"\ntables:\n{entry}  #", 1))
+    catalogue_check.check(SETTINGS, tmp_path / "copy")
+    assert "small-and-good" in catalogue.entries("learned_encoding", tmp_path / "copy").tables
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        (BESPOKE, "  bespoke-trend: ", "  bespoke-trends: ", "tables.bespoke-trends: did you mean 'bespoke-trend'? "),
+        (BESPOKE, "  bespoke-trend:\n", "  bespoke-trends:\n", "tables.bespoke-trends: did you mean 'bespoke-trend'? "),
         (BESPOKE, "  bespoke-steps:\n", "  bespoke-step:\n", "figures.bespoke-step: did you mean 'bespoke-steps'? "),
-        (BESPOKE, PRIMARY, "  extra: {title: A}\n" + PRIMARY, "tables.extra: found an entry of none of"),
-        (BESPOKE, PRIMARY, "  levels: {title: A}\n" + PRIMARY, "tables.levels: found a second entry"),
+        (BESPOKE, PRIMARY, f"  levels: {EXTRA}\n{PRIMARY}", "tables.levels: found a second entry"),
         (BESPOKE, "figures:\n", f"figures:\n  seeds: {ENTRY}\n", "figures.seeds: found a second entry"),
         (BESPOKE, "experiment: scaling}", "experimnt: scaling}", "bespoke-corpus.select: found the column 'experimnt'"),
         (BESPOKE, "cost: params_trained", "cost: params", "figures.bespoke-parameters.cost: found the column 'params'"),
         (LEARNED, "x: vocab_size", "x: size", "loss-by-vocabulary.experiments.vocabulary.x: found the column 'size'"),
         (BESPOKE, "of {confidence} t", "of {confidenc} t", "unknown key 'confidenc': did you mean 'confidence'?"),
-        (BESPOKE, TREND, "", "tables: key 'bespoke-trend' is missing"),
-        (VERDICTS, "  verdict-rules: ", "  verdict-rule: ", "tables.verdict-rule: did you mean 'verdict-rules'? "),
+        (BESPOKE, "  bespoke-comparisons:\n", "  extra:\n", "tables: key 'bespoke-comparisons' is missing: expe"),
+        (BESPOKE, "kind: trend", "kind: trends", "tables.bespoke-trend.kind: found 'trends', did you"),
+        (BESPOKE, "select: {way: done-right}", "select: {way: done-rigth}", ".select.way: found 'done-rigth', did you"),
+        (BESPOKE, "select: {way: done-right}", "select: {experiment: scalin}", ".experiment: found 'scalin', did"),
+        (BESPOKE, "select: {way: done-right}", "select: {experimnt: x}", ".select: found 'experimnt', did you"),
+        (VERDICTS, "  verdict-rules:\n", "  verdict-rule:\n", "tables.verdict-rule: did you mean 'verdict-rules'? "),
         (VERDICTS, "\"verdicts-{document}\"", "verdicts-000", "tables: key 'verdicts-001' is missing"),
     ],
 )  # fmt: skip
@@ -72,8 +86,7 @@ def test_an_entry_that_is_missing_or_too_many_is_named(
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        (f"{BUILDS}/bespoke.py", '"bespoke-primary"', '"primary"', "tables.bespoke-primary: found an"),
-        (f"{BUILDS}/seeds.py", 'table_title("power")', 'table_title("powers")', "the table 'powers', "),
+        (f"{BUILDS}/power.py", '@kind("power")', '@kind("powers")', "tables.power.kind: found 'power', did you mean"),
         (CHAPTER, '#plot("bespoke-seeds"', '#plot("bespoke-seed"', "figures.bespoke-seeds: did you mean"),
         (CHAPTER, "#wide-table(", '#wide-table("new", [])\n#wide-table(', "'new' is missing"),
     ],
@@ -100,9 +113,9 @@ def test_a_table_without_an_entry_has_no_title() -> None:
 def test_a_figure_that_its_chapter_does_not_show_is_at_the_end() -> None:
     for study in catalogue.STUDIES:
         chapter = (ROOT / f"workflow/report/{study}.typ").read_text()
-        assert catalogue.with_figures(study, chapter) == chapter  # all shipped ones have a place
+        assert catalogue.with_further(study, chapter) == chapter  # all shipped ones have a place
     without = (ROOT / "workflow/report/learned_encoding.typ").read_text().replace("#plot(", "#nothing(")
-    added = catalogue.with_figures("learned_encoding", without).removeprefix(without)
+    added = catalogue.with_further("learned_encoding", without).removeprefix(without)
     assert added.startswith('\n#plot("loss-by-ratio", [{{ title.loss_by_ratio }}.])\n')
     assert '#plot("power", [{{ title.power_figure }}.])' in added  # a table has the name, too
 

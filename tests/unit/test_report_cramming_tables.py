@@ -1,5 +1,6 @@
 """The cramming study's tables: measured and printed numbers in their places, whatever a run lacks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cramming_runs as synthetic
@@ -12,8 +13,10 @@ from tokentrial import published, results
 from tokentrial.claims import decisions
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue, formats
+from tokentrial.report.cramming_names import CLAIMS
 from tokentrial.report.formats import MISSING, Table
-from tokentrial.report.tables import cramming, cramming_decided, cramming_rows
+from tokentrial.report.tables import estimates, of_study
+from tokentrial.report.tables.declared import spread
 from tokentrial.run.estimates import UNKNOWN
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
@@ -21,8 +24,8 @@ from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
 PRINTED = views.printed()
 
 
-def tables_of(view: View) -> dict[str, Table]:
-    return {table.name: table for table in cramming.build(view, PRINTED)}
+def tables_of(view: View, printed: Mapping[str, published.PublishedTable] = PRINTED) -> dict[str, Table]:
+    return {table.name: table for table in of_study("cramming", view, printed, views.tables()["cramming"])}
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +143,8 @@ def test_controls_stand_beside_the_tuned_vectors(made: dict[str, Table]) -> None
 
 def test_every_claim_has_its_verdict_and_its_criteria(view: View, made: dict[str, Table]) -> None:
     shown = made["cramming-decisions"].sections[0].shown
-    assert list(shown["Claim"]) == [cramming_decided.CLAIMS[claim] for claim in decisions.CLAIMS]
-    assert set(cramming_decided.CLAIMS) == set(decisions.CLAIMS)
+    assert list(shown["Claim"]) == [CLAIMS[claim] for claim in decisions.CLAIMS]
+    assert set(CLAIMS) == set(decisions.CLAIMS)
     assert shown["Why"].str.len().min() > 20
     assert view.decisions is not None
     criteria = made["cramming-criteria"]
@@ -156,11 +159,11 @@ def test_published_numbers_agree_with_each_other(made: dict[str, Table]) -> None
     assert data["random_over_natural"].max() == pytest.approx(1.5, abs=0.01)
 
 
-def test_a_published_slip_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_published_slip_is_seen(view: View) -> None:
     rows_ = {**PRINTED["cramming-models"].rows}
     rows_["pythia-160m"] = {**rows_["pythia-160m"], "bound": "351"}  # a follow-up's slip
     slipped = published.PublishedTable("004", "", "", None, (), rows_)
-    table = cramming_decided.consistency({**PRINTED, "cramming-models": slipped})
+    table = tables_of(view, {**PRINTED, "cramming-models": slipped})["cramming-published"]
     assert list(table.data.loc[~table.data["agrees"].astype(bool), "name"]) == ["pythia-160m"]
 
 
@@ -188,7 +191,7 @@ def test_a_run_without_the_study_or_with_little_of_it_has_all_tables(tmp_path: P
     ],
 )
 def test_estimates(estimate: Estimate, text: str) -> None:
-    assert cramming_rows.shown(estimate) == text
+    assert estimates.estimate(spread("x", estimate), "x") == text
 
 
 def test_the_tables_are_read_from_files_that_are_checked(view: View, tmp_path: Path) -> None:

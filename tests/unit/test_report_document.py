@@ -237,23 +237,27 @@ def test_every_study_has_its_chapter_its_template_and_its_titles() -> None:
 
 
 def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the order of the studies, each from its own study's rows."""
+    """In the order of the studies, each from its own study's rows, with what it does not name at its end."""
     names = ["language_models/own/done-right/y", *["bespoke/own/done-right/x"] * 2]
     view = views.view(runs=pd.DataFrame({"condition": names, "arm": "learned"}))
     for study in catalogue.STUDIES:
         text = f"{study}: {{{{ rows }}}} of {{{{ conditions }}}} with {{{{ printed }}}}"
-        (tmp_path / f"{study}.typ").write_text(text)
+        (tmp_path / f"{study}.typ").write_text(f'{text} #wide-table("named")')
 
     def values(part: View, config: object, printed: dict[str, object]) -> dict[str, str]:
         conditions = ",".join(each.name for each in part.select())
         return {"rows": str(len(part.runs)), "conditions": conditions, "printed": ",".join(printed)}
 
     monkeypatch.setattr(document, "CHAPTERS", dict.fromkeys(catalogue.STUDIES, values))
+    shown = {"bespoke": '\n#plot("further")', "language_models": ""}
     monkeypatch.setattr(catalogue, "title_values", lambda study, corpus: {})
-    monkeypatch.setattr(catalogue, "with_figures", lambda study, chapter: chapter)
+    monkeypatch.setattr(catalogue, "with_further", lambda study, chapter: chapter + shown[study])
     printed: Any = {"one": None, "two": None}
     made = document.chapters(view, {}, ["bespoke", "language_models"], printed, tmp_path)
-    assert made == "bespoke: 2 of x with one,two\nlanguage_models: 1 of y with one,two"
+    assert made.splitlines() == [
+        *('bespoke: 2 of x with one,two #wide-table("named")', '#plot("further")'),
+        'language_models: 1 of y with one,two #wide-table("named")',
+    ]
 
 
 def test_paragraphs_end_where_the_comment_or_docstring_ends() -> None:

@@ -25,10 +25,11 @@ from tokentrial.report import tables as report_tables
 from tokentrial.report import verdicts as report
 from tokentrial.report.chapters import audit
 from tokentrial.report.chapters import verdicts as chapter
+from tokentrial.report.claims_listing import breakable, write
 from tokentrial.report.figures import draw, style
 from tokentrial.report.figures import verdicts as figure
 from tokentrial.report.figures.registry import Sources
-from tokentrial.report.formats import MISSING, to_latex, to_typst
+from tokentrial.report.formats import MISSING, Table, to_latex, to_typst
 from tokentrial.report.tables import verdicts as tables
 from tokentrial.report.template import fill
 from tokentrial.run.view import SCHEMAS
@@ -76,6 +77,11 @@ def rows() -> pd.DataFrame:
         claim("001-F", "UNTESTABLE", "empirical", rows=0, decided_by="none", fixed="after the run"),
         claim("XD-G", "ARTEFACT", "empirical", "000 §1; 001", document="000 + 001", recomputed='{"gain": null}'),
     )
+
+
+def built(verdicts_: pd.DataFrame) -> dict[str, Table]:
+    """Every table of the verdicts by its name."""
+    return {table.name: table for table in tables.build(verdicts_, 0.95)}
 
 
 # The order of consequence
@@ -193,7 +199,7 @@ def test_replication_statistics_are_those_of_the_rules(rows: pd.DataFrame) -> No
     [row] = report.replications(rows).to_dict("records")
     assert row["id"] == "001-E"
     assert {name: row[name] for name in ORIGINAL} == ORIGINAL
-    [section] = tables.replication_table(rows).sections
+    [section] = built(rows)["verdict-replications"].sections
     shown = section.shown.iloc[0]
     assert section.heading == "Document 001"
     assert list(shown)[2:5] == ["+0.5 (3)", "−0.2 (10)\n[−0.3,\u00a0−0.1]", "[−0.1,\u00a01.1]\nno"]
@@ -239,7 +245,7 @@ def test_the_tables_are_those_of_the_catalogue(rows: pd.DataFrame) -> None:
 
 
 def test_every_claim_is_in_one_table_with_all_that_decides_it(rows: pd.DataFrame) -> None:
-    made = {table.name: table for table in tables.build(rows, 0.95)}
+    made = built(rows)
     listed = [str(name) for table in catalogue.LISTINGS for name in made[table].data["id"]]
     assert sorted(listed) == sorted(rows["id"])
     assert list(made["verdicts-cross"].data["id"]) == ["XD-G"]
@@ -255,7 +261,7 @@ def test_every_claim_is_in_one_table_with_all_that_decides_it(rows: pd.DataFrame
 
 
 def test_the_matrix_adds_up(rows: pd.DataFrame) -> None:
-    table = tables.matrix(rows)
+    table = built(rows)["verdict-matrix"]
     ends = [section.shown.iloc[-1] for section in table.sections]
     assert [section.heading for section in table.sections] == [kind.capitalize() for kind in words.KINDS]
     assert [end["Document"] for end in ends] == ["All"] * len(words.KINDS)
@@ -301,7 +307,7 @@ def test_without_verdicts_their_tables_are_not_made(tmp_path: Path) -> None:
 
 def test_columns_of_running_text_have_their_share_of_the_page(rows: pd.DataFrame) -> None:
     """Their lines break in LaTeX and in Typst, and the shares do not exceed the page."""
-    table = next(table for table in tables.build(rows, 0.95) if table.name == "verdict-rules")
+    table = built(rows)["verdict-rules"]
     parts = [float(part) for part in re.findall(r"p\{([0-9.]+)\\linewidth\}", to_latex(table))]
     assert len(parts) == len(table.sections[0].shown.columns) == len(table.widths)
     assert sum(parts) == pytest.approx(0.9, abs=0.01)
@@ -309,9 +315,9 @@ def test_columns_of_running_text_have_their_share_of_the_page(rows: pd.DataFrame
 
 
 def test_long_names_can_break_and_ratios_cannot() -> None:
-    assert tables.breakable("at 2:1 of a_b") == "at 2:1 of a_b"
-    assert "\u200b" in tables.breakable("learned_encoding/markov/done-right")
-    assert tables.breakable("learned_encoding/markov/done-right").replace("\u200b", "") == (
+    assert breakable("at 2:1 of a_b") == "at 2:1 of a_b"
+    assert "\u200b" in breakable("learned_encoding/markov/done-right")
+    assert breakable("learned_encoding/markov/done-right").replace("\u200b", "") == (
         "learned_encoding/markov/done-right"
     )
 
@@ -444,6 +450,6 @@ def test_the_shipped_claims_are_all_shown(judged: pd.DataFrame, tmp_path: Path) 
     }
     assert sides == there
     for table in tables.build(judged, 0.95):
-        tables.write(table, str(tmp_path / f"{table.name}.typ"))
+        write(table, str(tmp_path / f"{table.name}.typ"))
     (tmp_path / "main.typ").write_text("".join(f'#include "{name}.typ"\n' for name in catalogue.verdict_tables()))
     assert typst.compile(str(tmp_path / "main.typ"), root=str(tmp_path)).startswith(b"%PDF")

@@ -119,6 +119,17 @@ def test_values_are_the_final_ones_by_seed(view: View) -> None:
     assert view.values_on("validation", FAIR[0], "learned").empty
 
 
+def test_differences_on_a_split_are_paired_by_seed(view: View) -> None:
+    """On test text they are those of the statistics."""
+    shipped = View.read(views.shipped(), 0.95)
+    [*_, condition] = shipped.select(study=STUDY, experiment="compression", way="done-right")
+    pair = shipped.pair(condition.id, "learned", "autoencoder")
+    expected = {"n": pair["n"], "mean": pair["difference"], "low": pair["t_low"], "high": pair["t_high"]}
+    assert shipped.difference_on("test", condition.id, "learned", "autoencoder") == pytest.approx(expected)
+    assert view.difference_on("train", FAIR[0], "learned", "learned") == {"n": 1, "mean": 0, "low": None, "high": None}
+    assert view.difference_on("test", FAIR[0], "learned", "not_there") == {}
+
+
 def test_curves_are_losses_by_step_and_seed(view: View) -> None:
     curve = view.curve(FAIR[0], "learned")
     assert curve.index.tolist() == [0, 10] and curve.columns.tolist() == [0, 1]

@@ -22,7 +22,16 @@ methods:
   slow: {name: very slow, role: baseline}
   slower: {look: {label: slower still, color: green, marker: s, size: 3}}
 tables:
-  all: {title: Everything}
+  all:
+    title: Everything
+    kind: arms
+    select: {way: done-right}
+    order: own first
+    heading: data
+    raw: {arm: arm.arm, "loss_{}": {loss: [mean, low]}}
+    columns: {Arm: {format: text, of: arm}, Loss: {format: number, of: loss_mean, decimals: 2}}
+    notes: [A note.]
+  few: {title: A few, kind: trend, csv: [loss, low], columns: {Loss: {format: number, of: loss}}, notes: []}
 figures:
   some: {title: Some, legend: A line, caption: Some of it., kind: ratios of seeds, x_label: X, samples: [{color: sky}]}
 """
@@ -77,12 +86,19 @@ def test_what_is_not_said_has_its_usual_value(tmp_path: Path) -> None:
         ("[slow]", "[fast]", "experiments.second.baselines: found 'fast', expected one of quick, slow, slower"),
         ("very slow", "8", "methods.slow.name: found 8, expected: a valid string"),
         ("  quick:", "  slow: {}\n  quick:", "found the key 'slow' a second time, expected each key once"),
-        ("{title: Everything}", "Everything", "tables.all: found 'Everything', expected: a valid dictionary"),
-        ("{title: Everything}", "{title: All, caption: All.}", "tables.all.caption: unknown key; expected title"),
-        ("{title: Everything}", "{}", "tables.all.title: not given, expected it"),
-        ("{title: Everything}", "{kind: arm}", "tables.all.title: not given, expected it"),
-        ("{title: Everything}", "{kind: arms, tilte: All}", "tables.all.tilte: unknown key; did you mean 'title'?"),
-        ("{title: Everything}", "8", "tables.all: found 8, expected: a valid dictionary"),
+        ("tables:", "tables:\n  one: Everything", "tables.one: found 'Everything', expected: a valid dictionary"),
+        ("tables:", "tables:\n  one: 8", "tables.one: found 8, expected: a valid dictionary"),
+        ("    title: Everything\n", "", "tables.all.title: not given, expected it"),
+        ("    kind: arms\n", "", "tables.all.kind: not given, expected it"),
+        ("    kind: arms\n", "    kind: arm\n", "tables.all.kind: found 'arm', did you mean 'arms'?"),
+        ("    title: Everything", "    tilte: Everything", "tables.all.tilte: unknown key; did you mean 'title'?"),
+        ("    order:", "    ordre:", "tables.all.ordre: unknown key; did you mean 'order'?"),
+        ("decimals: 2", "decimal: 2", "tables.all.columns.Loss.decimal: unknown key; did you mean 'decimals'?"),
+        ("decimals: 2", "decimals: two", "tables.all.columns.Loss.decimals: found 'two', expected: a valid integer"),
+        ("of: loss_mean", "of: loss_men", "tables.all.columns.Loss.of: found 'loss_men', did you mean 'loss_mean'? "),
+        ("of: loss_mean", "of: 8", "tables.all.columns.Loss.of: found 8, expected: a valid string"),
+        ("{loss: [mean, low]}", "{loss: 8}", "tables.all.raw.loss_{}: found {'loss': 8}, expected: a valid string"),
+        ("of: loss}", "of: los}", "tables.few.columns.Loss.of: found 'los', did you mean 'loss'? expected one of "),
         (", caption: Some of it.", "", "figures.some.caption: not given, expected it"),
         ("figures:\n", "figures:\n  more: 8\n", "figures.more: found 8, expected: a valid dictionary"),
         ("kind: ratios of seeds, ", "kind: [front], ", "figures.some.kind: found ['front'], "),

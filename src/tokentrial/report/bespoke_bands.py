@@ -1,5 +1,6 @@
 """Held-out loss by frequency band of the input token: arms minus the standard one, paired by seed."""
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -7,7 +8,6 @@ from tokentrial.report.bespoke_results import STANDARD
 from tokentrial.run.columns import Condition, Method
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
-from tokentrial.statistics.intervals import t_interval
 
 FREQUENT, RARE = "cross_entropy_high", "cross_entropy_low"
 BANDS = {FREQUENT: "frequent", "cross_entropy_mid": "middle", RARE: "rare", LOSS: "all"}
@@ -25,10 +25,10 @@ class Difference(NamedTuple):
 def differences(view: View, condition: Condition, arm: Method) -> Iterator[Difference]:
     """The bands that both arms have."""
     for metric in BANDS:
-        of_arm, of_standard = (view.values_on("test", condition.id, name, metric) for name in (arm.arm, STANDARD))
-        paired = (of_arm - of_standard).dropna().to_numpy()
-        if len(paired):
-            yield Difference(metric, float(paired.mean()), *t_interval(paired, view.confidence))
+        apart = view.difference_on("test", condition.id, arm.arm, STANDARD, metric)
+        if apart:
+            ends = [math.nan if apart[end] is None else apart[end] for end in ("low", "high")]
+            yield Difference(metric, apart["mean"], *ends)
 
 
 def share(view: View, condition: Condition, metric: str) -> float | None:

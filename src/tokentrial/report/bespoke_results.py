@@ -1,11 +1,14 @@
-"""Document 003's tests, and where a run has them: released cells, trained conditions, and their arms in order."""
+"""Document 003: its tests and where a run has them, their arms in order, and what its intervals are made from."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tokentrial.encoders.layouts import efficiency_score
+from tokentrial.published import PublishedTable
+from tokentrial.published import number as value_of
 from tokentrial.run.columns import Condition, Method
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
@@ -52,6 +55,20 @@ TESTS = {
 }
 # The author's later correction, which document 003 does not have (protocol B6).
 CORRECTION = DocumentTest("convergence", "epochs-50", "converged", None, "optimized", True)
+
+COUNTS, SCORES, EVERY = "bespoke-efficiency", "bespoke-scores", "bespoke-tests"  # printed tables
+SCORED = {"quality": RATIO, "parameters": SIZE, "efficiency": SCORE}
+# Rows of the complete table whose mean, minimum and maximum the document's intervals are (protocol B8); two entries of
+# the efficiency scores' are from different sets.
+SCALING = tuple(name for name, test in TESTS.items() if test.experiment == "scaling")
+COUNTED = ("initial", "optimized", "ultra")
+MADE_FROM = {
+    "quality": (SCALING, SCALING, SCALING, "the four scaling rows"),
+    "parameters": (COUNTED, COUNTED, COUNTED, "the three rows of the parameter table"),
+    "efficiency": (SCALING, ("initial",), SCALING, "mean and maximum of the four scaling rows, the initial row"),
+}
+
+Printed = Mapping[str, PublishedTable]
 
 
 class Spread(NamedTuple):
@@ -129,3 +146,32 @@ def data_name(condition: Condition) -> str:
     source = condition.source or ""
     name = SOURCES.get(source, source.replace("_", " "))
     return f"{name}, V = {condition.vocab_size}, {training_tokens(condition):,} tokens"
+
+
+def printed_values(printed: Printed, metric: str, tests: Sequence[str]) -> list[float]:
+    """A metric of rows of the document's complete table, from its printed numbers.
+
+    Parameter ratios and the scores made of them are those of the printed counts where the document prints counts.
+    """
+    rows, counts = printed[EVERY].rows, printed[COUNTS].rows
+
+    def one(test: str) -> float:
+        quality, size = value_of(rows[test]["ratio"]), value_of(rows[test]["parameters"])
+        if test in counts:
+            size = value_of(counts[test][BESPOKE]) / value_of(counts[test][STANDARD])
+        return {"quality": quality, "parameters": size, "efficiency": efficiency_score(size, quality)}[metric]
+
+    return [one(test) for test in tests]
+
+
+def remade(printed: Printed, metric: str) -> tuple[float, float, float]:
+    """Mean, minimum and maximum as the document made them, from its printed rows."""
+    values = [printed_values(printed, metric, tests) for tests in MADE_FROM[metric][:3]]
+    return float(np.mean(values[0])), min(values[1]), max(values[2])
+
+
+def agrees(printed: Printed, metric: str) -> bool:
+    """Whether the remade mean, minimum and maximum round to the printed ones (within one unit of the last digit)."""
+    row = printed[SCORES].rows[metric]
+    pairs = zip(remade(printed, metric), (row[name] for name in ("mean", "low", "high")), strict=True)
+    return all(abs(value - value_of(text)) <= 10.0 ** -len(text.partition(".")[2]) for value, text in pairs)

@@ -134,13 +134,19 @@ def title_values(part: str, corpus: str = UNNAMED, leave_out: Collection[str] = 
     return values
 
 
-def with_figures(part: str, chapter: str) -> str:
-    """A chapter with the figures at its end that its text does not show."""
+def with_further(part: str, chapter: str) -> str:
+    """Returns a chapter with the tables and figures at its end that its text does not show."""
     known = entries(part)
-    absent = [name for name in known.figures if f'#plot("{name}"' not in chapter]
-    for name in absent:
-        suffix = "_figure" if name in known.tables else ""
-        chapter += f'\n#plot("{name}", [{{{{ title.{name.replace("-", "_")}{suffix} }}}}.])\n'
+    tables = [name for name in known.tables if f'#wide-table("{name}"' not in chapter]
+    figures = [name for name in known.figures if f'#plot("{name}"' not in chapter]
+    chapter += "\n== Further tables\n" if tables else ""
+    for function, names, others, suffix in (
+        ("wide-table", tables, known.figures, "_table"),
+        ("plot", figures, known.tables, "_figure"),
+    ):
+        for name in names:
+            title = name.replace("-", "_") + (suffix if name in others else "")
+            chapter += f'\n#{function}("{name}", [{{{{ title.{title} }}}}.])\n'
     return chapter
 
 

@@ -84,12 +84,12 @@ def deviations_list(root: Path) -> str:
 def chapters(
     view: View, config: Mapping[str, Any], studies: Sequence[str], printed: Mapping[str, PublishedTable], folder: Path
 ) -> str:
-    """The filled chapters of the studies that ran, in their order."""
+    """The filled chapters of the studies that ran, in their order; at the end of each, tables that it does not name."""
     filled = []
     for study in studies:
         values = CHAPTERS[study](view.only(study), config, printed) | catalogue.title_values(study, view.corpus)
         chapter = (folder / f"{study}.typ").read_text(encoding="utf-8")
-        filled.append(fill(catalogue.with_figures(study, chapter), values))
+        filled.append(fill(catalogue.with_further(study, chapter), values))
     return "\n".join(filled)
 
 

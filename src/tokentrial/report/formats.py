@@ -90,11 +90,12 @@ def number(value: float | None, decimals: int = 4, signed: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
-def with_interval(value: float | None, low: float | None, high: float | None, signed: bool = False) -> str:
+def with_interval(
+    value: float | None, low: float | None, high: float | None, signed: bool = False, decimals: int = 4, gap: str = GAP
+) -> str:
     """The value and, on a second line, its interval: ``0.0240\\n[0.0201, 0.0279]``."""
-    if missing(low) or missing(high):
-        return number(value, signed=signed)
-    return f"{number(value, signed=signed)}\n[{number(low, signed=signed)},{GAP}{number(high, signed=signed)}]"
+    shown, *ends = (number(each, decimals, signed) for each in (value, low, high))
+    return shown if missing(low) or missing(high) else f"{shown}\n[{ends[0]},{gap}{ends[1]}]"
 
 
 def with_deviation(value: float | None, deviation: float | None, decimals: int = 4) -> str:

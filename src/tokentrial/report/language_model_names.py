@@ -1,13 +1,18 @@
-"""What the tables, figures and chapter of the language models share: names for readers, pairs of arms, units."""
+"""What the tables, figures and chapter of the language models share: names, pairs of arms, units, equal bits."""
 
 import math
 from collections.abc import Iterator
 
+import pandas as pd
+
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import BITS, BOUND, LOSS
 from tokentrial.run.view import View
+from tokentrial.statistics.pareto import EqualBits, compare_at_equal_bits, curves, front
 
 FULL = "full"
+COMPARED = ("learned", "autoencoder")
+"""The methods of document 002, each set against every other."""
 MASKED = "_masked"
 TOKENS = {"bpe": "BPE", "word": "words"}
 
@@ -85,3 +90,38 @@ def vocabulary(view: View, condition: Condition) -> int | None:
     """The vocabulary of a condition, from its chance level, which is the logarithm of its size."""
     chance = bound(view, condition, "chance")
     return None if chance is None else round(math.exp(chance))
+
+
+def perplexity(loss: float | None) -> float | None:
+    """exp of a mean loss in nats per token."""
+    return None if loss is None else math.exp(loss)
+
+
+def family_names(view: View, condition: Condition) -> dict[str, str]:
+    """Family -> its name for readers, of the arms of a condition."""
+    arms = [view.method(condition.study, arm) for arm in arms_of(view, condition)]
+    return {arm.family: arm.family_name for arm in arms}
+
+
+def equal_bits(view: View, condition: Condition) -> Iterator[tuple[str, str, EqualBits]]:
+    """Each of the compared methods against each other one, by their families; the pair of compared ones once."""
+    arms = arms_of(view, condition)
+    bits = pd.Series({arm: view.cost(condition.id, arm).get("bits_deployed") for arm in arms}, dtype="float64")
+    losses = [view.values_on("test", condition.id, arm).rename("value").reset_index().assign(arm=arm) for arm in arms]
+    families = {arm: view.method(condition.study, arm).family for arm in arms}
+    by_family = curves(pd.concat(losses), bits, families)
+    for index, first in enumerate(name for name in COMPARED if name in by_family):
+        for second in by_family:
+            if second not in (first, FULL, *COMPARED[:index]):  # the full table has one size, larger than all others
+                yield first, second, compare_at_equal_bits(by_family[first], by_family[second], view.confidence)
+
+
+def front_arms(view: View, condition: Condition) -> list[str]:
+    """Arms on the front of mean test loss against bits, the smallest first."""
+    points = [
+        (view.cost(condition.id, arm).get("bits_deployed"), view.level_on("test", condition.id, arm).get("mean"), arm)
+        for arm in arms_of(view, condition)
+    ]
+    known = sorted((bits, loss, arm) for bits, loss, arm in points if bits and loss is not None)
+    kept = front([bits for bits, _, _ in known], [loss for _, loss, _ in known])
+    return [arm for (_, _, arm), on in zip(known, kept, strict=True) if on]

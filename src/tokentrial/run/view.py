@@ -15,6 +15,7 @@ from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
 from tokentrial.run.estimates import Estimates
 from tokentrial.run.finals import BANDS, LOSS, final_values
 from tokentrial.statistics.intervals import t_interval
+from tokentrial.statistics.samples import FloatArray, paired_differences
 
 Row = dict[str, Any]
 SCHEMAS = {
@@ -148,8 +149,16 @@ class View:
 
     def level_on(self, split: str, condition: str, arm: str, metric: str = LOSS) -> Row:
         """n, mean, low and high over the final values on one split; empty where there are none."""
-        values = self.values_on(split, condition, arm, metric)
-        if values.empty:
+        return self._moments(self.values_on(split, condition, arm, metric).to_numpy())
+
+    def difference_on(self, split: str, condition: str, arm: str, other: str, metric: str = LOSS) -> Row:
+        """The same of arm minus other, seed by seed, over the seeds that both have; empty where there are none."""
+        values = [self.values_on(split, condition, each, metric) for each in (arm, other)]
+        both = pd.concat(values, axis=1, join="inner").to_numpy()
+        return self._moments(paired_differences(both[:, 0], both[:, 1]) if len(both) else both)
+
+    def _moments(self, values: FloatArray) -> Row:
+        if not len(values):
             return {}
         low, high = t_interval(values, self.confidence) if len(values) > 1 else (None, None)
         return {"n": len(values), "mean": float(values.mean()), "low": low, "high": high}

@@ -1,16 +1,18 @@
 """What studies/<study>.yaml says beside designs: names of experiments and arms, what documents ask, captions."""
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Discriminator, Field, Tag, ValidationError
+from pydantic import Field, ValidationError
 
 from tokentrial import config
 from tokentrial.errors import InputError
-from tokentrial.schema.base import Flag, Hyphenated, Number, Section, Text, key
+from tokentrial.schema.base import CONTRADICTION, Flag, Hyphenated, Number, Section, Text, key
 from tokentrial.schema.figures import FAULT, Figures
+from tokentrial.schema.tables import AnyTable, model_of
 from tokentrial.studies.small_models import WAYS
 
 OWN = "own"
@@ -75,50 +77,6 @@ Methods = dict[Text, Method]
 METHODS = "Name of a method -> what it is called and its role, laid over what studies/<study>.yaml says of it."
 
 
-class Table(Section):
-    """What a table is called."""
-
-    title: Text = key("In the report and on the page of verdicts.")
-
-
-class DeclaredTable(Table):
-    """A table with a row for every arm, or every pair of arms, of the conditions that have these columns.
-
-    raw: column of the CSV -> ``source.key``, or with ``{}`` in its name source -> keys (or their names in the column ->
-    keys); a name that begins with ``_`` is for `columns` alone. columns: heading -> format, ``of`` (raw columns) and
-    the format's options. bounds_first: a first row with chance, unigram and floor. margins: raw columns of the margins
-    in a heading. share: conditions with the same rows share a section. empty: the last note of a table without rows.
-    The names of sources, formats, orders and headings are those of report.tables.declared.
-    """
-
-    kind: Literal["arms", "pairs"]
-    select: dict[str, str | int | list[str] | list[int]]
-    order: str
-    heading: str
-    by: str
-    raw: dict[str, str | dict[str, list[str] | dict[str, str]]]
-    columns: dict[str, dict[str, Any]]
-    notes: list[str]
-    bounds_first: bool = False
-    margins: list[str] | None = None
-    share: bool = False
-    empty: str | None = None
-
-
-PLAIN, DECLARED = "plain", "declared"
-
-
-def _form(entry: Any) -> str:
-    """A table, as read or as validated, is one that the code builds unless its entry says of what its rows are."""
-    return DECLARED if isinstance(entry, DeclaredTable) or (isinstance(entry, Mapping) and "kind" in entry) else PLAIN
-
-
-AnyTable = Annotated[
-    Annotated[Table, Tag(PLAIN)] | Annotated[DeclaredTable, Tag(DECLARED)],
-    Discriminator(_form),
-]
-
-
 Tables = dict[Text, AnyTable]
 
 
@@ -179,27 +137,36 @@ def _validated(content: Mapping[str, Any], where: str, model: type[Model]) -> Mo
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        # a mistyped key first: it explains one that is not given
-        errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        # a mistyped key first: it explains one that is not given; before it a table's kind, which explains both
+        errors = sorted(error.errors(), key=lambda each: (each["loc"][-1] != "kind", each["type"] != "extra_forbidden"))
         raise InputError(f"{where}: {_line(errors[0])}") from None
 
 
 def _line(error: Mapping[str, Any]) -> str:
     """Key, found, expected."""
     place = error["loc"]
+    table = model_of(place)
     if place[0] == "tables" and len(place) > 2:  # the model that was chosen, which is no key
         place = (*place[:2], *place[3:])
+        if re.fullmatch(r"str|int|bool|list\[.*|dict\[.*", str(place[-1])):  # nor is the kind of value
+            place = place[:-1]
     *parents, last = (str(part) for part in place)
     where = ".".join([*parents, last])
     if error["type"] == FAULT:
         return f"{where}{error['msg']}"
     if error["type"] == "extra_forbidden":
         inner = Look if len(parents) > 2 else Method
-        table = DeclaredTable if DECLARED in error["loc"] else Table
-        models = {"experiments": Experiment, "methods": inner, "question": Question, "tables": table}
+        models: dict[str, type[Section]] = {
+            "experiments": Experiment,
+            "methods": inner,
+            "question": Question,
+            "tables": table,
+        }
         known = list(models.get("".join(parents[:1]), Study).model_fields)
         near = get_close_matches(last, known, 1)
         return f"{where}: unknown key; " + (f"did you mean '{near[0]}'?" if near else f"expected {', '.join(known)}")
+    if error["type"] == CONTRADICTION:
+        return f"{where}{error['msg']}"
     if error["type"] == "missing":
         return f"{where}: not given, expected it"
     return f"{where}: found {error['input']!r}, expected: {error['msg'].removeprefix('Input should be ')}"

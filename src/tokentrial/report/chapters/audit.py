@@ -4,8 +4,8 @@ import pandas as pd
 
 from tokentrial.claims import verdict as words
 from tokentrial.report.catalogue import DOCUMENTS
+from tokentrial.report.claims_listing import breakable
 from tokentrial.report.formats import GAP, typst
-from tokentrial.report.tables.verdicts import breakable
 from tokentrial.report.template import escape
 from tokentrial.report.verdicts import FURTHER, HOLDS, MARKS, audited, group, tally
 

@@ -11,9 +11,11 @@ from tokentrial.report.bespoke_bands import FREQUENT, RARE, Difference, differen
 from tokentrial.report.bespoke_results import (
     BESPOKE,
     RATIO,
+    SCORED,
     SIZE,
     STUDY,
     TESTS,
+    agrees,
     arms_of,
     attributions,
     released,
@@ -23,7 +25,6 @@ from tokentrial.report.bespoke_results import (
 from tokentrial.report.bespoke_trends import fair_trends
 from tokentrial.report.chapters.learned_encoding import convergence_values
 from tokentrial.report.formats import number as text_of
-from tokentrial.report.tables.bespoke_parameters import SCORED, agrees
 from tokentrial.report.template import escape
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokentrial.cramming.cells import ALL, KINDS, NATURAL, RIGHT, STUDY, TUNED, Block, Cells
-from tokentrial.cramming.columns import INCONCLUSIVE, REFUTED, SUPPORTED
+from tokentrial.cramming.columns import INCONCLUSIVE, REFUTED, SUPPORTED, VERDICT
 from tokentrial.published import PublishedTable
 from tokentrial.report.chapters.cramming_found import (
     grid_words,
@@ -17,9 +17,8 @@ from tokentrial.report.chapters.cramming_found import (
     settings_words,
     vector_words,
 )
+from tokentrial.report.cramming_names import CLAIMS, CONTROL_CLAIMS, Row, arm_name, decided, kind_name
 from tokentrial.report.formats import MISSING, count, number
-from tokentrial.report.tables.cramming_decided import CLAIMS, CONTROL_CLAIMS, VERDICT, decided
-from tokentrial.report.tables.cramming_rows import Row, arm_name, kind_name
 from tokentrial.report.template import escape
 from tokentrial.run.view import View
 

@@ -9,8 +9,8 @@ from tokentrial.cramming.cells import CONTROL, NATURAL, PAPER, STUDY, TUNED, Blo
 from tokentrial.cramming.evidence import PAIRS
 from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
+from tokentrial.report.cramming_names import arm_name, in_words, kind_name
 from tokentrial.report.formats import number
-from tokentrial.report.tables.cramming_rows import arm_name, in_words, kind_name
 from tokentrial.run.estimates import Scope
 from tokentrial.run.view import View
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate

@@ -12,18 +12,22 @@ from tokentrial.report.language_model_names import (
     FULL,
     arms_of,
     bits_of_a_nat,
+    bound,
     conditions,
+    equal_bits,
+    family_names,
+    front_arms,
+    masked_twins,
     of_method,
     peer,
+    perplexity,
     title,
     tokens_name,
     vocabulary,
     with_full,
 )
-from tokentrial.report.tables.language_models import described_rows, fair_rows, mask_rows
-from tokentrial.report.tables.language_models_listings import equal_bits, family_names, front_arms
-from tokentrial.report.tables.language_models_rows import perplexity
-from tokentrial.report.tables.rows import Row
+from tokentrial.report.tables.language_models import trained_rows
+from tokentrial.report.tables.registry import Row
 from tokentrial.report.template import escape
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import BOUND, LOSS
@@ -104,7 +108,7 @@ def seeds_of(view: View, condition: Condition) -> str:
 
 def ratio_words(view: View) -> Iterator[str]:
     """In how many ratios of each condition the learned encoding is better, worse, equivalent, with the range."""
-    rows = [*described_rows(view), *fair_rows(view)]
+    rows = [*trained_rows(view, "as-described"), *trained_rows(view, "done-right")]
     for way in dict.fromkeys(row["way"] for row in rows):
         compared = [row for row in rows if row["way"] == way and row["difference"] is not None]
         if not compared:
@@ -142,13 +146,14 @@ def plural(amount: int, noun: str) -> str:
 
 def mask_words(view: View) -> Iterator[str]:
     """As released without and with a mask, against the unigram of the same text."""
-    for plain, masked in mask_rows(view):
-        condition = view.condition(plain["condition"])
-        yield (
-            f"{view.arm_name(condition.study, plain['arm'])}, {tokens_name(condition)}: "
-            f"loss {number(plain['loss'], 3)} without a mask, "
-            f"{number(masked['loss'], 3)} with one; the unigram has {number(plain['unigram'], 3)}."
-        )
+    for condition in conditions(view, "as-released"):
+        for arms in masked_twins(view, condition):
+            losses = [number(view.level_on("test", condition.id, arm).get("mean"), 3) for arm in arms]
+            yield (
+                f"{view.arm_name(condition.study, arms[0])}, {tokens_name(condition)}: "
+                f"loss {losses[0]} without a mask, "
+                f"{losses[1]} with one; the unigram has {number(bound(view, condition, 'unigram'), 3)}."
+            )
     for condition in conditions(view, "done-right"):
         for arm in of_method(view, condition, "learned"):
             contrast = view.pair(condition.id, arm, peer(view, condition, arm, UNMASKED) or "")

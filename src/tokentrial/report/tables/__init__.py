@@ -1,25 +1,31 @@
-"""The report's tables: results and published numbers in, tables out; names and titles are in report.catalogue."""
+"""The report's tables: results and published numbers in, tables out, as the entries of the studies' files say it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tokentrial.published import PublishedTable, load
+from tokentrial.real_text import UNNAMED
 from tokentrial.report import catalogue, formats
+from tokentrial.report.claims_listing import write
+from tokentrial.report.headline import headline
 from tokentrial.report.language_model_names import margin
-from tokentrial.report.tables import bespoke, cramming, first_page, language_models, learned_encoding
+from tokentrial.report.tables import (  # noqa: F401  (each registers what entries name)
+    arms,
+    beside_printed,
+    cells,
+    document_003,
+    estimates,
+    language_models,
+    power,
+    significance,
+)
 from tokentrial.report.tables import verdicts as claims
 from tokentrial.report.tables.declared import build as build_declared
+from tokentrial.report.tables.registry import Ask, Row, kind
 from tokentrial.report.verdicts import read
-from tokentrial.run.view import View
-from tokentrial.schema.declared import AnyTable, DeclaredTable
-
-BUILDERS = {
-    "learned_encoding": learned_encoding.build,
-    "language_models": language_models.build,
-    "bespoke": bespoke.build,
-    "cramming": cramming.build,
-}
+from tokentrial.run.view import View, records
+from tokentrial.schema.tables import AnyTable
 
 
 def build(
@@ -29,7 +35,8 @@ def build(
 
     studies: study -> the entries of its tables; printed: every table of the documents by name.
     """
-    yield first_page.headline_table(view)
+    first = {catalogue.HEADLINE: catalogue.entries(catalogue.VERDICTS).tables[catalogue.HEADLINE]}
+    yield from of_study(catalogue.VERDICTS, view, printed, first)
     for study, entries in studies.items():
         yield from of_study(study, view.only(study), printed, entries)
 
@@ -38,31 +45,38 @@ def of_study(
     study: str, view: View, printed: Mapping[str, PublishedTable], entries: Mapping[str, AnyTable]
 ) -> Iterator[formats.Table]:
     """The tables of one study, in the report's order; view: its results alone."""
-    tables = {table.name: table for table in BUILDERS[study](view, printed)}
     words = words_of(view)
     for name, entry in entries.items():
-        if isinstance(entry, DeclaredTable):
-            quoted = printed_words(printed[name]) if name in printed else {}
-            title = catalogue.titled(entry.title, view.corpus)
-            tables[name] = build_declared(name, entry, view, words | quoted, title)
-    yield from (tables[name] for name in entries)
+        quoted = printed_words(printed[name]) if name in printed else {}
+        where = f"{catalogue.FILES[study]}: tables.{name}"
+        ask = Ask(where, name, entry, view, printed, words | quoted)
+        yield build_declared(ask, catalogue.titled(entry.title, view.corpus))
 
 
 def words_of(view: View) -> dict[str, str]:
-    """What the notes of declared tables can say of a run."""
+    """What the notes of tables can say of a run."""
     nats = margin(view)
     return {
         "confidence": f"{100 * view.confidence:g} %",
         "margin_share": f"{100 * view.margin_share:g} %",
         "within": "the margin" if nats is None else f"{nats:g} nats",
+        "corpus": view.corpus,
+        "natural_text": "" if view.corpus == UNNAMED else f"Natural text: {view.corpus}. ",
         "missing": formats.MISSING,
+        "minus": formats.MINUS,
     }
 
 
 def printed_words(table: PublishedTable) -> dict[str, str]:
     """What they can say of the printed table or text of the same name."""
     quotes = "; ".join(f"“{quote}”" for quote in table.quotes)
-    return {"document": table.document, "where": table.where, "quotes": quotes}
+    return {"document": table.document, "where": table.where, "quotes": quotes, "source": table.source}
+
+
+@kind("headline")
+def of_first_page(ask: Ask) -> Iterator[Row]:
+    """What the fair arms of every study say."""
+    return iter(records(headline(ask.view)))
 
 
 def write_tables(
@@ -86,4 +100,4 @@ def write_tables(
     if verdicts is not None:
         tables |= {table.name: table for table in claims.build(read(verdicts), settings["confidence"])}
     for output in outputs:
-        claims.write(tables[Path(output).stem], output)
+        write(tables[Path(output).stem], output)

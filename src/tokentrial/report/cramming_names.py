@@ -1,0 +1,58 @@
+"""What the tables and the chapter of the cramming study share: names for readers, and what was decided."""
+
+from typing import Any
+
+from tokentrial.cramming.cells import ALL, STUDY
+from tokentrial.run.view import View, records
+
+Row = dict[str, Any]
+KIND_NAMES = {
+    "text-test": "natural text, unseen",
+    "text-train": "natural text, seen in training",
+    "samples": "the model's own samples",
+    "random-words": "random words",
+    "random-tokens": "random tokens",
+    "shuffled": "shuffled tokens",
+    "repeated": "repeated text",
+    ALL: "all kinds together",
+}
+CONTROL_CLAIMS = {
+    "control.random-vector": "a random vector takes nothing away",
+    "control.untrained": "an untrained model holds about nothing",
+    "control.prefix": "one vector beats the text as its own prefix",
+    "control.shared": "one vector for two texts holds less of each",
+}
+CLAIMS = {
+    "a": "(a) one vector holds far more than 10 tokens",
+    "b": "(b) uncertainty sets the limit, not length",
+    "c": "(c) larger models hold more",
+    "d": "(d) almost linear in the number of vectors",
+    "e": "(e) random text too",
+    "f": "(f) Transformer and Mamba",
+    **{claim: f"control: {title}" for claim, title in CONTROL_CLAIMS.items()},
+    "CR4-X10": "CR4-X10: encoders hold at most 10 tokens for a vector",
+    "CR4-X1500": "CR4-X1500: the published capacity of a model",
+    "CR4-UNCERT": "CR4-UNCERT: gains vary less over kinds than lengths",
+    "CR4-LARGER": "CR4-LARGER: order within a family",
+    "CR4-FAMILIAR": "CR4-FAMILIAR: seen, unseen and random text alike",
+    "CR4-LINEAR": "CR4-LINEAR: exponent over the number of vectors",
+    "CR4-RANDOM": "CR4-RANDOM: random words against random tokens",
+}
+
+
+def kind_name(kind: str | None) -> str:
+    return KIND_NAMES.get(kind or "", kind or "")
+
+
+def arm_name(view: View, arm: str) -> str:
+    """The settings, or the control, for readers."""
+    return view.arm_name(STUDY, arm)
+
+
+def in_words(vectors: int | None) -> str:
+    return "one vector" if vectors == 1 else f"{vectors} vectors"
+
+
+def decided(view: View) -> list[Row]:
+    """Rows of cramming.columns.DECISIONS; none in a run without the study."""
+    return [] if view.decisions is None else records(view.decisions)
