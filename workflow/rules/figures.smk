@@ -37,6 +37,7 @@ rule figures:
     log:
         "logs/figures.log",
     localrule: True
+    threads: 2
     params:
         code=content("figures"),
         tables=list(VIEWED),

@@ -13,4 +13,5 @@ with logged(snakemake.log[0]):
         confidence=snakemake.params.confidence,
         verdicts=snakemake.input.verdicts,
         predict_first=snakemake.params.predict_first,
+        processes=snakemake.threads,
     )

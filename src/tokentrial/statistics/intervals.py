@@ -1,5 +1,7 @@
 """Confidence intervals of a mean: Student's t, and the bias-corrected and accelerated bootstrap."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
@@ -22,8 +24,16 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
         return UNDEFINED
     if is_constant(values):
         return _point(values)
-    low, high = stats.t.interval(confidence, df=values.size - 1, loc=values.mean(), scale=stats.sem(values))
-    return Interval(float(low), float(high))
+    error = values.std(ddof=1) / np.sqrt(values.size)
+    low, high = t_quantiles(confidence, values.size - 1)
+    return Interval(float(low * error + values.mean()), float(high * error + values.mean()))
+
+
+@cache  # an interval is asked for at every step of every curve
+def t_quantiles(confidence: float, df: int) -> tuple[float, float]:
+    """Returns the two quantiles of Student's t between which the given share of it lies."""
+    low, high = stats.t.interval(confidence, df)
+    return float(low), float(high)
 
 
 def bca_interval(

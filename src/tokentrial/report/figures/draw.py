@@ -1,6 +1,8 @@
 """Figures by their names in the catalogue: read the tables they need, draw them, write their files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from tokentrial import real_text
@@ -16,6 +18,7 @@ from tokentrial.run.view import View
 
 MODULES = (claims, curves, differences, forest, front, gains, levels, power, seeds, texts)
 """Each registers its kinds in `KINDS`."""
+_of_fork: list[Callable[[str], None]] = []
 __all__ = ["KINDS", "MODULES", "write_figures"]
 
 
@@ -28,13 +31,14 @@ def write_figures(
     confidence: float,
     verdicts: str | None = None,
     predict_first: bool = False,
+    processes: int = 1,
 ) -> None:
     """Write every path: its stem names the figure, its suffix the format; the other arguments are where the data are.
 
     tables: see run.view.View.read; studies: those that ran; published: the files of the documents' printed tables;
     verdicts: those of all claims (see report.verdicts.read), without which their figure is not known; predict_first:
-    see registry.Sources. Raises InputError for an unknown figure, a table that cannot be read, or results with nothing
-    to show.
+    see registry.Sources; processes: that draw side by side, forks of this one. Raises InputError for an unknown figure,
+    a table that cannot be read, or results with nothing to show.
     """
     view, printed = View.read(tables, confidence), load(published)
     sources = {study: Sources(view.only(study), printed, predict_first) for study in studies}
@@ -44,13 +48,33 @@ def write_figures(
     files: dict[str, list[str]] = {}
     for path in paths:
         files.setdefault(Path(path).stem, []).append(path)
-    for name, targets in files.items():
+    for name in files:
         if name not in known:
             raise InputError(f"figure '{name}' is unknown; expected one of {', '.join(known)}")
+
+    def write(name: str) -> None:
         print(f"drawing {name}", flush=True)
         part, entry = known[name]
         figure = draw(name, entry, sources[part])
         corpus = UNNAMED if part == catalogue.VERDICTS else real_text.title(sources[part].view.arms)
         if corpus != UNNAMED:
             style.note(figure, f"Text: {corpus}")
-        style.save(figure, targets)
+        style.save(figure, files[name])
+
+    if processes == 1:
+        for name in files:
+            write(name)
+        return
+    # A fork has the tables already, and is told no more than a name.
+    with ProcessPoolExecutor(processes, get_context("fork"), _keep, (write,)) as pool:
+        for _ in pool.map(_write, files):
+            pass
+
+
+def _keep(write: Callable[[str], None]) -> None:
+    """Keeps what a fork does with a name."""
+    _of_fork.append(write)
+
+
+def _write(name: str) -> None:
+    _of_fork[0](name)
