@@ -118,7 +118,7 @@ def test_every_table_of_real_text_names_it_and_none_names_another(tables: dict[s
             assert [suffix for suffix, text in texts.items() if OWN not in text] == (
                 [] if len(table.data) else ["csv"]
             ), name
-    assert f"{OWN}, Transformer (002)" in set(tables["headline"].data["Sub-study"])
+    assert f"{OWN}, Transformer (002)" in set(tables["headline"].data["Experiment"])
 
 
 def test_published_numbers_stand_beside_their_own_text_alone(tables: dict[str, formats.Table]) -> None:

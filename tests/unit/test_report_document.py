@@ -103,18 +103,18 @@ def test_headline_counts_outcomes_and_cells_where_nothing_was_learned() -> None:
     )
     [row] = headline(views.view(statistics=statistics, summary=summary)).to_dict("records")
     assert row == {
-        "Sub-study": "Compression ratios (001)", "Comparisons": 3, "Seeds": 10, "Better": 1, "Worse": 1,
+        "Experiment": "Compression ratios (001)", "Comparisons": 3, "Seeds": 10, "Better": 1, "Worse": 1,
         "Equivalent": 1, "Smallest difference": -0.2, "Largest difference": 0.1, "Nothing learned": 1,
     }  # fmt: skip
 
 
-def of(study: str, sub_study: str, arm_a: str, arm_b: str, difference: float = -0.1, p: float = 0.001) -> Any:
+def of(study: str, experiment: str, arm_a: str, arm_b: str, difference: float = -0.1, p: float = 0.001) -> Any:
     """A comparison of any study."""
-    cell = {"study": study, "condition": f"{study}/{sub_study}/done-right/cell", "arm_a": arm_a, "arm_b": arm_b}
+    cell = {"study": study, "condition": f"{study}/{experiment}/done-right/cell", "arm_a": arm_a, "arm_b": arm_b}
     return comparison("", difference, p, False, **cell)
 
 
-def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
+def test_headline_has_a_row_for_every_experiment_of_every_study() -> None:
     """An arm of a size is its method's: the learned encoding of any ratio, against the autoencoder of that ratio."""
     statistics = pd.DataFrame(
         [
@@ -136,7 +136,7 @@ def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
         ("language_models/transformer/done-right/cell", arm, "unigram") for arm in ("learned-2", "autoencoder-2")
     ]
     view = views.view(statistics=statistics, summary=flags(*helpless), corpus="My letters")
-    made = headline(view).set_index("Sub-study")
+    made = headline(view).set_index("Experiment")
     assert list(made.index) == [
         "Markov chains (000)",
         "My letters, Transformer (002)",
@@ -151,8 +151,8 @@ def test_headline_has_a_row_for_every_sub_study_of_every_study() -> None:
     assert list(made["Nothing learned"]) == [0, 1, 0, 0]  # the pair of that size alone
 
 
-def test_the_sub_study_of_variants_is_about_the_variants() -> None:
-    """Its standard autoencoder repeats another sub-study's cells and is not counted twice."""
+def test_the_experiment_of_variants_is_about_the_variants() -> None:
+    """Its standard autoencoder repeats another experiment's conditions and is not counted twice."""
     others = ("autoencoder", "autoencoder_deep", "autoencoder_relu", "pca")
     rows = pd.DataFrame([of("learned_encoding", "baselines", "learned", arm) for arm in others])
     assert list(central(views.view(statistics=rows))["arm_b"]) == ["autoencoder_deep", "autoencoder_relu"]
@@ -165,7 +165,7 @@ def test_one_name_in_two_studies_is_two_rows() -> None:
             of("language_models", "own", "learned-2", "autoencoder-2"),
         ]
     )
-    assert list(headline(views.view(statistics=rows))["Sub-study"]) == ["own", "own"]
+    assert list(headline(views.view(statistics=rows))["Experiment"]) == ["own", "own"]
 
 
 @pytest.mark.parametrize(

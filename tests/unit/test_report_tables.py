@@ -163,7 +163,7 @@ def test_an_empty_first_page_is_written_in_every_format(view: View, tmp_path: Pa
     [table] = report_tables.build(replace(view, statistics=view.statistics.iloc[:0]), {}, {})
     for suffix in formats.WRITERS:
         formats.write(table, tmp_path / f"headline.{suffix}")
-    assert "Sub-study" in (tmp_path / "headline.md").read_text()
+    assert "Experiment" in (tmp_path / "headline.md").read_text()
     assert typst.compile(str(tmp_path / "headline.typ"), root=str(tmp_path)).startswith(b"%PDF")
 
 

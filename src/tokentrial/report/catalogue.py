@@ -111,12 +111,6 @@ def study_title(study: str, corpus: str = UNNAMED) -> str:
     return study if known is None else titled(known.title, corpus)
 
 
-def sub_study_title(name: str, corpus: str = UNNAMED) -> str:
-    """The title of a sub-study; the name of one that is in no file."""
-    known = {name: each.title for study in studies().values() for name, each in study.experiments.items()}
-    return titled(known.get(name, name), corpus)
-
-
 def title_values(part: str, corpus: str = UNNAMED, leave_out: Collection[str] = ()) -> dict[str, str]:
     """The placeholders of a chapter for what its tables and figures are called: title and legend, as Typst.
 

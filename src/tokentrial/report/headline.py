@@ -1,4 +1,4 @@
-"""The first page's table: what the fair arms say, by sub-study."""
+"""The first page's table: what the fair arms say, by experiment."""
 
 import pandas as pd
 
@@ -8,7 +8,7 @@ from tokentrial.run.view import View
 
 # A row of the table.
 COLUMNS = [
-    *("Sub-study", "Comparisons", "Seeds", "Better", "Worse", "Equivalent", "Smallest difference"),
+    *("Experiment", "Comparisons", "Seeds", "Better", "Worse", "Equivalent", "Smallest difference"),
     *("Largest difference", "Nothing learned"),
 ]
 
@@ -29,7 +29,7 @@ def headline(view: View) -> pd.DataFrame:
         ]
         rows.append(
             {
-                "Sub-study": view.condition(group["condition"].iloc[0]).title,
+                "Experiment": view.condition(group["condition"].iloc[0]).title,
                 "Comparisons": len(group),
                 "Seeds": int(group["n"].min()),
                 "Better": int((significant & (group["difference"] < 0)).sum()),

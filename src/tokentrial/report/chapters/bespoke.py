@@ -169,7 +169,7 @@ def independent(view: View) -> str:
     conditions = [each.id for each in view.select(way="done-right", source=INDEPENDENT)]
     rows = contrasts(view, CONTROLS, source=INDEPENDENT)
     if rows.empty:
-        return "This run has no cell with independent tokens."
+        return "This run has no condition with independent tokens."
     levels = view.summary[(view.summary["metric"] == LOSS) & view.summary["condition"].isin(conditions)]
     below, leaked = int((levels["mean"] < levels["floor"]).sum()), int((levels["flag"] == "leaked").sum())
     share = f"{int(rows['equivalent'].sum())} of {len(rows)}"
@@ -195,7 +195,7 @@ def bands(view: View) -> str:
     def outcome(metric: str) -> str:
         lower = sum(one.high < 0 for one in tally[metric])
         higher = sum(one.low > 0 for one in tally[metric])
-        return f"lower in {lower} and higher in {higher} of {len(tally[metric])} cells"
+        return f"lower in {lower} and higher in {higher} of {len(tally[metric])} conditions"
 
     return (
         f"Predictions made from frequent tokens, which have the wide vectors, have a loss significantly "
@@ -235,7 +235,7 @@ def language_models(config: Mapping[str, Any], corpus: str) -> str:
     if BESPOKE in config["language_models"]["experiments"]:
         return (
             f"Real text is the third source: the same layouts and controls in a language model on {corpus} are the "
-            f"sub-study bespoke of the chapter on {corpus}, with the tables of its other language models."
+            f"experiment bespoke of the chapter on {corpus}, with the tables of its other language models."
         )
     return "This run has no language models with bespoke widths on real text."
 

@@ -201,6 +201,6 @@ def grid_words(view: View) -> str:
         return "This run has no measurement."
     above, below = (sum(note.startswith(start) for note in notes) for start in (ABOVE, BELOW))
     return (
-        f"Of {plural(len(notes), 'cell')} (model, text, vectors, settings), N max lies above the longest length that "
-        f"was run in {above} and below the shortest in {below}."
+        f"Of {plural(len(notes), 'condition')} (model, text, vectors, settings), N max lies above the longest length "
+        f"that was run in {above} and below the shortest in {below}."
     )

@@ -67,7 +67,7 @@ def trained_rows(view: View, way: str) -> Iterator[Row]:
     for condition in conditions(view, way):
         width = f"{'narrow' if condition.narrow else 'fixed'} body, "
         if condition.narrow is None or "body" in str(condition.body):
-            width = ""  # the sub-study's own name says it
+            width = ""  # the experiment's own name says it
         yield from _pairs(view, f"{way.replace('-', ' ')}, {width}{title(condition)}", condition, COMPARED)
 
 

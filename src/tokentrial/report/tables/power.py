@@ -6,7 +6,6 @@ import pandas as pd
 
 from tokentrial.published import PublishedTable
 from tokentrial.released import academic_validation, corrected, focused_scaling
-from tokentrial.report.catalogue import sub_study_title
 from tokentrial.report.tables.registry import Ask, Row, kind
 from tokentrial.run.finals import ACCURACY, LOSS
 from tokentrial.run.view import View
@@ -58,7 +57,7 @@ def _users(view: View, published: Mapping[str, PublishedTable]) -> dict[int, lis
 
 
 def _measured(view: View) -> Iterator[Row]:
-    """One row per sub-study, way and metric."""
+    """One row per experiment, way and metric."""
     frame = view.statistics[view.statistics["metric"].isin([LOSS, ACCURACY])]
     conditions = [view.condition(name) for name in frame["condition"]]
     frame = frame.assign(experiment=[row.experiment for row in conditions], way=[row.way or "" for row in conditions])
@@ -66,5 +65,5 @@ def _measured(view: View) -> Iterator[Row]:
         row: Row = {"way": way, "study": study, "metric": metric, "comparisons": len(group), "n": int(group["n"].min())}
         row |= {name: group[name].median() for name in ("sd_difference", "minimal_detectable", "margin")}
         row["detectable_below_margin"] = int((group["minimal_detectable"] < group["margin"]).sum())
-        said = {"_way": str(way).replace("-", " "), "_study": sub_study_title(str(study))}
+        said = {"_way": str(way).replace("-", " "), "_study": view.condition(group["condition"].iloc[0]).title}
         yield {**row, **said, "_metric": "loss" if metric == LOSS else "accuracy"}

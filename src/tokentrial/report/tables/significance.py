@@ -18,9 +18,9 @@ OTHER_STUDY = "architecture"
 KIN = ("", "_deep", "_variational")
 """What an autoencoder's name ends in among document 001's three baselines."""
 
-Tally = dict[str, tuple[int, int]]  # sub-study -> how many, of how many
+Tally = dict[str, tuple[int, int]]  # experiment -> how many, of how many
 Tallies = dict[str, tuple[str, Tally]]  # outcome -> seeds, tally
-Pairs = Iterator[tuple[str, Row]]  # sub-study and comparison, which may be empty
+Pairs = Iterator[tuple[str, Row]]  # experiment and comparison, which may be empty
 
 
 def _direction(row: Row) -> int:
@@ -39,7 +39,7 @@ OUTCOMES: dict[str, Callable[[Row], bool]] = {
 
 @kind("significance")
 def significance(ask: Ask) -> Iterator[Row]:
-    """Counts by way and outcome, with a column for each sub-study; the sum over all is computed."""
+    """Counts by way and outcome, with a column for each experiment; the sum over all is computed."""
     view, table = ask.view, ask.printed[ask.name]
     claims = (f"{row['label']} {row['significant']}/{row['of']} {row['claim']}" for row in table.rows.values())
     ask.words.update(claims="; ".join(claims), alpha=f"{ALPHA}", cells=str(len(academic_validation.CELLS)))
