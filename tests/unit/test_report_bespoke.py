@@ -258,7 +258,7 @@ def test_chapter_and_template_agree_and_no_number_is_typed(view: View, shipped: 
     assert "0.186 at 100.0 % of 8 seeds" in text
     assert "widths are better in 3, worse in 0 and equivalent in 0 of 3" in values["finding.fair"]  # against standard
     assert "lower in 3 and higher in 0 of 3 conditions" in values["finding.bands"]
-    assert "lower in 0 and higher in 3 of 3 cells" in values["finding.bands"]
+    assert "lower in 0 and higher in 3 of 3 conditions" in values["finding.bands"]
     template = (ROOT / "workflow/report/bespoke.typ").read_text()
     for line in template.splitlines():
         words = line.split("{{")[0].replace("Document 003", "").replace("WikiText-2", "")
