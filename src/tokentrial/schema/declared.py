@@ -1,4 +1,4 @@
-"""What studies/<study>.yaml says beside designs: names of experiments and arms, what documents ask, captions."""
+"""The names in studies/<study>.yaml: those of experiments and arms, the documents' questions, and captions."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -21,73 +21,74 @@ Model = TypeVar("Model", bound=Section)
 
 
 class ExperimentNames(Section):
-    """What an experiment is called, as far as an overlay says so."""
+    """The names of an experiment, of which an overlay may change any."""
 
-    title: Text = key("Of the experiment, as the file of its study says or where that has none.", None)
+    title: Text = key("Title of the experiment, in place of the one in the study's file or for a new experiment.", None)
     short: Text = key("The title in figures.", None)
-    body: Text = key("What its language models are called.", None)
+    body: Text = key("Name of the experiment's language models.", None)
     baselines: list[Text] = key("Methods that own encodings should beat here, in place of the study's.", None)
 
 
 class Experiment(ExperimentNames):
-    """What an experiment is called."""
+    """The names of an experiment in the file of its study."""
 
-    title: Text = key("Of the experiment.")
+    title: Text = key("Title of the experiment.")
 
 
 class ExperimentOfWays(ExperimentNames, Hyphenated):
-    """An experiment that is run in several ways, each of which has a design."""
+    """An experiment that is run in several ways; its design in a way is the settings of the runs."""
 
     def designs(self) -> list[tuple[str, Any]]:
-        """(way, design) of every way that has one."""
+        """Returns (way, design) of every way in which the experiment is run."""
         ways = [(way, getattr(self, way.replace("-", "_"), None)) for way in WAYS]
         return [(way, design) for way, design in ways if design is not None]
 
 
 class Question(Section):
-    """The comparison that the documents are about."""
+    """The documents' question: whether their encodings beat the baselines."""
 
-    encodings: list[Text] = key("Methods of their own encodings.")
-    baselines: list[Text] = key("Methods that these should beat.")
+    encodings: list[Text] = key("Methods of the documents' own encodings.")
+    baselines: list[Text] = key("Methods that these encodings should beat.")
 
 
 class Look(Section):
     """How figures draw a method."""
 
-    label: Text = key("In legends; without one, the name.", None)
+    label: Text = key("Label in legends; if missing, the name.", None)
     color: Literal["blue", "vermillion", "green", "orange", "sky", "purple", "black", "grey"] = key(
-        "Of line and marker."
+        "Colour of line and marker."
     )
-    marker: Literal["o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "*", "h", "H", "X"] = key("As matplotlib has it.")
-    size: Annotated[Number, Field(gt=0)] = key("Of the marker, in points.", 4.0)
+    marker: Literal["o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "*", "h", "H", "X"] = key("Matplotlib's marker.")
+    size: Annotated[Number, Field(gt=0)] = key("Size of the marker, in points.", 4.0)
 
 
 class Method(Section):
-    """What a method is called, and what it is in comparisons."""
+    """The name of a method, and its role in comparisons."""
 
-    name: Text = key("For readers; without one, the arm's own.", None)
-    role: Role = key("Comparisons start from arms whose role is own.", "control")
-    look: Look = key("How figures draw it; without one, by a spare colour and marker.", None)
+    name: Text = key("Name for readers; if missing, the arm's name.", None)
+    role: Role = key("Role in comparisons, which start from arms whose role is own.", "control")
+    look: Look = key("How figures draw the method; if missing, in a spare colour and marker.", None)
 
 
 Methods = dict[Text, Method]
-METHODS = "Name of a method -> what it is called and its role, laid over what studies/<study>.yaml says of it."
+METHODS = "Name of a method -> its name for readers and its role, merged over its entry in studies/<study>.yaml."
 
 
 class Table(Section):
-    """What a table is called."""
+    """The title of a table."""
 
     title: Text = key("In the report and on the page of verdicts.")
 
 
 class DeclaredTable(Table):
-    """A table with a row for every arm, or every pair of arms, of the conditions that have these columns.
+    """A table with a row for every arm, or every pair of arms, of the selected conditions.
 
-    raw: column of the CSV -> ``source.key``, or with ``{}`` in its name source -> keys (or their names in the column ->
-    keys); a name that begins with ``_`` is for `columns` alone. columns: heading -> format, ``of`` (raw columns) and
-    the format's options. bounds_first: a first row with chance, unigram and floor. margins: raw columns of the margins
-    in a heading. share: conditions with the same rows share a section. empty: the last note of a table without rows.
-    The names of sources, formats, orders and headings are those of report.tables.declared.
+    select: column of results/conditions.parquet -> its value or values. raw: column of the CSV -> ``source.key``; for a
+    name with ``{}``, source -> keys (or their names in the column -> keys); a name that begins with ``_`` is only for
+    `columns`. columns: heading -> format, ``of`` (raw columns) and the format's options. bounds_first: whether the
+    first row has chance, unigram and floor. margins: raw columns of the margins in a heading. share: whether conditions
+    with the same rows share a section. empty: the last note of a table without rows. report.tables.declared defines the
+    names of sources, formats, orders and headings.
     """
 
     kind: Literal["arms", "pairs"]
@@ -105,17 +106,20 @@ class DeclaredTable(Table):
 
 
 class Figure(Table):
-    """What a figure is called."""
+    """The title and captions of a figure."""
 
-    legend: Text = key("In the report, after the title.", None)
-    caption: Text = key("In Snakemake's own report.")
+    legend: Text = key("Text after the title in the report.", None)
+    caption: Text = key("Caption in Snakemake's own report.")
 
 
 PLAIN, DECLARED = "plain", "declared"
 
 
 def _form(entry: Any) -> str:
-    """A table, as read or as validated, is one that the code builds unless its entry says of what its rows are."""
+    """Returns the form of a table's entry, as read or as validated: declared if the entry has a kind of rows.
+
+    The code builds the other tables.
+    """
     return DECLARED if isinstance(entry, DeclaredTable) or (isinstance(entry, Mapping) and "kind" in entry) else PLAIN
 
 
@@ -130,14 +134,18 @@ Figures = dict[Text, Figure]
 
 
 class Captions(Section):
-    """What the tables and figures of no study are called."""
+    """The captions of the tables and figures that belong to no study."""
 
     tables: Tables = Field(default_factory=dict)
     figures: Figures = Field(default_factory=dict)
 
 
 class Study(Section):
-    """The names of one study. others: the role of methods that it does not declare; layouts: of an arm's last part."""
+    """The names of one study.
+
+    others: the role of methods that the study does not declare; layouts: last part of an arm's name -> its name for
+    readers.
+    """
 
     title: Text
     real_text: Flag
@@ -151,17 +159,17 @@ class Study(Section):
 
     @classmethod
     def undeclared(cls, title: str) -> "Study":
-        """A study without a file."""
+        """Returns the names of a study without a file."""
         return cls(
             title=title, real_text=False, experiments={}, question=Question(encodings=[], baselines=[]), methods={}
         )
 
     def role(self, method: str) -> Role:
-        """The role of a method, declared or not."""
+        """Returns the role of a method, declared or not."""
         return self.methods[method].role if method in self.methods else self.others
 
     def baselines(self, experiment: str) -> Sequence[str]:
-        """The methods that an experiment's own encodings should beat."""
+        """Returns the methods that an experiment's own encodings should beat."""
         declared = self.experiments.get(experiment)
         return self.question.baselines if declared is None or declared.baselines is None else declared.baselines
 
@@ -178,7 +186,7 @@ def checked(content: Mapping[str, Any], where: str) -> Study:
 
 
 def captions(file: Path) -> Captions:
-    """Returns what a file says that belongs to no study. Raises InputError that names file and key."""
+    """Returns the captions in a file that belong to no study. Raises InputError that names file and key."""
     return _validated(config.load(file), str(file), Captions)
 
 
@@ -186,15 +194,15 @@ def _validated(content: Mapping[str, Any], where: str, model: type[Model]) -> Mo
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        # a mistyped key first: it explains one that is not given
+        # a mistyped key comes first, since it explains a missing key
         errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         raise InputError(f"{where}: {_line(errors[0])}") from None
 
 
 def _line(error: Mapping[str, Any]) -> str:
-    """Key, found, expected."""
+    """Returns key, found value and expected value in one line."""
     place = error["loc"]
-    if place[0] == "tables" and len(place) > 2:  # the model that was chosen, which is no key
+    if place[0] == "tables" and len(place) > 2:  # the third part names the chosen model, not a key
         place = (*place[:2], *place[3:])
     *parents, last = (str(part) for part in place)
     where = ".".join([*parents, last])
