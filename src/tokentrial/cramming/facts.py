@@ -48,9 +48,7 @@ def losses_of(reader: Reader, texts: Texts, split: str) -> tuple[float, float]:
     length = min(WINDOW, (reader.model.context or WINDOW + 1) - 1, len(ids) - 1)
     if length < 1:
         raise InputError(f"{texts.files[split]}: found {len(ids)} tokens, expected at least 2")
-    windows = ids.unfold(0, length + 1, length).to(
-        reader.model.table.device
-    )  # a last token starts the next window
+    windows = ids.unfold(0, length + 1, length).to(reader.model.table.device)  # a last token starts the next window
     empty = _no_vectors(reader, len(windows))
     nll, _ = scores(reader, empty, windows.contiguous(), predict_first=False)
     predicted = ids[1 : 1 + nll.numel()].tolist()
