@@ -176,7 +176,7 @@ def _check_json(path: Path) -> None:
     if not isinstance(content, dict):
         raise InputError(f"{path}: found {type(content).__name__}, expected keys and values")
     if content.get("auto_map"):
-        raise InputError(f"{path}: found auto_map, code of the model's own, which is never run; expected none")
+        raise InputError(f"{path}: found auto_map, which names code of the model that is never run; expected none")
     shards = content.get("weight_map", {})
     for name in shards.values() if isinstance(shards, dict) else [shards]:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):

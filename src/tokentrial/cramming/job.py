@@ -114,7 +114,7 @@ class Job(Task):
         self.logged_at = time.perf_counter()
 
     def work(self, part: Sequence[Batch], state: Saved | None, runner: Runner) -> None:
-        """Does batches that step together; the first part has no batches and adds the rows about the model."""
+        """Optimises or measures the batches of a part; the first part has none and adds the rows about the model."""
         if not part:
             return self._add_model()
         texts = [self.texts_of(batch) for batch in part]
