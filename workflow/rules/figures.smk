@@ -1,11 +1,11 @@
 # PURPOSE  The figures of the report.
-# INPUTS   the four result tables, the verdicts and documents/<id>/printed.yaml
+# INPUTS   the result tables, the verdicts and documents/<id>/printed.yaml
 # OUTPUTS  results/figures/<figure>.pdf, .svg and .png for every figure of the catalogue
-# STEPS    draw each figure; its caption is that of studies/<study>.yaml or workflow/report/verdicts.yaml
+# STEPS    draw each figure; captions come from studies/<study>.yaml and workflow/report/verdicts.yaml
 
 FIGURE_NAMES = [*catalogue.verdict_figures(), *catalogue.figures_of(STUDIES)]
 FIGURES = [f"results/figures/{figure}.svg" for figure in FIGURE_NAMES]
-# Figure -> what it belongs to, and its title.
+# Figure -> its subcategory (a study or the verdicts), and its title.
 FIGURE_TITLES = {figure: ("Verdicts", title) for figure, title in catalogue.verdict_figures().items()} | {
     figure: (catalogue.study_title(study), title)
     for study in STUDIES
