@@ -1,8 +1,8 @@
 """Claims about compressed token encodings, put on trial.
 
 Data flow: config -> conditions -> data -> train -> collect -> statistics -> claims -> figures, tables -> report.
-A condition is one cell of one study; its id is the only wildcard. Rules are in workflow/rules, in the order they run;
-the science is in src/tokentrial. Run `snakemake --cores all all`; config/README.md explains the config.
+A condition is one combination of settings; its id is the only wildcard. Rules are in workflow/rules, in the order they
+run; the science is in src/tokentrial. Run `snakemake --cores all all`; config/README.md explains the config.
 """
 
 

@@ -152,8 +152,8 @@ def _refuse_repeated_keys(node: yaml.Node | None, known: set[int]) -> None:
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
     """Returns ``base`` with ``overlay``'s keys replaced; mappings merge, lists and numbers are replaced whole.
 
-    A list under ``key+`` is added to the list of ``key``. Where there is none yet, the entry stays as it is, for a base
-    that this is laid over in turn; :func:`check_values` refuses it in a complete config.
+    A list under ``key+`` is added to the list of ``key``. If there is no such list yet, the entry stays, for a later
+    merge over a base with this list; :func:`check_values` refuses the entry in a complete config.
     """
     merged = deepcopy(dict(base))
     for key, value in overlay.items():
@@ -270,19 +270,19 @@ def describe(error: "ValidationError") -> str:
     """Returns one line for an error of a JSON schema: the key, the found value and the expected value."""
     key = ".".join(map(str, error.absolute_path))
     where = f"config: {key}" if key else "config"
-    found, rule, schema = cast(Any, error.instance), cast(Any, error.validator_value), cast(Any, error.schema)
+    value, rule, schema = cast(Any, error.instance), cast(Any, error.validator_value), cast(Any, error.schema)
     if error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
-        return f"{where}: {unknown_key(next(name for name in found if name not in known), known)}"
+        return f"{where}: {unknown_key(next(name for name in value if name not in known), known)}"
     if "propertyNames" in error.absolute_schema_path:  # the path is the mapping's, the found value is the key itself
         if error.validator == "enum":
-            return f"{where}: {unknown_key(found, rule)}"
-        return f"{where}: found the key {shown(found)}, expected a key like {rule}"
+            return f"{where}: {unknown_key(value, rule)}"
+        return f"{where}: found the key {shown(value)}, expected a key like {rule}"
     if error.validator == "required":
-        missing = next(name for name in rule if name not in found)
+        missing = next(name for name in rule if name not in value)
         return f"{where}: key '{missing}' is missing"
-    said = expected(str(error.validator), rule) or shown(error.message, 200, str)
-    return f"{where}: found {shown(found)}, expected {said}"
+    requirement = expected(str(error.validator), rule) or shown(error.message, 200, str)
+    return f"{where}: found {shown(value)}, expected {requirement}"
 
 
 def expected(keyword: str, rule: Any) -> str:

@@ -1,8 +1,7 @@
-"""The documents on trial: all that belongs to one document is in its folder, ``documents/<id>/``.
+"""The documents on trial: everything about one document is in its folder, ``documents/<id>/``.
 
-``document.yaml`` says what the document is, ``claims.yaml`` lists its claims (see claims.registry), and
-``printed.yaml`` has its printed tables (see published), if it prints any. The folder ``cross`` has the claims about
-several documents.
+``document.yaml`` describes the document, ``claims.yaml`` lists its claims (see claims.registry), and ``printed.yaml``
+has its printed tables (see published), if it prints any. The folder ``cross`` has the claims about several documents.
 """
 
 import re
@@ -35,19 +34,19 @@ class Group(BaseModel):
 
     @property
     def claims(self) -> list[str]:
-        """The full ids."""
+        """The full ids of the claims."""
         return [f"{self.prefix}-{each}" for each in self.ids]
 
 
 class Document(Group):
-    """One document. file: the name of the text that its claims were taken from; sha256: of that text."""
+    """One document. file: the name of the text with its claims; sha256: the text's checksum."""
 
     file: Text
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 def names(folder: Path) -> list[str]:
-    """Returns the names of the documents in a folder, sorted, ``cross`` last. Other folders are passed over."""
+    """Returns the names of the documents in a folder, sorted, ``cross`` last. Other folders are ignored."""
     inside = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     return [*sorted(name for name in inside if ID.fullmatch(name)), *(name for name in inside if name == CROSS)]
 
@@ -61,8 +60,8 @@ def printed_files(folder: Path) -> list[Path]:
 def load(folder: Path) -> dict[str, Group]:
     """Returns name -> document, in the order of ``names``.
 
-    Raises InputError for a folder that is no document's, one without a document or claims, an entry of a file that is
-    missing or malformed, and a claim's id that is there twice.
+    Raises InputError for a folder that is no document, a document without description or claims, a missing or malformed
+    entry of a file, and a claim's id that occurs twice.
     """
     known = names(folder)
     if not known:
@@ -86,14 +85,14 @@ def load(folder: Path) -> dict[str, Group]:
 
 
 def read(file: Path) -> Group:
-    """Returns what a document's file says; ``cross`` has no text. Raises InputError that names file and key."""
+    """Returns the content of a document's file; ``cross`` has no text. Raises InputError that names file and key."""
     content = config.load(file)
     config.check_values(content, str(file), key=None)
     model = Group if file.parent.name == CROSS else Document
     try:
         group = model.model_validate(content)
     except ValidationError as error:
-        # a mistyped key first: it explains one that is missing
+        # a mistyped key comes first, since it explains a missing key
         errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         raise InputError(f"{file}: {_line(errors[0], list(model.model_fields))}") from None
     repeated = [name for name, count in Counter(group.ids).items() if count > 1]
@@ -103,7 +102,7 @@ def read(file: Path) -> Group:
 
 
 def _line(error: Mapping[str, Any], known: list[str]) -> str:
-    """Key, found, expected."""
+    """Returns key, found value and expected value in one line."""
     where = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         return config.unknown_key(where, known)

@@ -1,4 +1,4 @@
-"""FLOPs of training jobs by formula, for the share of a machine's matrix-multiply rate that they reach.
+"""Returns the FLOPs of training jobs by formula, for the share of a machine's matrix-multiply rate that they reach.
 
 Counted: the matrix products of training steps, of validation measurements and of the last measurement, with two FLOPs
 for each multiplication and addition of a product. A layer costs one product forward, one for the gradient of its
@@ -52,7 +52,7 @@ class Layer(NamedTuple):
 
 
 def product(rows: float, inner: float, columns: float) -> float:
-    """FLOPs of (rows x inner) @ (inner x columns)."""
+    """Returns the FLOPs of (rows x inner) @ (inner x columns)."""
     return 2 * rows * inner * columns
 
 
@@ -70,7 +70,7 @@ class Sizes:
 
 
 def small_models(spec: Spec, sizes: Sizes, lookup: bool = True) -> float:
-    """FLOPs of a condition: each arm once, and the full table's training if an arm is made from this table."""
+    """Returns the FLOPs of a condition: each arm once, and the full table's training if an arm needs this table."""
     arms = list(spec["arms"].values())
     if any(_needs_full(options) for options in arms):
         arms.append({"encoder": "full"})
@@ -79,7 +79,7 @@ def small_models(spec: Spec, sizes: Sizes, lookup: bool = True) -> float:
 
 
 def small_model(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) -> float:
-    """FLOPs of one seed of an arm at all its learning rates: first stage, steps, validation, measurement."""
+    """Returns the FLOPs of one seed of an arm at all learning rates: first stage, steps, validation, measurement."""
     training = spec["training"]
     walk = options.get("update") == "noise_walk"
     rates, steps = 1 if walk else len(training["learning_rates"]), options.get("steps", training["steps"])
@@ -94,7 +94,7 @@ def small_model(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) ->
 
 
 def step_layers(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) -> list[Layer]:
-    """The products of one seed's training step at one learning rate."""
+    """Returns the products of one seed's training step at one learning rate."""
     batch = spec["training"]["batch_size"]
     if batch is None and spec["head"] == "token_mlp":  # by pair counts: each token once
         return layers(spec, options, sizes, spec["vocab_size"], 1, lookup)
@@ -103,7 +103,7 @@ def step_layers(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) ->
 
 
 def measured(spec: Spec, options: Spec, sizes: Sizes, sequences: int, lookup: bool) -> float:
-    """FLOPs of the loss of this number of sequences."""
+    """Returns the FLOPs of the loss of this number of sequences."""
     vocab_size, length = spec["vocab_size"], sizes.length
     few = vocab_size <= sequences * length and vocab_size**2 <= LOOKUP_LOGITS
     if lookup and few and spec["head"] == "token_mlp":
@@ -114,7 +114,7 @@ def measured(spec: Spec, options: Spec, sizes: Sizes, sequences: int, lookup: bo
 
 
 def layers(spec: Spec, options: Spec, sizes: Sizes, batch: int, length: int, lookup: bool) -> list[Layer]:
-    """The products of one seed's model on ``batch`` sequences of ``length`` tokens."""
+    """Returns the products of one seed's model on ``batch`` sequences of ``length`` tokens."""
     vocab_size, hidden = spec["vocab_size"], spec["hidden"]
     tokens = batch * length
     by_table = lookup and tokens >= vocab_size
@@ -132,7 +132,7 @@ def layers(spec: Spec, options: Spec, sizes: Sizes, batch: int, length: int, loo
 
 
 def output_width(spec: Spec, options: Spec) -> int:
-    """Width of the encoder's vectors."""
+    """Returns the width of the encoder's vectors."""
     name = options["encoder"]
     if name in ("full", "factorised", "banded", "quotient_remainder", "hashed", *AFTER_TRAINING):
         return int(spec["full_width"])
@@ -147,7 +147,10 @@ def trains_vectors(options: Spec) -> bool:
 
 
 def encoder_flops(spec: Spec, options: Spec, counts: npt.NDArray[np.int64]) -> float:
-    """FLOPs of the encoder's products for one token; for bands of different widths, the mean over tokens and seeds."""
+    """Returns the FLOPs of the encoder's products for one token.
+
+    For bands of different widths, this is the mean over tokens and seeds.
+    """
     if options["encoder"] in ("factorised", "svd"):
         return product(1, spec["width"], spec["full_width"])
     if options["encoder"] != "banded":
@@ -161,7 +164,7 @@ def encoder_flops(spec: Spec, options: Spec, counts: npt.NDArray[np.int64]) -> f
 
 
 def first_stage(spec: Spec, options: Spec, vocab_size: int | None = None) -> float:
-    """FLOPs of an autoencoder's reconstruction of V rows; 0 for every other encoder."""
+    """Returns the FLOPs of an autoencoder's reconstruction of V rows; 0 for every other encoder."""
     if options["encoder"] != "autoencoder":
         return 0.0
     rows, full, width = vocab_size or spec["vocab_size"], spec["full_width"], spec["width"]
@@ -185,7 +188,10 @@ def _needs_full(options: Spec) -> bool:
 
 
 def language_model(spec: Spec, tokens: Mapping[str, int], counts: npt.NDArray[np.int64]) -> float:
-    """FLOPs of a job. tokens: number in each split's text; counts (1, V): occurrences in the training text."""
+    """Returns the FLOPs of a job.
+
+    tokens: number of tokens in each split's text; counts (1, V): occurrences in the training text.
+    """
     training, vocab_size = spec["training"], counts.shape[1]
     length, size = training["length"], training["batch_size"]
     held_out = {split: int(tokens[split] * training["held_out_fraction"]) for split in ("validation", "test")}
@@ -204,7 +210,7 @@ def language_model(spec: Spec, tokens: Mapping[str, int], counts: npt.NDArray[np
 
 
 def language_layers(spec: Spec, counts: npt.NDArray[np.int64], batch: int) -> list[Layer]:
-    """The products of a step on ``batch`` rows of ``length`` tokens."""
+    """Returns the products of a step on ``batch`` rows of ``length`` tokens."""
     vocab_size, length, width = counts.shape[1], spec["training"]["length"], spec["body_width"]
     tokens, options = batch * length, spec["encoder"]
     vectors = output_width(spec, options)
@@ -244,9 +250,10 @@ def body_layers(body: Spec, width: int, length: int, tokens: int, reaches: int) 
 
 
 def cramming_step(shape: Spec, length: int, vectors: int, predicted: int) -> float:
-    """FLOPs of one step of one text of ``length`` tokens after ``vectors`` vectors; ``predicted`` tokens are predicted.
+    """Returns the FLOPs of one step of one text of ``length`` tokens after ``vectors`` vectors.
 
-    shape: the model's config.json. The model is frozen: a layer has only the gradient of its input.
+    shape: the model's config.json; predicted: number of predicted tokens. The model is frozen: a layer has only the
+    gradient of its input.
     """
     positions = vectors + length - 1
     with_weights, between = frozen_layer(shape, positions)
@@ -255,7 +262,10 @@ def cramming_step(shape: Spec, length: int, vectors: int, predicted: int) -> flo
 
 
 def frozen_layer(shape: Spec, positions: int) -> tuple[float, float]:
-    """FLOPs of a layer's products per position: forward with weights, and both directions between activations."""
+    """Returns the FLOPs of a layer's products per position, in two parts.
+
+    The first part is the forward products with weights, the second all products between activations, with gradients.
+    """
     width, inner, kind = shape["hidden_size"], shape["intermediate_size"], shape["model_type"]
     attention = 3 * 2 * product(1, width, positions)
     if kind == "llama":
@@ -269,7 +279,7 @@ def frozen_layer(shape: Spec, positions: int) -> tuple[float, float]:
 
 
 def cramming(spec: Spec, shape: Spec, steps: Mapping[tuple[str, int, int], float]) -> float:
-    """FLOPs of a job. steps: total steps of all texts by (arm, length, vectors), as the job's rows report them."""
+    """Returns the FLOPs of a job. steps: total steps of all texts by (arm, length, vectors), from the job's rows."""
     first = 0 if spec["predict_first"] else 1
     return sum(
         count * cramming_step(shape, length, vectors, length - first) for (_, length, vectors), count in steps.items()
@@ -280,7 +290,7 @@ def cramming(spec: Spec, shape: Spec, steps: Mapping[tuple[str, int, int], float
 
 
 def of_job(rule: str, spec: Spec, folder: Path, lookup: bool = True) -> float:
-    """FLOPs of a finished job of one of the RULES, from its specification and the files of the run in ``folder``."""
+    """Returns the FLOPs of a finished job of one of the RULES, from its specification and the run in ``folder``."""
     if rule == "train":
         return small_models(spec, sizes_of(folder / f"results/data/{spec['dataset']}.parquet", spec), lookup)
     if rule == "cram":

@@ -1,4 +1,4 @@
-"""What the documents print: the tables of every ``documents/<id>/printed.yaml``, checked, by their names."""
+"""The documents' printed tables: those of every ``documents/<id>/printed.yaml``, checked, by name."""
 
 import math
 import re
@@ -25,7 +25,7 @@ Value = TypeVar("Value")
 
 
 class Named(dict[str, Value]):
-    """Values by name; one that is missing is an error that names the place where it was expected."""
+    """Values by name; access to a missing name raises InputError with the place of the mapping."""
 
     def __init__(self, values: Mapping[str, Value], where: str) -> None:
         super().__init__(values)
@@ -36,7 +36,7 @@ class Named(dict[str, Value]):
 
 
 class Columns(NamedTuple):
-    """The columns of a table beside ``label``. key: tells its rows apart; numbers: as printed; texts: anything else."""
+    """The columns of a table, without ``label``. key: tells rows apart; numbers: as printed; texts: all others."""
 
     key: str
     numbers: list[str]
@@ -48,32 +48,33 @@ class PublishedTable:
     """One table of a document, digit for digit."""
 
     document: str
-    """Whose folder has it."""
+    """The document whose folder has the table."""
     where: str
+    """The place of the table in its source."""
     source: str
-    """Title of the text that prints it."""
+    """Title of the text that prints the table."""
     n: int | None
     """Runs per condition that the source states; None if it states none."""
     quotes: tuple[str, ...]
     rows: dict[str, Mapping[str, str]]
-    """What tells a row apart ('8', 'simple') -> column -> the printed text."""
+    """The key of a row ('8', 'simple') -> column -> the printed text."""
     in_document: bool = True
-    """Whether the document itself prints it, not its repository or another text."""
+    """Whether the document itself prints the table, not its repository or another text."""
 
     def numbers(self, *columns: str) -> list[float]:
-        """The printed numbers of these columns, row by row."""
+        """Returns the printed numbers of these columns, row by row."""
         return [number(row[column]) for row in self.rows.values() for column in columns]
 
 
 def number(text: str | None) -> float:
-    """A printed number's value; NaN for what is no number, such as '> 0.05' or None."""
+    """Returns a printed number's value; NaN for a text that is no number, such as '> 0.05', and for None."""
     return float(text.replace(",", "")) if text is not None and NUMBER.fullmatch(text) else math.nan
 
 
 def load(files: Iterable[str | Path]) -> Named[PublishedTable]:
     """Returns the tables of all documents by name, from the files of their folders in this order.
 
-    Raises InputError naming file and key for a missing, unknown or malformed entry, and for two tables of one name.
+    Raises InputError that names file and key for a missing, unknown or malformed entry, and for two tables of one name.
     """
     tables: dict[str, PublishedTable] = {}
     places: dict[str, Path] = {}
@@ -86,7 +87,7 @@ def load(files: Iterable[str | Path]) -> Named[PublishedTable]:
 
 
 def _read(path: Path) -> dict[str, PublishedTable]:
-    """The tables of one document, which is named by the file's folder."""
+    """Returns the tables of one document; the file's folder is named by the document."""
     content = config.load(path)
     _same_keys(content, ("sources", "tables"), str(path))
     sources, tables = (_mapping(content[key], f"{path}: {key}") for key in ("sources", "tables"))
@@ -125,14 +126,14 @@ def _table(content: Any, sources: Mapping[str, Any], path: Path, where: str) -> 
 
 
 def _row(row: Any, columns: Columns, where: str) -> Named[str]:
-    found = _mapping(row, where)
-    _same_keys(found, (columns.key, "label", *columns.numbers, *columns.texts), where)
-    for column, value in found.items():
+    cells = _mapping(row, where)
+    _same_keys(cells, (columns.key, "label", *columns.numbers, *columns.texts), where)
+    for column, value in cells.items():
         if not isinstance(value, str):
             raise InputError(f"{where}.{column}: found {value!r}, expected text in quotes, to keep the printed digits")
         if column in columns.numbers and not NUMBER.fullmatch(value):
             raise InputError(f"{where}.{column}: found {value!r}, expected a number as printed")
-    return Named(found, where)
+    return Named(cells, where)
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
@@ -141,12 +142,12 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _same_keys(found: Mapping[str, Any], expected: Any, where: str) -> None:
-    """Exactly these keys, whatever their order."""
-    wanted = list(expected)
-    unknown = [str(key) for key in found if key not in wanted]
-    missing = [key for key in wanted if key not in found]
+def _same_keys(content: Mapping[str, Any], expected: Iterable[str], where: str) -> None:
+    """Raises InputError unless the content has exactly these keys, in any order."""
+    known = list(expected)
+    unknown = [str(key) for key in content if key not in known]
+    missing = [key for key in known if key not in content]
     if unknown:
-        raise InputError(f"{where}: unknown key '{unknown[0]}'; expected {', '.join(wanted)}")
+        raise InputError(f"{where}: unknown key '{unknown[0]}'; expected {', '.join(known)}")
     if missing:
         raise InputError(f"{where}: key '{missing[0]}' is missing")

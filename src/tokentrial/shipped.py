@@ -1,4 +1,4 @@
-"""Which shipped config a config is, and whether the shipped rows are what it would train."""
+"""Recognises the shipped configs, and configs that train the same models as the shipped run."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from tokentrial import config as settings
 from tokentrial.errors import InputError
 from tokentrial.provenance import digest
 
-# Digests of the shipped configs (config.canonical), so that an edited one is not taken for the shipped one.
+# Digests of the shipped configs (config.canonical): an edited config has another digest.
 DEFAULT = "69f0fc944a2e"
 NAMES = {
     DEFAULT: ("the default run", "Every experiment at the scale that two cores finish in minutes."),
@@ -17,7 +17,7 @@ NAMES = {
     ),
     "dbff5b57e5e4": ("the full run", "All seeds, data and steps of the paper config."),
 }
-# Digest of the default config's settings of training (config.training): the rows of the shipped run come from them.
+# Digest of the default config's settings of training (config.training), which made the rows of the shipped run.
 DEFAULT_TRAINING = "ff3e4b957c3c"
 JUDGED_ANEW = (
     "the default run, judged by settings of its own",
@@ -28,31 +28,31 @@ ABSENT = "nothing"
 
 
 def scale_name(config: Mapping[str, Any]) -> tuple[str, str]:
-    """Which shipped config this is, and what a reader must know about it."""
+    """Returns the name of a config's scale and a sentence about it for readers."""
     other = JUDGED_ANEW if trains_as_shipped(config) else OWN
     return NAMES.get(digest(settings.canonical(config)), other)
 
 
 def is_shipped(config: Mapping[str, Any]) -> bool:
-    """Whether this is one of the shipped configs, none of its settings changed."""
+    """Whether this is one of the shipped configs without any change."""
     return digest(settings.canonical(config)) in NAMES
 
 
 def is_default(config: Mapping[str, Any]) -> bool:
-    """Whether this is the default config, by which the shipped run was trained and judged."""
+    """Whether this is the default config, with which the shipped run was trained and judged."""
     return digest(settings.canonical(config)) == DEFAULT
 
 
 def trains_as_shipped(config: Mapping[str, Any]) -> bool:
-    """Whether this config has the default one's settings of training, whatever its rows are judged by."""
+    """Whether this config has the default config's settings of training; other settings may differ."""
     return digest(settings.canonical(_training(config))) == DEFAULT_TRAINING
 
 
 def check_training(config: Mapping[str, Any], default: Mapping[str, Any]) -> None:
     """Raises InputError for a config that would train other models than those of the shipped run.
 
-    default: the default config. The line names the first setting that is not as in it; if there is none, the default
-    itself was edited.
+    default: the default config. The line names the first setting that differs from the default config; if none differs,
+    the default config itself was edited.
     """
     if trains_as_shipped(config):
         return
@@ -65,7 +65,7 @@ def check_training(config: Mapping[str, Any], default: Mapping[str, Any]) -> Non
 
 
 def _training(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of training alone; what an overlay says of methods is for readers and comparisons."""
+    """Returns the settings of training; names and roles of methods are for readers and comparisons only."""
     trained = settings.training(config)
     for section in trained.values():
         if isinstance(section, dict):
@@ -73,10 +73,10 @@ def _training(config: Mapping[str, Any]) -> dict[str, Any]:
     return trained
 
 
-def differences(found: Any, expected: Any, place: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
-    """Key, value and expected value of every setting that differs."""
-    if isinstance(found, Mapping) and isinstance(expected, Mapping):
-        for key in [*found, *(key for key in expected if key not in found)]:
-            yield from differences(found.get(key, ABSENT), expected.get(key, ABSENT), (*place, key))
-    elif settings.canonical(found) != settings.canonical(expected):
-        yield ".".join(place), found, expected
+def differences(value: Any, expected: Any, place: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
+    """Yields key, value and expected value of every setting that differs."""
+    if isinstance(value, Mapping) and isinstance(expected, Mapping):
+        for key in [*value, *(key for key in expected if key not in value)]:
+            yield from differences(value.get(key, ABSENT), expected.get(key, ABSENT), (*place, key))
+    elif settings.canonical(value) != settings.canonical(expected):
+        yield ".".join(place), value, expected

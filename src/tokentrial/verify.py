@@ -34,7 +34,7 @@ def verify(top: str | Path = RESULTS) -> str:
     set aside, so that the next run remakes those that it needs. Temporary files of killed processes are removed.
     """
     whole, damaged = 0, []
-    for path, check in found(Path(top)):
+    for path, check in with_checksums(Path(top)):
         try:
             check(path)
             whole += 1
@@ -44,16 +44,15 @@ def verify(top: str | Path = RESULTS) -> str:
         except InputError as error:
             if path.exists():  # otherwise a run in the same folder has just replaced it
                 damaged.append(str(error))
-    left = sum(len(results.sweep(folder)) for folder in folders(Path(top)))
+    removed = sum(len(results.sweep(folder)) for folder in folders(Path(top)))
     if damaged:
-        told = "; ".join(damaged)
         count = f"{len(damaged)} of {len(damaged) + whole} files are damaged"
-        raise InputError(f"{count}, and the next run makes anew what it needs of them: {told}")
-    swept = f"; {left} temporary files of killed processes were removed" if left else ""
+        raise InputError(f"{count}, and the next run remakes those that it needs: {'; '.join(damaged)}")
+    swept = f"; {removed} temporary files of killed processes were removed" if removed else ""
     return f"{whole} files are whole{swept}"
 
 
-def found(top: Path) -> Iterator[tuple[Path, Callable[[Path], object]]]:
+def with_checksums(top: Path) -> Iterator[tuple[Path, Callable[[Path], object]]]:
     """Yields every file, or folder of a model, that has a checksum, with the function that reads it."""
     for path in sorted(top.rglob("*.parquet")):
         if not path.is_relative_to(top / REFERENCE.name):

@@ -112,10 +112,10 @@ def test_a_high_share_of_hits_is_not_a_long_prefix(model: LanguageModel) -> None
     assert greedy_prefix(reader, start, ids, predict_first=False).tolist() == [0]
 
 
-def test_batches_cover_every_text_once_and_none_is_too_large(files: dict[str, str]) -> None:
+def test_passes_cover_every_text_once_and_none_is_too_large(files: dict[str, str]) -> None:
     reader = Reader.of(models.untrained("llama", files))
     for count, length in ((1, 1), (7, 1), (96, 33), (5, 10_000), (1025, 1)):
-        parts = reader.batches(count, length)
+        parts = reader.passes(count, length)
         assert [i for part in parts for i in range(part.start, part.stop)] == list(range(count))
         sizes = [part.stop - part.start for part in parts]
         assert max(sizes) * length <= max(reader.positions, length) and max(sizes) - min(sizes) <= 1

@@ -67,13 +67,13 @@ def test_batches_measured_together_equal_batches_alone(
 
 
 @pytest.mark.parametrize("positions", [1, 7, 30, 1000])
-def test_batches_hold_every_input_once_and_are_of_about_equal_size(files: dict[str, str], positions: int) -> None:
+def test_passes_hold_every_input_once_and_are_of_about_equal_size(files: dict[str, str], positions: int) -> None:
     reader = replace(Reader.of(models.lively("neox", files)), positions=positions)
     sizes = [(5, 3), (1, 20), (7, 2), (0, 4)]
-    batches = reader.batches_together(sizes)
-    held = [(index, unit) for batch in batches for index, part in batch for unit in range(part.start, part.stop)]
+    passes = reader.passes_together(sizes)
+    held = [(index, unit) for slices in passes for index, part in slices for unit in range(part.start, part.stop)]
     assert held == [(index, unit) for index, (count, _) in enumerate(sizes) for unit in range(count)]
-    lengths = [sum(sizes[index][1] * (part.stop - part.start) for index, part in batch) for batch in batches]
+    lengths = [sum(sizes[index][1] * (part.stop - part.start) for index, part in slices) for slices in passes]
     assert max(lengths) <= positions + 20  # no more than a text beyond
 
 

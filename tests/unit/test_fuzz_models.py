@@ -94,7 +94,7 @@ def test_code_of_the_models_own_is_never_run(file: str, kind: str, folder: Path,
     classes = dict.fromkeys(("AutoConfig", "AutoModelForCausalLM", "AutoTokenizer"), "own.Own")
     change(folder / "config.json", model_type=kind)
     change(folder / file, auto_map=classes)
-    refused(folder, rf"{file}: found auto_map, code of the model's own, which is never run")
+    refused(folder, rf"{file}: found auto_map, which names code of the model that is never run")
     assert not made.exists()
 
 

@@ -136,7 +136,7 @@ TITLED = "    title: Types of data (001)\n"
         (
             TITLED,
             f"{TITLED}  empty:\n    title: x\n",
-            "experiments.complexity: found no design, expected keys among as-de",
+            "experiments.complexity: found no settings, expected keys among as-de",
         ),
         (
             "experiments:      # short: in figures\n",

@@ -1,7 +1,7 @@
 # PURPOSE  A verdict on every claim of the documents.
-# INPUTS   documents/<id>/{document,claims}.yaml and the result tables; the documents' own text where TOKENTRIAL_PAPERS names its folder
-# OUTPUTS  results/verdicts.parquet and .json, a claim a row with the numbers that decide it
-# STEPS    check the registry, run each claim's check or decision rule, write all verdicts or none
+# INPUTS   documents/<id>/{document,claims}.yaml, the result tables; the documents' text if TOKENTRIAL_PAPERS names its folder
+# OUTPUTS  results/verdicts.parquet and .json: one row per claim, with the numbers that decide the verdict
+# STEPS    check the registry, apply each claim's check or decision rule, write all verdicts or none
 
 
 rule verdicts:

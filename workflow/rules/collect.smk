@@ -1,7 +1,7 @@
-# PURPOSE  One table of all measurements and one of all arms; what each condition and arm is; whether the files are whole.
+# PURPOSE  One table of all measurements and one of all arms; tables that describe conditions and arms; a check of all files.
 # INPUTS   results/runs/<condition>.parquet, results/arms/<condition>.parquet
 # OUTPUTS  results/{runs,arms,conditions,methods}.parquet
-# STEPS    check each file against its schema, concatenate in the order of the conditions; describe what there is
+# STEPS    check each file against its schema, concatenate in the order of the jobs, describe the conditions and arms
 
 
 rule collect:
@@ -23,8 +23,9 @@ rule collect:
         "../scripts/collect.py"
 
 
-# Of a param that is made with ``input`` Snakemake keeps no record: the plan of 10,000 conditions is 3 MB, so its digest is
-# what is kept and compared. So it is of the studies' names, which hold no captions: an edited one computes nothing anew.
+# Snakemake keeps no record of a param that is made with ``input``. The plan of 10,000 conditions is 3 MB, so Snakemake
+# records and compares only its digest; the same holds for the studies' names. They hold no captions, so that an edited
+# caption reruns nothing.
 rule conditions:
     input:
         arms="results/arms.parquet",
@@ -47,7 +48,7 @@ rule conditions:
         "../scripts/conditions.py"
 
 
-# The tables that results.View is made of.
+# The tables of run.view.View.
 VIEWED = {
     **{name: f"results/{name}.parquet" for name in ("runs", "arms", "conditions", "methods", "summary", "statistics")},
     "measures": "results/cramming.parquet",
@@ -55,7 +56,7 @@ VIEWED = {
 }
 
 
-# Without an output, so that it runs whenever it is asked for; what it finds damaged is made again by the next run.
+# The rule has no output, so it runs at every request. The next run makes damaged files again.
 rule verify:
     input:
         code=code_of("verify"),
@@ -70,7 +71,7 @@ rule verify:
         "../scripts/verify.py"
 
 
-# A study, or an experiment, can be asked for alone.
+# Targets for the rows of a single study or experiment.
 for name in STUDIES_AND_PARTS:
 
     rule:

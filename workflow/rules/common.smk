@@ -1,7 +1,7 @@
-# PURPOSE  Check the config and the documents and turn the config into jobs; helper functions for all rules.
+# PURPOSE  Check the config and the documents, and turn the config into jobs; helper functions for all rules.
 # INPUTS   config/config.yaml and its overlays, studies/<study>.yaml; documents/
 # OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED: id -> specification (no files)
-# STEPS    lay the config over the studies' designs, check it, list the jobs, say on which library modules a job depends
+# STEPS    merge the config over the studies' settings, check the result, list the jobs and the library modules of a job
 
 import functools
 import gc
@@ -23,17 +23,17 @@ from tokentrial.studies import cramming, language_models, small_models
 
 folder_names.mend()
 
-# A plan of 10,000 conditions makes millions of objects that live to its end: looking through them for garbage again and
-# again took a fifth of its time.
+# Planning 10,000 conditions makes millions of objects that are needed until the end. With Python's default thresholds, a
+# fifth of the time went into searching them for garbage.
 gc.set_threshold(200_000, 50, 100)
 
 try:
-    if workflow.is_main_process:  # its jobs read the same files
+    if workflow.is_main_process:  # the processes of jobs read the same files
         for file in [*workflow.configfiles, *workflow.overwrite_configfiles]:
             settings.check_keys(file)
-    if IS_MAIN:  # what a workflow that uses this one as a module was called with is its own
-        given = workflow.config_settings
-        config.update(settings.merge(config, settings.of_command_line(given.config_args, given.config)))
+    if IS_MAIN:  # otherwise the command line belongs to the workflow that uses this one as a module
+        called = workflow.config_settings
+        config.update(settings.merge(config, settings.of_command_line(called.config_args, called.config)))
     STUDY_FILES = study_files.load(ROOT)
     config.update(study_files.completed(config, STUDY_FILES))
     validation.check(config, STUDY_FILES)
@@ -60,7 +60,7 @@ except InputError as error:
 
 
 def parts(job):
-    """The study and the experiment of a job; released scripts belong to a study alone."""
+    """Returns the study and the experiment of a job; for a released script only the study."""
     study, part, *_ = job.split("/")
     return [study] if part == "as-released" else [study, part]
 
@@ -71,7 +71,7 @@ STUDIES_AND_PARTS = sorted({part for job in JOBS for part in parts(job)})
 TOKENS = sorted({spec["tokens"] for spec in LANGUAGE_MODELS.values()})
 
 
-# What every condition is: the columns of results/conditions.parquet.
+# The columns of results/conditions.parquet for every condition.
 PLAN = planned(
     SCRIPTS,
     CONDITIONS,
@@ -92,8 +92,8 @@ wildcard_constraints:
     model="[a-z0-9_-]+",
 
 
-if workflow.is_main_process and (said := corpora.kept(CORPUS, f"{RESULTS}/data/corpus/corpus.json")):
-    print(f"note: {said}", file=sys.stderr)
+if workflow.is_main_process and (note := corpora.kept(CORPUS, f"{RESULTS}/data/corpus/corpus.json")):
+    print(f"note: {note}", file=sys.stderr)
 if workflow.is_main_process and clock.settle([*(ROOT / part for part in checkout.READ), RESULTS]):
     print("note: files from the future (was the clock set back?) were given times that have passed", file=sys.stderr)
 
@@ -108,51 +108,51 @@ onstart:
 
 
 def canonical(spec):
-    """A specification as one string, so that a reordered config reruns nothing and a changed value does."""
+    """Returns a specification as one string: a reordered config reruns nothing, but a changed value does."""
     return settings.canonical(spec)
 
 
 def source(path):
-    """A file of the checkout as Snakemake has to call it, from a path relative to the checkout."""
+    """Returns the path of a file of the checkout for Snakemake; path: relative to the checkout."""
     return f"{PLACE}{path}"
 
 
-# The record of the run's text; a run without real text has none.
+# The record of the run's text; empty for a run without real text.
 CORPUS_RECORD = "results/data/corpus/corpus.json" if LANGUAGE_MODELS or CRAMMED else []
 
 
-# What the rules read that call tables and figures by their titles.
+# The files with the titles of tables and figures.
 TITLES = [source(file) for file in catalogue.FILES.values()]
 
 
 def corpus_title():
-    """The title of the run's text; empty until the text is there."""
+    """Returns the title of the run's text; empty until the text is there."""
     try:
         return corpora.read_record(f"{PREFIX}{CORPUS_RECORD}" if CORPUS_RECORD else "none").title
-    except InputError:  # nothing to say yet, or a damaged file, which the rule that makes it reports
+    except InputError:  # no text yet, or a damaged file, which the rule that makes the file reports
         return ""
 
 
 # Params of captions are made with ``input``, so that Snakemake keeps no record of them.
 def corpus_caption(wildcards, input):
-    """The title of the run's text, as reStructuredText."""
+    """Returns the title of the run's text as reStructuredText."""
     return catalogue.plain(corpus_title())
 
 
 def figure_captions(wildcards, input):
-    """Figure -> caption, as reStructuredText."""
+    """Returns figure -> caption as reStructuredText."""
     return catalogue.captions(STUDIES, corpus_title(), JUDGING)
 
 
 @functools.cache
 def code_of(script, *named):
-    """The library files that a script's result depends on; named: modules that it loads by name (see code_lists)."""
+    """Returns the library files that a script's result depends on; named: modules loaded by name (see code_lists)."""
     return [source(path) for path in code_lists.code_of(ROOT, script, *named)]
 
 
 @functools.cache
 def digest(*files):
-    """Short digest of the content of files of the checkout, named relative to it; an absent one has none."""
+    """Returns a digest of the content of files, named relative to the checkout; the text is empty for a missing file."""
     if len(files) != 1:
         parts = "\n".join(f"{file} {digest(file)}" for file in files)
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
@@ -160,7 +160,7 @@ def digest(*files):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-# The files that say what the documents are, and what they print.
+# The files that describe the documents, and those with their printed tables.
 DOCUMENTS = [source(f"documents/{name}/{documents.DOCUMENT}") for name in catalogue.DOCUMENTS]
 PRINTED = [source(file.relative_to(ROOT).as_posix()) for file in documents.printed_files(ROOT / "documents")]
 
@@ -168,22 +168,22 @@ CHECKED = tuple(source(folder) for folder in ("src/", "config/", "documents/", "
 
 
 def content(name):
-    """A param that says what the inputs in the checkout hold, so that an edit of them is seen whatever the clock says.
+    """Returns a param with the digest of a rule's inputs in the checkout: an edit reruns the rule, whatever file times say.
 
-    A function of the wildcards alone, since Snakemake leaves params that are made from its ``input`` out of account.
-    The same wherever the checkout lies, and whatever a workflow that uses this one as a module calls the rule.
+    The param is a function of the wildcards only, since Snakemake does not compare params that are made with ``input``.
+    It does not depend on the place of the checkout, nor on the rule's name in a workflow that uses this one as a module.
     """
 
     def of_job(wildcards):
-        found = [item(wildcards) if callable(item) else item for item in getattr(rules, name).rule.input]
-        files = [file for item in found for file in ([item] if isinstance(item, str) else item)]
+        inputs = [item(wildcards) if callable(item) else item for item in getattr(rules, name).rule.input]
+        files = [file for item in inputs for file in ([item] if isinstance(item, str) else item)]
         return digest(*[str(file).removeprefix(PLACE) for file in files if str(file).startswith(CHECKED)])
 
     return of_job
 
 
 def trained_full_model(job):
-    """The trained full model that an arm starts from, if it does."""
+    """Returns the trained full model from which an arm starts, or an empty list if it starts from none."""
     spec = LANGUAGE_MODELS[job]
     needed = language_models.needs_full(spec)
     full = f"{spec['condition']}/{language_models.FULL}"

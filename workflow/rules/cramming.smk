@@ -1,7 +1,7 @@
 # PURPOSE  Cram texts into trainable input vectors of frozen language models.
-# INPUTS   the corpus's text; model folders: shipped with the code, local, of the hub, or trained here
-# OUTPUTS  results/runs/cramming/<design>/<model>.parquet and results/arms/...; results/models/cramming/<model>/
-# STEPS    get the text, train or download the models that are not there, optimise vectors text by text; all resumable
+# INPUTS   the corpus; model folders: shipped with the code, local, of the hub, or trained by the run
+# OUTPUTS  results/runs/cramming/<experiment>/<model>.parquet and results/arms/...; results/models/cramming/<model>/
+# STEPS    train or download the missing models, optimise vectors for each text; killed jobs continue from checkpoints
 
 
 rule pretrain:

@@ -24,7 +24,7 @@ rule data:
         "../scripts/data.py"
 
 
-# First of all jobs, since without the text the run can stop at once. Its record says which text it is; a run keeps it.
+# The first of all jobs, so that a run without its text stops at once. The record names the text, which a run keeps.
 rule corpus:
     input:
         code=code_of("corpus"),
@@ -65,7 +65,7 @@ rule prepare_corpus:
     params:
         code=content("prepare_corpus"),
         tokens=lambda wildcards: canonical(config["language_models"]["tokens"][wildcards.tokens]),
-        # made with input, since a change of the least that is needed changes no token
+        # made with input, since a change of the needed number changes no token
         needed=lambda wildcards, input: canonical(language_models.tokens_needed(LANGUAGE_MODELS, wildcards.tokens)),
     message:
         "Preparing the corpus as {wildcards.tokens} tokens"

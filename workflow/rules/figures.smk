@@ -5,7 +5,7 @@
 
 FIGURE_NAMES = [*catalogue.verdict_figures(), *catalogue.figures_of(STUDIES)]
 FIGURES = [f"results/figures/{figure}.svg" for figure in FIGURE_NAMES]
-# Figure -> what it belongs to, and its title.
+# Figure -> its subcategory (a study or the verdicts), and its title.
 FIGURE_TITLES = {figure: ("Verdicts", title) for figure, title in catalogue.verdict_figures().items()} | {
     figure: (catalogue.study_title(study), title)
     for study in STUDIES

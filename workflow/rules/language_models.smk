@@ -1,8 +1,8 @@
 # PURPOSE  Train the language models: one job per arm, all its seeds.
 # INPUTS   results/data/corpus/<tokens>/*.parquet; for two-stage arms the condition's trained full model
 # OUTPUTS  results/runs/<job>.parquet, results/arms/<job>.parquet; results/models/<job>.safetensors of the full arm
-# STEPS    train, choose the step on validation, measure on test; a killed job goes on from results/checkpoints/<job>;
-#          of what another condition trains too, write its rows under the job's own names
+# STEPS    train, choose the step on validation, measure on test; killed jobs continue from results/checkpoints/<job>;
+#          if another condition has the same training, copy its rows under this job's names
 
 
 rule language_model:
@@ -31,7 +31,7 @@ rule language_model:
     params:
         code=content("language_model"),
         spec=lambda wildcards: canonical(LANGUAGE_MODELS[wildcards.job]),
-        # not an output, since Snakemake deletes those before it runs a job again
+        # not an output, since Snakemake deletes outputs before it runs a job again
         checkpoints=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.job}",
     message:
         "Training {wildcards.job}"
@@ -39,7 +39,7 @@ rule language_model:
         "../scripts/language_model.py"
 
 
-# The arm whose trained model others start from keeps it.
+# The full arm keeps its trained model, from which other arms start.
 use rule language_model as full_language_model with:
     output:
         runs="results/runs/{job}.parquet",
@@ -51,10 +51,10 @@ use rule language_model as full_language_model with:
         "logs/benchmarks/full_language_model/{job}.jsonl"
     wildcard_constraints:
         job=f"{language_models.STUDY}/[a-z0-9_/-]+/{language_models.FULL}",
-    priority: 50  # the arms that wait for it follow
+    priority: 50  # other arms wait for this one
 
 
-# What another job trains is not trained again: the rows are its own, under the names of this condition.
+# A job with the same training as another job is not trained: it copies the rows under the names of its condition.
 rule twin_language_model:
     input:
         runs=lambda wildcards: f"results/runs/{TWINS[wildcards.job]}.parquet",

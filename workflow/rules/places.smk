@@ -1,4 +1,4 @@
-# PURPOSE  Say where the checkout, the results and the logs of this run are, and that the library beside the Snakefile runs.
+# PURPOSE  Name the places of checkout, results and logs, and check that Python finds the library beside the Snakefile.
 # INPUTS   the Snakefile's own place, the working directory, the prefix of a module
 # OUTPUTS  ROOT, IS_MAIN, IS_HERE, PLACE, RESULTS, LOGS, PREFIX, moved() (no files)
 # STEPS    find the checkout, name its files, stop where another library would run
@@ -8,13 +8,13 @@ import os
 import sys
 from pathlib import Path
 
-# The checkout. Its files are named relative to it where it is the working directory, so that a moved one reruns nothing;
-# elsewhere, and in a module, whose prefix is for results alone, by absolute paths.
+# The checkout. If it is the working directory, its files have relative paths, so that a moved checkout reruns nothing.
+# Otherwise, and in a module, whose prefix is only for results, they have absolute paths.
 ROOT = Path(str(workflow.current_basedir)).resolve().parents[1]
 IS_MAIN = Path(workflow.main_snakefile).resolve() == ROOT / "Snakefile"
 IS_HERE = IS_MAIN and ROOT == Path.cwd().resolve()
 PLACE = "" if IS_HERE else f"{ROOT}/"
-if "{" in PLACE:  # and nothing can escape it
+if "{" in PLACE:  # a brace cannot be escaped
     sys.exit(
         f"error: {ROOT}: Snakemake takes a brace in a path for a wildcard, expected the run to be started in this folder"
     )
@@ -23,7 +23,7 @@ PREFIX = RESULTS.removesuffix("results")
 if LOGS != f"{PREFIX}logs" or "logs" in Path(PREFIX).parts:
     sys.exit(f"error: module: results would be {RESULTS} and logs {LOGS}, expected one prefix without a folder 'logs'")
 
-# The library that runs must be the one beside the Snakefile: nothing of it is imported before that is known.
+# The library beside the Snakefile must be the one that Python finds. Nothing is imported from it before this check.
 LIBRARY = ROOT / "src/tokentrial"
 installed = importlib.util.find_spec("tokentrial")
 places = list(installed.submodule_search_locations or [installed.origin]) if installed else []
@@ -43,7 +43,7 @@ if workflow.is_main_process:
 
 
 def moved(named, folder, start=RESULTS):
-    """The inputs or outputs of a rule by name, those in the folder ``start`` in another one."""
+    """Returns the inputs or outputs of a rule by name, with the files in the folder ``start`` moved to ``folder``."""
 
     def place(path):
         path = str(path)

@@ -1,13 +1,13 @@
-# PURPOSE  Say where every file of a finished run comes from, and pack the run so that it can be published.
-# INPUTS   the final files, with Snakemake's own records and the benchmarks of the jobs behind them
-# OUTPUTS  results/provenance.json; results/crate.zip when it is asked for
+# PURPOSE  Record the origin of every file of a finished run, and pack the run so that it can be published.
+# INPUTS   the final files, Snakemake's records and the benchmarks of the jobs
+# OUTPUTS  results/provenance.json; on request, results/crate.zip
 # STEPS    go back from the final files to the jobs that made them; add checksums, versions, hardware; pack as RO-Crate
 
 from tokentrial import provenance as origins
 from tokentrial.publish.crate import files as packed
 
 
-# The record of a run ends with the last job before this one: a rule does not see its own end.
+# The record ends with the last job before this one, since a job cannot see its own end.
 rule provenance:
     input:
         final=lambda wildcards: [path for path in rules.all.input if path != f"{RESULTS}/provenance.json"],

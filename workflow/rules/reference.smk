@@ -1,7 +1,7 @@
-# PURPOSE  Judge the shipped run again without training; say whether a finished run agrees with it.
-# INPUTS   results/reference/*.parquet, the shipped run; results/*.parquet as they are, at whatever scale
+# PURPOSE  Judge the shipped run again without training; compare a finished run with the shipped run.
+# INPUTS   results/reference/*.parquet, the shipped run; results/*.parquet of a finished run at any scale
 # OUTPUTS  results/reference_report/ (as results/ after collect), results/reference_tables/, results/compare_reference.*
-# STEPS    take the shipped rows if the config trains what they come from, run every rule after collect on them;
+# STEPS    take the shipped rows if the config trains the same models, and run every rule after collect on these rows;
 #          or compare the rows, decisions and verdicts of two runs
 
 from tokentrial import shipped
@@ -10,7 +10,7 @@ SHIPPED = source("results/reference")
 JUDGED_AGAIN = "results/reference_report"
 
 
-# The only step that differs from a run's: rows are taken, not collected.
+# The only step that differs from those of a run: rows are copied, not collected.
 rule reference_rows:
     input:
         runs=f"{SHIPPED}/runs.parquet",
@@ -112,7 +112,7 @@ use rule claims_page as reference_claims_page with:
         "Writing the page of verdicts of the shipped rows"
 
 
-# The last of them, which is asked for by its name and so waits for the page, too.
+# The last of these rules is the target, so it also waits for the page of verdicts.
 use rule report as reference_report with:
     input:
         **moved(rules.report.input, JUDGED_AGAIN),
@@ -127,7 +127,7 @@ use rule report as reference_report with:
         "Writing the report of the shipped rows"
 
 
-# The tables alone, in seconds: as the shipped run was judged if the config is its own, else from the rows judged again.
+# Only the tables, in seconds: from the shipped tables if the config is the default, else from the rows judged again.
 use rule tables as reference_tables with:
     input:
         **moved(rules.tables.input, SHIPPED if shipped.is_default(config) else JUDGED_AGAIN),
@@ -139,8 +139,8 @@ use rule tables as reference_tables with:
         "Writing the tables of the shipped run"
 
 
-# A check of files that are there: it runs whenever it is asked for, never starts a run to have something to compare,
-# and what it wrote stays when it fails. So the tables are no inputs and the two files no outputs.
+# The rule checks existing files: it runs at every request, starts no run, and keeps its two files if it fails. So the
+# tables are no inputs, and the two files are no outputs.
 rule compare_reference:
     input:
         code=code_of("compare_reference"),

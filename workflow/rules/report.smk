@@ -1,7 +1,7 @@
 # PURPOSE  The paper-ready report, and a page to search the verdicts.
-# INPUTS   the result tables, the verdicts, results/tables/*.typ, results/figures/*.svg, workflow/report/report.typ
-# OUTPUTS  results/report.pdf, with its filled source and the config it prints beside it; results/verdicts.html
-# STEPS    compute the values of the template's placeholders, fill them in strictly, compile with Typst
+# INPUTS   the result tables, the verdicts, results/tables/*.typ, results/figures/*.pdf, workflow/report/report.typ
+# OUTPUTS  results/report.pdf, with its filled source and its config; results/verdicts.html
+# STEPS    compute and fill in the values of all placeholders of the template, compile with Typst
 
 
 rule report:
@@ -15,7 +15,7 @@ rule report:
         chapters=[source(f"workflow/report/{chapter}.typ") for chapter in ("verdicts", "audit", *STUDIES)],
         published=PRINTED,
         titles=TITLES,
-        code=code_of("report", "provenance"),  # which finds the commit that it prints
+        code=code_of("report", "provenance"),  # the report prints the commit, which provenance finds
     output:
         pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),
         source="results/report.typ",
@@ -36,7 +36,7 @@ rule report:
         "../scripts/report.py"
 
 
-# One file that needs no network; it shows the figures too.
+# One file that needs no network and also shows the figures.
 rule claims_page:
     input:
         verdicts="results/verdicts.parquet",

@@ -1,10 +1,10 @@
 # PURPOSE  Levels and comparisons with intervals, tests and equivalence; measures and decisions of the cramming study.
 # INPUTS   results/{runs,conditions,methods}.parquet, documents/<id>/printed.yaml
-# OUTPUTS  results/{summary,statistics}.parquet: an arm's level, a comparison a row; results/cramming{,_decisions}.parquet
-# STEPS    summarise the held-out values over seeds, compare the learned arm with every other on paired seeds
+# OUTPUTS  results/{summary,statistics}.parquet: one row per level, or comparison; results/cramming{,_decisions}.parquet
+# STEPS    summarise the held-out values over seeds, compare the own encodings with other arms on paired seeds
 
-# What is computed, drawn and said of finished rows follows these settings. Each rule after collect takes them from here,
-# whether it prints them or computes with them, so that a changed margin runs all of them again.
+# The settings of statistics, figures and verdicts. Each rule after collect takes them from here, so that a changed margin
+# runs all these rules again.
 JUDGING = settings.judging(config)
 JUDGING_PARAMS = {"settings": canonical(JUDGING)}
 
@@ -31,7 +31,7 @@ rule statistics:
         "../scripts/statistics.py"
 
 
-# Both tables are there, and empty, where the config has no cramming.
+# If the config has no cramming, both tables exist and are empty.
 rule cramming_measures:
     input:
         runs="results/runs.parquet",

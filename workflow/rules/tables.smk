@@ -1,7 +1,7 @@
-# PURPOSE  The report's tables: what the documents print beside what was measured, and full listings.
+# PURPOSE  The report's tables: printed numbers of the documents beside measured ones, and full listings.
 # INPUTS   results/{runs,arms,summary,statistics,verdicts}.parquet, documents/<id>/printed.yaml
 # OUTPUTS  results/tables/<name>.{csv,md,tex,typ}: raw values, Markdown, LaTeX (booktabs), Typst
-# STEPS    look each row up by the condition's specification, format every number once, write every format
+# STEPS    select rows by the columns of their conditions, format every number once, write every format
 
 TABLE_NAMES = [*catalogue.verdict_tables(), *catalogue.tables_of(STUDIES)]
 TABLES = [f"results/tables/{name}.{suffix}" for name in TABLE_NAMES for suffix in ("csv", "md", "tex", "typ")]

@@ -1,7 +1,7 @@
 # PURPOSE  Run the experiments on small models: one job per condition, with all its arms and seeds; the released scripts.
 # INPUTS   results/data/<dataset>.parquet and .reference.parquet
-# OUTPUTS  results/runs/<condition>.parquet (measurements), results/arms/<condition>.parquet (what each arm costs)
-# STEPS    train every arm on the same data, batches and initial numbers; choose its step on validation; measure on test
+# OUTPUTS  results/runs/<condition>.parquet (measurements), results/arms/<condition>.parquet (costs of each arm)
+# STEPS    train every arm on the same data, batches and initial numbers; choose the step on validation; measure on test
 
 
 rule train:
@@ -24,7 +24,7 @@ rule train:
     params:
         code=content("train"),
         spec=lambda wildcards: canonical(CONDITIONS[wildcards.condition]),
-        # not an output, since Snakemake deletes those before it runs a job again
+        # not an output, since Snakemake deletes outputs before it runs a job again
         checkpoints=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.condition}",
     message:
         "Training {wildcards.condition}"

@@ -1,4 +1,4 @@
-"""Write the verdicts as one self-contained HTML page."""
+"""Writes the verdicts as one self-contained HTML page."""
 
 import json
 from pathlib import Path

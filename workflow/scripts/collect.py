@@ -1,4 +1,4 @@
-"""Concatenate the result files of all jobs."""
+"""Concatenates the result files of all jobs."""
 
 from tokentrial import results
 from tokentrial.collect import collect

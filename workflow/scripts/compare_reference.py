@@ -1,4 +1,4 @@
-"""Compare a finished run with the shipped one, and say on the terminal what differs."""
+"""Compares a finished run with the shipped run, and prints the differences on the terminal."""
 
 import sys
 
@@ -10,8 +10,8 @@ with logged(snakemake.log[0]):
     from tokentrial.publish.reference import comparison
     from tokentrial.publish.reference.text import as_text
 
-    found = comparison.compare(snakemake.params.run, snakemake.params.reference)
-    said = as_text(found)
-    comparison.write(found, said, json_file=snakemake.params.json, text_file=snakemake.params.text)
-    print(said, file=terminal, flush=True)
-    comparison.agree(found, snakemake.params.text)
+    differences = comparison.compare(snakemake.params.run, snakemake.params.reference)
+    text = as_text(differences)
+    comparison.write(differences, text, json_file=snakemake.params.json, text_file=snakemake.params.text)
+    print(text, file=terminal, flush=True)
+    comparison.agree(differences, snakemake.params.text)

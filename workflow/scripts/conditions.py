@@ -1,4 +1,4 @@
-"""Say what every condition and arm of the run is."""
+"""Describes every condition and arm of the run."""
 
 from tokentrial.job import logged
 

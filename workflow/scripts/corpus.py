@@ -1,4 +1,4 @@
-"""Get the text that the real-text studies run on."""
+"""Gets the text of the real-text studies."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Cram the texts of one design into the vectors of one language model."""
+"""Crams the texts of one experiment into input vectors of one language model."""
 
 from tokentrial.cramming.model_folder import folder_for
 from tokentrial.data.corpora import read_record

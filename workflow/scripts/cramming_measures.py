@@ -1,4 +1,4 @@
-"""Measures and decisions of the cramming study."""
+"""Writes the measures and decisions of the cramming study."""
 
 import json
 

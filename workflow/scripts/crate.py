@@ -1,4 +1,4 @@
-"""Pack a finished run as a Workflow Run RO-Crate."""
+"""Packs a finished run as a Workflow Run RO-Crate."""
 
 import json
 
@@ -13,7 +13,7 @@ with logged(snakemake.log[0]):
     write_crate(
         project,
         config=json.loads(snakemake.params.config),
-        found=record.read(snakemake.input.provenance),
+        provenance=record.read(snakemake.input.provenance),
         final=[project.name(path) for path in (*snakemake.input.final, snakemake.input.provenance)],
         output=snakemake.output.zip,
     )

@@ -1,4 +1,4 @@
-"""Draw one synthetic data set and write it with its floors and ceilings."""
+"""Draws one synthetic data set and writes the data with its floors and ceilings."""
 
 from tokentrial.job import run
 

@@ -1,4 +1,4 @@
-"""Download a language model of the Hugging Face hub."""
+"""Downloads a language model of the Hugging Face hub."""
 
 from tokentrial.job import logged
 

@@ -1,4 +1,4 @@
-"""Draw the figures of the report."""
+"""Draws the figures of the report."""
 
 from tokentrial.job import logged
 

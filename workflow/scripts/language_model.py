@@ -1,4 +1,4 @@
-"""Train one arm of a language-model condition, all its seeds."""
+"""Trains one arm of a language-model condition with all its seeds."""
 
 from tokentrial.job import run
 

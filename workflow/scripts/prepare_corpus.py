@@ -1,4 +1,4 @@
-"""Tokenise the run's corpus."""
+"""Tokenises the run's corpus."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Train a small language model on the run's corpus."""
+"""Trains a small language model on the run's corpus."""
 
 from pathlib import Path
 

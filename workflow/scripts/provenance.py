@@ -1,4 +1,4 @@
-"""Record where the files of a finished run come from."""
+"""Records the origin of the files of a finished run."""
 
 import json
 
@@ -9,10 +9,10 @@ with logged(snakemake.log[0]):
     from tokentrial.publish.crate.files import Project
 
     project = Project.that_made(snakemake.output.json, "results/provenance.json")
-    found = record.describe(
+    provenance = record.describe(
         project,
         config=json.loads(snakemake.params.config),
         specs=json.loads(snakemake.params.specs),
         final=[project.name(path) for path in snakemake.input.final],
     )
-    record.write(snakemake.output.json, found)
+    record.write(snakemake.output.json, provenance)

@@ -1,4 +1,4 @@
-"""Take the rows of the shipped run, to judge them again."""
+"""Takes the rows of the shipped run, so that they are judged again."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Run one released script with its own seed and further ones."""
+"""Runs one released script with its own seed and further seeds."""
 
 from tokentrial.job import run
 

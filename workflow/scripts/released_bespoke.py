@@ -1,4 +1,4 @@
-"""Run one released script of the bespoke-dimension study, all its seeds at once."""
+"""Runs one released script of the study of bespoke dimensions with all seeds at once."""
 
 from tokentrial.job import run
 

@@ -1,4 +1,4 @@
-"""Write the report."""
+"""Writes the report."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Write the levels and comparisons of all runs."""
+"""Writes the levels and comparisons of all arms."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Write every table of the report in every format."""
+"""Writes every table of the report in every format."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Train all arms and seeds of one condition."""
+"""Trains all arms of one condition with all seeds."""
 
 from tokentrial.job import run
 

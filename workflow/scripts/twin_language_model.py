@@ -1,4 +1,4 @@
-"""Write the tables of an arm that another job trained, under the arm's own names."""
+"""Writes the rows of an arm that another job trained, under this arm's names."""
 
 from tokentrial.job import run
 

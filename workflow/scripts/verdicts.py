@@ -1,4 +1,4 @@
-"""Judge every claim of the registry."""
+"""Judges every claim of the registry."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
     folder, schema = Path(snakemake.input.claims[0]).parents[1], snakemake.input.schema
-    papers = os.environ.get("TOKENTRIAL_PAPERS")  # a fact of the machine, so it stays out of the rule's parameters
+    papers = os.environ.get("TOKENTRIAL_PAPERS")  # depends on the machine, so it is no parameter of the rule
     if papers:
         registry.check_texts(papers, folder)
     statistics = json.loads(snakemake.params.settings)
     run = Results.read({name: snakemake.input[name] for name in snakemake.params.tables}, statistics["confidence"])
-    judged = verdicts.judge(registry.load(folder, schema), run)
-    verdicts.write(Path(snakemake.output.parquet).parent, judged)
+    all_verdicts = verdicts.judge(registry.load(folder, schema), run)
+    verdicts.write(Path(snakemake.output.parquet).parent, all_verdicts)

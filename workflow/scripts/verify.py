@@ -1,4 +1,4 @@
-"""Check the files of a run, whatever there is of it."""
+"""Checks the files of a finished or partial run."""
 
 import sys
 

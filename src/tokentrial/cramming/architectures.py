@@ -1,6 +1,6 @@
-"""Small causal language models from transformers' own configs, untrained: Llama-, GPT-NeoX- and Mamba-like.
+"""Untrained small causal language models, built by transformers: Llama-, GPT-NeoX- and Mamba-like.
 
-Weights come from a named random stream, so that the same entry of the config gives the same model.
+Weights come from a named random stream, so that the same entry of the config always builds the same model.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,25 +22,26 @@ from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 
 Shape = Mapping[str, Any]
-HEAD_WIDTH = 32  # of an attention head, where the width allows two
+HEAD_WIDTH = 32  # of an attention head, if the width allows two heads
 
 
 def build(shape: Shape, vocab_size: int, seed: int) -> PreTrainedModel:
-    """The untrained model of an entry of the config, in float32 on the CPU.
+    """Returns the untrained model of an entry of the config, in float32 on the CPU.
 
     shape: ``architecture`` (llama, neox or mamba), ``width`` d, ``layers``, ``context`` (tokens and vectors together).
     The output layer is tied to the table. Raises InputError for an unknown architecture or a width that does not fit.
     """
-    make = ARCHITECTURES.get(shape["architecture"])
-    if make is None:
+    architecture = ARCHITECTURES.get(shape["architecture"])
+    if architecture is None:
         found = f"found '{shape['architecture']}', expected one of {', '.join(ARCHITECTURES)}"
         raise InputError(f"config: cramming.models: architecture: {found}")
     # transformers initialises from torch's global generator
     torch.manual_seed(int(stream(seed, "cramming", "weights", shape["architecture"]).integers(2**63)))
-    return make(shape, vocab_size).float()
+    return architecture(shape, vocab_size).float()
 
 
 def _heads(width: int) -> int:
+    """Returns the number of attention heads of a body."""
     if width % (2 * HEAD_WIDTH) == 0:
         return width // HEAD_WIDTH
     if width % 4 == 0:
@@ -67,7 +68,7 @@ def _llama(shape: Shape, vocab_size: int) -> PreTrainedModel:
 
 
 def _neox(shape: Shape, vocab_size: int) -> PreTrainedModel:
-    """Black et al. 2022, as Pythia: a quarter of rotary positions, LayerNorm, parallel residual, GELU of 4 d."""
+    """Black et al. 2022, as in Pythia: a quarter of rotary positions, LayerNorm, parallel residual, GELU of 4 d."""
     width = shape["width"]
     config = GPTNeoXConfig(
         vocab_size=vocab_size,
@@ -84,9 +85,10 @@ def _neox(shape: Shape, vocab_size: int) -> PreTrainedModel:
 
 
 def _mamba(shape: Shape, vocab_size: int) -> PreTrainedModel:
-    """Gu and Dao 2023: selective state spaces of 16 numbers a channel; ``layers`` counts its blocks of one mixer each.
+    """Gu and Dao 2023: selective state spaces of 16 numbers a channel; ``layers`` counts blocks of one mixer each.
 
-    The scan is ours on a CPU and mambapy's parallel one on a GPU, where transformers' own loop over positions is slow.
+    A CPU uses the scan of :mod:`tokentrial.cramming.scan`. A GPU uses mambapy's parallel scan, since transformers' loop
+    over positions is slow there.
     """
     scan.install()
     config = MambaConfig(

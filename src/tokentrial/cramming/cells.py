@@ -1,7 +1,7 @@
-"""The cramming study's measurements as arrays: a block is one model, kind of text, number of vectors and arm.
+"""The cramming study's measurements as arrays, in blocks: one model, kind of text, number of vectors and arm each.
 
-They are made from rows of results.RUNS, whose seed is the index of the text, and what is known of their conditions.
-A text is the same one in every design, model and length, so blocks of several designs can be merged and compared.
+The arrays come from the rows of results.RUNS, whose seed is the index of the text, and the table of conditions. Text i
+is the same in every experiment, model and length, so blocks of several experiments can be merged and compared.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,14 +24,14 @@ TUNED, PAPER = "tuned", "paper"
 NATURAL, SEEN = "text-test", "text-train"
 ALL = "all"  # kinds of text together
 KINDS = (NATURAL, SEEN, "samples", "random-words", "random-tokens", "shuffled", "repeated")
-RIGHT = 1 - 1e-6  # an accuracy of 1, whatever its precision
-PAPER_UNSOLVED = 0.99  # the paper pools gains over texts of at most this accuracy
+RIGHT = 1 - 1e-6  # an accuracy of 1, in any precision
+PAPER_UNSOLVED = 0.99  # the paper pools gains over texts with at most this accuracy
 
 Facts = Mapping[str, float]
 
 
 class Key(NamedTuple):
-    """What a block is of; in merged blocks ``design`` lists the designs."""
+    """The identity of a block. design: the name of its experiment; of a merged block, the names of all."""
 
     design: str
     model: str
@@ -42,9 +42,10 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """values: metric -> (T, K), NaN where a text was not measured; lengths: (K,) tokens of a text, rising.
+    """The measurements of T texts at K lengths.
 
-    given: how many of a text's tokens are not predicted: the first one, as in document 004, or none.
+    values: metric -> (T, K), NaN if a text was not measured; lengths: (K,) tokens of a text, rising. given: how many of
+    a text's tokens are not predicted: the first one, as in document 004, or none.
     """
 
     key: Key
@@ -53,6 +54,7 @@ class Block:
     given: int = 1
 
     def metric(self, name: str) -> FloatArray:
+        """Returns the values of a metric, (T, K): NaN if the block has no such metric."""
         return self.values.get(name, np.full_like(self.values["accuracy"], np.nan))
 
     @property
@@ -62,12 +64,12 @@ class Block:
 
     @cached_property
     def texts(self) -> int:
-        """Texts with a measurement."""
+        """The number of texts with a measurement."""
         return int(self.measured.any(axis=1).sum())
 
     @cached_property
     def fewest(self) -> int:
-        """Texts of the length that has the fewest, of those that have any."""
+        """The smallest number of measured texts at a length that has any."""
         counts = self.measured.sum(axis=0)
         return int(counts[counts > 0].min()) if counts.any() else 0
 
@@ -77,45 +79,49 @@ class Block:
 
     @property
     def predicted(self) -> FloatArray:
-        """Tokens that a text's means are over, (K,)."""
+        """The number of predicted tokens of a text, (K,)."""
         return self.lengths - self.given
 
     @cached_property
     def solved(self) -> FloatArray:
-        """1 where teacher forcing is right throughout and greedy decoding gives the text back; NaN where unknown."""
+        """1 if every token is right in teacher forcing and in greedy decoding, else 0; NaN if unknown. (T, K)."""
         accuracy, greedy = self.values["accuracy"], self.metric("greedy_exact")
         both = (accuracy >= RIGHT) & (greedy >= 1)
         return np.where(np.isnan(accuracy) | np.isnan(greedy), np.nan, both.astype(float))
 
     @cached_property
     def unsolved(self) -> BoolArray:
-        """Measured and not solved, nor of accuracy 1 where nothing was decoded; with both cross-entropies."""
+        """Whether a text is measured, with both cross-entropies, and not solved, (T, K).
+
+        If nothing was decoded, a text with an accuracy of 1 counts as solved.
+        """
         greedy = np.nan_to_num(self.metric("greedy_exact"), nan=1.0)
         solved = (self.values["accuracy"] >= RIGHT) & (greedy >= 1)
         return np.asarray(self.measured & ~solved & ~np.isnan(self.gain))
 
     @cached_property
     def unsolved_paper(self) -> BoolArray:
+        """Whether the paper pools the gain of a text, (T, K)."""
         return np.asarray(self.measured & (self.values["accuracy"] <= PAPER_UNSOLVED) & ~np.isnan(self.gain))
 
     @cached_property
     def entropy(self) -> FloatArray:
-        """H(LM), nats of the predicted tokens without the vector."""
+        """H(LM): the nats of the predicted tokens without the vector, (T, K)."""
         return self.metric("cross_entropy_without") * self.predicted
 
     @cached_property
     def entropy_with(self) -> FloatArray:
-        """H(LM+mem), the same with the vector."""
+        """H(LM+mem): the nats of the predicted tokens with the vector, (T, K)."""
         return self.metric("cross_entropy") * self.predicted
 
     @cached_property
     def gain(self) -> FloatArray:
-        """Information gain, nats: the difference of the means times the predicted tokens, N - 1."""
+        """Information gain in nats: the difference of the mean losses times the predicted tokens, N - 1. (T, K)."""
         return self._gain(self.predicted)
 
     @cached_property
     def gain_paper(self) -> FloatArray:
-        """The paper's: N times it."""
+        """The paper's information gain in nats: the difference of the mean losses times N. (T, K)."""
         return self._gain(self.lengths)
 
     def _gain(self, predicted: FloatArray) -> FloatArray:
@@ -126,26 +132,26 @@ class Block:
         return cramming.token_gain(self.values["accuracy"], self.metric("accuracy_without"), self.lengths)
 
     def at(self, lengths: Iterable[float], rows: int | None = None) -> "Block":
-        """The same at these of its lengths, of the first ``rows`` texts."""
-        places = [int(np.flatnonzero(self.lengths == length)[0]) for length in lengths]
-        values = {name: value[: rows or self.rows, places] for name, value in self.values.items()}
-        return Block(self.key, self.lengths[places], values, self.given)
+        """Returns the block with some of its lengths and its first ``rows`` texts (None: all)."""
+        columns = [int(np.flatnonzero(self.lengths == length)[0]) for length in lengths]
+        values = {name: value[: rows or self.rows, columns] for name, value in self.values.items()}
+        return Block(self.key, self.lengths[columns], values, self.given)
 
     def of_enough_texts(self, minimum: int) -> "Block":
-        """Without the lengths that fewer texts have, unless that leaves none."""
+        """Returns the block without lengths that have fewer texts; the whole block if no length would remain."""
         enough = self.measured.sum(axis=0) >= minimum
         return self.at(self.lengths[enough]) if enough.any() and not enough.all() else self
 
 
 def common(*blocks: Block) -> tuple[Block, ...]:
-    """The blocks at the lengths and texts that all of them have; they may have none."""
+    """Returns the blocks at the lengths and texts that all of them have, which may be none."""
     shared = sorted(set.intersection(*(set(block.lengths) for block in blocks)))
     rows = min(block.rows for block in blocks)
     return tuple(block.at(shared, rows) for block in blocks)
 
 
 class Cells:
-    """All blocks of a run, and what is known about its models."""
+    """All blocks of a run, and the facts about its models."""
 
     def __init__(
         self,
@@ -156,10 +162,10 @@ class Cells:
         predict_first: bool = False,
         minimum_texts: int = 1,
     ) -> None:
-        """runs, conditions, methods: a run's tables; models: name -> its entry in the config, where there is one;
-        predict_first: whether the first token of a text was predicted too; minimum_texts: see `block`.
+        """runs, conditions, methods: a run's tables; models: name -> entry of the config, if there is one;
+        predict_first: whether the first token of a text was predicted, too; minimum_texts: see `block`.
 
-        Raises InputError for rows of a condition that is not described.
+        Raises InputError for rows of a condition that the table of conditions lacks.
         """
         self.given, self._minimum = 0 if predict_first else 1, minimum_texts
         final = runs[(runs["study"] == STUDY) & runs["step"].isna() & runs["value"].notna()]
@@ -172,7 +178,7 @@ class Cells:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        """One for each design, in the order of the rows."""
+        """The blocks of single experiments, in the order of the rows."""
         return [
             self._block(Key(str(design), str(model), str(kind), int(str(vectors)), str(arm)), group)
             for (design, model, kind, vectors, arm), group in self._frame.groupby(list(Key._fields), sort=False)
@@ -180,7 +186,7 @@ class Cells:
 
     @cached_property
     def optimised(self) -> list[Block]:
-        """The blocks that are no control."""
+        """The blocks that are not a control."""
         return [block for block in self.blocks if block.key.arm not in self._controls]
 
     @cached_property
@@ -189,7 +195,7 @@ class Cells:
 
     @cached_property
     def facts(self) -> dict[tuple[str, str], dict[str, float]]:
-        """(design, model) -> width, layers, vocab_size, parameters, context, validation_cross_entropy, ..."""
+        """(experiment, model) -> width, layers, vocab_size, parameters, context, validation_cross_entropy, ..."""
         facts: dict[tuple[str, str], dict[str, float]] = {}
         rows = self._about_models
         for design, model, metric, value in zip(
@@ -199,14 +205,14 @@ class Cells:
         return facts
 
     def about(self, model: str) -> dict[str, float]:
-        """What is known about a model, from all designs."""
+        """Returns the facts about a model from all experiments."""
         known: dict[str, float] = {}
         for (_, name), facts in self.facts.items():
             known = facts | known if name == model else known
         return known
 
     def architecture(self, model: str) -> str:
-        """``llama``: from the config, else the name up to its first hyphen."""
+        """Returns the architecture, such as ``llama``: from the config, else the name up to its first hyphen."""
         shape = self._config.get(model, {}).get("train") or {}
         return str(shape.get("architecture") or model.partition("-")[0])
 
@@ -219,28 +225,29 @@ class Cells:
         return [model for model in self.models if self.is_trained(model)]
 
     def block(self, model: str, kind: str = NATURAL, vectors: int = 1, arm: str = TUNED) -> Block | None:
-        """The measurements of all designs together; a text that two of them have at a length counts once.
+        """Returns the measurements of all experiments together; None if there are none.
 
-        Lengths with fewer than ``minimum_texts`` are left out where others have as many: a design that looks further
-        with fewer texts does not weaken what the others found.
+        If two experiments measure a text at the same length, it is counted once. Lengths with fewer than
+        ``minimum_texts`` texts are left out if other lengths have as many, so that an experiment with longer and fewer
+        texts does not weaken the results of the others.
         """
-        wanted = Key("", model, kind, vectors, arm)
-        if wanted not in self._merged:
+        key = Key("", model, kind, vectors, arm)
+        if key not in self._merged:
             frame = self._frame
-            same = [frame[name] == value for name, value in zip(Key._fields[1:], wanted[1:], strict=True)]
+            same = [frame[name] == value for name, value in zip(Key._fields[1:], key[1:], strict=True)]
             rows = frame[np.logical_and.reduce(same)] if len(frame) else frame
-            designs = ", ".join(dict.fromkeys(rows["design"]))
-            merged = self._block(wanted._replace(design=designs), rows) if len(rows) else None
-            self._merged[wanted] = None if merged is None else merged.of_enough_texts(self._minimum)
-        return self._merged[wanted]
+            experiments = ", ".join(dict.fromkeys(rows["design"]))
+            merged = self._block(key._replace(design=experiments), rows) if len(rows) else None
+            self._merged[key] = None if merged is None else merged.of_enough_texts(self._minimum)
+        return self._merged[key]
 
     def vectors(self, model: str, kind: str = NATURAL, arm: str = TUNED) -> list[int]:
-        """The numbers of vectors that a model was run with, rising."""
+        """Returns the numbers of vectors that a model was run with, rising."""
         keys = (block.key for block in self.blocks)
         return sorted({key.vectors for key in keys if (key.model, key.kind, key.arm) == (model, kind, arm)})
 
     def kinds(self, model: str, vectors: int = 1, arm: str = TUNED) -> list[str]:
-        """The kinds of text that a model was run with."""
+        """Returns the kinds of text that a model was run with, in the order of `KINDS`."""
         return _ordered(
             key.kind
             for key in (block.key for block in self.blocks)
@@ -265,7 +272,10 @@ def _ordered(kinds: Iterable[str]) -> list[str]:
 
 
 def _described(rows: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
-    """arm, text, metric and value with the design, model, kind, length and vectors of the condition."""
+    """Returns arm, text, metric and value with the design (experiment), model, kind, length and vectors of a row.
+
+    Raises InputError for a row whose condition the table lacks.
+    """
     unknown = rows.loc[~rows["condition"].isin(conditions["condition"]), "condition"]
     if len(unknown):
         raise InputError(f"runs: condition: found '{unknown.iloc[0]}', expected one of the table of conditions")

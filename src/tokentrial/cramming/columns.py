@@ -2,15 +2,16 @@
 
 import pyarrow as pa
 
-# One row per measure; estimate, low and high are null where they are not defined, and the note says why.
+# One row per measure; estimate, low and high are null if they are not defined, and the note states the reason.
+# design: the name of the experiment.
 MEASURES = pa.schema(
     [
         pa.field("measure", pa.string(), nullable=False),
         pa.field("design", pa.string(), nullable=False),
         pa.field("model", pa.string(), nullable=False),
-        pa.field("kind", pa.string()),  # null: of a model; 'all': over kinds
-        pa.field("vectors", pa.int32()),  # null: over numbers of vectors
-        pa.field("length", pa.int32()),  # null: over lengths
+        pa.field("kind", pa.string()),  # null: a fact of a model; 'all': over all kinds
+        pa.field("vectors", pa.int32()),  # null: over all numbers of vectors
+        pa.field("length", pa.int32()),  # null: over all lengths
         pa.field("arm", pa.string(), nullable=False),
         pa.field("estimate", pa.float64()),
         pa.field("low", pa.float64()),
@@ -22,9 +23,9 @@ MEASURES = pa.schema(
 )
 
 SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive at this scale"
-VERDICT, ALL = "verdict", "all"  # the quantity of a row that judges a claim; the model of one for all together
+VERDICT, ALL = "verdict", "all"  # the quantity of a row that judges a claim; the model of a row for all models
 
-# One row per criterion of a claim, and one of quantity 'verdict'.
+# One row per criterion of a claim, and one row with the quantity 'verdict'.
 DECISIONS = pa.schema(
     [
         pa.field("claim", pa.string(), nullable=False),
@@ -37,7 +38,7 @@ DECISIONS = pa.schema(
         pa.field("n", pa.int32()),
         pa.field("threshold", pa.string(), nullable=False),
         pa.field("met", pa.bool_()),
-        pa.field("outcome", pa.string(), nullable=False),  # empty for what is reported beside a rule
+        pa.field("outcome", pa.string(), nullable=False),  # empty for a number that is reported beside a rule
         pa.field("reason", pa.string(), nullable=False),
     ]
 )

@@ -1,4 +1,7 @@
-"""What a cramming job consists of, and whether its model can do it: checked before anything is optimised."""
+"""The batches of a cramming job, and checks of its experiment and model before anything is optimised.
+
+design: a job's specification (see studies.cramming.jobs).
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,12 +14,12 @@ from tokentrial.cramming.texts import KINDS
 from tokentrial.errors import InputError
 from tokentrial.models.linear_cross_entropy import PRECISIONS
 
-FIRST_SETTINGS = "tuned"  # the arm that the control ``shared`` is optimised as, where there is one of that name
+FIRST_SETTINGS = "tuned"  # the arm whose settings the control ``shared`` uses, if the experiment has this arm
 
 
 @dataclass(frozen=True)
-class Cell:
-    """Texts of one length with one number of vectors under one arm, or under a control."""
+class Batch:
+    """All texts of one length with one number of vectors under one arm, or under a control."""
 
     settings: str  # the arm whose settings are used
     control: str | None
@@ -38,26 +41,26 @@ class Cell:
 
 
 def places(design: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """(length, vectors) of every cell, without repetition."""
+    """Returns (length, vectors) of every batch, without repetition."""
     per_vector = design["per_vector"]
     pairs = [(length * (m if per_vector else 1), m) for m in design["vectors"] for length in design["lengths"]]
     return list(dict.fromkeys(pairs))
 
 
-def cells(design: Mapping[str, Any]) -> list[Cell]:
-    """All cells in the order in which they are worked off; ``prefix`` has no vectors, so each length has one cell."""
+def batches(design: Mapping[str, Any]) -> list[Batch]:
+    """Returns all batches in the order of the work; ``prefix`` uses no vectors, so it has one batch for each length."""
     arms = list(design["arms"])
     shared = FIRST_SETTINGS if FIRST_SETTINGS in arms else arms[0]
-    made = [Cell(arm, None, *place) for arm in arms for place in places(design)]
+    listed = [Batch(arm, None, *place) for arm in arms for place in places(design)]
     first = {length: (length, vectors) for length, vectors in reversed(places(design))}
     for control in design["controls"]:
         chosen = list(reversed(first.values())) if control == "prefix" else places(design)
-        made += [Cell(shared, control, *place) for place in chosen]
-    return made
+        listed += [Batch(shared, control, *place) for place in chosen]
+    return listed
 
 
 def check(design: Mapping[str, Any]) -> None:
-    """Raises InputError for a key that no model could satisfy."""
+    """Raises InputError for a value with which no model could run."""
     where = f"config: {design['condition']}"
     _known(f"{where}: kinds", design["kinds"], KINDS)
     _known(f"{where}: controls", design["controls"], CONTROLS)
@@ -85,7 +88,7 @@ def _check_place(where: str, length: int, vectors: int) -> None:
 
 
 def check_model(design: Mapping[str, Any], model: LanguageModel) -> None:
-    """Raises InputError for a text that does not fit into the model's context beside its vectors."""
+    """Raises InputError for a text that does not fit into the model's context together with its vectors."""
     if model.context is None:
         return
     for length, vectors in places(design):
@@ -95,7 +98,7 @@ def check_model(design: Mapping[str, Any], model: LanguageModel) -> None:
             raise InputError(f"config: {design['condition']}: lengths: {found}, {most}")
 
 
-def _known(where: str, found: Iterable[str], expected: Iterable[str]) -> None:
-    for name in found:
+def _known(where: str, names: Iterable[str], expected: Iterable[str]) -> None:
+    for name in names:
         if name not in expected:
             raise InputError(f"{where}: found '{name}', expected one of {', '.join(expected)}")

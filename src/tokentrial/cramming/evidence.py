@@ -1,7 +1,7 @@
-"""Quantities that both the measures and the decisions of the cramming study rest on, each with its interval.
+"""Quantities behind the measures and the decisions of the cramming study, each with its interval.
 
-Blocks (see `cramming.cells`) go in, estimates come out. Ratios compare like with like: the same texts at the same
-lengths, of which both sides left unsolved the ones that count.
+The functions take blocks (see `cramming.cells`) and return estimates. Ratios compare the same texts at the same
+lengths, and count only the pairs of text and length that both sides left unsolved.
 
 ASSUME: the paper pools gains over each side's own unsolved texts; ratios here are over the pairs of text and length
 that both sides left unsolved, as a larger model otherwise drops the short texts that lower the smaller one's mean.
@@ -20,13 +20,13 @@ from tokentrial.statistics.cramming import BoolArray, Estimate, Lengths
 from tokentrial.statistics.samples import FloatArray
 
 MINIMUM_TEXTS = 16
-PAIRS = 10  # texts that an equivalence test asks for
-MOST_OF_CONTEXT = 0.9  # texts and vectors beyond this share of a model's context are left out of exponents
-ELBOW = 2.0  # points count for the free slope where H(LM) is more than this many times the mean gain
+PAIRS = 10  # fewest texts of an equivalence test
+MOST_OF_CONTEXT = 0.9  # exponents leave out texts that fill, with their vectors, more of a model's context
+ELBOW = 2.0  # the free slope is fitted to points whose H(LM) is more than this multiple of the mean gain
 
 
 class Line(NamedTuple):
-    """H(LM+mem) on H(LM), nats: the free line, and the offset of the one with slope 1."""
+    """H(LM+mem) on H(LM), nats: slope and intercept of the free line, and the offset of the line with slope 1."""
 
     slope: Estimate
     intercept: Estimate
@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What decides whether a text is solved, over several kinds of text of one model."""
+    """How well entropy and length predict whether a text is solved, over several kinds of text of one model."""
 
     auc_entropy: Estimate
     auc_length: Estimate
@@ -47,9 +47,10 @@ class Limits(NamedTuple):
 
 @dataclass
 class Evidence:
-    """The cells of a run with one set of resampled texts. settings: confidence, resamples, and optionally texts.
+    """The blocks of a run with one set of resampled texts.
 
-    published: model -> decoding capacity in tokens, of document 004.
+    settings: ``confidence``, ``resamples``, and optionally ``minimum_texts``; published: model -> decoding capacity in
+    tokens, as document 004 prints it.
     """
 
     cells: Cells
@@ -64,58 +65,62 @@ class Evidence:
 
     @property
     def minimum_texts(self) -> int:
+        """The fewest texts with which a decision is made."""
         return int(self.settings.get("minimum_texts", MINIMUM_TEXTS))
 
     def weights(self, rows: int) -> FloatArray:
-        """Resampled texts: the same for all blocks with as many of them."""
+        """Returns the weights of the resampled texts: the same for all blocks with this number of texts."""
         if rows not in self._weights:
             rng = stream(self.seed, "cramming", "bootstrap", rows)
             self._weights[rows] = cramming.resample(rows, rng, int(self.settings["resamples"]))
         return self._weights[rows]
 
     def estimate(self, replicates: FloatArray, n: int, note: str = "") -> Estimate:
+        """Returns the estimate with its percentile interval. replicates: (1 + R,), the first of all texts."""
         return cramming.estimate(replicates, n, self.confidence, note)
 
     # Lengths
 
     def capacities(self, block: Block) -> Lengths:
+        """Returns the decoding capacity of every resample."""
         return cramming.capacity(block.values["accuracy"], block.lengths, self.weights(block.rows))
 
     def capacity(self, block: Block) -> Estimate:
-        """The paper's decoding capacity."""
+        """Returns the paper's decoding capacity."""
         return cramming.bounded(self.capacities(block), block.texts, self.confidence)
 
     def longest_lengths(self, block: Block) -> Lengths:
+        """Returns N_max of every resample."""
         return cramming.longest_solved(block.solved, block.lengths, self.weights(block.rows))
 
     def longest(self, block: Block) -> Estimate:
-        """N_max: at least half of the texts solved and decoded exactly."""
+        """Returns N_max: the largest length at which at least half of the texts are solved and decoded exactly."""
         return cramming.bounded(self.longest_lengths(block), block.texts, self.confidence)
 
     # Gains
 
     def mean(self, values: FloatArray, chosen: BoolArray) -> Estimate:
-        """Mean over chosen pairs of text and length; the note counts them."""
+        """Returns the mean over the chosen pairs of text and length; the note has their number."""
         note = f"{int(chosen.sum())} pairs" if chosen.any() else "every text is solved"
         replicates = cramming.pooled(values, chosen, self.weights(len(values)))
         return self.estimate(replicates, int(chosen.any(axis=1).sum()), note)
 
     def gain(self, block: Block) -> Estimate:
-        """Information gain of unsolved pairs, nats, (N - 1) times the mean."""
+        """Returns the mean information gain of unsolved pairs in nats, over N - 1 tokens."""
         return self.mean(block.gain, block.unsolved)
 
     def gains(self, block: Block) -> FloatArray:
-        """The same by resample, (1 + R,)."""
+        """Returns the mean information gain of unsolved pairs by resample, (1 + R,)."""
         return cramming.pooled(block.gain, block.unsolved, self.weights(block.rows))
 
     def gain_ratio(self, above: Block, below: Block) -> Estimate:
-        """Ratio of two blocks' gains over the pairs of text and length that both left unsolved."""
+        """Returns the ratio of two blocks' gains over the pairs of text and length that both left unsolved."""
         above, below = common(above, below)
         both = above.unsolved & below.unsolved
         return self._ratio(above, below, both, "no text of the same length is unsolved in both")
 
     def gain_difference(self, above: Block, below: Block) -> Estimate:
-        """Mean difference of gains, nats, over all pairs that both measured."""
+        """Returns the mean difference of two blocks' gains in nats, over all pairs that both measured."""
         above, below = common(above, below)
         both = ~np.isnan(above.gain - below.gain)
         if not both.any():
@@ -123,12 +128,12 @@ class Evidence:
         return self.mean(above.gain - below.gain, both)._replace(note=f"{int(both.sum())} pairs")
 
     def control_ratio(self, control: Block, tuned: Block) -> Estimate:
-        """Ratio of two mean gains over all pairs that both measured, solved or not."""
+        """Returns the ratio of two blocks' mean gains over all pairs that both measured, solved or not."""
         control, tuned = common(control, tuned)
         return self._ratio(control, tuned, ~np.isnan(control.gain - tuned.gain), "no text of the same length in both")
 
     def _ratio(self, above: Block, below: Block, both: BoolArray, none: str) -> Estimate:
-        """none: what to say if no pair of text and length counts."""
+        """Returns the ratio of the mean gains over the pairs ``both``; none: the note if there is no such pair."""
         if not both.any():
             return nothing(none)
         parts = (cramming.pooled(block.gain, both, self.weights(above.rows)) for block in (above, below))
@@ -137,22 +142,22 @@ class Evidence:
     # Number of vectors
 
     def proportional(self, blocks: Sequence[Block], context: float | None) -> list[Block]:
-        """The blocks at the tokens per vector that all of them have, texts that fit into 0.9 of the context."""
+        """Returns the blocks at the tokens per vector that all of them have, within 0.9 of the model's context."""
 
         def rates(block: Block) -> set[float]:
             vectors = block.key.vectors
-            fits = [n for n in block.lengths if context is None or n + vectors <= MOST_OF_CONTEXT * context]
-            return {n / vectors for n in fits}
+            fitting = [n for n in block.lengths if context is None or n + vectors <= MOST_OF_CONTEXT * context]
+            return {n / vectors for n in fitting}
 
         shared = sorted(set.intersection(*(rates(block) for block in blocks)))
         rows = min(block.rows for block in blocks)
         return [block.at([round(rate * block.key.vectors) for rate in shared], rows) for block in blocks]
 
     def exponent(self, blocks: Sequence[Block], context: float | None, quantity: str = "gain") -> Estimate:
-        """b of gain ~ m^b over blocks that differ in the number of vectors; lengths in proportion to it.
+        """Returns b of gain ~ m^b over blocks with different numbers m of vectors and lengths in proportion to m.
 
-        Over the pairs of text and tokens per vector that every number of vectors left unsolved. quantity: ``gain``
-        (nats) or ``token_gain``.
+        Only pairs of text and tokens per vector that are unsolved with every number of vectors count. quantity:
+        ``gain`` (nats) or ``token_gain``.
         """
         if len(blocks) < 2:
             return nothing("one number of vectors only")
@@ -162,21 +167,21 @@ class Evidence:
             return nothing("no text is unsolved at the same tokens per vector for every number of vectors")
         weights = self.weights(len(unsolved))
         levels = [cramming.pooled(getattr(block, quantity), unsolved, weights) for block in blocks]
-        found = cramming_scaling.power_exponent(np.column_stack(levels), [block.key.vectors for block in blocks])
-        return self.estimate(found, int(unsolved.any(axis=1).sum()), f"{int(unsolved.sum())} pairs")
+        exponents = cramming_scaling.power_exponent(np.column_stack(levels), [block.key.vectors for block in blocks])
+        return self.estimate(exponents, int(unsolved.any(axis=1).sum()), f"{int(unsolved.sum())} pairs")
 
     def by_vectors(self, model: str, kind: str = NATURAL, arm: str = TUNED) -> list[Block]:
-        """The blocks of a model by number of vectors, rising."""
-        found = (self.cells.block(model, kind, m, arm) for m in self.cells.vectors(model, kind, arm))
-        return [block for block in found if block is not None]
+        """Returns the blocks of a model by number of vectors, rising."""
+        blocks = (self.cells.block(model, kind, m, arm) for m in self.cells.vectors(model, kind, arm))
+        return [block for block in blocks if block is not None]
 
     # Entropy or length
 
     def line(self, blocks: Sequence[Block]) -> Line:
-        """H(LM+mem) on H(LM) over the unsolved points of these blocks together.
+        """Returns the lines of H(LM+mem) on H(LM) through the unsolved points of all blocks.
 
-        The free line is fitted beyond the elbow, where H(LM) is well above what a vector holds; with slope 1, as the
-        paper fixes it, the offset is minus the mean gain of all unsolved points.
+        The free line is fitted to the points beyond the elbow, whose H(LM) is well above the gain from a vector. With
+        the slope 1 that the paper fixes, the offset is minus the mean gain of all unsolved points.
         """
         points = _Points.of(blocks)
         chosen = points.unsolved
@@ -190,12 +195,12 @@ class Evidence:
         note = f"{int(beyond.sum())} pairs with H > {ELBOW:g} x {mean:.1f} nats"
         if beyond.sum() < 3:
             return Line(nothing(note), nothing(note), fixed)
-        found = cramming_entropy.free_line(points.entropy, points.entropy_with, beyond, weights)
+        free = cramming_entropy.free_line(points.entropy, points.entropy_with, beyond, weights)
         n = int(beyond.any(axis=1).sum())
-        return Line(self.estimate(found.slope, n, note), self.estimate(found.intercept, n, note), fixed)
+        return Line(self.estimate(free.slope, n, note), self.estimate(free.intercept, n, note), fixed)
 
     def limits(self, blocks: Sequence[Block]) -> Limits:
-        """AUCs and logistic model over the points of these blocks together."""
+        """Returns the AUCs and the logistic model of solved texts, over the points of all blocks."""
         points = _Points.of(blocks)
         weights = self.weights(len(points.solved))
         known = ~np.isnan(points.solved) & ~np.isnan(points.entropy)
@@ -212,7 +217,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Points:
-    """The pairs of text and cell of several blocks side by side, (T, P); missing texts are NaN."""
+    """The texts of several blocks side by side: (T, P), P lengths of all blocks together; missing texts are NaN."""
 
     entropy: FloatArray
     entropy_with: FloatArray
@@ -233,7 +238,7 @@ class _Points:
 
 
 def nothing(note: str) -> Estimate:
-    """No value, and why."""
+    """Returns an estimate without a value; note: the reason."""
     return Estimate(None, None, None, 0, note)
 
 

@@ -1,6 +1,6 @@
 """Language models as folders in Hugging Face's format: config.json, model.safetensors and tokenizer.json.
 
-Weights are read from safetensors alone: a pickle can run code when it is opened.
+Weights are only read from safetensors files: a pickle can run code when it is opened.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from tokentrial.cramming import fused, packed, scan
 from tokentrial.errors import DamagedFile, InputError
 
-WANTED = (
+DOWNLOADED = (
     "config.json",
     "*.safetensors",
     "*.safetensors.index.json",
@@ -36,16 +36,16 @@ WANTED = (
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
 SHA256 = re.compile("[0-9a-f]{64}")
 COMMIT = re.compile("[0-9a-f]{40}")
-PROBE = 8  # tokens on which the output layer is checked
+PROBE = 8  # number of tokens with which the output layer is checked
 
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A frozen causal language model, whatever its architecture.
+    """A frozen causal language model of any architecture.
 
-    body: vectors (B, L, d) -> hidden states before the output layer; table (V, d): the input embeddings; weight
-    (V, h), bias (V,) or None: the output layer; context: largest number of positions, None where there is no limit.
-    packs: texts of several lengths can go through the body at once.
+    body: input vectors (B, L, d) -> hidden states before the output layer; table (V, d): the input embeddings; weight
+    (V, h), bias (V,) or None: the output layer; context: largest number of positions, None if there is no limit;
+    packs: whether texts of several lengths can go through the body at once.
     """
 
     model: PreTrainedModel
@@ -59,41 +59,49 @@ class LanguageModel:
 
     @property
     def width(self) -> int:
-        """d, the width of an input vector (OPT's may be narrower than its body)."""
+        """d, the width of an input vector (in OPT, input vectors may be narrower than the body)."""
         return int(self.table.shape[1])
 
     @property
     def vocab_size(self) -> int:
+        """V, the number of rows of the table."""
         return int(self.table.shape[0])
 
     @cached_property
     def deviation(self) -> float:
-        """Standard deviation of the table; on the processor, so that vectors start alike on every device."""
+        """The standard deviation of the table, computed on the CPU so that initial vectors are the same everywhere."""
         return float(self.table.cpu().std())
 
     def positions(self, length: int) -> dict[str, Tensor]:
-        """OPT counts its positions by a running sum of fractions, which torch refuses on a GPU; so it is given them."""
-        given = self.model.config.model_type == "opt"
-        return {"position_ids": torch.arange(length, device=self.table.device).unsqueeze(0)} if given else {}
+        """Returns the argument of positions for an OPT, none for other models.
+
+        OPT counts its positions by a running sum of fractions, which torch refuses on a GPU.
+        """
+        if self.model.config.model_type != "opt":
+            return {}
+        return {"position_ids": torch.arange(length, device=self.table.device).unsqueeze(0)}
 
     def hidden(self, vectors: Tensor) -> Tensor:
-        """The hidden states (B, L, h) before the output layer for input vectors (B, L, d)."""
+        """Returns the hidden states (B, L, h) before the output layer for input vectors (B, L, d)."""
         positions = self.positions(vectors.shape[1])
         states: Tensor = self.body(inputs_embeds=vectors, use_cache=False, **positions).last_hidden_state
         return states
 
     def hidden_together(self, vectors: Sequence[Tensor]) -> list[Tensor]:
-        """The same for each of several (B, L, d) of lengths of their own, in one pass where the model packs."""
+        """Returns :meth:`hidden` of each entry of ``vectors`` (B, L, d), in one pass if the model packs.
+
+        B and L may differ between entries.
+        """
         if len(vectors) > 1 and self.packs:
             return packed.hidden(self.body, vectors)
         return [self.hidden(each) for each in vectors]
 
 
 def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageModel:
-    """The model in a folder, frozen, in float32.
+    """Returns the model in a folder, frozen, in float32.
 
-    Raises InputError for a folder that is absent, has no tokenizer, has pickled weights only, lacks weights, brings
-    code of its own, or whose parts do not belong together.
+    Raises InputError for a folder that is missing, has no tokenizer, has only pickled weights, lacks weights, asks for
+    code of the model, or whose parts do not fit each other.
     """
     path = Path(folder)
     check_files(path)
@@ -107,19 +115,22 @@ def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageMode
             output_loading_info=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
-        made = frozen(model.to(device), tokenizer, str(path))
+        frozen_model = frozen(model.to(device), tokenizer, str(path))
     except InputError:
         raise
-    except Exception as error:  # for a file that makes no sense transformers and tokenizers let out any error
+    except Exception as error:  # transformers and tokenizers raise any kind of error for an invalid file
         raise InputError(f"{path}: not a usable language model: {_first_line(error)}") from None
     missing = sorted(loading["missing_keys"])
-    if missing:  # they would be drawn at random, with no more than a warning
+    if missing:  # transformers draws missing tensors at random and only warns
         raise InputError(f"{path}: found no weights for {len(missing)} tensors of the model, such as {missing[0]}")
-    return made
+    return frozen_model
 
 
 def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str) -> LanguageModel:
-    """One interface for a loaded model; raises InputError where tokenizer, table and output layer do not fit."""
+    """Freezes a loaded model and returns it as LanguageModel.
+
+    name: of the model in error messages. Raises InputError if tokenizer, table and output layer do not fit each other.
+    """
     model.eval().requires_grad_(False)
     if model.config.model_type == "mamba":
         scan.install()
@@ -132,13 +143,13 @@ def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str
         raise InputError(f"{name}: {found}, expected at most the {len(table.weight)} rows of the model's table")
     context = getattr(model.config, "max_position_embeddings", None)
     bias, packs = getattr(head, "bias", None), packed.install(model)
-    made = LanguageModel(model, tokenizer, model.base_model, table.weight, head.weight, bias, context, packs)
-    _check_output(made, name)
-    return made
+    language_model = LanguageModel(model, tokenizer, model.base_model, table.weight, head.weight, bias, context, packs)
+    _check_output(language_model, name)
+    return language_model
 
 
 def check_files(path: Path) -> None:
-    """Raises InputError naming the first file that a model folder lacks."""
+    """Raises InputError that names the first file that a model folder lacks."""
     if not path.is_dir():
         raise InputError(f"{path}: no such folder, expected a language model in Hugging Face's format")
     if not (path / "config.json").is_file():
@@ -157,23 +168,26 @@ def check_files(path: Path) -> None:
 
 
 def _check_json(path: Path) -> None:
-    """Raises InputError for a file that is no JSON, asks for code of its own, or for weights of another kind."""
+    """Raises InputError for a file that is not JSON, names code of the model, or names weights in another format."""
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON ({_first_line(error)})") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: found {type(found).__name__}, expected keys and values")
-    if found.get("auto_map"):
-        raise InputError(f"{path}: found auto_map, code of the model's own, which is never run; expected none")
-    shards = found.get("weight_map", {})
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: found {type(content).__name__}, expected keys and values")
+    if content.get("auto_map"):
+        raise InputError(f"{path}: found auto_map, which names code of the model that is never run; expected none")
+    shards = content.get("weight_map", {})
     for name in shards.values() if isinstance(shards, dict) else [shards]:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
             raise InputError(f"{path}: weight_map: found {name!r:.80}, expected a .safetensors file beside it")
 
 
 def check_digests(folder: str | Path) -> None:
-    """Raises DamagedFile naming the first file of a folder that is not as :func:`write` wrote it; some may be gone."""
+    """Raises DamagedFile that names the first file in a folder that differs from what :func:`write` wrote.
+
+    Missing files are no error.
+    """
     path = Path(folder)
     record = path / "training.json"
     try:
@@ -186,16 +200,16 @@ def check_digests(folder: str | Path) -> None:
 
 
 def download(name: str, revision: str | None, folder: str | Path) -> None:
-    """Put a model of the Hugging Face hub into ``folder``, whole or not at all.
+    """Puts a model of the Hugging Face hub into ``folder``, whole or not at all.
 
-    What the hub's own cache on this machine has is taken from there. Raises InputError for a name that does not exist
-    or cannot be reached, and for a model without safetensors or tokenizer.
+    Files in the hub's cache on this machine are not downloaded again. Raises InputError for a name that does not exist,
+    a hub that cannot be reached, a folder that cannot be written, and a model without safetensors or tokenizer.
     """
     where = f"config: cramming.models: hub: '{name}'"
     target = Path(folder)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        found = Path(snapshot_download(name, revision=revision, allow_patterns=list(WANTED)))
+        snapshot = Path(snapshot_download(name, revision=revision, allow_patterns=list(DOWNLOADED)))
     except HFValidationError as error:
         raise InputError(f"{where}: is not a name of the hub: {_first_line(error)}") from None
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
@@ -203,31 +217,32 @@ def download(name: str, revision: str | None, folder: str | Path) -> None:
     except OSError as error:  # no network, no answer, an answer with an error, no space
         way_out = "allow network access, or set 'folder' to a local copy"
         raise InputError(f"{where}: cannot be downloaded ({_first_line(error)}); {way_out}") from None
-    check_files(found)
-    for file in found.glob("*.safetensors"):
+    check_files(snapshot)
+    for file in snapshot.glob("*.safetensors"):
         blob = file.resolve()  # the cache names large files by their SHA-256
         if SHA256.fullmatch(blob.name) and _digest(blob) != blob.name:
             raise InputError(f"{where}: {blob}: damaged, its SHA-256 is not its name; delete it and run again")
     try:
-        shutil.copytree(found, target, dirs_exist_ok=True)
-    except OSError as error:  # shutil.Error holds a list of them
+        shutil.copytree(snapshot, target, dirs_exist_ok=True)
+    except OSError as error:  # also shutil.Error, which holds a list of errors
         shutil.rmtree(target, ignore_errors=True)
         raise InputError(f"{target}: cannot be written: {error.strerror or _first_line(error)}") from None
     if not COMMIT.fullmatch(revision or ""):
-        pin = f"revision: {found.name}" if COMMIT.fullmatch(found.name) else "a commit as revision"
+        pin = f"revision: {snapshot.name}" if COMMIT.fullmatch(snapshot.name) else "a commit as revision"
         print(f"{where}: revision '{revision}' may move; to get this very model again, write {pin}", file=sys.stderr)
 
 
 def write(folder: str | Path, model: PreTrainedModel, tokenizer: Tokenizer, record: dict[str, Any]) -> None:
-    """Write a trained model in half precision, its tokenizer, and ``training.json``: what made it, the files' SHA-256.
+    """Writes a trained model in half precision, its tokenizer, and ``training.json``.
 
-    float16 keeps 11 bits of a weight: half the size, and the loss is measured on the rounded weights.
+    ``training.json`` holds the record of the training and the SHA-256 of the other files. float16 halves the size and
+    keeps 11 bits of a weight; the recorded losses are those of the rounded weights.
     """
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(path)
-    (path / "generation_config.json").unlink(missing_ok=True)  # nothing here samples by its settings
-    (path / "model.safetensors").chmod(0o644)  # written through a temporary file, for its owner alone
+    (path / "generation_config.json").unlink(missing_ok=True)  # nothing in this project uses its settings
+    (path / "model.safetensors").chmod(0o644)  # safetensors lets only the owner read the file
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False).save_pretrained(path)
     digests = {file.name: _digest(file) for file in path.iterdir() if file.suffix in (".json", ".safetensors")}
     digests.pop("training.json", None)
@@ -237,13 +252,16 @@ def write(folder: str | Path, model: PreTrainedModel, tokenizer: Tokenizer, reco
 
 
 @torch.no_grad()
-def _check_output(made: LanguageModel, name: str) -> None:
-    """Scores must be the output layer on the last hidden state: some models rescale or cap them after it."""
-    ids = torch.arange(PROBE, device=made.table.device).remainder(made.vocab_size).unsqueeze(0)
-    expected = made.model(input_ids=ids, use_cache=False, **made.positions(ids.shape[1])).logits
-    found = nn.functional.linear(made.hidden(made.table[ids]), made.weight, made.bias)
-    if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-3, atol=1e-3):
-        kind = type(made.model).__name__
+def _check_output(model: LanguageModel, name: str) -> None:
+    """Raises InputError if the model's logits are not the output layer applied to the last hidden state.
+
+    Some models rescale input vectors, or rescale or cap the logits.
+    """
+    ids = torch.arange(PROBE, device=model.table.device).remainder(model.vocab_size).unsqueeze(0)
+    expected = model.model(input_ids=ids, use_cache=False, **model.positions(ids.shape[1])).logits
+    logits = nn.functional.linear(model.hidden(model.table[ids]), model.weight, model.bias)
+    if logits.shape != expected.shape or not torch.allclose(logits, expected, rtol=1e-3, atol=1e-3):
+        kind = type(model.model).__name__
         raise InputError(
             f"{name}: {kind} changes its input vectors or scores on the way, which this study does not support"
         )

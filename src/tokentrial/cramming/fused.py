@@ -1,7 +1,7 @@
-"""Parts of a frozen Llama with their gradients written down, in place of transformers' own on a CPU.
+"""Norm and rotation of a frozen Llama with explicit gradients, which replace transformers' functions on a CPU.
 
-transformers writes the norm and the rotation of queries and keys as a dozen passes over the positions, and autograd
-adds as many again. Here a pass does what several did; the weights get no gradient, since the model is frozen.
+transformers computes the norm and the rotation of queries and keys in a dozen passes over the positions, and autograd
+adds as many. The functions here need fewer passes. The weights get no gradient, since the model is frozen.
 
 Shapes: T positions of width d; H heads of width w.
 """
@@ -38,7 +38,7 @@ class RMSNorm(torch.autograd.Function):
 
 
 class Rotation(torch.autograd.Function):
-    """Su et al. 2021, eq. 34: the halves of a head's numbers are the coordinates that an angle turns."""
+    """Su et al. 2021, eq. 34: number i of the first half of a head and number i of the second half turn together."""
 
     @staticmethod
     def forward(ctx: Any, vectors: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class Rotation(torch.autograd.Function):
 
 
 def mean_product(first: Tensor, second: Tensor) -> Tensor:
-    """Returns the mean over the last axis of the products, which stays as an axis of one."""
+    """Returns the mean product over the last axis, which is kept with length 1."""
     products: Tensor = torch.linalg.vecdot(first, second)
     return products.div_(first.shape[-1]).unsqueeze(-1)
 
@@ -68,7 +68,7 @@ def turned(vectors: Tensor, cosine: Tensor, sine: Tensor, direction: int) -> Ten
 
 
 def rotate(query: Tensor, key: Tensor, cos: Tensor, sin: Tensor, unsqueeze_dim: int = 1) -> tuple[Tensor, Tensor]:
-    """As transformers' ``apply_rotary_pos_emb`` of Llama: query and key (B, H, T, w), cos and sin (B, T, w)."""
+    """Replaces ``apply_rotary_pos_emb`` of transformers' Llama: query and key (B, H, T, w), cos and sin (B, T, w)."""
     if query.device.type != "cpu" or query.dtype != torch.float32:
         theirs: tuple[Tensor, Tensor] = _theirs(query, key, cos, sin, unsqueeze_dim)
         return theirs
@@ -78,7 +78,10 @@ def rotate(query: Tensor, key: Tensor, cos: Tensor, sin: Tensor, unsqueeze_dim: 
 
 
 def install(model: PreTrainedModel) -> None:
-    """Makes a frozen Llama use them; leaves any other model as it is. The rotation is that of the whole process."""
+    """Makes a frozen Llama use these functions; any other model is not changed.
+
+    The rotation is replaced for all Llamas of the process.
+    """
     if model.config.model_type != "llama":
         return
     modeling_llama.apply_rotary_pos_emb = rotate

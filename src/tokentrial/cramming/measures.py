@@ -1,7 +1,7 @@
-"""What the cramming study measures, one row per quantity: results/cramming.parquet, from the rows of all runs.
+"""The measures of the cramming study: the rows of results/cramming.parquet, from the rows of all runs.
 
-Intervals are percentile bootstraps over texts; the same resampled texts serve every quantity, so that differences and
-ratios are paired. Gains are pooled over unsolved pairs of text and length, as document 004 does.
+Intervals are percentile bootstraps over texts. All quantities use the same resampled texts, so differences and ratios
+are paired. Gains are pooled over unsolved pairs of text and length, as in document 004.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tokentrial.statistics import cramming
 from tokentrial.statistics.cramming import Estimate
 
 FACT_UNITS = {"bound": "tokens", "validation_cross_entropy": "nats", "test_cross_entropy": "nats"}
-# measure -> unit; the mean over texts of every length
+# Measure -> unit, for means over the texts of each length.
 BY_LENGTH = {
     "accuracy": "fraction",
     "accuracy_without": "fraction",
@@ -34,15 +34,15 @@ BY_LENGTH = {
 Row = dict[str, Any]
 
 
-def row(measure: str, key: Key, found: Estimate, unit: str, **place: Any) -> Row:
-    """One row of `MEASURES`; place: replaces parts of the key, or adds the length."""
-    identity = {**key._asdict(), "length": None, **place}
-    ends = {"estimate": found.value, "low": found.low, "high": found.high}
-    return {"measure": measure, **identity, **ends, "n": found.n, "unit": unit, "note": found.note}
+def row(measure: str, key: Key, estimate: Estimate, unit: str, **changes: Any) -> Row:
+    """Returns a row of `MEASURES`; changes: other values of the key's columns, or the length."""
+    identity = {**key._asdict(), "length": None, **changes}
+    ends = {"estimate": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {"measure": measure, **identity, **ends, "n": estimate.n, "unit": unit, "note": estimate.note}
 
 
 def rows(evidence: Evidence) -> Iterator[Row]:
-    """Every measure of a run, by design."""
+    """Yields every measure of a run, by experiment."""
     cells = evidence.cells
     for (design, model), facts in cells.facts.items():
         yield from fact_rows(design, model, facts)
@@ -59,7 +59,7 @@ def rows(evidence: Evidence) -> Iterator[Row]:
 
 
 def fact_rows(design: str, model: str, facts: Facts) -> Iterator[Row]:
-    """What describes a model: width, validation loss, ..."""
+    """Yields the facts of a model: width, validation loss, ..."""
     for name, value in facts.items():
         identity: Row = {"measure": name, "design": design, "model": model, "kind": None, "vectors": None}
         identity |= {"length": None, "arm": MODEL_ARM, "estimate": value, "low": None, "high": None, "n": 1}
@@ -67,20 +67,20 @@ def fact_rows(design: str, model: str, facts: Facts) -> Iterator[Row]:
 
 
 def length_rows(evidence: Evidence, block: Block) -> Iterator[Row]:
-    """Means over the texts of each length."""
-    own = {"solved": block.solved, "entropy": block.entropy, "entropy_with": block.entropy_with, "gain": block.gain}
+    """Yields the means over the texts of each length."""
+    derived = {"solved": block.solved, "entropy": block.entropy, "entropy_with": block.entropy_with, "gain": block.gain}
     weights = evidence.weights(block.rows)
     for name, unit in BY_LENGTH.items():
-        values = own.get(name, block.metric(name))
+        values = derived.get(name, block.metric(name))
         means = cramming.shares(values, weights)
-        for place, length in enumerate(block.lengths):
-            n = int((~np.isnan(values[:, place])).sum())
+        for column, length in enumerate(block.lengths):
+            n = int((~np.isnan(values[:, column])).sum())
             if n:
-                yield row(name, block.key, evidence.estimate(means[:, place], n), unit, length=int(length))
+                yield row(name, block.key, evidence.estimate(means[:, column], n), unit, length=int(length))
 
 
 def block_rows(evidence: Evidence, block: Block, facts: Facts) -> Iterator[Row]:
-    """Lengths and gains over the grid, and what they are of the theoretical bound."""
+    """Yields capacities and gains over all lengths, and their shares of the theoretical bound."""
     key, vectors = block.key, block.key.vectors
     yield row("capacity", key, evidence.capacity(block), "tokens")
     if not np.isnan(block.solved).all():
@@ -105,22 +105,22 @@ def block_rows(evidence: Evidence, block: Block, facts: Facts) -> Iterator[Row]:
     yield from line_rows(evidence, key, [block])
 
 
-def line_rows(evidence: Evidence, key: Key, blocks: list[Block], **place: Any) -> Iterator[Row]:
-    """H(LM+mem) on H(LM): the free line, and the paper's with slope 1."""
-    found = evidence.line(blocks)
-    yield row("entropy_slope", key, found.slope, "1", **place)
-    yield row("entropy_intercept", key, found.intercept, "nats", **place)
-    yield row("fixed_offset", key, found.fixed_offset, "nats", **place)
+def line_rows(evidence: Evidence, key: Key, blocks: list[Block], **changes: Any) -> Iterator[Row]:
+    """Yields the lines of H(LM+mem) on H(LM): the free line, and the paper's line with slope 1."""
+    line = evidence.line(blocks)
+    yield row("entropy_slope", key, line.slope, "1", **changes)
+    yield row("entropy_intercept", key, line.intercept, "nats", **changes)
+    yield row("fixed_offset", key, line.fixed_offset, "nats", **changes)
 
 
 def kind_rows(evidence: Evidence, blocks: list[Block]) -> Iterator[Row]:
-    """Over the kinds of text of a model: what decides, and each kind's gain against that of natural text."""
+    """Yields measures over the kinds of text of a model: lines, limits, and each kind's gain over natural text's."""
     if len(blocks) < 2:
         return
     key = blocks[0].key
     yield from line_rows(evidence, key, blocks, kind=ALL)
-    for name, found in evidence.limits(blocks)._asdict().items():
-        yield row(name, key, found, "1", kind=ALL)
+    for name, estimate in evidence.limits(blocks)._asdict().items():
+        yield row(name, key, estimate, "1", kind=ALL)
     natural = next((block for block in blocks if block.key.kind == NATURAL), None)
     for block in blocks:
         if natural is not None and block is not natural:
@@ -130,7 +130,7 @@ def kind_rows(evidence: Evidence, blocks: list[Block]) -> Iterator[Row]:
 
 
 def vector_rows(evidence: Evidence, blocks: list[Block]) -> Iterator[Row]:
-    """Exponents over the number of vectors."""
+    """Yields the exponents over the number of vectors."""
     if len(blocks) < 2:
         return
     blocks = sorted(blocks, key=lambda block: block.key.vectors)
@@ -140,7 +140,7 @@ def vector_rows(evidence: Evidence, blocks: list[Block]) -> Iterator[Row]:
 
 
 def arm_rows(evidence: Evidence, blocks: list[Block]) -> Iterator[Row]:
-    """The tuned settings' gain minus each other arm's, on the same texts."""
+    """Yields the gain of the tuned settings minus that of the paper's settings, on the same texts."""
     by_arm = {block.key.arm: block for block in blocks}
     tuned = by_arm.get(TUNED)
     for arm, block in by_arm.items():
@@ -150,25 +150,26 @@ def arm_rows(evidence: Evidence, blocks: list[Block]) -> Iterator[Row]:
 
 
 def _grouped(blocks: list[Block], *names: str) -> list[list[Block]]:
-    found: dict[tuple[Any, ...], list[Block]] = {}
+    """Returns the blocks in groups that are equal in these parts of the key."""
+    groups: dict[tuple[Any, ...], list[Block]] = {}
     for block in blocks:
-        found.setdefault(tuple(getattr(block.key, name) for name in names), []).append(block)
-    return list(found.values())
+        groups.setdefault(tuple(getattr(block.key, name) for name in names), []).append(block)
+    return list(groups.values())
 
 
-def _scaled(found: Estimate, factor: float) -> Estimate:
-    """A multiple of an estimate; the ends change places for a negative one."""
-    value, low, high = (None if each is None else each * factor for each in found[:3])
-    return found._replace(value=value, low=low if factor > 0 else high, high=high if factor > 0 else low)
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    """Returns a multiple of an estimate; a negative factor exchanges the ends."""
+    value, low, high = (None if each is None else each * factor for each in estimate[:3])
+    return estimate._replace(value=value, low=low if factor > 0 else high, high=high if factor > 0 else low)
 
 
-def _noted(found: Estimate, note: str) -> Estimate:
-    return found._replace(note="; ".join(part for part in (note, found.note) if part))
+def _noted(estimate: Estimate, note: str) -> Estimate:
+    return estimate._replace(note="; ".join(part for part in (note, estimate.note) if part))
 
 
-def table(made: list[Row], schema: pa.Schema) -> pa.Table:
-    """Rows as a table of this schema; integers that may be missing stay integers."""
-    frame = pd.DataFrame(made, columns=schema.names)
+def table(rows: list[Row], schema: pa.Schema) -> pa.Table:
+    """Returns rows as a table of this schema; integers that may be missing stay integers."""
+    frame = pd.DataFrame(rows, columns=schema.names)
     integers = {entry.name: "Int32" for entry in schema if entry.type == pa.int32()}
     floats = {entry.name: "float64" for entry in schema if entry.type == pa.float64()}
     return results.table(frame.astype({**integers, **floats}), schema)

@@ -1,7 +1,7 @@
-"""Train a small language model on a run's corpus and write it as a folder in Hugging Face's format.
+"""Trains a small language model on a run's corpus and writes it as a folder in Hugging Face's format.
 
-The loop is the one of the study of language models (:mod:`tokentrial.training.language_loop`); this module gives it a
-transformers model and the text.
+The training loop is that of the study of language models (:mod:`tokentrial.training.language_loop`); this module
+supplies a transformers model and the text.
 """
 
 import math
@@ -29,30 +29,30 @@ from tokentrial.training.text import Text, cut
 
 
 class Trainable(nn.Module):
-    """A transformers model as the training loop sees one: features, a linear output layer, no recurrent state."""
+    """A transformers model with the interface of the training loop: features, a linear output layer, no state."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, ids: Tensor, state: None = None) -> tuple[Tensor, None]:
-        """Features (B, L, h) of ids (B, L)."""
+        """Returns features (B, L, h) of ids (B, L)."""
         return self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state, None
 
     def output(self) -> Output:
-        """The output layer's tensors."""
+        """Returns the output layer's tensors."""
         head = self.model.get_output_embeddings()
         return Output(head.weight, head.bias, None)
 
     def loss(self, ids: Tensor, targets: Tensor, state: None = None) -> tuple[Tensor, None]:
-        """Mean cross-entropy in nats of targets (B, L) given ids (B, L)."""
+        """Returns the mean cross-entropy in nats of targets (B, L) after ids (B, L)."""
         features, _ = self(ids)
         output = self.output()
         return linear_cross_entropy(features.flatten(0, 1), output.weight, targets.flatten(), output.bias), None
 
 
 class Pretraining(Task):
-    """One model on its text; its only part is the whole training."""
+    """The training of one model; the task's only part is the whole training."""
 
     def __init__(self, design: Mapping[str, Any], text: Mapping[str, str | Path]) -> None:
         super().__init__(f"pretraining {design['name']}", [design["name"]])
@@ -82,7 +82,7 @@ class Pretraining(Task):
         self.curve = chosen.curve
 
     def write(self, folder: str | Path, corpus: str, seconds: float) -> None:
-        """The folder, with the losses of the rounded weights and the facts of the training."""
+        """Writes the model's folder, with the losses of the rounded weights and the facts of the training."""
         model, design = self.model, self.design
         model.half().float()
         trainable = cast(training_model.LanguageModel, Trainable(model))
@@ -110,12 +110,12 @@ def pretrain(
     folder: str | Path,
     checkpoint_seconds: float = SECONDS,
 ) -> None:
-    """Train the model of the canonical JSON ``spec`` and write its folder.
+    """Trains the model of the canonical JSON ``spec`` and writes its folder.
 
-    text: the files of the splits train, validation and test; record: the file that says what they are; code: the
-    library files that the job runs. The folder's training.json holds the spec, the loss in nats per token on validation
-    and test text (of the weights as written) and what made it. A killed job goes on from its checkpoint with the same
-    result. Raises InputError for a spec or text that cannot be used, or where training diverges.
+    text: the files of the splits train, validation and test; record: the file that describes them; code: the library
+    files that the job runs. The folder's training.json holds the spec, the provenance, and the loss in nats per token
+    on validation and test text (of the weights as written). A killed job continues from its checkpoint with the same
+    result. Raises InputError for a spec or text that cannot be used, and if training diverges.
     """
     runner = Runner(spec, code, checkpoints, checkpoint_seconds)
     task = Pretraining(runner.design, text)

@@ -1,8 +1,8 @@
-"""Mamba's selective scan on a CPU, in place of transformers' own, whose states pass through memory many more times.
+"""Mamba's selective scan on a CPU with an explicit gradient, which replaces the scan that transformers uses.
 
-transformers takes mambapy's scan, which is parallel over positions: it pads a text to a power of two and sweeps over
-all states for each doubling. One thread has nothing to do in parallel, so here a loop over positions updates a batch's
-states where they lie, and the gradient is written down. Elsewhere transformers' choice stands.
+transformers uses mambapy's scan, which is parallel over positions: it pads a text to a power of two and passes over all
+states for each doubling. A single thread gains nothing from this, so the scan here is a loop over positions that
+updates a batch's states in place, with fewer passes through memory. On other devices, transformers' scan is used.
 
 Shapes: B texts of L positions, D channels with N numbers of state each.
 """
@@ -25,7 +25,7 @@ class SelectiveScan(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(ctx: Any, values: Tensor, steps: Tensor, decay: Tensor, write: Tensor, read: Tensor) -> Tensor:
-        """out (B, L, D) of values and steps (B, L, D), decay (D, N), write and read (B, L, N)."""
+        """Returns out (B, L, D) of values and steps (B, L, D), decay (D, N), write and read (B, L, N)."""
         kept = (steps.unsqueeze(3) * (decay / LN_2)).exp2_()  # cheaper than exp on a CPU
         states = (steps * values).unsqueeze(3) * write.unsqueeze(2)
         for place in range(1, states.shape[1]):
@@ -36,7 +36,7 @@ class SelectiveScan(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of the inputs, given that of out (B, L, D); none of decay where it is frozen."""
+        """Returns the gradients of the inputs from that of out (B, L, D); None for decay if it needs no gradient."""
         values, steps, decay, write, read, kept, states = ctx.saved_tensors
         of_states = gradient.unsqueeze(3) * read.unsqueeze(2)
         for place in range(states.shape[1] - 2, -1, -1):
@@ -44,7 +44,7 @@ class SelectiveScan(torch.autograd.Function):
         of_read = (gradient.unsqueeze(2) @ states).squeeze(2)
         of_write = ((steps * values).unsqueeze(2) @ of_states).squeeze(2)
         of_written = (of_states @ write.unsqueeze(3)).squeeze(3)  # of step_t value_t
-        of_exponent = of_states[:, 1:].mul_(states[:, :-1]).mul_(kept[:, 1:])  # the first state decays from nothing
+        of_exponent = of_states[:, 1:].mul_(states[:, :-1]).mul_(kept[:, 1:])  # nothing decays into the first state
         of_decay = None
         if ctx.needs_input_grad[2]:
             of_decay = (of_exponent * steps[:, 1:].unsqueeze(3)).sum((0, 1))
@@ -66,7 +66,7 @@ def selective_scan(
     return_last_state: bool = False,
     **choice: Any,
 ) -> Any:
-    """As transformers' ``mamba_selective_scan``: hidden_states, dt and z (B, D, L), A (D, N), B and C (B, N, L)."""
+    """Replaces transformers' ``mamba_selective_scan``: hidden_states, dt, z (B, D, L), A (D, N), B, C (B, N, L)."""
     if hidden_states.device.type != "cpu" or return_last_state:
         rest = {"return_last_state": return_last_state, **choice}
         return _theirs(hidden_states, dt, A, B, C, D, z, delta_bias, delta_softplus, **rest)
@@ -76,10 +76,10 @@ def selective_scan(
     inputs = values, steps.contiguous(), A, B.transpose(1, 2), C.transpose(1, 2)
     out: Tensor = SelectiveScan.apply(*inputs)  # type: ignore[no-untyped-call]
     out = out if D is None else torch.addcmul(out, values, D.to(out.dtype))
-    out = out if z is None else out * silu(z.transpose(1, 2))  # so that channels are neighbours in memory
+    out = out if z is None else out * silu(z.transpose(1, 2))  # transposed, so that channels are neighbours in memory
     return out.transpose(1, 2)
 
 
 def install() -> None:
-    """Make transformers' Mamba models use it, those of the whole process."""
+    """Makes all transformers' Mamba models of this process use :func:`selective_scan`."""
     modeling_mamba.mamba_selective_scan = selective_scan

@@ -1,1 +1,1 @@
-"""A run as a small database: what its conditions and arms are, and the one way to ask for its results."""
+"""A run as a small database: tables that describe its conditions and arms, and the view that reads its results."""

@@ -1,4 +1,4 @@
-"""All that a condition, or an arm, is: the columns of results/conditions.parquet and results/methods.parquet."""
+"""The facts of a condition and of an arm: the columns of results/conditions.parquet and results/methods.parquet."""
 
 from dataclasses import dataclass, fields
 from types import NoneType
@@ -9,40 +9,40 @@ import pyarrow as pa
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One cell of an experiment. A column is None where it says nothing of the condition.
+    """One combination of settings of one experiment in one way. A column that does not apply is None.
 
-    ``varied``: what varies within the experiment; of a small model, the columns (of data, ratio, head) by spaces.
-    Released scripts: ``cell`` is the script's own name of it, ``value`` that of what varies; ``fresh`` says that its
-    models are measured on text that they were not trained on.
+    ``varied``: what varies within the experiment; for small models, the columns (of data, ratio, head) by spaces.
+    Released scripts: ``cell`` is the script's name of the condition, ``value`` the value of what varies, and ``fresh``
+    is true if the models are measured on text on which they were not trained.
     """
 
     study: str
     condition: str
-    """Its name, which nothing takes apart but this package."""
+    """The full name, which only this package takes apart."""
     name: str
-    """What tells it from the others of its experiment and way, as the config names it."""
+    """The part of the name that tells the condition from others of the experiment and way, as in the config."""
     experiment: str
-    """Of a released script: the script."""
+    """For a released script, the script."""
     way: str | None = None
-    """as-released, as-described or done-right; cramming has none."""
+    """as-released, as-described or done-right; None for cramming."""
     title: str
-    """Of the experiment."""
+    """Title of the experiment."""
     short: str
-    """The same in figures."""
+    """Title of the experiment in figures."""
     encodings: str = ""
-    """Methods, by spaces, that the documents ask about here,"""
+    """The documents' own encodings, as methods by spaces."""
     baselines: str = ""
-    """and those that they should beat."""
+    """Methods, by spaces, that these encodings should beat."""
     cell: str | None = None
     varied: str | None = None
     value: str | None = None
     fresh: bool = False
     data: str | None = None
-    """The data set's name within the experiment."""
+    """Name of the data set within the experiment."""
     source: str | None = None
-    """What makes synthetic data: ``zipf_markov``, ..."""
+    """Source of synthetic data: ``zipf_markov``, ..."""
     train: int | None = None
-    """Sequences of training text."""
+    """Number of training sequences."""
     length: int | None = None
     """Tokens of a sequence, or of a crammed text."""
     vocab_size: int | None = None
@@ -53,28 +53,30 @@ class Condition:
     head: str | None = None
     """The small task model."""
     tokens: str | None = None
-    """The name of the tokenisation of real text."""
+    """Name of the tokenisation of real text."""
     tokenizer: str | None = None
-    """Its kind."""
+    """Kind of the tokenisation."""
     body: str | None = None
-    """A language model's, for readers."""
+    """Name of a language model's body, for readers."""
     layers: int | None = None
     tied: bool | None = None
     narrow: bool | None = None
-    """The body is as wide as the encoding."""
+    """Whether the body is as wide as the encoding."""
     epochs: float | None = None
     fraction: float | None = None
-    """Of the training text."""
+    """Share of the training text."""
     held_out_fraction: float | None = None
+    """Share of the validation and test text."""
     model: str | None = None
-    """That a text is crammed into."""
+    """Language model of a crammed text."""
     kind: str | None = None
-    """Of text."""
+    """Kind of a crammed text."""
     vectors: int | None = None
+    """Number of vectors of a crammed text."""
 
     @property
     def id(self) -> str:
-        """Its name in every table."""
+        """The name of the condition in every table."""
         return self.condition
 
 
@@ -86,40 +88,41 @@ class Method:
     arm: str
     method: str
     family: str
-    """Methods that differ in bits alone: ``int`` of ``int8`` and ``int4``."""
+    """Methods that differ only in bits: ``int`` for ``int8`` and ``int4``."""
     family_name: str
-    """For readers: ``bands permuted``, ``product quantised``."""
+    """Name of the family for readers: ``bands permuted``, ``product quantised``."""
     size: str | None
-    """A ratio or a layout; None for an arm that is compared with those of every size."""
+    """A ratio or a layout; None for an arm that is compared with arms of every size."""
     ratio: int | None
     role: str
-    """own (comparisons start from it), baseline, control, as released, or bound."""
+    """own (comparisons start from this arm), baseline, control, as released, or bound."""
     name: str
-    """For readers: ``bands permuted, ultra-efficient``."""
+    """Name of the arm for readers: ``bands permuted, ultra-efficient``."""
     size_name: str | None
-    """The size alone: ``ultra-efficient``, ``8:1``."""
+    """Name of the size for readers: ``ultra-efficient``, ``8:1``."""
     label: str | None = None
-    """In the legends of figures; None for an arm without a look of its own,"""
+    """Label in the legends of figures; None, as the next three, for an arm without a declared look."""
     color: str | None = None
-    """which has a name of style.COLORS,"""
+    """A name of style.COLORS."""
     marker: str | None = None
-    """and one of Matplotlib's,"""
+    """One of Matplotlib's markers."""
     marker_size: float | None = None
-    """in points."""
+    """Size of the marker in points."""
 
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
-def _schema(of: type[Any]) -> pa.Schema:
-    hints = get_type_hints(of)
+def _schema(row: type[Any]) -> pa.Schema:
+    """Returns the schema of a table with rows of this dataclass; an attribute that may be None is nullable."""
+    hints = get_type_hints(row)
 
     def column(name: str) -> pa.Field:
         kinds = get_args(hints[name]) or (hints[name],)
         [kind] = [kind for kind in kinds if kind is not NoneType]
         return pa.field(name, _TYPES[kind], nullable=NoneType in kinds)
 
-    return pa.schema([column(field.name) for field in fields(of)])
+    return pa.schema([column(field.name) for field in fields(row)])
 
 
 CONDITIONS = _schema(Condition)
@@ -127,10 +130,10 @@ METHODS = _schema(Method)
 
 
 def conditions(table: pa.Table) -> dict[str, Condition]:
-    """Name -> condition, in the table's order."""
+    """Returns name -> condition, in the table's order."""
     return {row["condition"]: Condition(**row) for row in table.to_pylist()}
 
 
 def methods(table: pa.Table) -> dict[tuple[str, str], Method]:
-    """(study, arm) -> what the arm is, in the table's order."""
+    """Returns (study, arm) -> method, in the table's order."""
     return {(row["study"], row["arm"]): Method(**row) for row in table.to_pylist()}

@@ -1,4 +1,4 @@
-"""From the plan to a row of columns.CONDITIONS for every condition of a run."""
+"""The plan of a run, and from the plan a row of columns.CONDITIONS for every condition."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from tokentrial.run.columns import CONDITIONS
 from tokentrial.schema.declared import CORPUS, Experiment, Study
 
 Row = dict[str, Any]
-FRESH = "-fresh"  # a released script's models, measured on text that they were not trained on
+FRESH = "-fresh"  # ends the name if a released script's models are measured on text on which they were not trained
 
 
 def planned(
@@ -21,10 +21,11 @@ def planned(
     tokenizers: Mapping[str, str],
     crammed: Mapping[str, Mapping[str, Any]],
 ) -> list[Row]:
-    """What the config says of every condition, in its order.
+    """Returns the columns of every condition that the config defines, in the config's order.
 
-    scripts and crammed: jobs whose conditions are known only when they have run, and are named below the job; the other
-    arguments: specifications by job (see studies), with the data sets of synthetic ones and the kinds of tokenizer.
+    scripts, crammed: specifications by job; the conditions of such a job are known only after the job, and their names
+    begin with the job's name. conditions, language_models: specifications by job (see studies); datasets: by name;
+    tokenizers: tokenisation -> kind of tokenizer.
     """
     rows: list[Row] = [{**_script(job), "condition": job, "way": "as-released", "of_job": True} for job in scripts]
     rows += _of_small_models(conditions, datasets)
@@ -69,13 +70,13 @@ def _of_small_models(
 
 
 def _of_language_models(specs: Iterable[Mapping[str, Any]], tokenizers: Mapping[str, str]) -> list[Row]:
-    """One row per condition, whichever arm comes first."""
+    """Returns one row per condition, in the order of the first arms."""
     rows: dict[str, Row] = {}
     for spec in specs:
         row = _of_language_model(spec, tokenizers)
         condition = rows.setdefault(row["condition"], row)
-        condition["narrow"] |= row["narrow"]  # the full table's body is wide in any design
-        condition["epochs"] = min(condition["epochs"], row["epochs"])  # an arm may train longer than the others
+        condition["narrow"] |= row["narrow"]  # the body of the full table is never narrow
+        condition["epochs"] = min(condition["epochs"], row["epochs"])  # an arm may train for more epochs
     return list(rows.values())
 
 
@@ -92,10 +93,10 @@ def _of_language_model(spec: Mapping[str, Any], tokenizers: Mapping[str, str]) -
 
 
 def table(plan: Sequence[Row], studies: Mapping[str, Study], arms: pd.DataFrame, corpus: str) -> pd.DataFrame:
-    """A row of columns.CONDITIONS for every condition that has rows, in the plan's order.
+    """Returns a row of columns.CONDITIONS for every condition that has arms, in the plan's order.
 
     plan: see :func:`planned`; studies: study -> its names; arms: rows of results.ARMS; corpus: title of the run's real
-    text. Raises InputError for a condition that is none of the plan's.
+    text. Raises InputError for a condition that is not in the plan.
     """
     jobs = {row["condition"]: place for place, row in enumerate(plan)}
     rows: list[list[Row]] = [[] for _ in plan]
@@ -110,14 +111,14 @@ def table(plan: Sequence[Row], studies: Mapping[str, Study], arms: pd.DataFrame,
 
 
 def _parts(name: str) -> Iterator[str]:
-    """A condition's name, then without its last part, and so on."""
+    """Yields a condition's name, then the name without its last part, and so on."""
     while name:
         yield name
         name = name.rpartition("/")[0]
 
 
 def _below(job: Row, name: str) -> Row:
-    """What the part of a condition's name below its job says; nothing where it has none."""
+    """Returns the columns in the part of a condition's name after its job; none if there is no such part."""
     if not name:
         return {}
     if job["study"] != "cramming":
@@ -130,7 +131,7 @@ def _below(job: Row, name: str) -> Row:
 
 
 def _titled(row: Row, study: Study | None, corpus: str) -> Row:
-    """With the experiment's titles; those of one that is not declared are its name."""
+    """Returns a row with the experiment's titles; without a declaration, the title is the experiment's name."""
     name = row["experiment"]
     plain = name.replace("-", " ")
     declared = Experiment(title=name) if study is None else study.experiments.get(name, Experiment(title=name))

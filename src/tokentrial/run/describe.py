@@ -1,4 +1,4 @@
-"""Write results/conditions.parquet and results/methods.parquet."""
+"""Writes results/conditions.parquet and results/methods.parquet."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,11 +17,11 @@ def write(
     conditions: str,
     methods: str,
 ) -> None:
-    """Describe every condition and arm that has rows.
+    """Describes every condition and arm in the table of arms.
 
     arms: the table of all arms; studies: study -> its names, see schema.study_files.names; plan: see
-    conditions.planned; conditions, methods: the tables to write. Raises InputError for a file that cannot be used, or a
-    condition that the plan does not have.
+    conditions.planned; conditions, methods: the files to write. Raises InputError for a file that cannot be used, and
+    for a condition that is not in the plan.
     """
     rows = results.read(arms, results.ARMS).to_pandas()
     declared = {study: Study.model_validate(names) for study, names in studies.items()}

@@ -1,4 +1,4 @@
-"""Looking up the measures of the cramming study: by quantity, by what they are of, and by length of the texts."""
+"""Access to the measures of the cramming study by quantity, scope and length of the texts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ UNKNOWN = Estimate(None, None, None, 0)
 
 
 class Scope(NamedTuple):
-    """What an estimate is of; kind 'all' and vectors None stand for several together, both None for the model."""
+    """The scope of an estimate. Kind 'all' means all kinds, vectors None all numbers; both None: a fact of the model.
+
+    design: the name of the experiment.
+    """
 
     design: str
     model: str
@@ -23,49 +26,49 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimates:
-    """rows: those of cramming.columns.MEASURES, None where a value is missing."""
+    """The estimates in rows of cramming.columns.MEASURES; a missing value is None."""
 
     rows: Sequence[Mapping[str, Any]]
 
     def get(self, measure: str, scope: Scope, length: int | None = None) -> Estimate:
-        """The measure over all lengths, or at one; UNKNOWN where it was not made."""
+        """Returns a measure over all lengths, or at one length; UNKNOWN if it does not exist."""
         return self._by_key.get((measure, scope, length), UNKNOWN)
 
     def each(self, measure: str) -> Iterator[tuple[Scope, Estimate]]:
-        """The measure over all lengths, of everything that has it, in the run's order."""
+        """Yields a measure over all lengths for every scope that has it, in the run's order."""
         return (
             (scope, value) for (name, scope, length), value in self._by_key.items() if (name, length) == (measure, None)
         )
 
     def fact(self, model: str, name: str) -> float | None:
-        """Width, layers, validation_cross_entropy, ... of a model."""
+        """Returns a fact of a model: width, layers, validation_cross_entropy, ...; None if it is unknown."""
         return self._facts.get((model, name))
 
     @cached_property
     def scopes(self) -> list[Scope]:
-        """Every model, kind, number of vectors and arm of each design, in the run's order."""
+        """Every model, kind, number of vectors and arm of each experiment, in the run's order."""
         return list(dict.fromkeys(scope for _, scope, length in self._by_key if length is not None))
 
     @cached_property
     def groups(self) -> list[Scope]:
-        """Kinds of text taken together, by design, model, number of vectors and arm."""
+        """Scopes over all kinds of text, by experiment, model, number of vectors and arm."""
         return list(dict.fromkeys(scope for _, scope, _ in self._by_key if scope.kind == ALL))
 
     def members(self, group: Scope) -> list[Scope]:
-        """The kinds of text behind a group."""
+        """Returns the scopes of the single kinds of text in a group."""
         return [scope for scope in self.scopes if scope._replace(kind=ALL) == group]
 
     def lengths(self, scope: Scope) -> list[int]:
-        """The lengths of the texts, rising."""
+        """Returns the lengths of the texts, rising."""
         return self._lengths.get(scope, [])
 
     def widest(self, kind: str = NATURAL, vectors: int = 1, arm: str = TUNED) -> list[Scope]:
-        """A scope for each model: of its designs the one with the most lengths."""
+        """Returns a scope for each model: that of the experiment with the most lengths."""
         best: dict[str, Scope] = {}
         for scope in self.scopes:
             if (scope.kind, scope.vectors, scope.arm) == (kind, vectors, arm):
-                held = best.get(scope.model)
-                if held is None or len(self.lengths(scope)) > len(self.lengths(held)):
+                present = best.get(scope.model)
+                if present is None or len(self.lengths(scope)) > len(self.lengths(present)):
                     best[scope.model] = scope
         return list(best.values())
 

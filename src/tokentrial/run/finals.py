@@ -1,4 +1,4 @@
-"""Which rows of results.RUNS are final values, and what bounds them."""
+"""The choice of final values among the rows of results.RUNS, and the names of metrics and bounds."""
 
 from collections.abc import Collection
 
@@ -6,17 +6,17 @@ import pandas as pd
 
 LOSS, ACCURACY, SIMULATED = "cross_entropy", "accuracy", "simulated_loss"
 BITS = "bits_per_byte"  # of the raw text: the loss times a constant of the condition and split
-# metric -> higher is better. There is nothing to compare in bits per byte, which the loss does not say already.
+# Metric -> whether higher is better. Bits per byte are not compared, since they say the same as the loss.
 METRICS = {LOSS: False, BITS: False, ACCURACY: True, SIMULATED: False}
 COMPARED = [metric for metric in METRICS if metric != BITS]
 BANDS = tuple(f"{LOSS}_{band}" for band in ("high", "mid", "low"))
 """Losses by the frequency of the input token."""
 BOUND = "reference."
-"""What the names of levels that bound the arms start with: they are rows of results.RUNS like those of arms."""
+"""The prefix of the names of bounds, whose rows in results.RUNS are like those of arms."""
 
 
 def final_values(runs: pd.DataFrame, released: Collection[str]) -> pd.DataFrame:
-    """Final values: held-out ones, and for released scripts without held-out data those of the training text.
+    """Returns the final values: those on test data, and those on training data for scripts without test data.
 
     released: the conditions of released scripts.
     """
@@ -26,5 +26,5 @@ def final_values(runs: pd.DataFrame, released: Collection[str]) -> pd.DataFrame:
     scripts = final["condition"].isin(released) & trained & (final["split"] != "test")
     keys = ["condition", "arm", "metric"]
     tested = pd.MultiIndex.from_frame(held_out[keys])
-    lonely = final[scripts & ~pd.MultiIndex.from_frame(final[keys]).isin(tested)]
-    return pd.concat([held_out, lonely])
+    without_test = final[scripts & ~pd.MultiIndex.from_frame(final[keys]).isin(tested)]
+    return pd.concat([held_out, without_test])

@@ -1,4 +1,4 @@
-"""From the arms of a run to a row of columns.METHODS for each: method, size, role, and a name for readers."""
+"""Makes a row of columns.METHODS for every arm of a run: method, size, role, and a name for readers."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -9,13 +9,14 @@ import pandas as pd
 from tokentrial.run.columns import METHODS
 from tokentrial.schema.declared import OWN, Study
 
-SIZE = re.compile(r"_?\d+$")  # of methods that differ in bits alone
+SIZE = re.compile(r"_?\d+$")  # the end of a method's name in a family of methods that differ only in bits
 
 
 def table(studies: Mapping[str, Study], arms: pd.DataFrame) -> pd.DataFrame:
-    """A row of columns.METHODS for every arm of every study.
+    """Returns a row of columns.METHODS for every arm of every study, by study.
 
-    By study, methods in the order of its file and undeclared ones after them, sizes of one method in the run's order.
+    Methods are in the order of the study's file, with undeclared methods last, and sizes of a method in the run's
+    order.
     """
     rows = []
     for study, names in arms.groupby("study", sort=False)["arm"]:
@@ -28,16 +29,21 @@ def table(studies: Mapping[str, Study], arms: pd.DataFrame) -> pd.DataFrame:
 
 
 def _split(arm: str) -> tuple[str, str | None]:
+    """Returns (method, size) of an arm's name; the size is None if there is none."""
     name, _, size = arm.partition("-")
     return name, size or None
 
 
 def _place(row: Mapping[str, Any], known: Sequence[str]) -> int:
+    """Returns the place of a method, or of its family, among the declared methods; undeclared ones come last."""
     return next((known.index(row[key]) for key in ("method", "family") if row[key] in known), len(known))
 
 
 def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> dict[str, Any]:
-    """sizes: those of the study's own encodings; another ending belongs to the arm's name, unless it is a ratio."""
+    """Returns the row of an arm.
+
+    sizes: those of the study's own encodings; any other ending that is not a ratio is a part of the method's name.
+    """
     method, size = _split(arm)
     if arm in study.methods or not size or not (size.isdigit() or size in sizes):
         method, size = arm, None
@@ -55,7 +61,7 @@ def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> 
 
 
 def _names(study: Study, method: str, size: str | None) -> dict[str, str | None]:
-    """Names for readers: ``learned 8:1``, ``bands permuted, ultra-efficient``, ``product quantised (pq_16)``."""
+    """Returns the names for readers: ``learned 8:1``, ``bands permuted, scaling``, ``product quantised (pq_16)``."""
     family = SIZE.sub("", method)
     family_name = _name(study, family)
     known = study.methods.get(family)
@@ -74,7 +80,7 @@ def _name(study: Study, method: str) -> str:
 
 
 def _look(study: Study, method: str) -> dict[str, Any]:
-    """The method's look, or that of its family."""
+    """Returns the declared look of a method or of its family; empty if there is none."""
     for name in (method, SIZE.sub("", method)):
         declared = study.methods.get(name)
         if declared is not None and declared.look is not None:

@@ -1,4 +1,4 @@
-"""From all runs to two tables: the level of every arm with what bounds it, and every comparison of two arms."""
+"""The two tables of statistics: the level of every arm with its bounds, and every comparison of two arms."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,13 +18,13 @@ from tokentrial.statistics.intervals import t_interval
 
 
 def levels(group: pd.DataFrame) -> dict[str, pd.Series]:
-    """arm -> values by seed, of one condition and metric; a seed that diverged has none."""
+    """Returns arm -> values by seed, for one condition and metric; a diverged seed has no value."""
     finite = group[np.isfinite(group["value"])]
     return {str(arm): rows.set_index("seed")["value"].sort_index() for arm, rows in finite.groupby("arm", sort=False)}
 
 
 def summarise(runs: pd.DataFrame, released: Collection[str], confidence: float) -> pd.DataFrame:
-    """One row per (condition, arm, metric): see results.SUMMARY. Bounds become columns, not rows.
+    """Returns one row per (condition, arm, metric): see results.SUMMARY. Bounds become columns, not rows.
 
     released: the conditions of released scripts.
     """
@@ -56,14 +56,16 @@ def summarise(runs: pd.DataFrame, released: Collection[str], confidence: float) 
 
 
 def mean(values: pd.Series | None) -> float | None:
+    """Returns the mean of values, or None if there are none."""
     return None if values is None else float(values.mean())
 
 
 def flag(values: pd.Series, bounds: Mapping[str, pd.Series | None], higher_is_better: bool, confidence: float) -> str:
-    """``leaked``: better than the true source itself on the same text; ``untrained``: not better than chance.
+    """Returns the flag of an arm from the confidence intervals of its mean paired differences to the bounds.
 
-    ``unigram``: better than chance but not than the best constant prediction, so nothing came from the input. Each is
-    decided by the confidence interval of the mean paired difference; 'ok' otherwise, '' where nothing bounds the arm.
+    ``leaked``: better than the true source on the same text; ``untrained``: not better than chance; ``unigram``: better
+    than chance but not than the best constant prediction, so the input was of no use; ``ok``: none of these; an empty
+    text: there is no bound.
     """
     sign = -1.0 if higher_is_better else 1.0
 
@@ -87,6 +89,7 @@ def flag(values: pd.Series, bounds: Mapping[str, pd.Series | None], higher_is_be
 
 
 def grouped(final: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """Yields (study, condition, metric) with its final values."""
     for key, group in final.groupby(["study", "condition", "metric"], sort=False):
         study, condition, metric = key
         yield (str(study), str(condition), str(metric)), group
@@ -99,23 +102,23 @@ def compare_arms(
     settings: Mapping[str, Any],
     seed: int,
 ) -> pd.DataFrame:
-    """One row per comparison of an own encoding with another arm: see results.STATISTICS.
+    """Returns one row per comparison of an own encoding with another arm: see results.STATISTICS.
 
     conditions, methods: by name, and by study and arm. Differences are the own encoding minus the other arm, over the
-    seeds that both have. The equivalence margin is the study's own in settings["margins"] (study -> metric -> margin),
-    or a share of the distance from chance to the floor. Holm's correction runs over the cells of one experiment, way,
-    metric and pair of methods: the family of one claim.
+    seeds that both have. The equivalence margin is that of settings["margins"] (study -> metric -> margin), or else a
+    share of the distance from chance to the floor. Holm's correction runs over the conditions and sizes of one
+    experiment, way, metric and pair of methods: the family of one claim.
     """
     rows = []
     released = [name for name, row in conditions.items() if row.way == "as-released"]
     for (study, condition, metric), group in grouped(final_values(runs[runs["metric"].isin(COMPARED)], released)):
         arms = levels(group)
         trained = [methods[study, arm] for arm in arms if not arm.startswith(BOUND)]
-        for own, other in pairs(trained):
-            margin = settings["equivalence_margin"] * span(arms, own.arm)
+        for encoding, other in pairs(trained):
+            margin = settings["equivalence_margin"] * span(arms, encoding.arm)
             margin = settings.get("margins", {}).get(study, {}).get(metric, margin)
-            pair = pd.concat([arms[own.arm], arms[other.arm]], axis=1, join="inner").to_numpy()
-            name = f"{condition}:{metric}:{own.arm}-{other.arm}"
+            pair = pd.concat([arms[encoding.arm], arms[other.arm]], axis=1, join="inner").to_numpy()
+            name = f"{condition}:{metric}:{encoding.arm}-{other.arm}"
             compared = compare(
                 pair[:, 0],
                 pair[:, 1],
@@ -127,8 +130,8 @@ def compare_arms(
             )
             identity = {"comparison": name, "study": study, "condition": condition, "metric": metric}
             family = {"experiment": conditions[condition].experiment, "way": conditions[condition].way}
-            family |= {"method_a": own.method, "method_b": other.method}
-            rows.append({**identity, "arm_a": own.arm, "arm_b": other.arm, **family, **asdict(compared)})
+            family |= {"method_a": encoding.method, "method_b": other.method}
+            rows.append({**identity, "arm_a": encoding.arm, "arm_b": other.arm, **family, **asdict(compared)})
     families = ["experiment", "way", "method_a", "method_b"]
     known = [name for name in results.STATISTICS.names if name != "p_holm"]
     frame = pd.DataFrame(rows, columns=[*known, *families])
@@ -137,16 +140,19 @@ def compare_arms(
 
 
 def pairs(arms: Sequence[Method]) -> Iterator[tuple[Method, Method]]:
-    """The comparisons of a condition: each own encoding with every other arm of the same size, or of none, once."""
+    """Yields the comparisons of a condition: each own encoding with every other arm of the same size or no size."""
     encodings = [arm for arm in arms if arm.role == "own"]
-    for place, own in enumerate(encodings):
+    for place, encoding in enumerate(encodings):
         for other in arms:
-            if other not in encodings[: place + 1] and other.size in (None, own.size):
-                yield own, other
+            if other not in encodings[: place + 1] and other.size in (None, encoding.size):
+                yield encoding, other
 
 
 def span(arms: Mapping[str, pd.Series], subject: str) -> float:
-    """Distance from chance to the best that is possible; without one (a formula, uniform noise), the subject's mean."""
+    """Returns the distance from chance to the floor, or to the oracle's mean if there is no floor.
+
+    Without such a distance (a formula, uniform noise), returns the absolute mean of the arm ``subject``.
+    """
     chance, floor = arms.get(f"{BOUND}chance"), arms.get(f"{BOUND}floor")
     if floor is None:
         floor = arms.get(f"{BOUND}oracle")
@@ -158,12 +164,12 @@ def span(arms: Mapping[str, pd.Series], subject: str) -> float:
 def write_statistics(
     runs: str, conditions: str, methods: str, summary: str, statistics: str, settings: Mapping[str, Any], seed: int
 ) -> None:
-    """Read all runs, and what their conditions and arms are, and write both tables."""
+    """Reads the tables of runs, conditions and methods, and writes both tables of statistics."""
     rows = results.read(runs, results.RUNS).to_pandas()
-    of_condition = columns.conditions(results.read(conditions, columns.CONDITIONS))
-    of_arm = columns.methods(results.read(methods, columns.METHODS))
-    released = [name for name, row in of_condition.items() if row.way == "as-released"]
+    by_name = columns.conditions(results.read(conditions, columns.CONDITIONS))
+    by_arm = columns.methods(results.read(methods, columns.METHODS))
+    released = [name for name, row in by_name.items() if row.way == "as-released"]
     levels_table = summarise(rows, released, settings["confidence"]).astype({"n": "int32"})
     results.write(summary, results.table(levels_table, results.SUMMARY))
-    compared = compare_arms(rows, of_condition, of_arm, settings, seed).astype({"n": "int32"})
+    compared = compare_arms(rows, by_name, by_arm, settings, seed).astype({"n": "int32"})
     results.write(statistics, results.table(compared, results.STATISTICS))

@@ -1,4 +1,5 @@
-"""What a config may hold: a model per section is the source of its keys, their ranges, defaults and documentation.
+"""The valid content of a config: each section has a model that defines its keys, ranges, defaults and documentation.
 
-``validation`` checks a config against them, ``documents`` makes the JSON schema and the tables of ``config/README.md``.
+``validation`` checks a config against the models. ``documents`` makes the JSON schema and the tables of
+``config/README.md`` from the models.
 """

@@ -1,4 +1,4 @@
-"""Writes the JSON schema of the config and the tables of its keys into the checkout that it is run in."""
+"""Writes the JSON schema of the config and the tables of its keys into the working directory, a checkout."""
 
 from tokentrial.schema.documents import README, SCHEMA, written_readme, written_schema
 

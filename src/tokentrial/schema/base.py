@@ -1,4 +1,4 @@
-"""What the models of all sections share: closed sections, kinds of values, and contradictions between keys."""
+"""The common parts of all sections' models: closed sections, kinds of values, and contradictions between keys."""
 
 from collections.abc import Iterable
 from copy import copy
@@ -24,7 +24,7 @@ CONTRADICTION, REPEATED = "contradiction", "repeated"
 
 
 class Section(BaseModel):
-    """A mapping of the config with these keys and no others."""
+    """A mapping of the config whose keys are the attributes and no others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -36,24 +36,27 @@ class Hyphenated(Section):
 
 
 def key(description: str, default: Any = ..., **rules: Any) -> Any:
-    """A key of a section. ``default`` is None for one that may be absent; null is no value of it then."""
+    """Returns the field of a key. ``default`` is None for a key that may be missing; null is no valid value of it."""
     return Field(default, description=description, **rules)
 
 
 def contradiction(text: str, *place: str) -> PydanticCustomError:
-    """The error for keys that do not fit each other. ``place``: the keys from the section that raises it to them."""
+    """Returns the error for keys that do not fit each other.
+
+    place: the path of keys from the section that raises the error to the keys in question.
+    """
     return PydanticCustomError(CONTRADICTION, "{text}", {"text": text, "place": place})
 
 
 def unknown(name: str, known: Iterable[str], where: str, *place: str) -> PydanticCustomError:
-    """The error for a name under the key ``where`` that the config does not define."""
+    """Returns the error for a name under the key ``where`` that the config does not define."""
     return contradiction(
         f"{where}: '{name}' is unknown; {nearest(name, known)}expected one of {', '.join(known)}", *place
     )
 
 
 def changes(model: type[Section], description: str) -> Any:
-    """The model of a mapping that changes single keys of ``model``'s: none of them has to be there."""
+    """Returns the model of a mapping that changes single keys of ``model``: every key may be missing."""
     fields: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         optional = copy(field)

@@ -1,4 +1,4 @@
-"""What studies/<study>.yaml says beside designs: names of experiments and arms, what documents ask, captions."""
+"""The names in studies/<study>.yaml: those of experiments and arms, the documents' questions, and captions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,71 +24,75 @@ Model = TypeVar("Model", bound=Section)
 
 
 class ExperimentNames(Section):
-    """What an experiment is called, as far as an overlay says so."""
+    """The names of an experiment, of which an overlay may change any."""
 
-    title: Text = key("Of the experiment, as the file of its study says or where that has none.", None)
+    title: Text = key("Title of the experiment, in place of the one in the study's file or for a new experiment.", None)
     short: Text = key("The title in figures.", None)
-    body: Text = key("What its language models are called.", None)
+    body: Text = key("Name of the experiment's language models.", None)
     baselines: list[Text] = key("Methods that own encodings should beat here, in place of the study's.", None)
 
 
 class Experiment(ExperimentNames):
-    """What an experiment is called."""
+    """The names of an experiment in the file of its study."""
 
-    title: Text = key("Of the experiment.")
+    title: Text = key("Title of the experiment.")
 
 
 class ExperimentOfWays(ExperimentNames, Hyphenated):
-    """An experiment that is run in several ways, each of which has a design."""
+    """An experiment that is run in several ways; its design in a way is the settings of the runs."""
 
     def designs(self) -> list[tuple[str, Any]]:
-        """(way, design) of every way that has one."""
+        """Returns (way, design) of every way in which the experiment is run."""
         ways = [(way, getattr(self, way.replace("-", "_"), None)) for way in WAYS]
         return [(way, design) for way, design in ways if design is not None]
 
 
 class Question(Section):
-    """The comparison that the documents are about."""
+    """The documents' question: whether their encodings beat the baselines."""
 
-    encodings: list[Text] = key("Methods of their own encodings.")
-    baselines: list[Text] = key("Methods that these should beat.")
+    encodings: list[Text] = key("Methods of the documents' own encodings.")
+    baselines: list[Text] = key("Methods that these encodings should beat.")
 
 
 class Look(Section):
     """How figures draw a method."""
 
-    label: Text = key("In legends; without one, the name.", None)
+    label: Text = key("Label in legends; if missing, the name.", None)
     color: Literal["blue", "vermillion", "green", "orange", "sky", "purple", "black", "grey"] = key(
-        "Of line and marker."
+        "Colour of line and marker."
     )
-    marker: Literal["o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "*", "h", "H", "X"] = key("As matplotlib has it.")
-    size: Annotated[Number, Field(gt=0)] = key("Of the marker, in points.", 4.0)
+    marker: Literal["o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "*", "h", "H", "X"] = key("Matplotlib's marker.")
+    size: Annotated[Number, Field(gt=0)] = key("Size of the marker, in points.", 4.0)
 
 
 class Method(Section):
-    """What a method is called, and what it is in comparisons."""
+    """The name of a method, and its role in comparisons."""
 
-    name: Text = key("For readers; without one, the arm's own.", None)
-    role: Role = key("Comparisons start from arms whose role is own.", "control")
-    look: Look = key("How figures draw it; without one, by a spare colour and marker.", None)
+    name: Text = key("Name for readers; if missing, the arm's name.", None)
+    role: Role = key("Role in comparisons, which start from arms whose role is own.", "control")
+    look: Look = key("How figures draw the method; if missing, in a spare colour and marker.", None)
 
 
 Methods = dict[Text, Method]
-METHODS = "Name of a method -> what it is called and its role, laid over what studies/<study>.yaml says of it."
+METHODS = "Name of a method -> its name for readers and its role, merged over its entry in studies/<study>.yaml."
 
 
 Tables = dict[Text, AnyTable]
 
 
 class Captions(Section):
-    """What the tables and figures of no study are called."""
+    """The captions of the tables and figures that belong to no study."""
 
     tables: Tables = Field(default_factory=dict)
     figures: Figures = Field(default_factory=dict)
 
 
 class Study(Section):
-    """The names of one study. others: the role of methods that it does not declare; layouts: of an arm's last part."""
+    """The names of one study.
+
+    others: the role of methods that the study does not declare; layouts: last part of an arm's name -> its name for
+    readers.
+    """
 
     title: Text
     real_text: Flag
@@ -102,17 +106,17 @@ class Study(Section):
 
     @classmethod
     def undeclared(cls, title: str) -> "Study":
-        """A study without a file."""
+        """Returns the names of a study without a file."""
         return cls(
             title=title, real_text=False, experiments={}, question=Question(encodings=[], baselines=[]), methods={}
         )
 
     def role(self, method: str) -> Role:
-        """The role of a method, declared or not."""
+        """Returns the role of a method, declared or not."""
         return self.methods[method].role if method in self.methods else self.others
 
     def baselines(self, experiment: str) -> Sequence[str]:
-        """The methods that an experiment's own encodings should beat."""
+        """Returns the methods that an experiment's own encodings should beat."""
         declared = self.experiments.get(experiment)
         return self.question.baselines if declared is None or declared.baselines is None else declared.baselines
 
@@ -129,7 +133,7 @@ def checked(content: Mapping[str, Any], where: str) -> Study:
 
 
 def captions(file: Path) -> Captions:
-    """Returns what a file says that belongs to no study. Raises InputError that names file and key."""
+    """Returns the captions in a file that belong to no study. Raises InputError that names file and key."""
     return _validated(config.load(file), str(file), Captions)
 
 
@@ -137,16 +141,16 @@ def _validated(content: Mapping[str, Any], where: str, model: type[Model]) -> Mo
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        # a mistyped key first: it explains one that is not given; before it a table's kind, which explains both
+        # a table's kind comes first, then a mistyped key, since they explain a missing key
         errors = sorted(error.errors(), key=lambda each: (each["loc"][-1] != "kind", each["type"] != "extra_forbidden"))
         raise InputError(f"{where}: {_line(errors[0])}") from None
 
 
 def _line(error: Mapping[str, Any]) -> str:
-    """Key, found, expected."""
+    """Returns key, found value and expected value in one line."""
     place = error["loc"]
     table = model_of(place)
-    if place[0] == "tables" and len(place) > 2:  # the model that was chosen, which is no key
+    if place[0] == "tables" and len(place) > 2:  # the third part names the chosen model, not a key
         place = (*place[:2], *place[3:])
         if re.fullmatch(r"str|int|bool|list\[.*|dict\[.*", str(place[-1])):  # nor is the kind of value
             place = place[:-1]

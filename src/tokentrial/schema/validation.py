@@ -1,4 +1,4 @@
-"""A config checked against the models, and whatever is wrong with it in one line that names the key."""
+"""Checks a config against the models, and reports the first fault in one line that names the key."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,9 +14,9 @@ from tokentrial.schema.encoders import TYPE
 from tokentrial.schema.run import Config
 from tokentrial.schema.study_files import StudyFile
 
-KEY = "[key]"  # ends the place of an error in a key that the user chose
+KEY = "[key]"  # the last part of an error's place, if the error is in a key that the user chose
 
-# The kinds of pydantic's errors -> the rule of the JSON schema that says what was expected.
+# Kind of pydantic's error -> the rule of the JSON schema with the expected value.
 RULES = {
     **dict.fromkeys(("int_type", "float_type", "bool_type", "string_type", "list_type", "dict_type"), "type"),
     **dict.fromkeys(("model_type", "model_attributes_type", TYPE), "type"),
@@ -34,7 +34,7 @@ RULES = {
 
 
 class Fault(NamedTuple):
-    """What is wrong at a place. Faults compare in the order in which a user is told of them."""
+    """A fault of a config. Faults compare in the order in which they are reported; text: without the keys."""
 
     contradiction: bool
     keys: tuple[str, ...]
@@ -42,14 +42,15 @@ class Fault(NamedTuple):
     text: str
 
     def line(self, where: str, keys: tuple[str, ...]) -> str:
+        """Returns the line of an error. where: its beginning; keys: the path to show."""
         return where + (f"{'.'.join(keys)}: {self.text}" if keys else self.text)
 
 
 def check(config: Mapping[str, Any], files: Mapping[str, StudyFile] | None = None) -> None:
-    """Raises InputError with one line on the first thing that is wrong with a config, contradictions last.
+    """Raises InputError with one line for the first fault of a config; contradictions come last.
 
-    files: those of the studies, of which an overlay must give a title to an experiment that they do not have. A fault
-    that is in one of them is told as that file's.
+    files: those of the studies. An experiment that is in none of them needs a title. A fault inside a file is reported
+    with the file's name.
     """
     settings.check_values(config)
     files = files or {}
@@ -72,7 +73,7 @@ def _faults(config: Mapping[str, Any]) -> list[Fault]:
 
 
 def _untitled_experiments(config: Mapping[str, Any], files: Mapping[str, StudyFile]) -> Iterator[Fault]:
-    """An experiment that no file has is a mistyped name unless it has a title of its own."""
+    """Yields a fault for each experiment that is in no file and has no title: its name is mistyped."""
     for study, file in files.items():
         section = config.get(study)
         entries = section.get("experiments") if isinstance(section, Mapping) else None
@@ -116,7 +117,7 @@ def _wrong_key(name: Any, rule: Mapping[str, Any]) -> str:
 
 
 def _wrong_value(config: Any, keys: tuple[str, ...], rule: str, expected: Any) -> str:
-    """The value is shown as the config has it; the models see whole floats as integers."""
+    """Returns the fault of a value, shown as in the config; the models get whole floats as integers."""
     for key in keys:
         config = config[int(key)] if isinstance(config, list) else config[key]
     return f"found {settings.shown(config)}, expected {settings.expected(rule, expected)}"

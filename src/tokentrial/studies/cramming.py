@@ -1,8 +1,8 @@
 """The cramming study (document 004): from the config to its jobs, one per experiment and language model.
 
-A job is ``cramming/<design>/<model>`` and covers the design's kinds of text, lengths and numbers of vectors, each of
-them a condition of its own in the results: ``cramming/<design>/<model>/<kind>/n-<tokens>-m-<vectors>``. Imported while
-the workflow is planned: standard library only.
+A job is ``cramming/<experiment>/<model>`` and covers all kinds of text, lengths and numbers of vectors. Each
+combination of these is a condition in the results: ``cramming/<experiment>/<model>/<kind>/n-<tokens>-m-<vectors>``.
+Imported while the workflow is planned: standard library only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 from tokentrial.errors import InputError
 
 STUDY = "cramming"
-SOURCES = ("train", "folder", "hub")  # where a model comes from
+SOURCES = ("train", "folder", "hub")  # keys that say where a model comes from
 SHIPPED = Path("models")
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "training.json")
 
@@ -20,20 +20,20 @@ Spec = dict[str, Any]
 
 
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """Every job: ``cramming/<design>/<model>`` -> what to cram into what, complete and free of paths."""
+    """Returns job -> its complete specification, free of paths; in it, ``design`` is the name of the experiment."""
     study = config[STUDY]
     specs: dict[str, Spec] = {}
-    for name, design in study["experiments"].items():
-        for model in design["models"]:
+    for name, experiment in study["experiments"].items():
+        for model in experiment["models"]:
             condition = f"{STUDY}/{name}/{model}"
             specs[condition] = {
                 "study": STUDY,
                 "condition": condition,
                 "design": name,
                 "model": model,
-                **{key: design[key] for key in ("kinds", "lengths", "vectors", "per_vector", "controls")},
-                "arms": {arm: study["settings"][arm] for arm in design["arms"]},
-                "texts": design.get("texts", study["texts"]),
+                **{key: experiment[key] for key in ("kinds", "lengths", "vectors", "per_vector", "controls")},
+                "arms": {arm: study["settings"][arm] for arm in experiment["arms"]},
+                "texts": experiment.get("texts", study["texts"]),
                 **{key: study[key] for key in ("predict_first", "precision", "compile")},
                 "seed": config["seed"],
                 "device": config["device"],
@@ -42,7 +42,7 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
 
 
 def source(config: Mapping[str, Any], name: str, corpora: Sequence[str]) -> str:
-    """``train``, ``hub``, ``folder`` or ``shipped``: where a model comes from. corpora: see :func:`inputs`."""
+    """Returns the source of a model: ``train``, ``hub``, ``folder`` or ``shipped``. corpora: see :func:`inputs`."""
     study = config[STUDY]
     model = study["models"][name]
     shipped = model.get("shipped", False) and corpora and not study["retrain"]
@@ -50,7 +50,7 @@ def source(config: Mapping[str, Any], name: str, corpora: Sequence[str]) -> str:
 
 
 def recipes(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """Language models that this pipeline trains: name -> specification of the training."""
+    """Returns name -> specification of the training, for the language models that this workflow trains."""
     study = config[STUDY]
     return {
         name: {
@@ -73,12 +73,12 @@ def recipes(config: Mapping[str, Any]) -> dict[str, Spec]:
 def inputs(
     config: Mapping[str, Any], name: str, corpora: Sequence[str], place: str = "", absolute: bool = False
 ) -> list[str]:
-    """The files that a model is read from, all in one folder; the folder itself for a model of the hub.
+    """Returns the files of a model, or the folder of a model of the hub.
 
-    corpora: those whose models are shipped, in models/<corpus>/<name>; none where the run has a text of its own. Which
-    of them a run has is known once its text is there, so all are its inputs. place: what to put before the paths
-    of shipped ones; absolute: whether a user's folder gets an absolute path. Raises InputError for a folder that is not
-    there.
+    corpora: names of the corpora with shipped models, in models/<corpus>/<name>; empty for a user's own text. A run
+    knows its corpus only after its text is there, so the files of all corpora are inputs. place: prefix of the paths
+    of shipped models; absolute: whether a user's folder gets an absolute path. Raises InputError for a folder that is
+    missing or has no model.
     """
     model = config[STUDY]["models"][name]
     kind = source(config, name, corpora)
@@ -97,16 +97,18 @@ def _files_of(folder: Path, where: str) -> list[str]:
     try:
         if not folder.is_dir():
             raise InputError(f"{where}: {folder}: no such folder, expected a language model")
-        kept = [file for file in sorted(folder.iterdir()) if file.suffix in (".json", ".safetensors", ".txt", ".model")]
+        files = [
+            path for path in sorted(folder.iterdir()) if path.suffix in (".json", ".safetensors", ".txt", ".model")
+        ]
     except OSError as error:
         raise InputError(f"{where}: {str(folder)[:80]}: cannot be read: {error.strerror}") from None
-    if not kept:
+    if not files:
         raise InputError(f"{where}: {folder}: found none of the files of a language model")
-    return [str(file) for file in kept]
+    return [str(file) for file in files]
 
 
 def shapes(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """What the measures have to know of a model's entry: which architecture it has and whether it was trained."""
+    """Returns the part of each model's entry that the measures need: its architecture and whether it was trained."""
     return {
         name: {"train": {key: model["train"][key] for key in ("architecture", "epochs")}}
         for name, model in config[STUDY]["models"].items()

@@ -1,8 +1,9 @@
 """The study of language models (document 002): from the config to its training jobs, one per arm.
 
-A condition is a way of running an experiment on one tokenisation: ``language_models/transformer/done-right/bpe``. Its
-arms see the same text, batches and initial body. An arm of a ratio is named by both (``learned-8``). A job is an
-arm of a condition, since a language model takes minutes. Imported while the workflow is planned: standard library only.
+A condition is an experiment in one way on one tokenisation: ``language_models/transformer/done-right/bpe``. Its arms
+see the same text, batches and initial body. The name of an arm with a ratio includes the ratio (``learned-8``). A job
+trains one arm of a condition, since a language model takes minutes. Imported while the workflow is planned: standard
+library only.
 """
 
 import json
@@ -13,16 +14,16 @@ from typing import Any
 from tokentrial.studies.small_models import TWO_STAGE, designs
 
 STUDY = "language_models"
-FULL = "full"  # the arm whose trained model the two-stage arms start from
+FULL = "full"  # the arm whose trained model is the start of two-stage arms
 
 Spec = dict[str, Any]
 
-# Encoders that are made from the trained full model; the last three also keep its body.
+# Encoders that are made from the trained full model; those after TWO_STAGE also keep its body.
 FROM_FULL = (*TWO_STAGE, "svd", "quantised", "product_quantised")
 
 
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """Every training job: ``<condition>/<arm>`` -> what to train, complete and free of paths and machine facts."""
+    """Returns job ``<condition>/<arm>`` -> its complete specification, free of paths and machine facts."""
     specs: dict[str, Spec] = {}
     for name, experiment in config[STUDY]["experiments"].items():
         for way, design in designs(experiment).items():
@@ -40,7 +41,7 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
 
 
 def arms_of(design: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """(name, entry of the config's arms, ratio) of a design's arms; those that are trained once first."""
+    """Yields (name, entry of the config's arms, ratio) of a design's arms, first those that are trained once."""
     for name in design["single"]:
         entry, _, ratio = name.partition("-")
         yield name, entry, int(ratio or 1)
@@ -66,7 +67,7 @@ def _common(config: Mapping[str, Any], design: Mapping[str, Any], way: str) -> S
 
 
 def _widths(design: Mapping[str, Any], ratio: int) -> Spec:
-    """d_c, D, and the body's width: D, or d_c where the body shrinks with the encoding as in the documents."""
+    """Returns d_c, D, and the body's width: D, or d_c if the body shrinks with the encoding, as in the documents."""
     width = design["full_width"] // ratio
     return {
         "width": width,
@@ -76,7 +77,7 @@ def _widths(design: Mapping[str, Any], ratio: int) -> Spec:
 
 
 def _arm(config: Mapping[str, Any], design: Mapping[str, Any], way: str, entry: str) -> Spec:
-    """Encoder, body and training of an arm, which may change keys of the body and its number of epochs."""
+    """Returns encoder, body and training of an arm, which may change keys of the body and the number of epochs."""
     study = config[STUDY]
     options = {key: value for key, value in study["arms"][entry].items() if key != "body"}
     training = {**study["training"][way], **design.get("training", {})}
@@ -91,7 +92,7 @@ def _body(config: Mapping[str, Any], design: Mapping[str, Any], entry: str) -> S
 
 
 def tokens_needed(specs: Mapping[str, Spec], tokens: str) -> dict[str, int]:
-    """Split -> the fewest tokens of a tokenisation that every job's share of the split has a batch of."""
+    """Returns split -> fewest tokens with which the share of the split that each job uses holds a batch."""
     needed: dict[str, int] = {}
     for spec in specs.values():
         training = spec["training"]
@@ -105,19 +106,19 @@ def tokens_needed(specs: Mapping[str, Spec], tokens: str) -> dict[str, int]:
 
 
 def twins(specs: Mapping[str, Spec]) -> dict[str, str]:
-    """Job -> the job that trains the same model, where all is equal but the names of condition and arm.
+    """Returns job -> the job that trains the same model: only the names of condition and arm differ.
 
-    Of such jobs the first by name trains, whatever the order of the config.
+    Among such jobs, the first by name trains, in any order of the config.
     """
-    found: dict[str, str] = {}
+    origins: dict[str, str] = {}
     first: dict[str, str] = {}
     for job, spec in sorted(specs.items()):
-        # the arm that others start from keeps its model, so only another of its name can stand in for it
+        # the full arm keeps its model for other arms, so only another full arm can replace its training
         key = {**spec, "condition": None, "arm": spec["arm"] == FULL}
         origin = first.setdefault(json.dumps(key, sort_keys=True), job)
         if origin != job:
-            found[job] = origin
-    return found
+            origins[job] = origin
+    return origins
 
 
 def needs_full(spec: Spec) -> bool:

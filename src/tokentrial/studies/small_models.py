@@ -1,6 +1,6 @@
 """The studies of small models on synthetic data (documents 000 to 003): from the config to data sets and training jobs.
 
-One condition is one combination of an experiment's data, ratio and head in one way of running it, for example
+A condition is one combination of an experiment's data, ratio and head in one way of running it, for example
 ``learned_encoding/compression/done-right/v20-ratio-8``. This module is imported while the workflow is planned, so it
 needs nothing beyond the standard library.
 """
@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 STUDIES = ("learned_encoding", "bespoke")
-TWO_STAGE = ("pca", "autoencoder")  # encoders that compress a table, by default the one that the full arm trains
+TWO_STAGE = ("pca", "autoencoder")  # encoders that compress a table, by default the table of the full arm
 WAYS = ("as-released", "as-described", "done-right")
 
 Spec = dict[str, Any]
 
 
 def designs(experiment: Mapping[str, Any]) -> dict[str, Spec]:
-    """Way -> design of an experiment, in the order of its entry; the entry's other keys are names."""
+    """Returns way -> design of an experiment: its settings in this way. The other keys of the experiment are names."""
     return {way: design for way, design in experiment.items() if way in WAYS}
 
 
 def conditions(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """Every gradient-trained condition: id -> what to train, complete and free of paths and machine facts."""
+    """Returns id -> complete specification, free of paths and machine facts, of every condition that is trained."""
     return {identity: spec for study in STUDIES for identity, spec in conditions_of(config, study).items()}
 
 
@@ -37,7 +37,7 @@ def encoder_modules(spec: Spec) -> list[str]:
 
 
 def conditions_of(config: Mapping[str, Any], study: str) -> dict[str, Spec]:
-    """The conditions of one study."""
+    """Returns the conditions of one study."""
     specs = {}
     for name, experiment in config[study]["experiments"].items():
         for way, design in designs(experiment).items():
@@ -50,19 +50,19 @@ def conditions_of(config: Mapping[str, Any], study: str) -> dict[str, Spec]:
 
 
 def scripts(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """The released scripts to run: condition id -> script, how many seeds from its own on, after which cell to stop."""
+    """Returns id -> specification of every released script: its name, number of seeds, last cell, and other options."""
     specs = {}
     for study in STUDIES:
         for name, options in config[study]["scripts"].items():
             identity = f"{study}/as-released/{name}"
             specs[identity] = {"study": study, "condition": identity, "script": name, **options}
-            if study == "bespoke":  # its scripts set no seed of their own
+            if study == "bespoke":  # the scripts of this study set no seed
                 specs[identity]["seed"] = config["seed"]
     return specs
 
 
 def condition_name(design: Mapping[str, Any], data: str, ratio: int, head: str) -> str:
-    """The last part of a condition's name: what varies within its design."""
+    """Returns the last part of a condition's name, made from the settings that vary within the design."""
     parts = [data if len(design["data"]) > 1 else "", f"ratio-{ratio}" if len(design["ratios"]) > 1 else ""]
     parts.append(head.replace("_", "-") if len(design["heads"]) > 1 else "")
     return "-".join(part for part in parts if part) or data
@@ -94,13 +94,13 @@ def _spec(
 
 
 def dataset_name(identity: str, data: str) -> str:
-    """The data set of a condition; conditions of an experiment that differ only in ratio or head share it."""
+    """Returns the data set of a condition. Conditions that differ only in ratio or head share a data set."""
     study, name, way, _ = identity.split("/")
     return f"{study}/{name}/{way}/{data}"
 
 
 def datasets(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """Every synthetic data set: name -> its full specification for data.generate, with seed and number of seeds."""
+    """Returns name -> full specification of every synthetic data set, with seed and number of seeds."""
     specs = {}
     for study in STUDIES:
         for name, experiment in config[study]["experiments"].items():

@@ -38,7 +38,7 @@ class Run(NamedTuple):
 
     finished: Sequence[Job]
     final: Sequence[str]
-    found: Mapping[str, Any]  # see record.describe
+    provenance: Mapping[str, Any]  # see record.describe
     ids: Mapping[str, str]  # path -> @id
     text: Sequence[str]  # @ids of the files of the run's real text
 
@@ -87,7 +87,7 @@ def job_id(job: Job) -> str:
 
 def _add_input(crate: Any, run: Run) -> None:
     """Adds the merged config as the workflow's input, by its checksum, since the file with the config is an output."""
-    config = run.found["config"]
+    config = run.provenance["config"]
     properties = {
         "@type": "PropertyValue",
         "name": "config",
@@ -171,11 +171,11 @@ def _add_usage(crate: Any, job: Job) -> list[str]:
 
 
 def _add_run(crate: Any, run: Run) -> str:
-    facts = run.found["run"]
+    facts = run.provenance["run"]
     properties = {
         "@type": "CreateAction",
         "name": f"tokentrial: {facts['scale']}",
-        "description": " ".join([f"{facts['jobs']} jobs, from the first to the last.", *run.found["remarks"]]),
+        "description": " ".join([f"{facts['jobs']} jobs, from the first to the last.", *run.provenance["remarks"]]),
         "instrument": {"@id": crate.mainEntity.id},
         "object": _refer([CONFIG, *run.text]),
         "result": _refer(_files(run, run.final)),

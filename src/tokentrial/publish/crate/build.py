@@ -53,12 +53,12 @@ FORMATS = {
 
 
 def write_crate(
-    project: Project, config: Mapping[str, Any], found: Mapping[str, Any], final: Sequence[str], output: str | Path
+    project: Project, config: Mapping[str, Any], provenance: Mapping[str, Any], final: Sequence[str], output: str | Path
 ) -> None:
     """Writes the crate of a finished run as a zip, whole or not at all.
 
-    config: the merged config; found: the run's provenance (see record.describe); final: the names of its final files
-    and of ``results/provenance.json``.
+    config: the merged config; provenance: see record.describe; final: the names of the run's final files and of
+    ``results/provenance.json``.
     """
     finished = jobs.finished(project, final)
     everything = _candidates(project, finished, final)
@@ -66,12 +66,12 @@ def write_crate(
     included = sorted(set(everything) - set(withheld))
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
-    _add_workflow(crate, project, found)
+    _add_workflow(crate, project, provenance)
     ids = _add_files(crate, project, included)
     ids |= _add_references(crate, project, finished, withheld, ids)
-    text = _add_text(crate, found["data"]["corpus"]) if found["data"]["corpus"] else []
-    action_ids = actions.add(crate, actions.Run(finished, final, found, ids, text))
-    _describe(crate, found, withheld, action_ids)
+    text = _add_text(crate, provenance["data"]["corpus"]) if provenance["data"]["corpus"] else []
+    action_ids = actions.add(crate, actions.Run(finished, final, provenance, ids, text))
+    _describe(crate, provenance, withheld, action_ids)
     with results.whole_file(output) as file:
         for chunk in crate.stream_zip():
             file.write(chunk)
@@ -89,9 +89,9 @@ def _candidates(project: Project, finished: Sequence[Job], final: Sequence[str])
 def _withheld(project: Project, config: Mapping[str, Any], paths: Iterable[str]) -> list[str]:
     """Returns files that reveal the machine or its user; the report is withheld with the config that it prints."""
     private = files.markers(project, config)
-    said = [path for path in paths if path.startswith(("config/", "results/"))]
-    revealing = [path for path in said if files.gives_away(project.file(path), private)]
-    return [*revealing, REPORT] if CONFIG in revealing and REPORT in said and REPORT not in revealing else revealing
+    checked = [path for path in paths if path.startswith(("config/", "results/"))]
+    revealing = [path for path in checked if files.gives_away(project.file(path), private)]
+    return [*revealing, REPORT] if CONFIG in revealing and REPORT in checked and REPORT not in revealing else revealing
 
 
 def _facts(project: Project, path: str) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _environment(project: Project, arms: pa.Table) -> dict[str, Any]:
         "lock": {"file": LOCK, "sha256": files.sha256(project.file(LOCK))} if lock else None,
         "packages": packages,
         "other_than_locked": {
-            name: found for name, found in packages.items() if not machine.is_locked(found, lock[name])
+            name: installed for name, installed in packages.items() if not machine.is_locked(installed, lock[name])
         },
     }
 
@@ -150,7 +150,7 @@ def text(corpus: Corpus) -> dict[str, Any]:
 def _other_settings(arms: pa.Table, specs: set[str]) -> list[str]:
     """Returns the conditions with rows from another specification than the config's."""
     rows = zip(arms["condition"].to_pylist(), arms["config_hash"].to_pylist(), strict=True)
-    return sorted({condition for condition, made in rows if made not in specs})
+    return sorted({condition for condition, spec in rows if spec not in specs})
 
 
 def changed_inputs(project: Project, finished: Iterable[Job]) -> dict[str, list[str]]:
@@ -178,7 +178,7 @@ def _remarks(
     mixed = {name for run in inputs.values() for name in run}
     lock = record["environment"]["other_than_locked"]
     unversioned = commit == checkout.NO_COMMIT
-    said = {
+    remarks = {
         "The code is no git checkout: the digests in 'code' are all that tells its version.": unversioned,
         "The checkout differed from its commit when this was written.": commit.endswith("-dirty"),
         f"{_sum(elsewhere)} of {_sum(commits)} arms were measured at another commit than the one that wrote this: "
@@ -193,7 +193,7 @@ def _remarks(
         f"Incomplete: no longer there: {_listed(missing)}.": bool(missing),
         f"Snakemake has no record of what made {_listed(unknown)}.": bool(unknown),
     }
-    return [text for text, holds in said.items() if holds]
+    return [text for text, holds in remarks.items() if holds]
 
 
 def _sum(counts: Mapping[str, int]) -> int:

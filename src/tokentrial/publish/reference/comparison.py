@@ -77,7 +77,7 @@ def specifications(run: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     for arms in (run, reference):
         parts = arms["arm"] + " " + arms["seeds"].astype(str) + " " + arms["config_hash"]
         parts += " " + arms["corpus"].fillna("").astype(str)  # which a config may leave open
-        texts.append(parts.groupby(arms["condition"]).agg(lambda mine: "\n".join(sorted(set(mine)))))
+        texts.append(parts.groupby(arms["condition"]).agg(lambda group: "\n".join(sorted(set(group)))))
     both = pd.concat(texts, axis=1, keys=["run", "reference"])
     state = np.where(both["run"] == both["reference"], "same", "other")
     state = np.where(both["reference"].isna(), "only_run", np.where(both["run"].isna(), "only_reference", state))
@@ -99,8 +99,8 @@ def config_state(specified: pd.DataFrame) -> Record:
     """Returns whether all conditions have the same specification, and the number of conditions per study and state."""
     states = ("same", "other", "only_run", "only_reference")
     studies = {
-        study: {state: int((mine["state"] == state).sum()) for state in states}
-        for study, mine in specified.groupby("study", sort=True)
+        study: {state: int((group["state"] == state).sum()) for state in states}
+        for study, group in specified.groupby("study", sort=True)
     }
     return {"same": bool((specified["state"] == "same").all()), "studies": studies}
 
@@ -108,7 +108,7 @@ def config_state(specified: pd.DataFrame) -> Record:
 def provenance(arms: pd.DataFrame) -> Record:
     """Returns the provenance of a run's numbers: all values of the columns that describe machine and code."""
     names = ("device", "versions", "git_commit")
-    seeds = {study: sorted(set(mine["seeds"])) for study, mine in arms.groupby("study", sort=True)}
+    seeds = {study: sorted(set(group["seeds"])) for study, group in arms.groupby("study", sort=True)}
     texts = sorted(set(arms["corpus"].dropna()))
     return {"seeds": seeds, "corpus": texts, **{name: sorted(set(arms[name])) for name in names}}
 
@@ -139,7 +139,8 @@ def largest_by_metric(comparable: Joined) -> list[Record]:
     differing = comparable.taken(differs)
     changes = rows.apart(differing, "value").assign(unit=differing.run["unit"])
     names = ["study", "metric", "unit"]
-    return [dict(zip(names, key, strict=True)) | rows.largest(mine) for key, mine in changes.groupby(names, sort=True)]
+    groups = changes.groupby(names, sort=True)
+    return [dict(zip(names, key, strict=True)) | rows.largest(group) for key, group in groups]
 
 
 def table_state(name: str, joined: Joined, comparable: Joined) -> Record:

@@ -80,18 +80,19 @@ def join(run: pd.DataFrame, reference: pd.DataFrame, table: Table) -> Joined:
         keys = [*keys, "number"]
     both = pd.concat([run[keys], reference[keys]], ignore_index=True)
     codes = both.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
-    here, there = codes[: len(run)], codes[len(run) :]
-    repeated_here, repeated_there = pd.Series(here).duplicated().to_numpy(), pd.Series(there).duplicated().to_numpy()
-    _, mine, its = np.intersect1d(here, there, return_indices=True)  # of equal codes the first
-    order = np.argsort(mine)
+    of_run, of_reference = codes[: len(run)], codes[len(run) :]
+    repeated_run, repeated_reference = (pd.Series(side).duplicated().to_numpy() for side in (of_run, of_reference))
+    # Of rows with equal codes, intersect1d returns the first.
+    _, rows_of_run, rows_of_reference = np.intersect1d(of_run, of_reference, return_indices=True)
+    order = np.argsort(rows_of_run)
     return Joined(
         tuple(keys),
-        run.iloc[mine[order]].reset_index(drop=True),
-        reference.iloc[its[order]].reset_index(drop=True),
-        run[~np.isin(here, there) & ~repeated_here],
-        reference[~np.isin(there, here) & ~repeated_there],
-        run[repeated_here],
-        reference[repeated_there],
+        run.iloc[rows_of_run[order]].reset_index(drop=True),
+        reference.iloc[rows_of_reference[order]].reset_index(drop=True),
+        run[~np.isin(of_run, of_reference) & ~repeated_run],
+        reference[~np.isin(of_reference, of_run) & ~repeated_reference],
+        run[repeated_run],
+        reference[repeated_reference],
     )
 
 

@@ -25,7 +25,7 @@ PARAPHRASE = 100
 
 def as_text(comparison: Record) -> str:
     """Returns the whole text; comparison: the result of comparison.compare."""
-    parts = (headline, made, rows, differences, derived, decisions, verdicts)
+    parts = (headline, provenance, rows, differences, derived, decisions, verdicts)
     return "\n".join(line for part in parts for line in part(comparison)) + "\n"
 
 
@@ -48,7 +48,7 @@ def headline(comparison: Record) -> Lines:
     yield "differ for that reason: this is no failure.\n"
 
 
-def made(comparison: Record) -> Lines:
+def provenance(comparison: Record) -> Lines:
     """Yields the provenance of both runs, which does not count as a difference."""
     run, reference = comparison["made"]["run"], comparison["made"]["reference"]
     for name, title in (("corpus", "text"), ("device", "device"), ("versions", "versions"), ("git_commit", "code")):
@@ -204,11 +204,11 @@ def _numbers(numbers: Mapping[str, Record]) -> str:
     """``difference -0.1 -> 0.2, n 10 -> 3; 2 more differ and 1 is in one run alone``: reference run -> this one."""
     both = [name for name, row in numbers.items() if row["run"] is not None and row["reference"] is not None]
     order = sorted(both, key=lambda name: DECIDING.index(name) if name in DECIDING else len(DECIDING))
-    said = [", ".join(f"{name} {pair(**numbers[name])}" for name in order[:NUMBERS_SHOWN])] if both else []
+    shown = [", ".join(f"{name} {pair(**numbers[name])}" for name in order[:NUMBERS_SHOWN])] if both else []
     left, alone = len(both) - NUMBERS_SHOWN, len(numbers) - len(both)
     rest = [f"{left} more {'differs' if left == 1 else 'differ'}"] if left > 0 else []
     rest += [f"{alone} of its numbers {'is' if alone == 1 else 'are'} in one run alone"] if alone else []
-    return "; ".join([*said, " and ".join(rest)] if rest else said)
+    return "; ".join([*shown, " and ".join(rest)] if rest else shown)
 
 
 def pair(reference: Any, run: Any) -> str:
