@@ -120,7 +120,7 @@ class Measured:
             return cls(by_rule(usages(path)))
         values = json.loads((path / RESULT if path.is_dir() else path).read_text(encoding="utf-8"))
         values["rules"] = {name: Total(**total) for name, total in values["rules"].items()}
-        values["experiments"] = {name: Share(**share) for name, share in values["experiments"].items()}
+        values["studies"] = {name: Share(**share) for name, share in values["studies"].items()}
         return cls(**values)
 
 

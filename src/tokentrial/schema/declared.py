@@ -17,6 +17,7 @@ from tokentrial.studies.small_models import WAYS
 
 OWN = "own"
 Role = Literal["own", "baseline", "control", "as released", "bound"]
+LONGEST_LINE = 500  # characters of an error
 CORPUS = "{corpus}"
 """Stands for the title of the run's real text."""
 
@@ -143,7 +144,8 @@ def _validated(content: Mapping[str, Any], where: str, model: type[Model]) -> Mo
     except ValidationError as error:
         # a table's kind comes first, then a mistyped key, since they explain a missing key
         errors = sorted(error.errors(), key=lambda each: (each["loc"][-1] != "kind", each["type"] != "extra_forbidden"))
-        raise InputError(f"{where}: {_line(errors[0])}") from None
+        line = " ".join(_line(errors[0]).split())  # headings and texts may have line breaks
+        raise InputError(f"{where}: {config.shown(line, LONGEST_LINE, str)}") from None
 
 
 def _line(error: Mapping[str, Any]) -> str:
