@@ -1,4 +1,4 @@
-"""The examples of docs/extending.md are run as they stand: an encoder, an arm, an experiment, a claim, a check."""
+"""The examples of docs/extending.md are run as they stand: an encoder, an arm, an experiment, a data set, a claim."""
 
 import re
 import shutil
@@ -32,6 +32,9 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Project:
     in_file, overlay = map(yaml.safe_load, blocks("An arm", "yaml"))
     assert in_file["arms"] == overlay[STUDY]["arms"]
     [experiment] = map(yaml.safe_load, blocks("An experiment", "yaml"))
+    [design] = [entry["done-right"] for entry in experiment["experiments"].values()]
+    [[(name, source)]] = [yaml.safe_load(text)["data"].items() for text in blocks("A data set", "yaml")]
+    design["data"] |= {name: source}
     overlay[STUDY]["experiments"] |= experiment["experiments"]
     overlay[STUDY]["methods"] = in_file["methods"]
     (project.folder / "mine.yaml").write_text(yaml.safe_dump(overlay))
@@ -58,7 +61,9 @@ def test_the_encoder_is_an_arm_that_comparisons_start_from(extended: Project) ->
 def test_the_experiment_is_in_the_tables_by_its_title(extended: Project) -> None:
     conditions = table(extended, "conditions").query("experiment == 'small-alphabets'")
     assert set(conditions["title"]) == {"Small alphabets"} and set(conditions["short"]) == {"Alphabets"}
-    assert sorted(conditions["ratio"]) == [2, 8] and set(conditions["data"]) == {"v10"}
+    assert sorted(zip(conditions["data"], conditions["ratio"], strict=True)) == [
+        *(("mine", 2), ("mine", 8), ("v10", 2), ("v10", 8)),
+    ]
     listed = [path for path in (extended.folder / "results/tables").glob("*.md") if "Alphabets" in path.read_text()]
     listed += [
         path for path in (extended.folder / "results/tables").glob("*.md") if "Small alphabets" in path.read_text()
