@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jsonschema import Draft202012Validator
 
@@ -19,7 +19,7 @@ from tokentrial.claims.checks import CHECKS
 from tokentrial.claims.parameters import Reported, bind
 from tokentrial.claims.printed import Quantity
 from tokentrial.claims.rules import RULES
-from tokentrial.claims.verdict import KINDS, Finding, combine
+from tokentrial.claims.verdict import KINDS, Each, Finding, combine
 from tokentrial.errors import InputError
 
 SEVERAL = "several"
@@ -131,10 +131,13 @@ def _named(name: Any, known: Mapping[str, Check], what: str) -> Check:
 
 
 def _several(parameters: Mapping[str, Any], reported: Reported) -> Callable[[], Finding]:
-    """A claim with several parts: the verdict that all share, else PARTLY; the reasons in one sentence."""
+    """A claim with several parts: the verdict of `combine`; the reasons in one sentence."""
     parts = parameters.get("parts")
-    if set(parameters) != {"parts"} or not isinstance(parts, list) or len(parts) < 2:
-        raise InputError("parameters: expected the one key parts, a list of at least 2 checks")
+    claim: Any = parameters.get("claim")
+    if set(parameters) != {"claim", "parts"} or not isinstance(parts, list) or len(parts) < 2:
+        raise InputError("parameters: expected the keys claim and parts, a list of at least 2 checks")
+    if claim not in get_args(Each):
+        raise InputError(f"parameters: claim: {config.unknown_key(claim, list(get_args(Each)))}")
     calls = []
     for place, part in enumerate(parts):
         if (
@@ -147,17 +150,17 @@ def _several(parameters: Mapping[str, Any], reported: Reported) -> Callable[[], 
             calls.append(_one(part["check"], part["parameters"], reported))
         except InputError as error:
             raise InputError(f"parameters: parts[{place}]: {error}") from None
-    return partial(_judge_parts, calls)
+    return partial(_judge_parts, calls, claim)
 
 
-def _judge_parts(calls: Sequence[Callable[[], Finding]]) -> Finding:
+def _judge_parts(calls: Sequence[Callable[[], Finding]], claim: Each) -> Finding:
     findings = [call() for call in calls]
     recomputed = {
         f"{place}.{name}": value for place, found in enumerate(findings, 1) for name, value in found.recomputed.items()
     }
     reasons = [found.reason.removesuffix(".") for found in findings]
     reason = "; ".join([reasons[0], *(_lower(text) for text in reasons[1:])]) + "."
-    return Finding(combine([found.verdict for found in findings]), recomputed, reason)
+    return Finding(combine([found.verdict for found in findings], claim), recomputed, reason)
 
 
 def _numbers(value: Any) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pyarrow as pa
 
@@ -33,6 +33,8 @@ VERDICTS = pa.schema(
     [*(pa.field(name, pa.string(), nullable=False) for name in _TEXT), pa.field("rows", pa.int32(), nullable=False)]
 )
 
+Each = Literal["each", "all"]
+"""Whether a claim is about each single number, or one statement about all of them, which one counterexample refutes."""
 Item = TypeVar("Item")
 Value = float | int | str | bool | None | Sequence[float] | Sequence[str]
 
@@ -61,25 +63,26 @@ class Finding:
             raise ValueError("a finding without a reason")
 
 
-def verdict_of(holds: Sequence[bool], each: bool = True) -> str:
-    """CONSISTENT where all hold, INCONSISTENT where none does.
-
-    In between PARTLY where the claim is about each single number, INCONSISTENT where it is one statement about all of
-    them, which a single counterexample refutes.
-    """
+def verdict_of(holds: Sequence[bool], claim: Each) -> str:
+    """CONSISTENT if all hold, INCONSISTENT if none does; if some do, PARTLY if the claim is about each of them."""
     if not holds:
         raise ValueError("a verdict needs something that holds or does not")
     if all(holds):
         return CONSISTENT
-    return PARTLY if each and any(holds) else INCONSISTENT
+    return PARTLY if claim == "each" and any(holds) else INCONSISTENT
 
 
-def combine(verdicts: Sequence[str]) -> str:
-    """One verdict of several parts of a claim: that of all if they agree, else PARTLY; NOT CHECKABLE parts do "
-    "not count."""
+def combine(verdicts: Sequence[str], claim: Each) -> str:
+    """One verdict of several parts of a claim, of which NOT CHECKABLE ones do not count: that of all if they agree.
+
+    If they do not, PARTLY for a claim that makes each part a statement; INCONSISTENT for one statement that needs all
+    parts, if one of them is.
+    """
     checked = [verdict for verdict in verdicts if verdict != NOT_CHECKABLE]
     if not checked:
         return NOT_CHECKABLE
+    if claim == "all" and INCONSISTENT in checked:
+        return INCONSISTENT
     return checked[0] if len(set(checked)) == 1 else PARTLY
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import stats
 
 from tokentrial.claims.catalogue import check
-from tokentrial.claims.parameters import Count, Each, Positive, Probability
+from tokentrial.claims.parameters import Count, Positive, Probability
 from tokentrial.claims.printed import percent
-from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, Value, listed, verdict_of
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Each, Finding, Value, listed, verdict_of
 from tokentrial.data.entropy import entropy
 from tokentrial.data.markov import document_chain, stationary_distribution
 from tokentrial.data.zipf import zipf_probabilities
@@ -24,8 +24,8 @@ CHAINS, SEED = 200, 0
 def learned(
     losses: Mapping[str, Sequence[Positive]],
     vocabularies: Mapping[str, Count],
+    claim: Each,
     least_gain: float = 0.01,
-    claim: Each = "each",
 ) -> Finding:
     """losses: row -> losses in nats; vocabularies: row -> V. A loss within ``least_gain`` of ln V is that of a model
     that has learned nothing; a loss above it is worse than a uniform guess, or belongs to another V.
@@ -46,7 +46,7 @@ def learned(
         f"Of {len(pairs)} losses {sum(holds)} lie {least_gain:.0%} or more below chance ({levels}), {at_chance} at "
         f"chance and {above} above it; the losses are those of a uniform guess among {_span(implied)} tokens."
     )
-    return Finding(verdict_of(holds, claim == "each"), recomputed, reason)
+    return Finding(verdict_of(holds, claim), recomputed, reason)
 
 
 def _span(values: Sequence[float]) -> str:
@@ -65,7 +65,7 @@ def vocabulary_fits(losses: Sequence[Positive], vocabulary: Count, slack: float 
         f"are no worse, and they equal a guess among {_span(implied)} tokens."
     )
     return Finding(
-        verdict_of(holds), {"fit": sum(holds), "losses": len(holds), "implied": float(np.mean(implied))}, reason
+        verdict_of(holds, "all"), {"fit": sum(holds), "losses": len(holds), "implied": float(np.mean(implied))}, reason
     )
 
 
