@@ -47,7 +47,7 @@ KIND_ORDER = (EMPIRICAL, "statistical", "arithmetic", "internal", "scope")
 QUESTIONS = {
     "impossible": (
         *("accuracy_ceiling", "entropy_floor", "attainable_means", "attainable_spreads"),
-        *("affine_counts", "parameter_count", "shared_layout_count", "rows_covered"),
+        *("affine_counts", "parameter_count", "rows_covered"),
     ),
     "chance": ("learned", "vocabulary_fits"),
     "evidence": (
