@@ -6,7 +6,7 @@ takes, so that a mistake shows before anything is judged.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -30,7 +30,8 @@ SEVERAL = "several"
 class Claim:
     """One entry. ``check`` is the name of its check or rule; ``call`` judges a claim with a check, and is None else.
 
-    ``numbers`` counts the printed numbers that a check gets, ``decision`` is an empirical claim's rule in words.
+    ``numbers`` counts the printed numbers that a check gets, ``decision`` is an empirical claim's rule in words,
+    ``quotes`` the document's words by their place.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Claim:
     fixed: str = ""
     call: Callable[[], Finding] | None = None
     numbers: int = 0
+    quotes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -98,7 +100,7 @@ def read_entry(entry: Mapping[str, Any], schema: Mapping[str, Any], file: str, d
         if name not in documents:
             raise InputError(f"{where}: document: found {name!r}, expected one of {', '.join(documents)}")
     head = {key: entry[key] for key in ("id", "document", "section", "kind", "paraphrase", "reported", "parameters")}
-    head |= {"file": file, "source": entry.get("source", "check")}
+    head |= {"file": file, "source": entry.get("source", "check"), "quotes": entry.get("quotes", {})}
     try:
         if kind == "empirical":
             bind(_named(entry["rule"], RULES, "rule"), entry["parameters"])
