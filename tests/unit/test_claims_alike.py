@@ -49,6 +49,7 @@ SAME_QUESTION = {
     "LE0-PAR-PREDICT": "The savings also rise with the ratio, which is the other part of its statement.",
     "LE1-T53-KEY": "It also states competitive losses, which is the other part of its statement.",
     "LE2-LLM-25": "It also prints a product, whose digits are cut off.",
+    "LE1-CONC-3": "It also states a saving, which is another one at the largest ratio.",
     "LE1-APPB-CI": "It also states an interval for each condition, and three baselines have none.",
 }
 

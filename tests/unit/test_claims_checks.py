@@ -281,6 +281,10 @@ CASES: Mapping[str, list[tuple[dict[str, Any], str]]] = {
         ({"losses": {"row": ["3.85", "0.15"]}, "sources": {"row": [200, 1.1, 8]}}, X),
         ({"losses": {"row": ["3.50"]}, "sources": {"row": [200, 1.1, 100000]}}, X),
     ],
+    "entropy_reached": [
+        ({"losses": ["3.85", "2.42"], "corpora": [[200, 1.1, 8], [200, 1.1, 8]]}, C),
+        ({"losses": ["3.85", "4.67"], "corpora": [[200, 1.1, 8], [200, 1.1, 8]]}, X),
+    ],
     "accuracy_ceiling": [
         ({"accuracies": ["0.042"], "vocabulary": 50, "answers": 600}, C),
         ({"accuracies": ["0.083"], "vocabulary": 50, "answers": 600}, X),

@@ -18,10 +18,12 @@ ARTEFACT = "ARTEFACT"
 UNTESTABLE = "UNTESTABLE"
 
 OF_CHECKS = (CONSISTENT, PARTLY, INCONSISTENT, NOT_CHECKABLE)
-"""Arithmetic, internal, statistical and scope claims."""
+"""Arithmetic, internal, statistical and scope claims, and audit findings."""
 OF_RULES = (CONFIRMED, REFUTED, TOO_SMALL, INCONCLUSIVE, ARTEFACT, UNTESTABLE)
 """Empirical claims."""
-KINDS = ("arithmetic", "internal", "statistical", "scope", "empirical")
+KINDS = ("arithmetic", "internal", "statistical", "scope", "audit", "empirical")
+AUDIT = "audit"
+"""A question of this project that no document states an answer to: a finding, which is not counted as a claim."""
 
 _TEXT = (
     *("id", "document", "section", "kind", "paraphrase", "reported", "check", "parameters", "recomputed", "verdict"),

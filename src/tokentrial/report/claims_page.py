@@ -135,6 +135,7 @@ def page(
         sections=[part | _counted(entries, part) for part in parts],
         kinds=[kind for kind in words.KINDS if any(found["kind"] == kind for found in entries)],
         total=_counted(entries, None),
+        audits=sum(found["kind"] == words.AUDIT for found in entries),
         absent=[name for part in parts for name in part["ids"] if name not in set(verdicts["id"])],
         known=sum(len(part["ids"]) for part in parts),
         figures=list(drawn(figures, entries, facts["corpus"])),
