@@ -11,14 +11,13 @@ import pytest
 
 from tokentrial import documents
 from tokentrial.claims import registry
+from tokentrial.claims.basis import BASES, READING, READINGS, RUN, basis
 from tokentrial.claims.printed import parse
 from tokentrial.claims.registry import SEVERAL, Claim
 from tokentrial.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/claims.schema.yaml"
-READINGS = {"same_statement", "coverage", "coverage_count", "number_listed", "not_checkable", "before_deadlines"}
-"""Checks whose parameters are words of the author of the entry."""
 ELSEWHERE = re.compile(
     r"code|\.py|\.json|PyTorch|every token right|footer|images|text, split|parameters of Llama|standard$"
 )
@@ -49,6 +48,15 @@ def test_an_entry_that_rests_on_words_quotes_them_with_their_place() -> None:
             assert len(words) <= 140 and words == " ".join(words.split()), (claim.id, place)
             named = re.match(r"(00\d) ", place)
             assert bool(named) or " + " not in claim.document, (claim.id, place, "names no document")
+
+
+def test_each_verdict_says_what_decides_it() -> None:
+    found = {claim.id: basis(claim) for claim in claims()}
+    assert {each.removesuffix(READING) for each in found.values()} == set(BASES)
+    assert all((found[claim.id] == RUN) == (claim.kind == "empirical") for claim in claims())
+    assert found["LE0-TAB-DIFF-2"] == "the text alone" and found["LE0-TAB-RERUN"] == "the public code"
+    assert found["LE2-CTX-8X"] == "outside knowledge" and found["LE1-MET-OBJ"] == "the text alone" + READING
+    assert all(claim.quotes for claim in claims() if found[claim.id].endswith(READING))
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,7 @@ def claim(name: str, verdict: str, kind: str = "internal", section: str = "§2",
         "id": name, "document": document_name, "section": section, "kind": kind, "paraphrase": f"says {name}",
         "reported": "{}", "check": "superior" if kind == "empirical" else "agreement", "parameters": "{}",
         "recomputed": "{}", "verdict": verdict, "reason": f"Because of {name}.", "comparison": "[]",
+        "basis": "the text alone", "quotes": "{}",
         "decided_by": "check", "decision": "CONFIRMED if p < 0.05" if kind == "empirical" else "",
         "fixed": "before the run" if kind == "empirical" else "", "rows": 3,
     }  # fmt: skip

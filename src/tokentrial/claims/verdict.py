@@ -6,6 +6,8 @@ from typing import Literal, TypeVar
 
 import pyarrow as pa
 
+from tokentrial.results import LATER
+
 CONSISTENT = "CONSISTENT"
 PARTLY = "PARTLY"
 INCONSISTENT = "INCONSISTENT"
@@ -31,8 +33,14 @@ _TEXT = (
 )
 # One row per claim. reported, parameters, recomputed and comparison are JSON; decision is an empirical claim's rule in
 # words, fixed when it was fixed; rows counts the rows of result tables used or, for a check, the numbers it compared.
+# basis says what decides (claims.basis), quotes the document's words by their place, as JSON.
+OF_ENTRIES = ("basis", "quotes")
 VERDICTS = pa.schema(
-    [*(pa.field(name, pa.string(), nullable=False) for name in _TEXT), pa.field("rows", pa.int32(), nullable=False)]
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in _TEXT),
+        pa.field("rows", pa.int32(), nullable=False),
+        *(pa.field(name, pa.string(), metadata=LATER) for name in OF_ENTRIES),
+    ]
 )
 
 Each = Literal["each", "all"]

@@ -210,6 +210,8 @@ def entry(row: Mapping[str, Any], figures: Mapping[str, bytes], corpus: str = UN
         "parameters": written(json.loads(row["parameters"])),
         "comparison": json.loads(row["comparison"]),
         "sources": list(sources(row["decided_by"], figures, corpus)),
+        "basis": row["basis"] if isinstance(row["basis"], str) else "",
+        "quotes": list(json.loads(row["quotes"]).items()) if isinstance(row["quotes"], str) else [],
         "check_name": "Rule" if empirical else "Check",
         "rests": f"{row['rows']:,} {one if row['rows'] == 1 else many} "
         + ("of the result tables" if empirical else "as printed"),
