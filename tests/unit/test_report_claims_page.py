@@ -416,4 +416,4 @@ def test_what_decides_and_what_is_quoted_is_shown_as_text() -> None:
     assert shown["basis"] == "the public code" and shown["quotes"] == [("Section <1>", "learned & <b>kept</b>")]
     text = page(row)
     assert "<q>learned &amp; &lt;b&gt;kept&lt;/b&gt;</q> (Section &lt;1&gt;)" in text
-    assert "2 numbers as printed; the public code decides" in text
+    assert "2 numbers as printed; decided by the public code" in text
