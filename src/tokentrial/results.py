@@ -26,6 +26,9 @@ UNKNOWN = b"0" * 64  # its value while the digest is computed
 SEALED = re.compile(re.escape(DIGEST) + rb"\x18\x40([0-9a-f]{64})")
 TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}")  # tempfile's names, with the target's name in them
 
+LATER = {b"tokentrial.later": b"yes"}
+"""Metadata of a nullable column that files of an earlier version lack; it is read as null."""
+
 
 class Measurement(NamedTuple):
     """One measured value of one arm and seed; ``step`` None means the reported (final) value."""
@@ -246,6 +249,9 @@ def read(path: str | Path, schema: pa.Schema | None = None) -> pa.Table:
     file_metadata = dict(rows.schema.metadata or {})
     if file_metadata.pop(DIGEST, None) is not None and at is None:
         raise DamagedFile(path, "not a readable Parquet file (its checksum is not readable)")
+    for field in schema or ():
+        if field.name not in rows.schema.names and LATER.items() <= (field.metadata or {}).items():
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
     if schema is not None and not rows.schema.equals(schema, check_metadata=False):
         names, expected = (", ".join(f"{field.name}: {field.type}" for field in some) for some in (rows.schema, schema))
         raise DamagedFile(path, f"columns are ({names}), expected ({expected})")

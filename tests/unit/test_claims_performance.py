@@ -163,8 +163,8 @@ def test_bonferroni_multiplies_the_rows_own_p():
     p = stats.ttest_ind_from_stats(4.58, 0.02, 10, 4.6, 0.02, 10).pvalue
     rows = {"a": row, "b": printed(NULL)}
     assert bonferroni_adjusted(rows, [parse(f"{2 * p:.3f}"), parse("1.000")], TEN).verdict == CONSISTENT
-    assert bonferroni_adjusted(rows, [parse(f"{p:.3f}"), parse("1.000")], TEN).verdict == PARTLY
-    assert bonferroni_adjusted(rows, [parse(f"{2 * p:.3f}"), parse("0.919")], TEN).verdict == PARTLY
+    assert bonferroni_adjusted(rows, [parse(f"{p:.3f}"), parse("1.000")], TEN).verdict == INCONSISTENT
+    assert bonferroni_adjusted(rows, [parse(f"{2 * p:.3f}"), parse("0.919")], TEN).verdict == INCONSISTENT
     assert bonferroni_adjusted(rows, [parse(f"{p:.3f}"), parse("0.919")], TEN).verdict == INCONSISTENT
     with pytest.raises(InputError, match="2 rows and 1 p values"):
         bonferroni_adjusted(rows, [parse("1.000")], TEN)

@@ -220,15 +220,19 @@ BAD: dict[str, tuple[Callable[[dict[str, Content]], None], str]] = {
         _set("000/claims.yaml", "claims", 0, to=empirical("A0-TWO", fixed="later")),
         r"000/claims\.yaml: A0-TWO: fixed: found 'later', expected one of",
     ),
-    "one part": (_first(check="several", parameters={"parts": []}), r"A0-TWO: parameters: expected the one key parts"),
+    "one part": (
+        _first(check="several", parameters={"parts": []}),
+        r"A0-TWO: parameters: expected the keys claim and parts",
+    ),
     "unknown check of a part": (
         _first(
             check="several",
             parameters={
+                "claim": "all",
                 "parts": [
                     {"check": "total", "parameters": {"parts": ["1"], "result": "1"}},
                     {"check": "sum", "parameters": {}},
-                ]
+                ],
             },
         ),
         r"000/claims\.yaml: A0-TWO: parameters: parts\[1\]: check: unknown key 'sum'",

@@ -60,6 +60,7 @@ def statistics() -> pd.DataFrame:
 def verdicts() -> pd.DataFrame:
     fixed = {"document": "001", "section": "Abstract", "kind": "empirical", "reported": "null", "check": "better"}
     fixed |= {"parameters": "{}", "comparison": "[]", "decided_by": "headline", "decision": "p < 0.05", "fixed": ""}
+    fixed |= {"basis": "the run", "quotes": "{}"}
     made = [
         {"id": "LE1-A", "paraphrase": "It is better", "verdict": "CONFIRMED", "reason": "It was better by 0.1."}
         | {"recomputed": json.dumps({"extra": 3, "cells": [1, 2], "p_holm": 0.049, "difference": -0.1})},

@@ -408,3 +408,12 @@ def test_a_failure_names_the_file_and_leaves_no_page(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent.svg: cannot be read: No such file"):
         write(tmp_path, frame(*CLAIMS), figures={"forest": str(tmp_path / "absent.svg")})
     assert not list(tmp_path.glob("*claims.html*"))
+
+
+def test_what_decides_and_what_is_quoted_is_shown_as_text() -> None:
+    row = claim("LE0-ONE", basis="the public code", quotes={"Section <1>": "learned & <b>kept</b>"})
+    shown = claims_page.entry(row, {})
+    assert shown["basis"] == "the public code" and shown["quotes"] == [("Section <1>", "learned & <b>kept</b>")]
+    text = page(row)
+    assert "<q>learned &amp; &lt;b&gt;kept&lt;/b&gt;</q> (Section &lt;1&gt;)" in text
+    assert "2 numbers as printed; decided by the public code" in text

@@ -336,3 +336,12 @@ def test_collecting_names_the_damaged_file(written: Path) -> None:
     with pytest.raises(InputError, match=r"bad\.parquet: not a readable Parquet file"):
         collect.collect([str(written), str(bad)], str(written.with_name("all.parquet")), results.RUNS)
     assert not os.path.lexists(written.with_name("all.parquet"))
+
+
+def test_a_column_of_a_later_version_is_read_as_null(tmp_path: Path) -> None:
+    old = pa.schema([pa.field("id", pa.string(), nullable=False)])
+    new = pa.schema([*old, pa.field("basis", pa.string(), metadata=results.LATER)])
+    results.write(tmp_path / "rows.parquet", results.table(pd.DataFrame({"id": ["a"]}), old))
+    assert results.read(tmp_path / "rows.parquet", new).to_pylist() == [{"id": "a", "basis": None}]
+    with pytest.raises(InputError, match="columns are"):
+        results.read(tmp_path / "rows.parquet", pa.schema([*old, pa.field("basis", pa.string())]))

@@ -19,8 +19,8 @@ if CHROMIUM is None:
 def test_a_file_shows_every_claim_and_asks_for_nothing(opened: Opener, whole: str, every: pd.DataFrame) -> None:
     page = opened(base=whole)
     assert ids(page) == every["id"].tolist()
-    assert len(every) == 392
-    expect(page.locator("#shown")).to_have_text("392 of 392 claims")
+    assert len(every) == 400
+    expect(page.locator("#shown")).to_have_text("400 of 400 claims")
     click = "box => { const start = performance.now(); box.click(); return performance.now() - start; }"
     assert box(page, "kind", "scope").evaluate(click) < 2000  # milliseconds; some 10 on an idle machine
     counted(page, int((every["kind"] == "scope").sum()))
@@ -95,7 +95,7 @@ def test_without_scripts_all_claims_and_their_evidence_are_read(
 ) -> None:
     page = opened(base=whole, java_script_enabled=False)
     assert ids(page) == every["id"].tolist()
-    for selector, number, seen in ((".evidence > div", 392, True), (".scripted", 395, False)):
+    for selector, number, seen in ((".evidence > div", 400, True), (".scripted", 403, False)):
         found = page.eval_on_selector_all(selector, "all => all.map(one => one.checkVisibility())")
         assert found == [seen] * number, selector
 

@@ -91,7 +91,7 @@ def test_the_claim_is_judged_by_the_check(tmp_path: Path, monkeypatch: pytest.Mo
         assert claim.call is not None and claim.call().verdict == "CONSISTENT"
         wrong = {**entry["reported"], "ratios": ["2", "4", "9", "16", "32"]}
         finding = registry.bound(entry["check"], entry["parameters"], wrong)()
-        assert finding.verdict == "PARTLY" and finding.recomputed["steps"] == [2, 2.25, 16 / 9, 2]
+        assert finding.verdict == "INCONSISTENT" and finding.recomputed["steps"] == [2, 2.25, 16 / 9, 2]
     finally:
         CHECKS.clear()
         CHECKS.update(known)

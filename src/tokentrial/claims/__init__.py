@@ -1,1 +1,1 @@
-"""The 392 claims: a registry of what the documents say, checks and rules that judge it, and one verdict for each."""
+"""A registry of 346 claims and 54 audit findings, the checks and rules that judge them, and a verdict for each."""

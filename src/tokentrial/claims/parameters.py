@@ -37,8 +37,6 @@ Statistic = Annotated[Quantity, Domain("a number", -INFINITY, INFINITY, measured
 Positive = Annotated[Quantity, Domain("a number above 0", Fraction(1, 10**12), INFINITY)]
 Spread = Annotated[Quantity, Domain("a spread of at least 0", Fraction(0), INFINITY)]
 Probability = Annotated[Quantity, Domain("a probability between 0 and 1", Fraction(0), Fraction(1))]
-Each = Literal["each", "all"]
-"""Whether a claim is about each single number, or one statement about all of them, which one counterexample refutes."""
 Better = Literal["lower", "higher"]
 Share = Annotated[Quantity, Domain("a share of at most 100 %", -INFINITY, Fraction(1))]
 

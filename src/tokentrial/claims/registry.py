@@ -6,10 +6,10 @@ takes, so that a mistake shows before anything is judged.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jsonschema import Draft202012Validator
 
@@ -19,7 +19,7 @@ from tokentrial.claims.checks import CHECKS
 from tokentrial.claims.parameters import Reported, bind
 from tokentrial.claims.printed import Quantity
 from tokentrial.claims.rules import RULES
-from tokentrial.claims.verdict import KINDS, Finding, combine
+from tokentrial.claims.verdict import KINDS, Each, Finding, combine
 from tokentrial.errors import InputError
 
 SEVERAL = "several"
@@ -30,7 +30,8 @@ SEVERAL = "several"
 class Claim:
     """One entry. ``check`` is the name of its check or rule; ``call`` judges a claim with a check, and is None else.
 
-    ``numbers`` counts the printed numbers that a check gets, ``decision`` is an empirical claim's rule in words.
+    ``numbers`` counts the printed numbers that a check gets, ``decision`` is an empirical claim's rule in words,
+    ``quotes`` the document's words by their place.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Claim:
     fixed: str = ""
     call: Callable[[], Finding] | None = None
     numbers: int = 0
+    quotes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -98,7 +100,7 @@ def read_entry(entry: Mapping[str, Any], schema: Mapping[str, Any], file: str, d
         if name not in documents:
             raise InputError(f"{where}: document: found {name!r}, expected one of {', '.join(documents)}")
     head = {key: entry[key] for key in ("id", "document", "section", "kind", "paraphrase", "reported", "parameters")}
-    head |= {"file": file, "source": entry.get("source", "check")}
+    head |= {"file": file, "source": entry.get("source", "check"), "quotes": entry.get("quotes", {})}
     try:
         if kind == "empirical":
             bind(_named(entry["rule"], RULES, "rule"), entry["parameters"])
@@ -131,10 +133,13 @@ def _named(name: Any, known: Mapping[str, Check], what: str) -> Check:
 
 
 def _several(parameters: Mapping[str, Any], reported: Reported) -> Callable[[], Finding]:
-    """A claim with several parts: the verdict that all share, else PARTLY; the reasons in one sentence."""
+    """A claim with several parts: the verdict of `combine`; the reasons in one sentence."""
     parts = parameters.get("parts")
-    if set(parameters) != {"parts"} or not isinstance(parts, list) or len(parts) < 2:
-        raise InputError("parameters: expected the one key parts, a list of at least 2 checks")
+    claim: Any = parameters.get("claim")
+    if set(parameters) != {"claim", "parts"} or not isinstance(parts, list) or len(parts) < 2:
+        raise InputError("parameters: expected the keys claim and parts, a list of at least 2 checks")
+    if claim not in get_args(Each):
+        raise InputError(f"parameters: claim: {config.unknown_key(claim, list(get_args(Each)))}")
     calls = []
     for place, part in enumerate(parts):
         if (
@@ -147,17 +152,17 @@ def _several(parameters: Mapping[str, Any], reported: Reported) -> Callable[[], 
             calls.append(_one(part["check"], part["parameters"], reported))
         except InputError as error:
             raise InputError(f"parameters: parts[{place}]: {error}") from None
-    return partial(_judge_parts, calls)
+    return partial(_judge_parts, calls, claim)
 
 
-def _judge_parts(calls: Sequence[Callable[[], Finding]]) -> Finding:
+def _judge_parts(calls: Sequence[Callable[[], Finding]], claim: Each) -> Finding:
     findings = [call() for call in calls]
     recomputed = {
         f"{place}.{name}": value for place, found in enumerate(findings, 1) for name, value in found.recomputed.items()
     }
     reasons = [found.reason.removesuffix(".") for found in findings]
     reason = "; ".join([reasons[0], *(_lower(text) for text in reasons[1:])]) + "."
-    return Finding(combine([found.verdict for found in findings]), recomputed, reason)
+    return Finding(combine([found.verdict for found in findings], claim), recomputed, reason)
 
 
 def _numbers(value: Any) -> int:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pyarrow as pa
+
+from tokentrial.results import LATER
 
 CONSISTENT = "CONSISTENT"
 PARTLY = "PARTLY"
@@ -18,10 +20,12 @@ ARTEFACT = "ARTEFACT"
 UNTESTABLE = "UNTESTABLE"
 
 OF_CHECKS = (CONSISTENT, PARTLY, INCONSISTENT, NOT_CHECKABLE)
-"""Arithmetic, internal, statistical and scope claims."""
+"""Arithmetic, internal, statistical and scope claims, and audit findings."""
 OF_RULES = (CONFIRMED, REFUTED, TOO_SMALL, INCONCLUSIVE, ARTEFACT, UNTESTABLE)
 """Empirical claims."""
-KINDS = ("arithmetic", "internal", "statistical", "scope", "empirical")
+KINDS = ("arithmetic", "internal", "statistical", "scope", "audit", "empirical")
+AUDIT = "audit"
+"""A question of this project that no document states an answer to: a finding, which is not counted as a claim."""
 
 _TEXT = (
     *("id", "document", "section", "kind", "paraphrase", "reported", "check", "parameters", "recomputed", "verdict"),
@@ -29,10 +33,18 @@ _TEXT = (
 )
 # One row per claim. reported, parameters, recomputed and comparison are JSON; decision is an empirical claim's rule in
 # words, fixed when it was fixed; rows counts the rows of result tables used or, for a check, the numbers it compared.
+# basis says what decides (claims.basis), quotes the document's words by their place, as JSON.
+OF_ENTRIES = ("basis", "quotes")
 VERDICTS = pa.schema(
-    [*(pa.field(name, pa.string(), nullable=False) for name in _TEXT), pa.field("rows", pa.int32(), nullable=False)]
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in _TEXT),
+        pa.field("rows", pa.int32(), nullable=False),
+        *(pa.field(name, pa.string(), metadata=LATER) for name in OF_ENTRIES),
+    ]
 )
 
+Each = Literal["each", "all"]
+"""Whether a claim is about each single number, or one statement about all of them, which one counterexample refutes."""
 Item = TypeVar("Item")
 Value = float | int | str | bool | None | Sequence[float] | Sequence[str]
 
@@ -61,25 +73,26 @@ class Finding:
             raise ValueError("a finding without a reason")
 
 
-def verdict_of(holds: Sequence[bool], each: bool = True) -> str:
-    """CONSISTENT where all hold, INCONSISTENT where none does.
-
-    In between PARTLY where the claim is about each single number, INCONSISTENT where it is one statement about all of
-    them, which a single counterexample refutes.
-    """
+def verdict_of(holds: Sequence[bool], claim: Each) -> str:
+    """CONSISTENT if all hold, INCONSISTENT if none does; if some do, PARTLY if the claim is about each of them."""
     if not holds:
         raise ValueError("a verdict needs something that holds or does not")
     if all(holds):
         return CONSISTENT
-    return PARTLY if each and any(holds) else INCONSISTENT
+    return PARTLY if claim == "each" and any(holds) else INCONSISTENT
 
 
-def combine(verdicts: Sequence[str]) -> str:
-    """One verdict of several parts of a claim: that of all if they agree, else PARTLY; NOT CHECKABLE parts do "
-    "not count."""
+def combine(verdicts: Sequence[str], claim: Each) -> str:
+    """One verdict of several parts of a claim, of which NOT CHECKABLE ones do not count: that of all if they agree.
+
+    If they do not, PARTLY for a claim that makes each part a statement; INCONSISTENT for one statement that needs all
+    parts, if one of them is.
+    """
     checked = [verdict for verdict in verdicts if verdict != NOT_CHECKABLE]
     if not checked:
         return NOT_CHECKABLE
+    if claim == "all" and INCONSISTENT in checked:
+        return INCONSISTENT
     return checked[0] if len(set(checked)) == 1 else PARTLY
 
 

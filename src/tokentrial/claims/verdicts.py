@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tokentrial import results as tables
+from tokentrial.claims.basis import basis
 from tokentrial.claims.registry import Claim
 from tokentrial.claims.rules import RULES, Results
 from tokentrial.claims.verdict import OF_CHECKS, OF_RULES, VERDICTS, Finding
@@ -63,6 +64,8 @@ def row(claim: Claim, found: Finding) -> dict[str, Any]:
         "decision": claim.decision,
         "fixed": claim.fixed,
         "rows": found.rows if claim.call is None else claim.numbers,
+        "basis": basis(claim),
+        "quotes": as_json(claim.quotes),
     }
 
 
@@ -97,7 +100,7 @@ def write(folder: str | Path, verdicts: pd.DataFrame) -> None:
 
 def to_json(verdicts: pd.DataFrame) -> str:
     """All verdicts as one JSON list, the JSON columns as values."""
-    opened = ("reported", "parameters", "recomputed", "comparison")
+    opened = ("reported", "parameters", "recomputed", "comparison", "quotes")
     entries = [
         {str(name): json.loads(value) if name in opened else value for name, value in entry.items()}
         for entry in verdicts.to_dict("records")

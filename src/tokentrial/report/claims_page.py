@@ -135,6 +135,7 @@ def page(
         sections=[part | _counted(entries, part) for part in parts],
         kinds=[kind for kind in words.KINDS if any(found["kind"] == kind for found in entries)],
         total=_counted(entries, None),
+        audits=sum(found["kind"] == words.AUDIT for found in entries),
         absent=[name for part in parts for name in part["ids"] if name not in set(verdicts["id"])],
         known=sum(len(part["ids"]) for part in parts),
         figures=list(drawn(figures, entries, facts["corpus"])),
@@ -209,6 +210,8 @@ def entry(row: Mapping[str, Any], figures: Mapping[str, bytes], corpus: str = UN
         "parameters": written(json.loads(row["parameters"])),
         "comparison": json.loads(row["comparison"]),
         "sources": list(sources(row["decided_by"], figures, corpus)),
+        "basis": row["basis"] if isinstance(row["basis"], str) else "",
+        "quotes": list(json.loads(row["quotes"]).items()) if isinstance(row["quotes"], str) else [],
         "check_name": "Rule" if empirical else "Check",
         "rests": f"{row['rows']:,} {one if row['rows'] == 1 else many} "
         + ("of the result tables" if empirical else "as printed"),

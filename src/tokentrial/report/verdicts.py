@@ -40,16 +40,16 @@ MARKS = {
 HEADLINE = re.compile(r"title|abstract|tagline|summary|key results|breakthrough|conclusion", re.IGNORECASE)
 CONCLUSIONS = {"000": "§6", "001": "§7"}
 """The concluding section of a document that numbers its sections."""
-KIND_ORDER = (EMPIRICAL, "statistical", "arithmetic", "internal", "scope")
+KIND_ORDER = (EMPIRICAL, "statistical", "arithmetic", "internal", "scope", words.AUDIT)
 
 
 # The audit's questions, and the checks that answer each.
 QUESTIONS = {
     "impossible": (
         *("accuracy_ceiling", "entropy_floor", "attainable_means", "attainable_spreads"),
-        *("affine_counts", "parameter_count", "shared_layout_count", "rows_covered"),
+        *("affine_counts", "parameter_count", "rows_covered"),
     ),
-    "chance": ("learned", "vocabulary_fits"),
+    "chance": ("learned", "vocabulary_fits", "entropy_reached"),
     "evidence": (
         *("effect_size", "p_of_effects", "p_of_rows", "p_of_statistic", "possible_p", "decisions", "equivalence"),
         *("corrected_decisions", "bonferroni_adjusted", "significant_count", "significant_share", "enough_runs"),
@@ -141,9 +141,9 @@ def consequential(verdicts: pd.DataFrame, number: int = 12) -> pd.DataFrame:
 
     Every document, and the claims across documents, gives the first claim that holds and the first that does not, in
     the order of `consequence`; places that stay free go to the next claims of any document. Claims that nothing can
-    decide are left out. What holds is thus shown as readily as what does not.
+    decide, and audit findings, are left out. What holds is thus shown as readily as what does not.
     """
-    decidable = verdicts[~verdicts["verdict"].isin(NOT_DECIDABLE)]
+    decidable = verdicts[~verdicts["verdict"].isin(NOT_DECIDABLE) & (verdicts["kind"] != words.AUDIT)]
     order = sorted(decidable.to_dict("records"), key=consequence)
     first: dict[tuple[str, bool], str] = {}
     for claim in order:

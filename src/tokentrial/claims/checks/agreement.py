@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tokentrial.claims.catalogue import check
-from tokentrial.claims.parameters import Better, Count, Each, Positive, Probability, Share, expect_as_many
+from tokentrial.claims.parameters import Better, Count, Positive, Probability, Share, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, show
-from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, capital, failing, listed, verdict_of
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Each, Finding, capital, failing, listed, verdict_of
 from tokentrial.errors import InputError
 
 
@@ -26,7 +26,7 @@ def agreement(places: Mapping[str, Quantity], about: str = "the same quantity") 
 
 
 @check("Do printed values agree one by one with those of a table or of the public code?")
-def rows_agree(printed: Sequence[Quantity], elsewhere: Sequence[Quantity], place: str, claim: Each = "each") -> Finding:
+def rows_agree(printed: Sequence[Quantity], elsewhere: Sequence[Quantity], place: str, claim: Each) -> Finding:
     expect_as_many(printed=printed, elsewhere=elsewhere)
     pairs = list(zip(printed, elsewhere, strict=True))
     holds = [a.interval.meets(b.interval) for a, b in pairs]
@@ -34,7 +34,7 @@ def rows_agree(printed: Sequence[Quantity], elsewhere: Sequence[Quantity], place
     reason = f"{sum(holds)} of {len(holds)} printed values agree with {place}"
     reason += f"; not {listed(wrong)}." if wrong else "."
     recomputed = {"agree": sum(holds), "values": len(holds)}
-    return Finding(verdict_of(holds, claim == "each"), recomputed, reason)
+    return Finding(verdict_of(holds, claim), recomputed, reason)
 
 
 @check("Do several places (documents, sections, the public code) say the same about one matter?")
@@ -53,7 +53,7 @@ def same_statement(about: str, places: Mapping[str, str]) -> Finding:
 
 
 @check("Is everything there that the claim needs?")
-def coverage(what: str, needed: Sequence[str], found: Sequence[str] = (), claim: Each = "each") -> Finding:
+def coverage(what: str, needed: Sequence[str], claim: Each, found: Sequence[str] = ()) -> Finding:
     """``what`` says what was looked for: all CONSISTENT, some PARTLY (claim "all": INCONSISTENT), none INCONSISTENT.
 
     Raises InputError for a found thing that is not needed.
@@ -63,7 +63,7 @@ def coverage(what: str, needed: Sequence[str], found: Sequence[str] = (), claim:
         raise InputError(f"parameters: found: {extra[0]!r} is not in needed ({', '.join(needed)})")
     missing = [name for name in needed if name not in found]
     recomputed = {"needed": len(needed), "found": len(found)}
-    verdict = verdict_of([name in found for name in needed], claim == "each")
+    verdict = verdict_of([name in found for name in needed], claim)
     if not missing:
         return Finding(verdict, recomputed, f"{what}: found for all {len(needed)} ({listed(needed)}).")
     reason = f"{what}: found for {len(found)} of {len(needed)}, missing for {listed(missing)}."
@@ -71,26 +71,26 @@ def coverage(what: str, needed: Sequence[str], found: Sequence[str] = (), claim:
 
 
 @check("Is everything there that the claim needs, and as many things as it states?")
-def coverage_count(what: str, needed: Sequence[str], stated: Count, found: Sequence[str] = ()) -> Finding:
+def coverage_count(what: str, needed: Sequence[str], stated: Count, claim: Each, found: Sequence[str] = ()) -> Finding:
     if len(needed) != int(stated.nominal):
         reason = f"{what}: the document has {len(needed)} ({listed(needed)}), not {stated.text}."
         return Finding(INCONSISTENT, {"needed": len(needed), "found": len(found)}, reason)
-    return coverage(what, needed, found)
+    return coverage(what, needed, claim, found)
 
 
 @check("Does every value lie between two numbers, as far as the digits tell?")
-def within_range(values: Sequence[Quantity], low: Quantity, high: Quantity, claim: Each = "each") -> Finding:
+def within_range(values: Sequence[Quantity], low: Quantity, high: Quantity, claim: Each) -> Finding:
     band = Interval(low.interval.low, high.interval.high)
     holds = [value.interval.meets(band) for value in values]
     outside = [value.text for value in failing(values, holds)]
     recomputed = {"inside": sum(holds), "values": len(values)}
     inside = f"{sum(holds)} of {len(values)} values lie between {low.text} and {high.text}"
     reason = f"{inside}." if not outside else f"{inside}; {listed(outside)} outside."
-    return Finding(verdict_of(holds, claim == "each"), recomputed, reason)
+    return Finding(verdict_of(holds, claim), recomputed, reason)
 
 
 @check("Does every value lie between the two ends of a printed band?")
-def within_band(values: Sequence[Quantity], band: Sequence[Quantity], about: str, claim: Each = "each") -> Finding:
+def within_band(values: Sequence[Quantity], band: Sequence[Quantity], about: str, claim: Each) -> Finding:
     if len(band) != 2:
         raise InputError(f"parameters: band: found {len(band)} ends, expected 2")
     found = within_range(values, band[0], band[1], claim)
@@ -101,6 +101,7 @@ def within_band(values: Sequence[Quantity], band: Sequence[Quantity], about: str
 
 @check("Are the smallest and the largest value the printed ends of their range?")
 def range_ends(values: Sequence[Quantity], low: Quantity, high: Quantity) -> Finding:
+    """A range is one statement: one wrong end refutes it."""
     smallest = min(values, key=lambda value: value.nominal)
     largest = max(values, key=lambda value: value.nominal)
     holds = [smallest.interval.meets(low.interval), largest.interval.meets(high.interval)]
@@ -109,7 +110,7 @@ def range_ends(values: Sequence[Quantity], low: Quantity, high: Quantity) -> Fin
     wrong = failing(ends, holds)
     reason = f"The {len(values)} values run from {smallest.text} to {largest.text}"
     reason += f": {listed(wrong)}." if wrong else f", as {low.text} to {high.text} says."
-    return Finding(verdict_of(holds), recomputed, reason)
+    return Finding(verdict_of(holds, "all"), recomputed, reason)
 
 
 @check("Is the subject's printed value better than the other's in as many rows as claimed?")
@@ -117,9 +118,9 @@ def wins(
     subject: Sequence[Quantity],
     other: Sequence[Quantity],
     better: Better,
+    claim: Each,
     claimed: Count | None = None,
     claimed_share: Share | None = None,
-    claim: Each = "each",
     about: str = "the printed value",
 ) -> Finding:
     """``claimed`` is a number of rows, ``claimed_share`` a share of them; without either all. Equal printed values are
@@ -141,7 +142,7 @@ def wins(
         f"{capital(about)} is {better} in {won} of {len(gaps)} rows and "
         f"{'higher' if better == 'lower' else 'lower'} in {lost}{equal}; the claim needs {goal}."
     )
-    return Finding(verdict_of([i < won for i in range(goal)], claim == "each"), recomputed, reason)
+    return Finding(verdict_of([i < won for i in range(goal)], claim), recomputed, reason)
 
 
 @check("Can as many printed p values lie below alpha as are said to be significant?")
@@ -164,7 +165,7 @@ def significant_count(
 
 
 @check("Is each value larger (smaller) than the one before?")
-def monotone(values: Sequence[Quantity], direction: Literal["rising", "falling"], claim: Each = "each") -> Finding:
+def monotone(values: Sequence[Quantity], direction: Literal["rising", "falling"], claim: Each) -> Finding:
     sign = 1 if direction == "rising" else -1
     steps = [sign * (b.nominal - a.nominal) > 0 for a, b in itertools.pairwise(values)]
     against = [f"{a.text} to {b.text}" for a, b in failing(itertools.pairwise(values), steps)]
@@ -172,7 +173,7 @@ def monotone(values: Sequence[Quantity], direction: Literal["rising", "falling"]
     row = listed([value.text for value in values])
     reason = f"Along {row} {sum(steps)} of {len(steps)} steps are {direction}"
     reason += f"; {listed(against)} {'is' if len(against) == 1 else 'are'} not." if against else "."
-    return Finding(verdict_of(steps, claim == "each"), recomputed, reason)
+    return Finding(verdict_of(steps, claim), recomputed, reason)
 
 
 @check("Can the values grow exponentially with size, so that they rise with every step of it?")
@@ -192,7 +193,7 @@ def signs(values: Sequence[Quantity], expected: Literal["positive", "negative", 
     if expected == "mixed":
         return Finding(CONSISTENT if above and below else INCONSISTENT, recomputed, reason)
     holds = [v.interval.low > 0 if expected == "positive" else v.interval.high < 0 for v in values]
-    return Finding(verdict_of(holds), recomputed, reason)
+    return Finding(verdict_of(holds, "all"), recomputed, reason)
 
 
 @check("Is the value at least (at most, above, below) the limit, as far as the digits tell?")

@@ -47,7 +47,7 @@ def quotients(numerator: Quantity, denominators: Sequence[Positive], results: Se
         f"{numerator.text} divided by {listed([entry.text for entry in denominators])} gives "
         f"{listed([show(made) for made in found])}; {sum(holds)} of the {len(holds)} printed values agree."
     )
-    return Finding(verdict_of(holds), {"quotients": [made.middle for made in found]}, reason)
+    return Finding(verdict_of(holds, "all"), {"quotients": [made.middle for made in found]}, reason)
 
 
 @check("Is 1 - kept / of the printed saving?")

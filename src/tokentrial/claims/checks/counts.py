@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from tokentrial.claims.catalogue import check
-from tokentrial.claims.parameters import Count, expect_as_many
+from tokentrial.claims.parameters import Count
 from tokentrial.claims.printed import Quantity, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, listed
 from tokentrial.errors import InputError
@@ -106,37 +106,6 @@ def number_listed(items: Sequence[str], result: Quantity) -> Finding:
     return Finding(CONSISTENT if holds else INCONSISTENT, {"listed": different}, reason)
 
 
-@check("Does some split of the tokens over the classes give the printed count?")
-def shared_layout_count(
-    tokens: int, widths: Sequence[int], model_width: int, projected: Sequence[bool], result: Count
-) -> Finding:
-    """widths: one per class; a projected class also has a width x model_width map. Every token is in one class and
-    every class has at least one.
-    """
-    expect_as_many(widths=widths, projected=projected)
-    maps = sum(width * model_width for width, used in zip(widths, projected, strict=True) if used)
-    goal = int(result.nominal) - maps
-    splits = [
-        split
-        for split in _splits(tokens, len(widths))
-        if sum(n * w for n, w in zip(split, widths, strict=True)) == goal
-    ]
-    recomputed = {"projections": maps, "splits": len(splits)}
-    if not splits:
-        reason = (
-            f"No split of {tokens} tokens over widths {listed([str(w) for w in widths])} with {maps:,} projection "
-            f"weights gives {result.text}."
-        )
-        return Finding(INCONSISTENT, recomputed, reason)
-    shown = " / ".join(map(str, splits[0]))
-    reason = (
-        f"With {maps:,} projection weights {len(splits)} split{'s' if len(splits) > 1 else ''} of {tokens} tokens over "
-        f"widths {listed([str(w) for w in widths])} (for instance {shown}) give{'' if len(splits) > 1 else 's'} "
-        f"exactly {result.text}."
-    )
-    return Finding(CONSISTENT, recomputed | {"split": shown}, reason)
-
-
 @check("Can tables with these parameters have a row for each token, at widths between two limits?")
 def rows_covered(
     parameters: Sequence[Count], narrowest: Sequence[int], widest: Sequence[int], tokens: Count
@@ -153,9 +122,3 @@ def rows_covered(
         "tokens."
     )
     return Finding(CONSISTENT if holds else INCONSISTENT, {"rows_least": sum(least), "rows_most": sum(most)}, reason)
-
-
-def _splits(tokens: int, classes: int) -> list[tuple[int, ...]]:
-    if classes == 1:
-        return [(tokens,)]
-    return [(n, *rest) for n in range(1, tokens - classes + 2) for rest in _splits(tokens - n, classes - 1)]

@@ -11,7 +11,7 @@ from scipy import stats
 from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Better, Count, Positive, Probability, Runs, Statistic, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, show
-from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, Value, listed, verdict_of
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Each, Finding, Value, listed, verdict_of
 from tokentrial.errors import InputError
 from tokentrial.statistics.hypothesis_tests import paired_t_test
 from tokentrial.statistics.multiplicity import holm
@@ -67,7 +67,7 @@ def _four(row: Sequence[Quantity]) -> Sequence[Quantity]:
 @check("Is Cohen's d of each row's means and +- the printed one?")
 def effect_size(rows: Rows, effects: Sequence[Quantity], n: Runs) -> Finding:
     """d = (mean a - mean b) / sqrt((s_a^2 + s_b^2)/2). CONSISTENT if the +- as standard deviation gives every d; PARTLY
-    if it gives some, or if one other reading (standard error, 95 % half-width) gives all of them.
+    if one other reading (standard error, 95 % half-width) gives all of them.
     """
     expect_as_many(rows=rows, effects=effects)
     size = int(n.nominal)
@@ -76,9 +76,8 @@ def effect_size(rows: Rows, effects: Sequence[Quantity], n: Runs) -> Finding:
         reading: [made.meets(abs(d.interval)) for made, d in zip(intervals, effects, strict=True)]
         for reading, intervals in found.items()
     }
-    others = [reading for reading in READINGS[1:] if all(right[reading])]
-    verdict = verdict_of(right[READINGS[0]])
-    if verdict != CONSISTENT and (any(right[READINGS[0]]) or others):
+    verdict = verdict_of(right[READINGS[0]], "all")
+    if verdict == INCONSISTENT and any(all(right[reading]) for reading in READINGS[1:]):
         verdict = PARTLY
     recomputed: dict[str, Value] = {reading: [made.middle for made in found[reading]] for reading in READINGS}
     if len(rows) == 1:
@@ -105,13 +104,13 @@ def p_of_effects(effects: Sequence[Quantity], p_values: Sequence[Probability], n
             f"d = {d} with n = {size} per arm has p = {show(found[0], 3)}, printed is {p}, which implies n = "
             f"{show(implied[0], 3)}."
         )
-        return Finding(verdict_of(holds), recomputed, reason)
+        return Finding(verdict_of(holds, "all"), recomputed, reason)
     rows = listed([show(made, 3) for made in implied])
     reason = (
         f"With n = {size} per arm {sum(holds)} of {len(holds)} printed p values fit their d; the pairs imply n = "
         f"{rows}."
     )
-    return Finding(verdict_of(holds), recomputed, reason)
+    return Finding(verdict_of(holds, "all"), recomputed, reason)
 
 
 def _implied(d: Quantity, p: Quantity) -> Interval:
@@ -126,12 +125,12 @@ def _implied(d: Quantity, p: Quantity) -> Interval:
 
 @check("Is each printed p that of its row's means and +- in an independent t test with n per arm?")
 def p_of_rows(rows: Rows, p_values: Sequence[Probability], n: Runs) -> Finding:
-    """CONSISTENT with the +- as standard deviation, PARTLY under another reading or in some rows only."""
+    """CONSISTENT with the +- as standard deviation, PARTLY if another reading gives every p."""
     expect_as_many(rows=rows, p_values=p_values)
     size = int(n.nominal)
     found = p_by_reading(rows, size)
     right = {r: [made.meets(p.interval) for made, p in zip(found[r], p_values, strict=True)] for r in READINGS}
-    verdict = verdict_of(right[READINGS[0]])
+    verdict = verdict_of(right[READINGS[0]], "all")
     if verdict == INCONSISTENT and any(all(right[r]) for r in READINGS[1:]):
         verdict = PARTLY
     recomputed: dict[str, Value] = {r: [made.middle for made in found[r]] for r in READINGS}
@@ -160,12 +159,12 @@ def decisions(rows: Rows, n: Runs, claimed: Decision, alpha: float = 0.05) -> Fi
         f"{'p' if len(holds) == 1 else 'the smallest p'} is {show(smallest[read[0]], 3)} with the +- as standard "
         f"deviation and {show(smallest[read[1]], 3)} as standard error."
     )
-    return Finding(verdict_of(holds), recomputed, reason)
+    return Finding(verdict_of(holds, "all"), recomputed, reason)
 
 
 @check("Can arm a be shown to be within the margin of arm b (or not worse by more) in each row?")
 def equivalence(
-    rows: Rows, n: Runs, margin: float, better: Better, worse_only: bool = False, alpha: float = 0.05
+    rows: Rows, n: Runs, margin: float, better: Better, claim: Each, worse_only: bool = False, alpha: float = 0.05
 ) -> Finding:
     """Two one-sided t tests; margin: in the unit of the means. A row holds if the 1 - 2 alpha interval of the
     difference, with the +- as standard deviation, can lie inside the margin for some values that round to the printed.
@@ -186,7 +185,7 @@ def equivalence(
         f"With n = {size} per arm {sum(holds)} of {len(holds)} rows can be shown {what} {margin:g} at "
         f"{1 - 2 * alpha:.0%} confidence; the widest interval of a difference is +- {show(highest, 2)}."
     )
-    return Finding(verdict_of(holds), recomputed, reason)
+    return Finding(verdict_of(holds, claim), recomputed, reason)
 
 
 @check("Are as many printed p values significant after Bonferroni's or Holm's correction as claimed?")

@@ -6,12 +6,12 @@ from fractions import Fraction
 from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Count, Spread
 from tokentrial.claims.printed import Quantity
-from tokentrial.claims.verdict import Finding, failing, listed, verdict_of
+from tokentrial.claims.verdict import Each, Finding, failing, listed, verdict_of
 from tokentrial.statistics.grim import grim, grimmer
 
 
 @check("Is each mean a whole number of right answers out of runs x examples (GRIM)?")
-def attainable_means(means: Sequence[Quantity], runs: Count, examples: int, where: str) -> Finding:
+def attainable_means(means: Sequence[Quantity], runs: Count, examples: int, where: str, claim: Each) -> Finding:
     """where: what says how many examples."""
     n = int(runs.nominal) * examples
     holds = [grim(Fraction(mean.interval.low), Fraction(mean.interval.high), n) for mean in means]
@@ -20,11 +20,13 @@ def attainable_means(means: Sequence[Quantity], runs: Count, examples: int, wher
         f"{sum(holds)} of {len(holds)} means are attainable as k/{n} ({runs.text} runs of {examples} examples, {where})"
     )
     reason += f"; not {listed(missed)}." if missed else "."
-    return Finding(verdict_of(holds), {"attainable": sum(holds), "means": len(holds), "answers": n}, reason)
+    return Finding(verdict_of(holds, claim), {"attainable": sum(holds), "means": len(holds), "answers": n}, reason)
 
 
 @check("Is each (mean, sd) that of so many whole numbers of right answers (GRIMMER)?")
-def attainable_spreads(rows: Mapping[str, Sequence[Spread]], runs: Count, examples: int, where: str) -> Finding:
+def attainable_spreads(
+    rows: Mapping[str, Sequence[Spread]], runs: Count, examples: int, where: str, claim: Each
+) -> Finding:
     """A pair is possible if the sample's or the population's standard deviation is: documents rarely say which."""
     n = int(runs.nominal)
     holds = []
@@ -37,4 +39,4 @@ def attainable_spreads(rows: Mapping[str, Sequence[Spread]], runs: Count, exampl
         f"examples ({where})"
     )
     reason += f"; not {listed(missed)}." if missed else "."
-    return Finding(verdict_of(holds), {"possible": sum(holds), "pairs": len(holds)}, reason)
+    return Finding(verdict_of(holds, claim), {"possible": sum(holds), "pairs": len(holds)}, reason)

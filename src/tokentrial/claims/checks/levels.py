@@ -8,9 +8,9 @@ import numpy as np
 from scipy import stats
 
 from tokentrial.claims.catalogue import check
-from tokentrial.claims.parameters import Count, Each, Positive, Probability
+from tokentrial.claims.parameters import Count, Positive, Probability, expect_as_many
 from tokentrial.claims.printed import percent
-from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Finding, Value, listed, verdict_of
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Each, Finding, Value, failing, listed, verdict_of
 from tokentrial.data.entropy import entropy
 from tokentrial.data.markov import document_chain, stationary_distribution
 from tokentrial.data.zipf import zipf_probabilities
@@ -24,8 +24,8 @@ CHAINS, SEED = 200, 0
 def learned(
     losses: Mapping[str, Sequence[Positive]],
     vocabularies: Mapping[str, Count],
+    claim: Each,
     least_gain: float = 0.01,
-    claim: Each = "each",
 ) -> Finding:
     """losses: row -> losses in nats; vocabularies: row -> V. A loss within ``least_gain`` of ln V is that of a model
     that has learned nothing; a loss above it is worse than a uniform guess, or belongs to another V.
@@ -46,7 +46,7 @@ def learned(
         f"Of {len(pairs)} losses {sum(holds)} lie {least_gain:.0%} or more below chance ({levels}), {at_chance} at "
         f"chance and {above} above it; the losses are those of a uniform guess among {_span(implied)} tokens."
     )
-    return Finding(verdict_of(holds, claim == "each"), recomputed, reason)
+    return Finding(verdict_of(holds, claim), recomputed, reason)
 
 
 def _span(values: Sequence[float]) -> str:
@@ -65,7 +65,7 @@ def vocabulary_fits(losses: Sequence[Positive], vocabulary: Count, slack: float 
         f"are no worse, and they equal a guess among {_span(implied)} tokens."
     )
     return Finding(
-        verdict_of(holds), {"fit": sum(holds), "losses": len(holds), "implied": float(np.mean(implied))}, reason
+        verdict_of(holds, "all"), {"fit": sum(holds), "losses": len(holds), "implied": float(np.mean(implied))}, reason
     )
 
 
@@ -95,6 +95,24 @@ def entropy_floor(
         "floors": sorted({floor for floor, _ in floors.values()}),
     }
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
+
+
+@check("Is each loss no higher than the entropy of its iid Zipf corpus, which the tokens' frequencies alone reach?")
+def entropy_reached(losses: Sequence[Positive], corpora: Sequence[Sequence[float]]) -> Finding:
+    """corpora: as the sources of `entropy_floor`, one for each loss. A model with a higher loss is no better than one
+    that knows the frequencies and sees no context; the reason says by how much a mean over so few tokens varies.
+    """
+    expect_as_many(losses=losses, corpora=corpora)
+    floors = [zipf_floor(int(corpus[0]), corpus[1]) for corpus in corpora]
+    holds = [float(loss.interval.low) <= floor for loss, (floor, _) in zip(losses, floors, strict=True)]
+    above = [
+        f"{loss.text} against {floor:.2f} (a mean over {corpus[2]:g} tokens varies by {sd / math.sqrt(corpus[2]):.2f})"
+        for (loss, corpus, (floor, sd)) in failing(zip(losses, corpora, floors, strict=True), holds)
+    ]
+    reason = f"{len(above)} of {len(holds)} losses are above the entropy of their corpus"
+    reason += f": {listed(above)}." if above else "."
+    recomputed: dict[str, Value] = {"above": len(above), "losses": len(holds), "entropy": [h for h, _ in floors]}
+    return Finding(verdict_of(holds, "all"), recomputed, reason)
 
 
 def zipf_floor(vocabulary: int, exponent: float) -> tuple[float, float]:

@@ -65,7 +65,7 @@ def superior(rows: Rows, n: Runs, better: Better, alpha: float = 0.05) -> Findin
         f"Of {len(holds)} printed means {won} {'is' if won == 1 else 'are'} better, {lost} worse and {equal} equal; "
         f"with n = {size} per arm {sum(holds)} can be significantly better at {alpha}, {smallest}."
     )
-    return Finding(verdict_of(holds, each=False), recomputed, reason)
+    return Finding(verdict_of(holds, "all"), recomputed, reason)
 
 
 @check("Are as many of the printed improvements above zero as claimed, or else all?")
@@ -184,4 +184,4 @@ def bonferroni_adjusted(rows: Rows, p_values: Sequence[Probability], n: Runs) ->
         f"Corrected for {tests} tests each row's p is at least {show(least, 3)} under every reading of its +-; "
         f"{sum(holds)} of the {tests} printed p ({printed}) can be such."
     )
-    return Finding(verdict_of(holds), {"adjusted": sum(holds), "rows": tests, "least": least}, reason)
+    return Finding(verdict_of(holds, "all"), {"adjusted": sum(holds), "rows": tests, "least": least}, reason)

@@ -11,7 +11,7 @@ import numpy as np
 from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Count, Positive, Share
 from tokentrial.claims.printed import exact, percent, show
-from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, NOT_CHECKABLE, PARTLY, Finding, listed, verdict_of
+from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, NOT_CHECKABLE, PARTLY, Each, Finding, listed, verdict_of
 from tokentrial.errors import InputError
 
 Reason = Literal["future_work", "no_number", "outside_the_experiments", "literature", "no_material"]
@@ -52,23 +52,23 @@ def not_checkable(because: Reason, about: str) -> Finding:
 
 
 @check("Do token tables hold at least this share of the parameters of each public model?")
-def embedding_share(least: Share, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
+def embedding_share(least: Share, claim: Each, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
     shares = {name: _table_share(MODELS[name]) for name in models}
     holds = [share >= least.interval.low for share in shares.values()]
     shown = listed([f"{percent(share)} of {name}" for name, share in shares.items()])
     reason = f"Token tables hold {shown}; {sum(holds)} of {len(holds)} reach {least.text}."
-    return Finding(verdict_of(holds), {name: float(share) for name, share in shares.items()}, reason)
+    return Finding(verdict_of(holds, claim), {name: float(share) for name, share in shares.items()}, reason)
 
 
 @check("Does saving this share of the input table save so much of each whole public model?")
-def model_saving(saving: Share, least: Share, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
+def model_saving(saving: Share, least: Share, claim: Each, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
     shares: dict[str, float] = {
         name: saving.value * MODELS[name].vocabulary * MODELS[name].width / MODELS[name].parameters for name in models
     }
     holds = [share >= float(least.interval.low) for share in shares.values()]
     shown = listed([f"{percent(share)} of {name}" for name, share in shares.items()])
     reason = f"Saving {saving.text} of the input table saves {shown}; {sum(holds)} of {len(holds)} reach {least.text}."
-    return Finding(verdict_of(holds), shares, reason)
+    return Finding(verdict_of(holds, claim), shares, reason)
 
 
 def _table_share(model: Model) -> Fraction:
@@ -137,7 +137,7 @@ def context_factor(ratio: Positive, factor: Positive, models: Sequence[ModelName
         f"Embeddings {ratio.text} narrower leave keys and values as they are, so the same memory holds {shown}, "
         f"against {factor.text}."
     )
-    return Finding(verdict_of(holds), found, reason)
+    return Finding(verdict_of(holds, "all"), found, reason)
 
 
 @check("Is a vector of this width a compression: narrower than the rank of the table, its tokens?")
@@ -159,7 +159,7 @@ def capacity(bits: Count, widths: Sequence[Count], vocabulary: Count, ratio: Pos
         f"At {bits.text} bits a number one vector has room for {shown} tokens of log2({vocabulary.text}) = "
         f"{per_token:.1f} bits; the claim is about {ratio.text}."
     )
-    return Finding(verdict_of(holds), {"tokens": found}, reason)
+    return Finding(verdict_of(holds, "all"), {"tokens": found}, reason)
 
 
 @check("Can codes of d numbers of so many bits tell all tokens apart: is 2^(bits d) >= V?")
@@ -171,7 +171,7 @@ def code_room(bits: Count, widths: Sequence[Count], vocabularies: Sequence[Count
         f"{largest.text} tokens need {math.log2(float(largest.nominal)):.1f} bits, {needed} "
         f"number{'s' if needed > 1 else ''} of {bits.text} bits; {sum(holds)} of {len(holds)} widths have the room."
     )
-    return Finding(verdict_of(holds), {"numbers_needed": needed}, reason)
+    return Finding(verdict_of(holds, "all"), {"numbers_needed": needed}, reason)
 
 
 @check("Is the theoretical capacity at least so many times what is reached in practice, at every width?")
@@ -186,11 +186,11 @@ def capacity_gap(
         f"The theoretical capacity is {shown} times the {practice.text} tokens per vector of practice; a gap is "
         f"{least.text} or more."
     )
-    return Finding(verdict_of(holds), {"factors": factors}, reason)
+    return Finding(verdict_of(holds, "all"), {"factors": factors}, reason)
 
 
 @check("Is a date (year-month-day) not after any of the deadlines?")
-def before_deadlines(date: str, deadlines: Mapping[str, str]) -> Finding:
+def before_deadlines(date: str, deadlines: Mapping[str, str], claim: Each) -> Finding:
     try:
         day = datetime.date.fromisoformat(date)
         ends = {name: datetime.date.fromisoformat(text) for name, text in deadlines.items()}
@@ -201,7 +201,7 @@ def before_deadlines(date: str, deadlines: Mapping[str, str]) -> Finding:
         f"{day.isoformat()} is {'after ' + listed(late) if late else 'before every deadline'}; {len(ends) - len(late)} "
         f"of {len(ends)} venues were open."
     )
-    return Finding(verdict_of([day <= end for end in ends.values()]), {"open": len(ends) - len(late)}, reason)
+    return Finding(verdict_of([day <= end for end in ends.values()], claim), {"open": len(ends) - len(late)}, reason)
 
 
 @check("Do one-hot codes tell tokens apart and nothing else: are all pairs at one distance?")

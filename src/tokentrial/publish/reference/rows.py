@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tokentrial import results
-from tokentrial.claims.verdict import VERDICTS
+from tokentrial.claims.verdict import OF_ENTRIES, VERDICTS
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 
 Mask = npt.NDArray[np.bool_]
@@ -21,7 +21,7 @@ EXAMPLES = 20
 
 
 class Table(NamedTuple):
-    """The key columns of a result table, and the columns that describe the machine and do not count as a difference."""
+    """The key columns of a result table, and those that are no difference: of the machine, or of a claim's entry."""
 
     schema: Any
     keys: tuple[str, ...]
@@ -37,7 +37,7 @@ TABLES = {
     "statistics": Table(results.STATISTICS, ("comparison",)),
     "cramming": Table(MEASURES, ("measure", "design", "model", "kind", "vectors", "length", "arm")),
     "cramming_decisions": Table(DECISIONS, ("claim", "design", "model", "quantity"), numbered=True),
-    "verdicts": Table(VERDICTS, ("id",)),
+    "verdicts": Table(VERDICTS, ("id",), OF_ENTRIES),
 }
 
 

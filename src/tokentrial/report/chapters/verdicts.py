@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tokentrial.claims.verdict import OF_CHECKS, OF_RULES, listed
+from tokentrial.claims.verdict import AUDIT, OF_CHECKS, OF_RULES, listed
 from tokentrial.documents import CROSS
 from tokentrial.report.catalogue import DOCUMENTS, HEADLINE, LISTINGS, VERDICTS, table_title, title_values
 from tokentrial.report.template import escape
@@ -32,7 +32,8 @@ SHARES = {
 
 
 def values(verdicts: pd.DataFrame) -> Values:
-    """Every placeholder of the chapter; verdicts: see report.verdicts.read."""
+    """Every placeholder of the chapter; verdicts: see report.verdicts.read. Audit findings are counted apart."""
+    findings, verdicts = verdicts[verdicts["kind"] == AUDIT], verdicts[verdicts["kind"] != AUDIT]
     empirical = verdicts["kind"] == EMPIRICAL
     pairs = zip(verdicts["document"], verdicts["section"], strict=True)
     stands = [is_headline(str(document), str(section)) for document, section in pairs]
@@ -41,6 +42,7 @@ def values(verdicts: pd.DataFrame) -> Values:
     return {
         "verdicts.total": f"{len(verdicts):,}",
         "verdicts.shares": shares(verdicts),
+        "verdicts.audits": audits(findings),
         "verdicts.checked": f"{int((~empirical).sum()):,}",
         "verdicts.checks": tally(verdicts[~empirical]),
         "verdicts.empirical": f"{int(empirical.sum()):,}",
@@ -62,6 +64,14 @@ def shares(verdicts: pd.DataFrame) -> str:
     """``3 hold, 2 do not hold and 1 is undecided``."""
     sizes = {text: int(verdicts["verdict"].isin(among).sum()) for text, among in SHARES.items()}
     return listed([f"{size:,} {one if size == 1 else many}" for (one, many), size in sizes.items() if size])
+
+
+def audits(findings: pd.DataFrame) -> str:
+    """How many audit findings there are beside the claims; empty without any."""
+    if findings.empty:
+        return ""
+    count = f"{len(findings):,} audit finding{' is' if len(findings) == 1 else 's are'}"
+    return f"Beside them, {count} of the kind audit, which no document states: {shares(findings)}."
 
 
 def listings() -> str:
