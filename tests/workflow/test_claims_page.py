@@ -138,7 +138,7 @@ def test_each_filter_alone_shows_its_claims(opened: Opener, rows: pd.DataFrame) 
       return found;
     })"""
     found = page.eval_on_selector_all("fieldset input", click)
-    assert len(found) == 6 + 5 + 10
+    assert len(found) == 6 + 6 + 10
     for key, value, shown, count in found:
         wanted = rows["id"][columns[key] == value].tolist()
         assert shown == wanted != [], (key, value)
