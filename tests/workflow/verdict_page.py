@@ -50,6 +50,7 @@ def verdict_rows(documents: dict[str, Any]) -> pd.DataFrame:
     for turn, (name, found) in enumerate(documents.items()):
         for place, tail in enumerate(found["ids"]):
             kind = ("arithmetic", "internal", "statistical", "scope", "empirical")[place % 5]
+            kind = "audit" if name != "000" and tail == found["ids"][-1] else kind
             words = OF_RULES if kind == "empirical" else OF_CHECKS
             row = {
                 "id": f"{found['prefix']}-{tail}",
