@@ -158,22 +158,7 @@ def drops(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
         return seen[-1]
 
     monkeypatch.setattr(language, "dropped", recorded)
-    monkeypatch.setattr(language, "added", lambda rows, values, masks: rows + recorded(values, masks))
     return seen
-
-
-def test_added_drops_as_dropped_does() -> None:
-    torch.manual_seed(0)
-    rows, values = torch.randn(2, 5, 8, dtype=torch.float64)
-    results = []
-    for once in (True, False):
-        torch.manual_seed(1)
-        masks = Masks(0.5, 2 * values.numel(), values.device)
-        parts = [language.added(rows, values, masks) if once else rows + masks.drop(values) for _ in range(2)]
-        results.append(torch.cat(parts))
-    torch.testing.assert_close(*results)
-    assert torch.equal(language.added(rows, values, None), rows + values)
-    assert 0.2 < (results[0] == rows.repeat(2, 1)).double().mean() < 0.8
 
 
 def test_lstm_drops_before_between_and_after(drops: list[Tensor]) -> None:

@@ -84,10 +84,10 @@ class Transformer(nn.Module):
 
     def _layer(self, layer: nn.TransformerEncoderLayer, rows: Tensor, length: int, masks: Masks | None) -> Tensor:
         if self.norm_first:
-            rows = added(rows, self._attention(layer.self_attn, layer.norm1(rows), length, masks), masks)
-            return added(rows, feed_forward(layer, layer.norm2(rows), masks), masks)
-        rows = layer.norm1(added(rows, self._attention(layer.self_attn, rows, length, masks), masks))
-        normed: Tensor = layer.norm2(added(rows, feed_forward(layer, rows, masks), masks))
+            rows = rows + dropped(self._attention(layer.self_attn, layer.norm1(rows), length, masks), masks)
+            return rows + dropped(feed_forward(layer, layer.norm2(rows), masks), masks)
+        rows = layer.norm1(rows + dropped(self._attention(layer.self_attn, rows, length, masks), masks))
+        normed: Tensor = layer.norm2(rows + dropped(feed_forward(layer, rows, masks), masks))
         return normed
 
     def _attention(self, module: nn.MultiheadAttention, rows: Tensor, length: int, masks: Masks | None) -> Tensor:
@@ -114,11 +114,6 @@ def feed_forward(layer: nn.TransformerEncoderLayer, rows: Tensor, masks: Masks |
 
 def dropped(values: Tensor, masks: Masks | None) -> Tensor:
     return values if masks is None else masks.drop(values)
-
-
-def added(rows: Tensor, values: Tensor, masks: Masks | None) -> Tensor:
-    """Returns rows plus the dropped values, in one pass."""
-    return rows + values if masks is None else torch.addcmul(rows, values, masks.take(values.shape))
 
 
 class Lstm(nn.Module):
