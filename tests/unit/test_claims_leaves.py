@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from claims_numbers import is_number
 
 from tokentrial.claims import registry, verdicts
 from tokentrial.claims.printed import parse
@@ -50,14 +51,6 @@ def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
         isinstance(value, str) and is_number(value)
     ):
         yield place, value
-
-
-def is_number(text: str) -> bool:
-    try:
-        parse(text)
-    except InputError:
-        return False
-    return True
 
 
 def tree(claim: Claim) -> dict[str, Any]:

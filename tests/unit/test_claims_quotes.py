@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from claims_numbers import is_number
 
 from tokentrial import documents
 from tokentrial.claims import registry
 from tokentrial.claims.basis import BASES, READING, READINGS, RUN, basis
-from tokentrial.claims.printed import parse
 from tokentrial.claims.registry import SEVERAL, Claim
-from tokentrial.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/claims.schema.yaml"
@@ -91,14 +90,6 @@ def places(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
             yield from places(entry, place)
     elif isinstance(value, str):
         yield value, place
-
-
-def is_number(text: str) -> bool:
-    try:
-        parse(text)
-    except InputError:
-        return False
-    return True
 
 
 def printed(number: str, text: str) -> bool:
