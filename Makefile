@@ -1,5 +1,5 @@
 # The commands of the README. Everything runs in .venv, made here from requirements.lock.
-.PHONY: report smoke crate test test-slow lint golden bench clean
+.PHONY: report smoke crate test test-slow lint golden freeze bench clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -38,6 +38,10 @@ lint: .venv/installed
 golden: .venv/installed
 	$(SNAKEMAKE) -- reference_report
 	$(BIN)/python tests/golden/digests.py $(WRITE)
+
+# Freezes the rules of the empirical claims; the run that they decide comes after this file's commit, with its seed.
+freeze: .venv/installed
+	$(RUN) tokentrial.claims.freeze
 
 bench: .venv/installed
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit; done

@@ -47,6 +47,16 @@ def commit(root: Path = ROOT) -> str:
     return head.strip() + ("" if _is_same(root, tree) else "-dirty")
 
 
+def commit_of(path: Path, root: Path = ROOT) -> str:
+    """Returns the commit that last changed a file; ``no commit`` if the file is not as there, or nothing is known.
+
+    path: relative to the checkout ``root``.
+    """
+    last = _git(root, "log", "-1", "--format=%H", "HEAD", "--", path.as_posix())
+    there, here = _git(root, "rev-parse", f"HEAD:{path.as_posix()}"), _git(root, "hash-object", "--", path.as_posix())
+    return last.strip() if last and last.strip() and there is not None and there == here else NO_COMMIT
+
+
 def _is_same(root: Path, tree: dict[str, list[str]]) -> bool:
     """Whether the files have a commit's content. tree: mode, type and blob of each path, as git ls-tree shows them."""
     if any(not mode.startswith("100") for mode, _, _ in tree.values()):  # a link or a submodule: not looked into

@@ -33,11 +33,6 @@ def scale_name(config: Mapping[str, Any]) -> tuple[str, str]:
     return NAMES.get(digest(settings.canonical(config)), other)
 
 
-def is_shipped(config: Mapping[str, Any]) -> bool:
-    """Whether this is one of the shipped configs without any change."""
-    return digest(settings.canonical(config)) in NAMES
-
-
 def is_default(config: Mapping[str, Any]) -> bool:
     """Whether this is the default config, with which the shipped run was trained and judged."""
     return digest(settings.canonical(config)) == DEFAULT

@@ -106,6 +106,18 @@ def test_a_file_that_a_run_reads_makes_it_dirty_until_it_is_committed(path: str,
     assert checkout.commit(code) == first
 
 
+def test_the_commit_that_last_changed_a_file(code: Path) -> None:
+    first = git(code, "rev-parse", "HEAD")
+    put(code, "README.md", "# More\n")
+    second = committed(code)
+    assert checkout.commit_of(Path("config/config.yaml"), code) == first != second
+    assert checkout.commit_of(Path("README.md"), code) == second
+    put(code, "README.md", "# Edited\n")
+    put(code, "config/new.yaml", "seed: 1\n")
+    for unknown in ("README.md", "config/new.yaml", "config/missing.yaml"):
+        assert checkout.commit_of(Path(unknown), code) == checkout.NO_COMMIT
+
+
 def test_a_file_that_no_run_reads_changes_nothing(code: Path) -> None:
     put(code, "README.md", "# Edited\n")
     put(code, "notes.txt", "private")

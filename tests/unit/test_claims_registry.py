@@ -41,7 +41,6 @@ def entry(name: str, **changes: Any) -> Content:
 def empirical(name: str, **changes: Any) -> Content:
     cells = [{"study": "bespoke/chain", "pairs": [["bespoke", "standard"]]}]
     rule = {"rule": "superior", "parameters": {"cells": cells, "metric": "cross_entropy"}}
-    rule |= {"decision": "better", "fixed": "before the run"}
     given = rule["parameters"] | changes.pop("given", {})
     return entry(name, kind="empirical", check=None, **(rule | {"parameters": given} | changes))
 
@@ -216,9 +215,17 @@ BAD: dict[str, tuple[Callable[[dict[str, Content]], None], str]] = {
         r"A0-TWO: parameters: cells\[0\]\.pairs\[0\]: found \['bespoke'\], expected a list of 2 entries",
     ),
     "no pair": (_cells(pairs=[]), r"A0-TWO: parameters: cells\[0\]\.pairs: found \[\], expected a list with at least"),
-    "rule fixed some day": (
-        _set("000/claims.yaml", "claims", 0, to=empirical("A0-TWO", fixed="later")),
-        r"000/claims\.yaml: A0-TWO: fixed: found 'later', expected one of",
+    "a time that is typed": (
+        _set("000/claims.yaml", "claims", 0, to=empirical("A0-TWO", fixed="before the run")),
+        r"000/claims\.yaml: A0-TWO: .*fixed",
+    ),
+    "words beside the rule's own": (
+        _set("000/claims.yaml", "claims", 0, to=empirical("A0-TWO", decision="better")),
+        r"000/claims\.yaml: A0-TWO: decision: found a text, expected none: the rule superior says what it decides on",
+    ),
+    "no words at all": (
+        _set("000/claims.yaml", "claims", 0, to=empirical("A0-TWO", rule="as_decided", parameters={"claim": "a"})),
+        r"000/claims\.yaml: A0-TWO: key 'decision' is missing: the rule as_decided takes its words from the entry",
     ),
     "one part": (
         _first(check="several", parameters={"parts": []}),

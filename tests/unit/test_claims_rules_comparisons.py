@@ -114,7 +114,7 @@ def two(first: float, second: float, level: float = 2.0) -> Results:
     [
         (-0.5, -0.5, CONFIRMED, CONFIRMED),
         (-0.5, 0.5, REFUTED, INCONCLUSIVE),
-        (-0.5, -0.05, TOO_SMALL, INCONCLUSIVE),
+        (-0.5, -0.05, TOO_SMALL, TOO_SMALL),
         (0.5, 0.5, REFUTED, REFUTED),
     ],
 )
@@ -146,11 +146,55 @@ def test_cells_where_nothing_was_learned_do_not_count() -> None:
     assert superior(alone).verdict == INCONCLUSIVE
 
 
-def test_saturated_cells_do_not_count_while_others_are_left() -> None:
+def test_saturated_cells_decide_nothing() -> None:
     """Both arms within the margin of the floor of 1: no difference beyond the margin can exist there."""
     found = superior(two(-0.5, -0.05, level=1.1))
     assert found.verdict == CONFIRMED and found.recomputed["saturated"] == 1
-    assert superior(run(-0.05, 0.001, level=1.1)).verdict == TOO_SMALL
+    solved = run(-0.05, 0.001, level=1.1)
+    for alone in (
+        superior(solved),
+        superior(solved, claimed="worse"),
+        not_worse(solved, equivalence={"absolute": 0.15}),
+    ):
+        assert alone.verdict == INCONCLUSIVE and alone.recomputed["decided"] == 0
+        assert "within the margin of the best possible" in alone.reason
+
+
+def many(differences: list[float], spread: float) -> Results:
+    """As many conditions, each with this difference of the learned arm's loss from the autoencoder's."""
+    arms = {}
+    for place, difference in enumerate(differences):
+        other = around(2.0, 0.02)
+        learned = [a + d for a, d in zip(other, around(difference, spread, phase=place), strict=True)]
+        arms[f"learned_encoding/task/done-right/c{place}"] = {"learned": learned, "autoencoder": other}
+    return made(arms)
+
+
+def test_refuting_takes_the_correction_that_confirming_takes() -> None:
+    """One of five comparisons leans to a side, at p .02 of its own, which Holm makes .1: it decides neither way."""
+    lean, spread = 0.0095, 0.011
+    for side in (1, -1):
+        alone = superior(many([side * lean], spread), equivalence={"absolute": 0.001})
+        assert alone.verdict == (REFUTED if side > 0 else CONFIRMED)
+        beside = superior(many([side * lean, 0, 0, 0, 0], spread), equivalence={"absolute": 0.001})
+        assert beside.verdict == INCONCLUSIVE
+    assert superior(many([0.5, 0, 0, 0, 0], spread), equivalence={"absolute": 0.001}).verdict == REFUTED
+
+
+def test_equivalence_refutes_only_with_the_correction() -> None:
+    """TOST at p .03 refutes a difference alone, and not beside four undecided comparisons."""
+    margin = {"absolute": 0.009}
+    assert superior(many([0.0], 0.0125), equivalence=margin).verdict == REFUTED
+    unclear = superior(many([0.0, 0.004, 0.004, 0.004, 0.004], 0.0125), equivalence=margin)
+    assert unclear.verdict == INCONCLUSIVE and unclear.recomputed["refuted"] == 0
+
+
+def test_one_comparison_worse_than_the_margin_refutes_only_with_the_correction() -> None:
+    """The arm is worse by more than the margin at a one-sided p below .025; with Holm, among five, it is not."""
+    lean, spread, margin = 0.0105, 0.011, {"absolute": 0.001}
+    assert not_worse(many([lean], spread), equivalence=margin).verdict == REFUTED
+    assert not_worse(many([lean, 0, 0, 0, 0], spread), equivalence=margin).verdict == INCONCLUSIVE
+    assert not_worse(many([0.5, 0, 0, 0, 0], spread), equivalence=margin).verdict == REFUTED
 
 
 REPORTED = {"a": "4.602", "a_sd": "0.015", "b": "4.595", "b_sd": "0.018", "ratio": "0.9"}
@@ -229,7 +273,11 @@ def test_margins() -> None:
     assert not_worse(run(0.04, 0.001), equivalence={"perplexity": 0.01}).verdict == REFUTED
     tiny = made(
         {ONE: {"learned": around(2e-5, 1e-6), "autoencoder": around(1e-6, 1e-7)}},
-        bounds={"floor": 0.0, "unigram": 3.0, "chance": 4.0},
+        bounds={
+            "floor": -1.0,
+            "unigram": 3.0,
+            "chance": 4.0,
+        },  # so that it is not solved
     )
     assert not_worse(tiny).verdict == REFUTED
     assert not_worse(tiny, equivalence={"relative": 0.01, "least": 0.001}).verdict == CONFIRMED

@@ -112,6 +112,23 @@ def test_better_for_its_size(
     assert found.recomputed["at_fewer"] == int(sizes[0] < sizes[1])
 
 
+def test_an_arm_has_to_beat_all_arms_of_its_size() -> None:
+    """Better than uniform widths and no better than widths given at random: frequency is not what helps."""
+    base, name = around(2.0, 0.02), task("chain", "bespoke/efficiency")
+    worse = {arm: [v + d for v, d in zip(base, around(gain, phase=k), strict=True)] for k, (arm, gain) in
+             enumerate({"budget": 0.5, "permuted": 0.0, "third": 0.5}.items())}  # fmt: skip
+    results = made({name: {"bespoke": base, **worse}})
+
+    def judged(*others: str) -> str:
+        equal = [{"study": "bespoke/efficiency", "pairs": [["bespoke", other] for other in others]}]
+        larger = [{"study": "bespoke/efficiency", "pairs": [["bespoke", "budget"]]}]  # of unknown size
+        given = {"metric": "cross_entropy", "equivalence": {"relative": 0.01}, "equal": equal, "larger": larger}
+        return RULES["better_for_its_size"](results, {}, **given).verdict
+
+    assert judged("budget", "third") == CONFIRMED
+    assert judged("budget", "permuted") == REFUTED
+
+
 def signal(shuffled: float, relabelled: float, spread: float = 0.01) -> Results:
     """Gains over a blind model's loss of 3: 1 on intact text, another on shuffled; relabelling adds to the loss."""
     names = {part: task(part, "learned_encoding/signal") for part in ("ordered", "shuffled", "relabelled")}
@@ -150,6 +167,18 @@ def test_shuffling_removes_the_signal(shuffled: float, relabelled: float, spread
     assert found.recomputed["removed"] == pytest.approx(1 - shuffled, abs=0.01)
     if shuffled == 0.1:
         assert relationships(signal(shuffled, 0.0, spread), removed=0.9).verdict == INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("floor", "verdict"), [(2.95, UNTESTABLE), (2.85, CONFIRMED), (1.0, CONFIRMED)])
+def test_what_cannot_fail_decides_nothing(floor: float, verdict: str) -> None:
+    """The blind loss is 3 and the intact gain 1: at a floor above 2.9, shuffling removes 90 % whatever the arm does."""
+    results = signal(0.05, 0.0)
+    shuffled = task("shuffled", "learned_encoding/signal")
+    summary = results.summary.assign(unigram=3.0)
+    summary.loc[summary["condition"] == shuffled, "floor"] = floor
+    found = relationships(replace(results, summary=summary), removed=0.9)
+    assert found.verdict == verdict
+    assert ("by construction" in found.reason) == (verdict == UNTESTABLE)
 
 
 @pytest.mark.parametrize(

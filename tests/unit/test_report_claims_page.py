@@ -66,6 +66,7 @@ def claim(name: str, **changes: Any) -> dict[str, Any]:
         "decided_by": "check",
         "decision": "",
         "fixed": "",
+        "unfrozen": "",
         "rows": 2,
     } | changes
     return {key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in row.items()}
@@ -408,6 +409,12 @@ def test_a_failure_names_the_file_and_leaves_no_page(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent.svg: cannot be read: No such file"):
         write(tmp_path, frame(*CLAIMS), figures={"forest": str(tmp_path / "absent.svg")})
     assert not list(tmp_path.glob("*claims.html*"))
+
+
+def test_a_rule_that_does_not_count_as_fixed_before_says_why() -> None:
+    late = claim("LE0-ONE", **RULE) | {"fixed": "after the run", "unfrozen": "the run's seed is 42, not 7"}
+    assert "<dd>after the run: the run&#39;s seed is 42, not 7</dd>" in page(late)
+    assert "<dd>before the run</dd>" in page(late | {"fixed": "before the run", "unfrozen": ""})
 
 
 def test_what_decides_and_what_is_quoted_is_shown_as_text() -> None:

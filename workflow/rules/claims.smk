@@ -3,6 +3,8 @@
 # OUTPUTS  results/verdicts.parquet and .json: one row per claim, with the numbers that decide the verdict
 # STEPS    check the registry, apply each claim's check or decision rule, write all verdicts or none
 
+from tokentrial.claims import frozen
+
 
 rule verdicts:
     input:
@@ -10,6 +12,7 @@ rule verdicts:
         documents=DOCUMENTS,
         claims=[source(f"documents/{name}/{documents.CLAIMS}") for name in catalogue.DOCUMENTS],
         schema=source("workflow/schemas/claims.schema.yaml"),
+        frozen=source(frozen.FILE.as_posix()),
         code=code_of("verdicts"),
     output:
         parquet="results/verdicts.parquet",
@@ -21,6 +24,8 @@ rule verdicts:
         **JUDGING_PARAMS,
         code=content("verdicts"),
         tables=[name for name in VIEWED if name != "measures"],
+        seed=config["seed"],
+        designs=canonical(frozen.designs(config)),
     message:
         "Judging the claims"
     script:

@@ -15,6 +15,7 @@ rule report:
         chapters=[source(f"workflow/report/{chapter}.typ") for chapter in ("verdicts", "audit", *STUDIES)],
         published=PRINTED,
         titles=TITLES,
+        frozen=source(frozen.FILE.as_posix()),
         code=code_of("report", "provenance"),  # the report prints the commit, which provenance finds
     output:
         pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),

@@ -15,6 +15,7 @@ with logged(snakemake.log[0]):
         published=snakemake.input.published,
         config=json.loads(snakemake.params.config),
         command=snakemake.params.command,
+        rules=snakemake.input.frozen,
         output=snakemake.output.pdf,
         corpus=snakemake.input.get("corpus") or None,
     )

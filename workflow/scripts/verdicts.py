@@ -4,7 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from tokentrial.claims import registry, verdicts
+from tokentrial import checkout
+from tokentrial.claims import freeze, frozen, registry, verdicts
 from tokentrial.claims.rules import Results
 from tokentrial.job import logged
 
@@ -15,5 +16,14 @@ with logged(snakemake.log[0]):
         registry.check_texts(papers, folder)
     statistics = json.loads(snakemake.params.settings)
     run = Results.read({name: snakemake.input[name] for name in snakemake.params.tables}, statistics["confidence"])
-    all_verdicts = verdicts.judge(registry.load(folder, schema), run)
+    rules = frozen.read(snakemake.input.frozen)
+    judging = frozen.Judging(
+        snakemake.params.seed, statistics, json.loads(snakemake.params.designs), freeze.code(checkout.ROOT)
+    )
+
+    def fixed(claim):
+        """When a claim's rule was fixed, and why not before the run."""
+        return frozen.fixed(rules, judging, claim.id, freeze.rule_of(claim))
+
+    all_verdicts = verdicts.judge(registry.load(folder, schema), run, fixed)
     verdicts.write(Path(snakemake.output.parquet).parent, all_verdicts)

@@ -4,6 +4,7 @@ A check takes the parameters of its registry entry and returns a `Finding`; it r
 rule is given the results of a run and the claim's reported numbers first, as text, and its parameters by keyword.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Generic, TypeVar
@@ -31,6 +32,9 @@ class Catalogue(dict[str, Function], Generic[Function]):
 
 CHECKS: Catalogue[Check] = Catalogue()
 RULES: Catalogue[Check] = Catalogue()
+Words = Callable[[Mapping[str, Any]], str]
+WORDS: dict[str, Words] = {}
+"""Rule -> what it decides on, in words made from its parameters; an entry of another rule writes its own decision."""
 
 
 def check(question: str) -> Callable[[Function], Function]:
@@ -43,10 +47,17 @@ def check(question: str) -> Callable[[Function], Function]:
     return register
 
 
-def rule(question: str) -> Callable[[Check], Check]:
-    """Registers a rule; whoever calls it, its parameters are compared with its annotations."""
+def rule(question: str, words: Words | None = None) -> Callable[[Check], Check]:
+    """Registers a rule; whoever calls it, its parameters are compared with its annotations.
+
+    words: the rule in words, made from its parameters, defaults included, so that words and code cannot differ.
+    """
 
     def register(function: Check) -> Check:
+        if words is not None:
+            defaults = {name: each.default for name, each in inspect.signature(function).parameters.items()}
+            WORDS[function.__name__] = lambda given: words(defaults | dict(given))
+
         @wraps(function)
         def bound(results: Any, reported: Mapping[str, Any], **given: Any) -> Finding:
             return function(results, reported, **bind(function, given))

@@ -5,7 +5,8 @@ undecided otherwise. A quantifier joins criteria, or the verdicts of several par
 
 ``every``   the claim is about each: one that is not met refutes it, and it is confirmed only if all are met.
 ``alike``   as ``every``, but nothing is decided if one is confirmed and another refuted.
-``agree``   they are settings of one effect (task models, data sets): the verdict on which all that decide agree.
+``agree``   they are settings of one effect (task models, data sets): the verdict that all of them share. One that is
+            undecided or missing leaves the claim undecided, too.
 ``any``     one that is met is enough.
 a number    so many have to be met.
 
@@ -83,8 +84,9 @@ def joined(verdicts: Iterable[str], quantifier: Quantifier = "every", missing: C
             return CONFIRMED
         return REFUTED if said.count(CONFIRMED) + said.count(INCONCLUSIVE) < quantifier else INCONCLUSIVE
     if quantifier == "agree":
-        decided = set(said) - {INCONCLUSIVE}
-        return decided.pop() if len(decided) == 1 else INCONCLUSIVE
+        if missing or not said:
+            return INCONCLUSIVE
+        return TOO_SMALL if set(said) == {CONFIRMED, TOO_SMALL} else said[0] if len(set(said)) == 1 else INCONCLUSIVE
     if quantifier == "any":
         return next((word for word in _STRONGEST_FIRST if word in said), INCONCLUSIVE)
     if (missing and REFUTED not in said) or (quantifier == "alike" and {CONFIRMED, REFUTED} <= set(said)):

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from jsonschema import Draft202012Validator
 
 from tokentrial import config, documents
-from tokentrial.claims.catalogue import Check
+from tokentrial.claims.catalogue import WORDS, Check
 from tokentrial.claims.checks import CHECKS
 from tokentrial.claims.parameters import Reported, bind
 from tokentrial.claims.printed import Quantity
@@ -45,7 +45,6 @@ class Claim:
     file: str
     source: str = "check"
     decision: str = ""
-    fixed: str = ""
     call: Callable[[], Finding] | None = None
     numbers: int = 0
     quotes: Mapping[str, str] = field(default_factory=dict)
@@ -104,11 +103,22 @@ def read_entry(entry: Mapping[str, Any], schema: Mapping[str, Any], file: str, d
     try:
         if kind == "empirical":
             bind(_named(entry["rule"], RULES, "rule"), entry["parameters"])
-            return Claim(**head, check=entry["rule"], decision=entry["decision"], fixed=entry["fixed"])
+            return Claim(**head, check=entry["rule"], decision=_decision(entry))
         call = bound(entry["check"], entry["parameters"], entry["reported"])
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     return Claim(**head, check=entry["check"], call=call, numbers=_numbers(call))
+
+
+def _decision(entry: Mapping[str, Any]) -> str:
+    """The rule in words: those of the rule itself, or the entry's where the rule has none. Raises InputError."""
+    if (words := WORDS.get(entry["rule"])) is None:
+        if "decision" not in entry:
+            raise InputError(f"key 'decision' is missing: the rule {entry['rule']} takes its words from the entry")
+        return str(entry["decision"])
+    if "decision" in entry:
+        raise InputError(f"decision: found a text, expected none: the rule {entry['rule']} says what it decides on")
+    return words(entry["parameters"])
 
 
 def bound(check: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Callable[[], Finding]:

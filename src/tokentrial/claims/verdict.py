@@ -33,8 +33,9 @@ _TEXT = (
 )
 # One row per claim. reported, parameters, recomputed and comparison are JSON; decision is an empirical claim's rule in
 # words, fixed when it was fixed; rows counts the rows of result tables used or, for a check, the numbers it compared.
-# basis says what decides (claims.basis), quotes the document's words by their place, as JSON.
-OF_ENTRIES = ("basis", "quotes")
+# basis says what decides (claims.basis), quotes the document's words by their place, as JSON; unfrozen says why a rule
+# does not count as fixed before the run (claims.frozen), and is empty where it does.
+OF_ENTRIES = ("basis", "quotes", "unfrozen")
 VERDICTS = pa.schema(
     [
         *(pa.field(name, pa.string(), nullable=False) for name in _TEXT),

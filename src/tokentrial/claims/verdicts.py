@@ -1,7 +1,7 @@
 """One verdict for each claim: judged by its check or its rule, written as Parquet and as JSON."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,24 @@ import pandas as pd
 
 from tokentrial import results as tables
 from tokentrial.claims.basis import basis
+from tokentrial.claims.frozen import AFTER
 from tokentrial.claims.registry import Claim
 from tokentrial.claims.rules import RULES, Results
 from tokentrial.claims.verdict import OF_CHECKS, OF_RULES, VERDICTS, Finding
 from tokentrial.errors import InputError
 
+Fixed = Callable[[Claim], tuple[str, str]]
 
-def judge(claims: Sequence[Claim], results: Results | None) -> pd.DataFrame:
+
+def unknown(claim: Claim) -> tuple[str, str]:
+    """Of a claim that is judged without looking at frozen rules."""
+    return AFTER, "no frozen rules were looked at"
+
+
+def judge(claims: Sequence[Claim], results: Results | None, fixed: Fixed = unknown) -> pd.DataFrame:
     """One row per claim, see `VERDICTS`. Without results the empirical claims are left out.
+
+    fixed: says when an empirical claim's rule was fixed, and why not before the run (see claims.frozen).
 
     Raises InputError with file and id where a check or a rule fails: a failure never becomes a verdict.
     """
@@ -26,7 +36,7 @@ def judge(claims: Sequence[Claim], results: Results | None) -> pd.DataFrame:
     for claim in claims:
         if claim.call is None and results is None:
             continue
-        rows.append(row(claim, finding(claim, results)))
+        rows.append(row(claim, finding(claim, results), fixed(claim) if claim.call is None else ("", "")))
     return pd.DataFrame(rows, columns=VERDICTS.names).astype({"rows": "int32"})
 
 
@@ -45,8 +55,8 @@ def finding(claim: Claim, results: Results | None) -> Finding:
     return found if claim.call is not None or results is None else results.with_text(found)
 
 
-def row(claim: Claim, found: Finding) -> dict[str, Any]:
-    """One row of `VERDICTS`."""
+def row(claim: Claim, found: Finding, fixed: tuple[str, str]) -> dict[str, Any]:
+    """One row of `VERDICTS`. fixed: when an empirical claim's rule was fixed, and why not before the run."""
     return {
         "id": claim.id,
         "document": claim.document,
@@ -62,7 +72,8 @@ def row(claim: Claim, found: Finding) -> dict[str, Any]:
         "comparison": as_json(list(found.comparisons)),
         "decided_by": found.source if found.source != "check" else claim.source,
         "decision": claim.decision,
-        "fixed": claim.fixed,
+        "fixed": fixed[0],
+        "unfrozen": fixed[1],
         "rows": found.rows if claim.call is None else claim.numbers,
         "basis": basis(claim),
         "quotes": as_json(claim.quotes),

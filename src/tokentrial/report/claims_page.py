@@ -211,6 +211,7 @@ def entry(row: Mapping[str, Any], figures: Mapping[str, bytes], corpus: str = UN
         "comparison": json.loads(row["comparison"]),
         "sources": list(sources(row["decided_by"], figures, corpus)),
         "basis": row["basis"] if isinstance(row["basis"], str) else "",
+        "unfrozen": row["unfrozen"] if isinstance(row["unfrozen"], str) else "",
         "quotes": list(json.loads(row["quotes"]).items()) if isinstance(row["quotes"], str) else [],
         "check_name": "Rule" if empirical else "Check",
         "rests": f"{row['rows']:,} {one if row['rows'] == 1 else many} "

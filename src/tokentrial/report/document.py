@@ -4,23 +4,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import typst
 import yaml
 
 from tokentrial import checkout, results
+from tokentrial.claims import frozen
 from tokentrial.data.corpora import Corpus, read_record
 from tokentrial.published import PublishedTable, load
 from tokentrial.report import catalogue
 from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, verdicts
+from tokentrial.report.chapters.verdicts import fixed
 from tokentrial.report.deviations import assumptions
 from tokentrial.report.scale import scale_values, spread, text_said, trained_once
 from tokentrial.report.template import escape, fill
-from tokentrial.report.verdicts import read
+from tokentrial.report.verdicts import EMPIRICAL, read
 from tokentrial.run.view import View
-from tokentrial.shipped import is_shipped
 
 Values = dict[str, str]
-FIXED = "The margin and these rules were fixed in the config before the run."
 CHAPTERS = {
     "learned_encoding": learned_encoding.values,
     "language_models": language_models.values,
@@ -54,16 +55,31 @@ def study_rows(view: View) -> Iterator[str]:
 
 
 def statistics_values(config: Mapping[str, Any]) -> Values:
-    """The level, the margins and when they were set; the run of a config of one's own may be older than its margins."""
-    statistics, before = config["statistics"], is_shipped(config)
+    """The level and the margins."""
+    statistics = config["statistics"]
     return {
         "stats.alpha": f"{1 - statistics['confidence']:g}",
-        "stats.fixed": FIXED if before else "The margin and these rules are those of the config below.",
         "stats.confidence": f"{100 * statistics['confidence']:g}",
         "stats.tost_confidence": f"{100 * (2 * statistics['confidence'] - 1):g}",
         "stats.margin": f"{100 * statistics['equivalence_margin']:g}",
         "stats.margin_language_models": f"{config['language_models']['margins']['cross_entropy']:g}",
         "stats.resamples": f"{statistics['resamples']:,}",
+    }
+
+
+def rules_values(verdicts: pd.DataFrame, recorded: Mapping[str, Any]) -> Values:
+    """Which frozen rules the run has, whether its data are younger, and how many rules count as fixed before it.
+
+    recorded: see `frozen.provenance`.
+    """
+    younger = "made from this digest, so that the data are younger than the rules"
+    older = f"not {recorded['seed']}, which is made from this digest: no rule counts as older than the data"
+    return {
+        "rules.file": recorded["file"],
+        "rules.digest": recorded["sha256"][:16] or "none",
+        "rules.commit": recorded["git_commit"],
+        "rules.seed": younger if recorded["data_are_younger"] else older,
+        "rules.fixed": fixed(verdicts[verdicts["kind"] == EMPIRICAL]),
     }
 
 
@@ -109,6 +125,7 @@ def report_source(
     published: Sequence[str],
     config: Mapping[str, Any],
     command: str,
+    rules: str,
     corpus: str | None = None,
 ) -> str:
     """The report as Typst markup; the arguments are those of :func:`write_report`."""
@@ -122,6 +139,7 @@ def report_source(
         "corpus.row": text_row(None if corpus is None else read_record(corpus), view.corpus),
         "scale.studies": ",\n    ".join(study_rows(view)),
         **statistics_values(config),
+        **rules_values(read(claims), frozen.provenance(frozen.read(rules), config["seed"], checkout.ROOT)),
         **verdict_chapters(claims, frame.parent),
         "chapters": chapters(view, config, studies, load(published), frame.parent),
         "deviations": deviations_list(checkout.ROOT),
@@ -141,18 +159,19 @@ def write_report(
     config: Mapping[str, Any],
     output: str,
     command: str,
+    rules: str,
     corpus: str | None = None,
 ) -> None:
     """Fill the templates and compile the PDF beside the run's tables and figures.
 
     tables: see run.view.View.read; claims: their verdicts, see report.verdicts.read; template: the frame, with the
     chapters beside it; studies: those that ran; published: the files of the documents' printed tables; output: the PDF,
-    in the folder that holds ``tables`` and ``figures``; command: makes all of it again; corpus: the record of the run's
-    text (see data.corpora), where there is one. Raises TemplateError on an unresolved or unused placeholder.
+    in the folder that holds ``tables`` and ``figures``; command: makes all of it again; rules: the frozen rules (see
+    claims.frozen); corpus: the record of the run's text (see data.corpora), where there is one. Raises TemplateError on an unresolved or unused placeholder.
     """
     folder = Path(output).parent
     source = folder / "report.typ"
-    text = report_source(tables, claims, template, studies, published, config, command, corpus)
+    text = report_source(tables, claims, template, studies, published, config, command, rules, corpus)
     source.write_text(text, encoding="utf-8")
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140), encoding="utf-8")
     # tags for the long tables would make up five sixths of the file; they are there as CSV and Markdown too

@@ -176,12 +176,9 @@ def audited(verdicts: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def decisions(verdicts: pd.DataFrame) -> pd.DataFrame:
     """One row per rule in words: columns decision, fixed, claims (their ids), verdicts (`tally`), n.
 
-    Those fixed before the run come first, the commonest first among each. Rules that differ only in the printed number
-    that a replication is compared with are one.
+    Those fixed before the run come first, the commonest first among each.
     """
     empirical = verdicts[verdicts["kind"] == EMPIRICAL]
-    same = empirical["decision"].str.replace(r"(?<=replication: )[\d.]+ ", "the printed number ", regex=True)
-    empirical = empirical.assign(decision=same)
     rows = [
         {"decision": text, "fixed": when, "claims": ", ".join(mine["id"]), "verdicts": tally(mine), "n": len(mine)}
         for (when, text), mine in empirical.groupby(["fixed", "decision"], sort=False)

@@ -1,4 +1,4 @@
-"""The decision rules (a) to (f) of the cramming study, fixed before a run; see `claims.judge` for what met means.
+"""The decision rules (a) to (f) of the cramming study; see `claims.judge` for what met means.
 
 All on the tuned settings. Capacity here is N_max: the largest length that at least half of the texts solve, with an
 exact greedy decode. Gains are those of unsolved texts, (N - 1) times the mean, in nats.

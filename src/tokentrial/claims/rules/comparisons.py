@@ -1,22 +1,18 @@
 """Rules for claims that one arm is better than another, or that it is not worse."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
-from scipy import stats
-
 from tokentrial.claims.catalogue import rule
 from tokentrial.claims.judge import verdict
-from tokentrial.claims.rules import outcomes
+from tokentrial.claims.rules import outcomes, words
 from tokentrial.claims.rules.contrasts import Contrast, Margin, Pairs, Released, better, fewer, gather, ids_of
 from tokentrial.claims.rules.outcomes import Compared, criteria, finding, limits, phrase, summary, untestable
 from tokentrial.claims.rules.replicated import Original, ratios, replicated, words_of
 from tokentrial.claims.rules.results import Results, keys
 from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, UNTESTABLE, Finding, Value
 from tokentrial.errors import InputError
-from tokentrial.statistics.multiplicity import holm as holm_adjusted
 
 Quantified = Literal["every", "agree"]
 MAINTAINED_WORDS = {
@@ -26,7 +22,20 @@ MAINTAINED_WORDS = {
 }
 
 
-@rule("Is one arm significantly better (or worse) than another, and not only inside the margin?")
+def _superior_words(given: Mapping[str, Any]) -> str:
+    margin = words.margin(given["equivalence"])
+    return " ".join(
+        [
+            f"{words.paired(given)}: {words.superiority(given['claimed'], margin)}.",
+            words.QUANTIFIED[given["quantifier"]],
+            words.COUNTING,
+            *([words.ARTEFACT] if given["released"] else []),
+            *([words.REPLICATION] if given["original"] or given["ratio"] else []),
+        ]
+    )
+
+
+@rule("Is one arm significantly better (or worse) than another, and not only inside the margin?", _superior_words)
 def superior(
     results: Results,
     reported: Mapping[str, Any],
@@ -54,7 +63,7 @@ def superior(
         return untestable(missing)
     claim = 1.0 if claimed == "better" else -1.0
     sides = partial(outcomes.superiority, sign=claim * better(metric), alpha=results.alpha, seeds=seeds)
-    judged = criteria(contrasts, sides, saturated=False)
+    judged = criteria(contrasts, sides)
     showing = outcomes.as_released(results, cells[0]["study"], released, claim)
     said = verdict(judged, quantifier, missing, showing)
     shown = outcomes.shown_of(judged, verdict(judged, quantifier, missing))
@@ -66,7 +75,19 @@ def superior(
     return finding(said, recomputed | beside, notes, [*ids_of(contrasts), *showing])
 
 
-@rule("Is an arm at most the margin worse than another: is performance maintained?")
+def _maintained_words(given: Mapping[str, Any]) -> str:
+    smaller = f"The arm must have fewer parameters than {given['fewer_than']}." if given["fewer_than"] else ""
+    parts = [
+        f"{words.paired(given)}: {words.maintained(words.margin(given['equivalence']), given['holm'])}.",
+        words.QUANTIFIED[given["quantifier"]],
+        smaller,
+        words.COUNTING,
+        words.REPLICATION if given["original"] else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+@rule("Is an arm at most the margin worse than another: is performance maintained?", _maintained_words)
 def not_worse(
     results: Results,
     reported: Mapping[str, Any],
@@ -92,22 +113,19 @@ def not_worse(
     if not contrasts:
         return untestable(missing)
     sign = better(metric)
-    kept = partial(outcomes.maintained, sign=sign, seeds=seeds)
-    judged = criteria(contrasts, _strictly(kept, contrasts, sign, results.alpha) if holm else kept, reference=True)
+    judged = criteria(contrasts, outcomes.maintained(contrasts, sign, results.alpha, seeds, holm), reference=True)
     said = verdict(judged, quantifier, missing)
     larger = [entry for entry in contrasts if fewer_than and not fewer(results, entry, fewer_than)]
     if larger and said == CONFIRMED:
         said = REFUTED
     shown, counted = outcomes.shown_of(judged, said), [entry.about for entry in outcomes.deciding(judged)]
-    solved = sum(entry.saturated for entry in counted)
     recomputed = summary(judged, shown, missing) | {
         "equivalent": sum(entry.equivalent for entry in counted),
-        "not_smaller": len(larger), "margin_share": shown.margin_share, "solved": solved, "differs": differs,
+        "not_smaller": len(larger), "margin_share": shown.margin_share, "differs": differs,
     }  # fmt: skip
     beside, extra = _beside(results, judged, shown, reported, original, at)
     smaller = f"fewer parameters than {fewer_than} in {len(contrasts) - len(larger)} of {len(contrasts)} comparisons"
-    both = f"both arms are within the margin of the best possible in {solved}" if solved else ""
-    told = [outcomes.counts(judged, MAINTAINED_WORDS), phrase(shown, "margin"), smaller if fewer_than else "", both]
+    told = [outcomes.counts(judged, MAINTAINED_WORDS), phrase(shown, "margin"), smaller if fewer_than else ""]
     notes = [*told, outcomes.wide(shown), extra, *limits(contrasts, shown, said, seeds, missing, differs)]
     return finding(said, recomputed | beside, notes, ids_of(contrasts))
 
@@ -136,29 +154,3 @@ def _beside(
         numbers = replicated(results, place, original, reported)
         return numbers, words_of(numbers, place)
     return ratios(results, place, reported, ratio, released) if ratio else ({}, "")
-
-
-def _strictly(
-    kept: Callable[[Contrast], Compared], contrasts: Sequence[Contrast], sign: float, alpha: float
-) -> Callable[[Contrast], Compared]:
-    """Maintained performance with Holm's correction of the one-sided p over these comparisons, and the 95 % bound."""
-    corrected = _holm_noninferior(contrasts, sign)
-
-    def strictly(entry: Contrast) -> Compared:
-        criterion, ends = kept(entry), entry.ends(sign)
-        shown = corrected[id(entry)] < alpha and ends is not None and ends[0] > -entry.margin
-        return replace(criterion, met=None) if criterion.met and not shown else criterion
-
-    return strictly
-
-
-def _holm_noninferior(contrasts: Sequence[Contrast], sign: float) -> dict[int, float]:
-    """Holm's p of 'at most the margin worse' over the claim's comparisons, by identity."""
-    raw = []
-    for entry in contrasts:
-        if not entry.sd or entry.n < 2:
-            raw.append(0.0 if sign * entry.difference > -entry.margin and entry.n > 1 else 1.0)
-            continue
-        t = (sign * entry.difference + entry.margin) / (entry.sd / entry.n**0.5)
-        raw.append(float(stats.t.sf(t, entry.n - 1)))
-    return {id(entry): float(p) for entry, p in zip(contrasts, holm_adjusted(raw), strict=True)}

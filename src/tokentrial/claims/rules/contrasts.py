@@ -69,6 +69,9 @@ class Contrast:
     p: float | None
     p_holm: float | None
     margin: float
+    p_tost_holm: float | None = None
+    """TOST's p with Holm's correction over the claim's comparisons: an equivalence refutes a claim of a difference only
+    if it survives the correction that a significant difference has to survive."""
     flags: tuple[str, str] = ("", "")
     floor: float | None = None
     """The best that is possible in the metric, None where it is unknown."""
@@ -128,6 +131,13 @@ class Contrast:
         if not self.sd or self.n < 2:
             return None
         return self.sd * minimal_detectable_effect(self.n, paired=True, alpha=level(self.confidence))
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """The t interval of the difference at the level alpha; without end where it is undefined."""
+        if self.sd is None or self.n < 2:
+            return -math.inf, math.inf
+        reach = float(stats.t.isf(alpha / 2, self.n - 1)) * self.sd / math.sqrt(self.n)
+        return self.difference - reach, self.difference + reach
 
     def ends(self, sign: float) -> tuple[float, float] | None:
         """The t interval of sign x difference; None where it is undefined."""
@@ -209,14 +219,30 @@ def paired(label: str, a: pd.Series, b: pd.Series, margin: float, confidence: fl
 
 
 def holm_over(found: Sequence[Contrast]) -> list[Contrast]:
-    """The comparisons with Holm's p over themselves where no family of statistics.parquet gave one."""
+    """The comparisons with Holm's p over themselves: of TOST, and of the difference where no family of
+    statistics.parquet gave one."""
     open_ones = [entry.p if entry.p_holm is None and entry.p is not None else math.nan for entry in found]
-    if all(math.isnan(p) for p in open_ones):
-        return list(found)
-    adjusted = holm(np.array(open_ones))
+    adjusted = holm(np.array(open_ones)) if not all(math.isnan(p) for p in open_ones) else open_ones
+    equivalence = holm(np.array([_tost(entry) for entry in found]))
     return [
-        entry if math.isnan(p) else replace(entry, p_holm=float(p)) for entry, p in zip(found, adjusted, strict=True)
+        replace(entry, p_holm=entry.p_holm if math.isnan(p) else float(p), p_tost_holm=float(p_tost))
+        for entry, p, p_tost in zip(found, adjusted, equivalence, strict=True)
     ]
+
+
+def holm_one_sided(found: Sequence[Contrast], sign: float, worse: bool) -> dict[int, float]:
+    """Holm's p over a claim's comparisons, by identity: that the arm is at most the margin worse (sign x difference
+    above minus the margin), or with ``worse`` that it is worse by more than the margin.
+    """
+    raw = []
+    for entry in found:
+        beyond = sign * entry.difference + entry.margin
+        if entry.n < 2 or not entry.sd:
+            raw.append(float(entry.n < 2 or (beyond < 0) != worse))
+            continue
+        t = beyond / (entry.sd / math.sqrt(entry.n))
+        raw.append(float((stats.t.cdf if worse else stats.t.sf)(t, entry.n - 1)))
+    return {id(entry): float(p) for entry, p in zip(found, holm(np.array(raw)), strict=True)} if raw else {}
 
 
 def planned(results: Results, cells: Sequence[Pairs], missing: list[str]) -> Iterator[tuple[str, str, str]]:
@@ -241,6 +267,13 @@ def gather(
         else:
             found.append(made)
     return holm_over(found), list(dict.fromkeys(missing))
+
+
+def _tost(entry: Contrast) -> float:
+    """TOST's p; without variation 0 or 1, as the difference lies inside the margin or not."""
+    if entry.p_tost is not None:
+        return entry.p_tost
+    return float(entry.n < 2 or abs(entry.difference) >= entry.margin)
 
 
 def ids_of(found: Sequence[Contrast]) -> list[str]:

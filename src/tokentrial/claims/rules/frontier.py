@@ -7,18 +7,27 @@ from typing import Any, Literal
 
 from tokentrial.claims.catalogue import rule
 from tokentrial.claims.judge import joined
-from tokentrial.claims.rules import outcomes
+from tokentrial.claims.rules import outcomes, words
 from tokentrial.claims.rules.contrasts import Contrast, Margin, Pairs, better, fewer, gather, holm_over, ids_of, paired
-from tokentrial.claims.rules.outcomes import criteria, deciding, finding, limits, phrase, untestable
+from tokentrial.claims.rules.outcomes import Compared, criteria, deciding, finding, limits, phrase, untestable
 from tokentrial.claims.rules.results import UNUSABLE, Results, keys
-from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, TOO_SMALL, Finding
+from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, TOO_SMALL, Finding, listed
 
 Axis = Literal["parameters", "bits_deployed", "params_trained"]
 ON, OFF, OPEN, NOTHING = "on the front", "dominated", "undecided", "nothing learned"
 OUTCOMES = {ON: CONFIRMED, OFF: REFUTED, OPEN: INCONCLUSIVE, NOTHING: INCONCLUSIVE}
 
 
-@rule("Is an arm on the Pareto front of size and quality in enough conditions, on every axis?")
+def _front_words(given: Mapping[str, Any]) -> str:
+    return (
+        f"{words.paired(given)}: a point is dominated if an arm that is no larger is significantly better (Holm over "
+        f"its rivals), and on the front if the interval of its advantage over each such arm lies above 0. At least "
+        f"{given['least']} points have to be on the front on every axis ({listed(list(given['axes']))}), and each "
+        f"{given['group']} has to agree; refuted if so many are dominated that this cannot be."
+    )
+
+
+@rule("Is an arm on the Pareto front of size and quality in enough conditions, on every axis?", _front_words)
 def on_front(
     results: Results,
     reported: Mapping[str, Any],
@@ -96,7 +105,8 @@ def _state(contrasts: Sequence[Contrast], metric: str, alpha: float, seeds: int)
     if any(entry.n < seeds or entry.low is None for entry in contrasts):
         return OPEN
     ends = [entry.ends(better(metric)) or (0.0, 0.0) for entry in contrasts]
-    if any(high < 0 and (entry.p_holm or 1.0) < alpha for entry, (_, high) in zip(contrasts, ends, strict=True)):
+    ps = [1.0 if entry.p_holm is None else entry.p_holm for entry in contrasts]
+    if any(high < 0 and p < alpha for p, (_, high) in zip(ps, ends, strict=True)):
         return OFF
     return ON if all(low > 0 for low, _ in ends) else OPEN
 
@@ -112,7 +122,16 @@ def _size(results: Results, condition: str, arm: str, axis: Axis) -> int | None:
     return results.parameters(condition, arm) if axis == "parameters" else results.counted(condition, arm, axis)
 
 
-@rule("Is an arm better at equal parameters, or as good with fewer?")
+def _size_words(given: Mapping[str, Any]) -> str:
+    fewer_parameters = words.maintained(words.margin(given["equivalence"]), strict=True)
+    return (
+        f"{words.paired(given)}. At equal parameters, against each arm of its size: "
+        f"{words.superiority('better', words.margin(None))}. With fewer parameters: {fewer_parameters}. In every "
+        f"condition one of the two has to hold, and the conditions have to agree. {words.COUNTING}"
+    )
+
+
+@rule("Is an arm better at equal parameters, or as good with fewer?", _size_words)
 def better_for_its_size(
     results: Results,
     reported: Mapping[str, Any],
@@ -127,8 +146,9 @@ def better_for_its_size(
     """equal: pairs whose arms have the same number of parameters, judged for superiority at the study's margin; larger:
     pairs judged for maintained performance at ``equivalence``, of which only those count whose first arm has fewer.
 
-    In every condition one of the two must hold: CONFIRMED; in none can it hold: REFUTED; TOO SMALL if the only thing
-    that holds is an advantage inside the margin.
+    In every condition an arm must beat all its arms of equal size, or be as good as a larger one. All conditions agree
+    that it does: CONFIRMED, or TOO SMALL if the only thing that holds is an advantage inside the margin; all agree that
+    it does not: REFUTED; else INCONCLUSIVE.
     """
     sign = better(metric)
     same, missing = gather(results, equal, metric)
@@ -136,13 +156,15 @@ def better_for_its_size(
     smaller, missing = [entry for entry in pairs if fewer(results, entry)], [*missing, *absent]
     if not same and not smaller:
         return untestable(missing)
-    judged = criteria(same, partial(outcomes.superiority, sign=sign, alpha=results.alpha, seeds=seeds))
-    judged += criteria(smaller, partial(outcomes.maintained, sign=sign, seeds=seeds), reference=True)
+    at_equal = criteria(same, partial(outcomes.superiority, sign=sign, alpha=results.alpha, seeds=seeds))
+    kept = outcomes.maintained(smaller, sign, results.alpha, seeds, strict=True)
+    at_fewer = criteria(smaller, kept, reference=True)
+    judged = [*at_equal, *at_fewer]
     parts = {
-        condition: joined((each.outcome for each in deciding(judged) if each.about.condition == condition), "any")
+        condition: _either(*([it for it in side if it.about.condition == condition] for side in (at_equal, at_fewer)))
         for condition in dict.fromkeys(entry.about.condition for entry in judged)
     }
-    said, shown = joined(parts.values(), "agree"), outcomes.shown_of(judged, "")
+    said, shown = joined(parts.values(), "agree", missing), outcomes.shown_of(judged, "")
     contrasts = [entry.about for entry in judged]
     best = {INCONCLUSIVE: "undecided", CONFIRMED: "holds", TOO_SMALL: "inside the margin", REFUTED: "does not hold"}
     notes = [
@@ -157,3 +179,12 @@ def better_for_its_size(
         "margin": shown.margin, "p_tost": shown.p_tost, "minimal_detectable": shown.detectable, "differs": differs,
     }  # fmt: skip
     return finding(said, recomputed, notes, ids_of(contrasts))
+
+
+def _either(at_equal: Sequence[Compared], at_fewer: Sequence[Compared]) -> str:
+    """The verdict of a condition: one of its arms beats every arm of its size, or is as good as a larger one."""
+    by_arm: dict[str, list[str]] = {}
+    for each in deciding(at_equal):
+        by_arm.setdefault(each.about.arm, []).append(each.outcome)
+    ways = [joined(verdicts, "every") for verdicts in by_arm.values()]
+    return joined([*ways, *(each.outcome for each in deciding(at_fewer))], "any")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tokentrial.claims.judge import Criterion
-from tokentrial.claims.rules.contrasts import Contrast, Released, better
+from tokentrial.claims.rules.contrasts import Contrast, Released, better, holm_one_sided
 from tokentrial.claims.rules.results import Results
 from tokentrial.claims.verdict import (
     ARTEFACT,
@@ -49,46 +49,64 @@ def compared(contrast: Contrast, threshold: str, met: bool | None, small: bool =
 def superiority(contrast: Contrast, sign: float, alpha: float, seeds: int) -> Compared:
     """Is the arm better (sign x difference above 0): significant by Holm's p, with the interval on that side.
 
-    Not met if the interval is on the other side, or the difference is inside the margin without being significant in
-    the claimed direction; small if it is both. Undecided also for fewer seeds than the rule asks for.
+    Not met if the interval is on the other side and Holm's p is as low, or if the difference is inside the margin, by
+    TOST with Holm's correction, without being significant in the claimed direction; small if it is both. So refuting
+    takes the correction that confirming takes. Undecided also for fewer seeds than the rule asks for.
     """
     ends, met = contrast.ends(sign), None
     if ends is not None and contrast.n >= seeds:
-        significant = ends[0] > 0 and contrast.p_holm is not None and contrast.p_holm < alpha
-        met = True if significant else False if ends[1] < 0 or contrast.equivalent else None
+        significant = contrast.p_holm is not None and contrast.p_holm < alpha
+        equivalent = contrast.equivalent and contrast.p_tost_holm is not None and contrast.p_tost_holm < alpha
+        if ends[0] > 0 and significant:
+            met = True
+        elif (ends[1] < 0 and significant) or equivalent:
+            met = False
     return compared(contrast, f"Holm's p below {alpha:.2g}, interval on the claimed side", met, contrast.equivalent)
 
 
-def maintained(contrast: Contrast, sign: float, seeds: int) -> Compared:
-    """Is the arm at most the margin worse (one-sided: the end of TOST's interval).
+def maintained(
+    contrasts: Sequence[Contrast], sign: float, alpha: float, seeds: int, strict: bool = False
+) -> Callable[[Contrast], Compared]:
+    """Is the arm at most the margin worse (one-sided: the end of TOST's interval), as a rule for these comparisons.
 
-    Not met if the whole 95 % interval is worse by more than the margin. A result that is better by more than the
-    margin does not refute a claim of maintained performance, though a two-sided TOST would reject equivalence.
+    Not met if the whole interval is worse by more than the margin, by a p with Holm's correction over the comparisons,
+    since one of them refutes a claim about all. That all are confirmed needs no correction; strict: one of several is
+    enough, so that the p of confirming is corrected, too, and the whole interval has to be there. A result that is
+    better by more than the margin refutes nothing, though a two-sided TOST would reject equivalence.
     """
-    ends, inner, met = contrast.ends(sign), contrast.inner_ends(sign), None
-    if ends is not None and inner is not None and contrast.n >= seeds:
-        met = True if inner[0] > -contrast.margin else False if ends[1] < -contrast.margin else None
-    return compared(contrast, "TOST's interval above minus the margin", met)
+    kept, worse = holm_one_sided(contrasts, sign, worse=False), holm_one_sided(contrasts, sign, worse=True)
+
+    def judged(entry: Contrast) -> Compared:
+        ends, inner, met = entry.ends(sign), entry.inner_ends(sign), None
+        if ends is not None and inner is not None and entry.n >= seeds:
+            within = inner[0] > -entry.margin
+            if within and (not strict or (kept[id(entry)] < alpha and ends[0] > -entry.margin)):
+                met = True
+            elif ends[1] < -entry.margin and worse[id(entry)] < alpha / 2:
+                met = False
+        return compared(entry, "TOST's interval above minus the margin", met)
+
+    return judged
 
 
 def criteria(
-    contrasts: Sequence[Contrast], rule: Callable[[Contrast], Compared], reference: bool = False, saturated: bool = True
+    contrasts: Sequence[Contrast], rule: Callable[[Contrast], Compared], reference: bool = False
 ) -> list[Compared]:
-    """The comparisons by a rule; those without anything learned do not count, nor saturated ones beside others.
+    """The comparisons by a rule; those without anything learned do not count, nor those that both arms solve.
 
     Vacuous is a comparison of which neither arm has learned, or with ``reference`` one whose other arm has not, since
     then there is no performance to maintain; an arm that has not learned beside one that has is not confirmed there.
-    saturated: whether saturated comparisons count.
+    Where both arms are within the margin of the best possible, no difference beyond the margin can exist: nothing that
+    a claim says of two arms can fail there.
     """
     judged: list[Compared] = []
     for entry in contrasts:
         criterion, (arm, other) = rule(entry), entry.unlearned
         if reference and arm and not other and criterion.outcome == CONFIRMED:
             criterion = replace(criterion, met=None)
-        judged.append(replace(criterion, aside="vacuous") if other and (arm or reference) else criterion)
-    if saturated or all(entry.aside or entry.about.saturated for entry in judged):
-        return judged
-    return [replace(entry, aside=entry.aside or ("saturated" if entry.about.saturated else "")) for entry in judged]
+        aside = "vacuous" if other and (arm or reference) else "saturated" if entry.saturated else ""
+        judged.append(replace(criterion, aside=aside))
+    return judged
 
 
 def deciding(judged: Sequence[Compared]) -> list[Compared]:

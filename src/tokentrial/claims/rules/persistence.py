@@ -10,7 +10,7 @@ import pandas as pd
 
 from tokentrial.claims.catalogue import rule
 from tokentrial.claims.judge import verdict
-from tokentrial.claims.rules import outcomes
+from tokentrial.claims.rules import outcomes, words
 from tokentrial.claims.rules.contrasts import Contrast, Pairs, Released, better, gather, ids_of
 from tokentrial.claims.rules.outcomes import Compared, criteria, finding, number, phrase, summary, untestable
 from tokentrial.claims.rules.results import Results
@@ -18,7 +18,17 @@ from tokentrial.claims.verdict import CONFIRMED, Finding
 from tokentrial.statistics.trend import trend
 
 
-@rule("Does an advantage persist along an axis, such as the size of the vocabulary?")
+def _words(given: Mapping[str, Any]) -> str:
+    return (
+        f"{words.paired(given)}: confirmed if the advantage is significant (Holm) at every {given['axis']} and the "
+        "slope of the relative improvement on its logarithm is not below 0, TOO SMALL if every difference is then "
+        "inside the study's margin; refuted if at one the interval lies on the other side with Holm's p as low. "
+        + words.COUNTING
+        + (f" {words.ARTEFACT}" if given["released"] else "")
+    )
+
+
+@rule("Does an advantage persist along an axis, such as the size of the vocabulary?", _words)
 def persists(
     results: Results,
     reported: Mapping[str, Any],
@@ -34,7 +44,7 @@ def persists(
 
     The slope is that of the relative improvement, in per cent, on log2 of the axis, one line per seed. CONFIRMED if all
     cells are significant as claimed and the slope's interval is not below 0; REFUTED if a cell's interval is wholly on
-    the other side; TOO SMALL as CONFIRMED with every difference inside the margin.
+    the other side with Holm's p as low; TOO SMALL as CONFIRMED with every difference inside the margin.
     """
     contrasts, missing = gather(results, cells, metric)
     if not contrasts:
@@ -44,7 +54,7 @@ def persists(
     slope = trend(*_relative(results, contrasts, axis, metric), results.confidence) if len(contrasts) > 1 else None
     falls = slope is None or slope.high is None or slope.high < 0
     showing = outcomes.as_released(results, cells[0]["study"], released, 1.0)
-    said = verdict(_lasting(judged, sign), "every", [*missing, "a slope"] if falls else missing, showing)
+    said = verdict(_lasting(judged, sign, results.alpha), "every", [*missing, "a slope"] if falls else missing, showing)
     shown = outcomes.shown_of(judged, said)
     recomputed = summary(judged, shown, missing) | {"released_shows": len(showing), "differs": differs}
     text = "no slope can be fitted to one value"
@@ -63,14 +73,15 @@ def persists(
     return finding(said, recomputed, notes, [*ids_of(contrasts), *showing])
 
 
-def _lasting(judged: Sequence[Compared], sign: float) -> list[Compared]:
+def _lasting(judged: Sequence[Compared], sign: float, alpha: float) -> list[Compared]:
     """What the cells say of an advantage that persists: refuted only by one on the other side, learned or not; small
     only if it is small in every cell.
     """
     large = any(entry.outcome == CONFIRMED for entry in judged)
     lasting = []
     for entry in judged:
-        against = (entry.about.ends(sign) or (0.0, 0.0))[1] < 0
+        worse = (entry.about.ends(sign) or (0.0, 0.0))[1] < 0
+        against = worse and entry.about.p_holm is not None and entry.about.p_holm < alpha
         met, aside = False if against else entry.met or None, "" if against or entry.met is False else entry.aside
         lasting.append(replace(entry, met=met, small=entry.small and not large, aside=aside))
     return lasting

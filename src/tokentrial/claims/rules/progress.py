@@ -10,7 +10,7 @@ import pandas as pd
 
 from tokentrial.claims.catalogue import rule
 from tokentrial.claims.judge import Criterion, joined, verdict
-from tokentrial.claims.rules import outcomes
+from tokentrial.claims.rules import outcomes, words
 from tokentrial.claims.rules.contrasts import LOSS, Contrast, Pairs, contrast, holm_over, ids_of, paired, planned
 from tokentrial.claims.rules.outcomes import Compared, criteria, finding, limits, number, phrase, summary, untestable
 from tokentrial.claims.rules.results import Results
@@ -22,7 +22,19 @@ from tokentrial.statistics.trend import Trend, trend
 STEPS = "steps"
 
 
-@rule("Does an arm need fewer optimiser steps than another to a fixed validation loss?")
+def _faster_words(given: Mapping[str, Any]) -> str:
+    least = ", ".join(f"{number} of {study}" for study, number in (given["least"] or {}).items())
+    stages = f" {told_stages(given['table_of'])}." if given["table_of"] else ""
+    margin = f"a margin of {given['equivalence']:.0%} of the steps"
+    return (
+        f"Optimiser steps until {given['share']:.0%} of the way from chance to the higher of both arms' best "
+        f"validation losses, paired by seed, at least {given['seeds']} seeds: "
+        f"{words.superiority('fewer', margin)}.{stages} "
+        + (f"At least {least} have to be met." if least else words.QUANTIFIED["every"])
+    )
+
+
+@rule("Does an arm need fewer optimiser steps than another to a fixed validation loss?", _faster_words)
 def faster(
     results: Results,
     reported: Mapping[str, Any],
@@ -69,10 +81,12 @@ def faster(
 
 def told_tables(table_of: Mapping[str, str], last: int, cells: int) -> str:
     """Whose steps count for whom, and what is left without them."""
-    whose = " and ".join(
-        f"{arm} counts the steps that train its table (arm {table})" for arm, table in table_of.items()
-    )
-    return f"{whose}; without them fewer in {last} of {cells}"
+    return f"{told_stages(table_of)}; without them fewer in {last} of {cells}"
+
+
+def told_stages(table_of: Mapping[str, str]) -> str:
+    """Whose steps count for whom."""
+    return " and ".join(f"{arm} counts the steps that train its table (arm {table})" for arm, table in table_of.items())
 
 
 def _step_contrasts(
@@ -127,7 +141,16 @@ def first_below(curve: pd.Series, target: float) -> float:
     return float(steps[k - 1] + (steps[k] - steps[k - 1]) * (losses[k - 1] - target) / (losses[k - 1] - losses[k]))
 
 
-@rule("Does an advantage grow with the corpus?")
+def _growth_words(given: Mapping[str, Any]) -> str:
+    return (
+        f"Held-out loss at equal steps for every corpus, at least {given['seeds']} seeds: confirmed if the interval of "
+        "the advantage's slope on the logarithm of the training tokens lies above 0 and at the largest corpus there is "
+        "an advantage beyond the margin; refuted if the slope lies at or below 0, or if there is no such advantage: a "
+        f"disadvantage that shrinks is none that grows. {words.ARTEFACT}"
+    )
+
+
+@rule("Does an advantage grow with the corpus?", _growth_words)
 def grows(
     results: Results,
     reported: Mapping[str, Any],

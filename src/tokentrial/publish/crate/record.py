@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tokentrial import checkout, provenance, results
 from tokentrial import config as settings
+from tokentrial.claims import frozen
 from tokentrial.data import corpora, download
 from tokentrial.data.corpora import Corpus
 from tokentrial.errors import InputError
@@ -52,6 +53,7 @@ def describe(project: Project, config: Mapping[str, Any], specs: Iterable[str], 
             "canonical_sha256": hashlib.sha256(text.encode()).hexdigest(),
         },
         "seeds": _seeds(config, arms),
+        "rules": frozen.provenance(frozen.read(project.code / frozen.FILE), config["seed"], project.code),
         "code": {
             "git_commit": provenance.git_commit(),
             "commits_of_arms": _counted(arms, "git_commit"),
