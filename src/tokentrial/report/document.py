@@ -167,7 +167,8 @@ def write_report(
     tables: see run.view.View.read; claims: their verdicts, see report.verdicts.read; template: the frame, with the
     chapters beside it; studies: those that ran; published: the files of the documents' printed tables; output: the PDF,
     in the folder that holds ``tables`` and ``figures``; command: makes all of it again; rules: the frozen rules (see
-    claims.frozen); corpus: the record of the run's text (see data.corpora), where there is one. Raises TemplateError on an unresolved or unused placeholder.
+    claims.frozen); corpus: the record of the run's text (see data.corpora), where there is one. Raises TemplateError on
+    an unresolved or unused placeholder.
     """
     folder = Path(output).parent
     source = folder / "report.typ"
