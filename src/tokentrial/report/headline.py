@@ -55,7 +55,8 @@ def central(view: View) -> pd.DataFrame:
     fair = rows[rows["condition"].isin(view.of_way("done-right")) & (rows["metric"] == LOSS)]
     conditions = [view.condition(name) for name in fair["condition"]]
     places = [_place(view, *each) for each in zip(conditions, fair["arm_a"], fair["arm_b"], strict=True)]
-    described = fair.assign(experiment=[each.experiment for each in conditions], place=places)
+    described = fair.assign(experiment=[each.experiment for each in conditions])
+    described["place"] = pd.Series(places, index=fair.index, dtype="Int64")
     asked = described[described["place"].notna()]
     equal = [
         bool(equal_training(view, *each))

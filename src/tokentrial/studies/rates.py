@@ -161,7 +161,7 @@ def applied(content: Spec, plan: Plan, shipped: Plan) -> tuple[dict[str, Spec], 
     raised here too.
     """
     check(content, shipped)
-    specs, without = dict(plan.conditions), list[str]()
+    specs, without = {name: dict(spec) for name, spec in plan.conditions.items()}, list[str]()
     searched = dict(_conditions(content))
     for name, spec in plan.conditions.items():
         if experiment(name) not in content["experiments"] or spec["way"] != FAIR:
