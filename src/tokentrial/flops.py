@@ -82,7 +82,8 @@ def small_model(spec: Spec, options: Spec, sizes: Sizes, lookup: bool = True) ->
     """Returns the FLOPs of one seed of an arm at all learning rates: first stage, steps, validation, measurement."""
     training = spec["training"]
     walk = options.get("update") == "noise_walk"
-    rates, steps = 1 if walk else len(training["learning_rates"]), options.get("steps", training["steps"])
+    tried = options.get("learning_rates", training["learning_rates"])
+    rates, steps = 1 if walk else len(tried), options.get("steps", training["steps"])
     every = max(1, steps // training["evaluations"])
     looks = 1 + steps // every + (steps % every > 0)
     step = sum(layer.forward if walk else layer.trained for layer in step_layers(spec, options, sizes, lookup))

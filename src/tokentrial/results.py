@@ -42,8 +42,10 @@ class Measurement(NamedTuple):
     unit: str
 
 
-def _field(name: str, kind: pa.DataType, nullable: bool = False) -> pa.Field:
-    return pa.field(name, kind, nullable=nullable)
+def _field(
+    name: str, kind: pa.DataType, nullable: bool = False, metadata: Mapping[bytes, bytes] | None = None
+) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata=metadata)
 
 
 RUNS = pa.schema(
@@ -98,6 +100,14 @@ ARMS = pa.schema(
         _field("git_commit", pa.string()),
         _field("config_hash", pa.string()),
         _field("trained_as", pa.string(), nullable=True),  # <condition>/<arm> of the training, if that is another arm
+        # the arm of the condition whose training on text made the table or the model that this arm starts from, and the
+        # optimiser steps of that training; 0 without one
+        _field("starts_from", pa.string(), nullable=True, metadata=LATER),
+        _field("steps_before", pa.int64(), nullable=True, metadata=LATER),
+        # tokens of text that one seed trained on at one learning rate, over all stages, each as often as it was read
+        _field("tokens_seen", pa.int64(), nullable=True, metadata=LATER),
+        # where the learning rate is from: study (its file, or an overlay) or search (studies/rates.json)
+        _field("rate_source", pa.string(), nullable=True, metadata=LATER),
     ]
 )
 

@@ -14,3 +14,11 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
     digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
     spawn_key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=spawn_key)))
+
+
+def of_search(seed: int) -> int:
+    """Returns the number from which all streams of the search of learning rates start.
+
+    The seeds of the search and those of the deciding run share no draw, so no rate is chosen on data that decide.
+    """
+    return int(stream(seed, "search").integers(2**32))

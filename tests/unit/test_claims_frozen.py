@@ -115,12 +115,14 @@ def test_without_frozen_rules_no_rule_counts(rules: Frozen, judging: Judging, tm
 
 def test_designs_leave_out_the_seed_the_device_and_names() -> None:
     config = study_files.default(ROOT)
-    known = frozen.designs(config)
+    known = frozen.designs(config, "")
     assert set(known) == {"shared", *study_files.STUDIES}
     same = settings.merge(config, {"seed": 7, "device": "cuda", "statistics": {"resamples": 100}})
-    assert frozen.designs(same) == known
-    other = frozen.designs(settings.merge(config, {"learned_encoding": {"hidden": 16}}))
+    assert frozen.designs(same, "") == known
+    other = frozen.designs(settings.merge(config, {"learned_encoding": {"hidden": 16}}), "")
     assert {name for name in known if known[name] != other[name]} == {"learned_encoding"}
+    searched = frozen.designs(settings.merge(config, {"search": {"seeds": 7}}), "rates")
+    assert {name for name in known if known[name] != searched[name]} == {"shared"}
 
 
 def test_the_code_counts_and_its_comments_do_not() -> None:

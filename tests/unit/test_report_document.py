@@ -103,8 +103,8 @@ def test_headline_counts_outcomes_and_cells_where_nothing_was_learned() -> None:
     )
     [row] = headline(views.view(statistics=statistics, summary=summary)).to_dict("records")
     assert row == {
-        "Experiment": "Compression ratios (001)", "Comparisons": 3, "Seeds": 10, "Better": 1, "Worse": 1,
-        "Equivalent": 1, "Smallest difference": -0.2, "Largest difference": 0.1, "Nothing learned": 1,
+        "Experiment": "Compression ratios (001)", "Comparisons": 3, "Seeds": 10, "Equal training": 0, "Better": 1,
+        "Worse": 1, "Equivalent": 1, "Smallest difference": -0.2, "Largest difference": 0.1, "Nothing learned": 1,
     }  # fmt: skip
 
 
@@ -149,6 +149,38 @@ def test_headline_has_a_row_for_every_experiment_of_every_study() -> None:
     assert list(made["Smallest difference"]) == [0.5, -0.3, 0.2, -0.6]
     assert list(made["Largest difference"]) == [0.5, 0.4, 0.2, -0.6]
     assert list(made["Nothing learned"]) == [0, 1, 0, 0]  # the pair of that size alone
+
+
+def test_the_headline_takes_the_encoding_of_equal_training_where_there_is_one() -> None:
+    """The autoencoder starts from a table that the full arm trained: learned for twice the epochs is its equal."""
+    condition = "language_models/transformer/done-right/bpe"
+
+    def pair(arm: str, other: str, difference: float) -> dict[str, Any]:
+        return of("language_models", "transformer", arm, other, difference) | {"condition": condition}
+
+    statistics = pd.DataFrame(
+        [
+            pair("learned-2", "autoencoder-2", 0.1),
+            pair("learned_twice-2", "autoencoder-2", -0.2),
+            pair("learned-8", "autoencoder-8", 0.3),
+        ]
+    )
+    steps = {"full": (315, 0), "learned-2": (315, 0), "learned_twice-2": (630, 0), "learned-8": (315, 0)}
+    steps |= {"autoencoder-2": (315, 315), "autoencoder-8": (315, 315)}
+    arms = pd.DataFrame(
+        [
+            {"study": "language_models", "condition": condition, "arm": arm, "steps": last, "steps_before": before}
+            for arm, (last, before) in steps.items()
+        ]
+    ).reindex(columns=views.SCHEMAS["arms"].names)
+    view = views.view(statistics=statistics, arms=arms)
+    compared = central(view)
+    assert list(zip(compared["arm_a"], compared["arm_b"], compared["equal_training"], strict=True)) == [
+        ("learned_twice-2", "autoencoder-2", True),
+        ("learned-8", "autoencoder-8", False),
+    ]
+    [row] = headline(view).to_dict("records")
+    assert (row["Comparisons"], row["Equal training"], row["Smallest difference"]) == (2, 1, -0.2)
 
 
 def test_the_experiment_of_variants_is_about_the_variants() -> None:

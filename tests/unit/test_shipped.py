@@ -74,7 +74,7 @@ def test_an_edited_default_config_is_named() -> None:
 def test_an_interval_is_printed_with_the_level_it_has(confidence: float, level: str) -> None:
     a, b = (pd.Series(values, dtype=float) for values in ((1.0, 1.2, 1.1), (1.0, 1.1, 1.05)))
     contrast = paired("a against b", a, b, 0.5, confidence)
-    assert level in mechanisms._equivalence("changes the loss by", contrast, 3, {}, "a").words
+    assert level in mechanisms._equivalence("changes the loss by", contrast, 3, 0.05, {}, "a").words
 
 
 def test_a_lower_confidence_detects_smaller_differences() -> None:

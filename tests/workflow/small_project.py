@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from tokentrial import checkout
 from tokentrial.schema import study_files
+from tokentrial.studies import rates
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "TOKENTRIAL_WIKITEXT2"
@@ -171,7 +172,11 @@ class Project:
         self.environment = {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", **environment}
 
     def write_config(self, config: dict[str, Any]) -> None:
-        """Make a config the folder's default one: its designs into the studies' files, the rest into config.yaml."""
+        """Make a config the folder's default one: its designs into the studies' files, the rest into config.yaml.
+
+        The searched rates go, since they are those of other designs.
+        """
+        (self.folder / rates.FILE).unlink(missing_ok=True)
         rest = dict(config)
         for study, file in study_files.load(ROOT).items():
             section = {key: value for key, value in config[study].items() if key in file.design}

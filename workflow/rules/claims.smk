@@ -25,7 +25,7 @@ rule verdicts:
         code=content("verdicts"),
         tables=[name for name in VIEWED if name != "measures"],
         seed=config["seed"],
-        designs=canonical(frozen.designs(config)),
+        designs=canonical(frozen.designs(config, digest(rates.FILE))),
     message:
         "Judging the claims"
     script:

@@ -14,12 +14,11 @@ from pathlib import Path
 from tokentrial import clock, code_lists, documents, folder_names, fork_server, published, scheduling
 from tokentrial import config as settings
 from tokentrial.data import corpora
-from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue, catalogue_check
 from tokentrial.run.conditions import planned
 from tokentrial.schema import study_files, validation
-from tokentrial.studies import cramming, language_models, small_models
+from tokentrial.studies import cramming, language_models, rates, small_models
 
 folder_names.mend()
 
@@ -43,10 +42,10 @@ try:
     if workflow.is_main_process:
         catalogue_check.check(settings.judging(config))
     CORPUS = corpora.setting(config["corpus"])
-    DATASETS = small_models.datasets(config)
-    for name, dataset in DATASETS.items():
-        dataset["source"] = complete(dataset["source"], where=f"config: {name}")
-    CONDITIONS = small_models.conditions(config)
+    DECLARED = rates.plan(config)  # rates and steps of small models as the config says them
+    DATASETS = DECLARED.datasets
+    default = rates.plan(study_files.completed(settings.load(ROOT / "config/config.yaml"), STUDY_FILES))
+    CONDITIONS, UNSEARCHED = rates.applied(rates.read(ROOT / rates.FILE), DECLARED, default)
     SCRIPTS = small_models.scripts(config)
     LANGUAGE_MODELS = language_models.jobs(config)
     TWINS = language_models.twins(LANGUAGE_MODELS)
@@ -92,6 +91,8 @@ wildcard_constraints:
     model="[a-z0-9_-]+",
 
 
+for note in rates.told(UNSEARCHED) if workflow.is_main_process else ():
+    print(f"note: {note}", file=sys.stderr)
 if workflow.is_main_process and (note := corpora.kept(CORPUS, f"{RESULTS}/data/corpus/corpus.json")):
     print(f"note: {note}", file=sys.stderr)
 if workflow.is_main_process and clock.settle([*(ROOT / part for part in checkout.READ), RESULTS]):

@@ -4,6 +4,7 @@ A run whose verdicts are to count as decided by older rules comes after the comm
 that is printed here.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from tokentrial.claims import frozen, registry
 from tokentrial.claims.registry import Claim
 from tokentrial.claims.rules import RULES
 from tokentrial.schema import study_files
+from tokentrial.studies import rates
 
 DECISIONS = "tokentrial.claims.decisions"
 CONFIG = "config/config.yaml"
@@ -42,9 +44,13 @@ def content(root: Path) -> dict[str, Any]:
     return {
         "rules": {claim.id: rule_of(claim) for claim in claims if claim.call is None},
         "settings": settings.whole(settings.judging(configs[CONFIG])),
-        "designs": {name: frozen.designs(config) for name, config in configs.items()},
+        "designs": {name: frozen.designs(config, _digest(root / rates.FILE)) for name, config in configs.items()},
         "code": code(root),
     }
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -133,14 +133,17 @@ def _studies(value: Any) -> Iterator[str]:
             yield from _studies(entry)
 
 
-def designs(config: Mapping[str, Any]) -> dict[str, str]:
-    """Study -> digest of what it trains, and that of the settings that all share; without margins and names."""
-    parts: dict[str, Any] = {SHARED: {}}
+def designs(config: Mapping[str, Any], rates: str) -> dict[str, str]:
+    """Study -> digest of what it trains, and that of the settings that all share; without margins and names.
+
+    rates: a digest of the searched learning rates that a run takes, empty without any.
+    """
+    parts: dict[str, Any] = {SHARED: {"rates": rates}}
     for name, value in settings.training(config).items():
-        if isinstance(value, Mapping):
+        if not isinstance(value, Mapping):
+            parts[SHARED] |= {name: value} if name not in APART else {}
+        elif "experiments" in value:
             parts[name] = {key: entry for key, entry in value.items() if key != "methods"}
-        elif name not in APART:
-            parts[SHARED][name] = value
     return {name: hashlib.sha256(settings.canonical(part).encode()).hexdigest() for name, part in parts.items()}
 
 

@@ -2,14 +2,15 @@
 
 import pandas as pd
 
+from tokentrial.run.budget import equal_training
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
 
 # A row of the table.
 COLUMNS = [
-    *("Experiment", "Comparisons", "Seeds", "Better", "Worse", "Equivalent", "Smallest difference"),
-    *("Largest difference", "Nothing learned"),
+    *("Experiment", "Comparisons", "Seeds", "Equal training", "Better", "Worse", "Equivalent"),
+    *("Smallest difference", "Largest difference", "Nothing learned"),
 ]
 
 
@@ -32,6 +33,7 @@ def headline(view: View) -> pd.DataFrame:
                 "Experiment": view.condition(group["condition"].iloc[0]).title,
                 "Comparisons": len(group),
                 "Seeds": int(group["n"].min()),
+                "Equal training": int(group["equal_training"].sum()),
                 "Better": int((significant & (group["difference"] < 0)).sum()),
                 "Worse": int((significant & (group["difference"] > 0)).sum()),
                 "Equivalent": int(group["equivalent"].sum()),
@@ -44,18 +46,34 @@ def headline(view: View) -> pd.DataFrame:
 
 
 def central(view: View) -> pd.DataFrame:
-    """The comparisons of the documents' question, done right, on held-out loss, with their experiment."""
+    """The comparisons of the documents' question, done right, on held-out loss, with experiment and equal_training.
+
+    A baseline is compared with the own encodings that have had equal training (run.budget), or if none has, with the
+    first encoding of the question: the document's own, as long as it trains.
+    """
     rows = view.statistics
     fair = rows[rows["condition"].isin(view.of_way("done-right")) & (rows["metric"] == LOSS)]
     conditions = [view.condition(name) for name in fair["condition"]]
-
-    def asked(condition: Condition, arm: str, other: str) -> bool:
-        names = [view.method(condition.study, each).method for each in (arm, other)]
-        return names[0] in condition.encodings.split() and names[1] in condition.baselines.split()
-
-    wanted = [asked(*each) for each in zip(conditions, fair["arm_a"], fair["arm_b"], strict=True)]
+    places = [_place(view, *each) for each in zip(conditions, fair["arm_a"], fair["arm_b"], strict=True)]
     described = fair.assign(experiment=[each.experiment for each in conditions])
-    return described[pd.Series(wanted, index=fair.index, dtype=bool)]
+    described["place"] = pd.Series(places, index=fair.index, dtype="Int64")
+    asked = described[described["place"].notna()]
+    equal = [
+        bool(equal_training(view, *each))
+        for each in zip(asked["condition"], asked["arm_a"], asked["arm_b"], strict=True)
+    ]
+    asked = asked.assign(equal_training=pd.Series(equal, index=asked.index, dtype=bool))
+    against = asked.groupby(["condition", "arm_b"])
+    some_equal = against["equal_training"].transform("any").astype(bool)
+    first = asked["place"] == against["place"].transform("min")
+    return asked[asked["equal_training"] | (~some_equal & first)].drop(columns="place")
+
+
+def _place(view: View, condition: Condition, arm: str, other: str) -> int | None:
+    """The place of an encoding among those of the condition's question; None if the question is not about the pair."""
+    method, baseline = (view.method(condition.study, each).method for each in (arm, other))
+    encodings = condition.encodings.split()
+    return encodings.index(method) if method in encodings and baseline in condition.baselines.split() else None
 
 
 def no_better_than_unigram(summary: pd.DataFrame) -> set[tuple[str, str]]:

@@ -1,10 +1,10 @@
 """The whole config, and its section ``statistics``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tokentrial.schema.base import Number, Section, Seeds, Share, Text, Whole, key
+from tokentrial.schema.base import Distinct, Number, Section, Seeds, Share, Text, Whole, contradiction, key
 from tokentrial.schema.cramming import Cramming
 from tokentrial.schema.language_models import LanguageModels
 from tokentrial.schema.small_models import Bespoke, LearnedEncoding
@@ -20,6 +20,30 @@ class Statistics(Section):
     )
 
 
+class Search(Section):
+    """How ``snakemake search`` looks for the learning rates and steps of the fair arms of small models."""
+
+    only: Distinct[Annotated[Text, Field(pattern="^[a-z_]+/[a-z][a-z0-9-]*$")]] | None = key(
+        "Experiments to search, as study/experiment; null for all of small models that have a way done-right."
+    )
+    seeds: Seeds = key("Replicates of the search, other ones than those of a run.")
+    factor: Annotated[Number, Field(gt=1, le=10)] = key("Factor between neighbouring rates.")
+    rates: Annotated[Whole, Field(ge=4, le=32)] = key("Rates of a first grid, around the study's rate.")
+    most_rates: Annotated[Whole, Field(ge=4, le=32)] = key(
+        "Most rates of a grid, which grows while its best rate is at an end."
+    )
+    doublings: Annotated[Whole, Field(ge=0, le=10)] = key(
+        "How often the study's steps are doubled, at most, until the last quarter brings less than 1 % of the distance "
+        "from chance to the floor."
+    )
+
+    @model_validator(mode="after")
+    def _a_grid_may_grow(self) -> Self:
+        if self.most_rates < self.rates:
+            raise contradiction(f"most_rates: {self.most_rates} is less than rates {self.rates}")
+        return self
+
+
 class Config(Section):
     """The closed schema of config/config.yaml, the experiments in studies/ and overlays; an unknown key is an error."""
 
@@ -33,6 +57,7 @@ class Config(Section):
         "wikitext-2, sotu, or the path of your own text file or folder of text files."
     )
     statistics: Statistics = key("How arms are compared.")
+    search: Search = key("The search of learning rates.")
     language_models: LanguageModels = key("Document 002's real-world validation, language models on a real text.")
     learned_encoding: LearnedEncoding = key("Documents 000, 001 and 002, synthetic data.")
     bespoke: Bespoke = key("Document 003.")

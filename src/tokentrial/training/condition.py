@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tokentrial.data.dataset import Dataset
-from tokentrial.encoders.base import Context, Encoder, load
+from tokentrial.encoders.base import Context, Encoder, Parameters, load
 from tokentrial.errors import InputError
 from tokentrial.models import heads
 from tokentrial.results import Measurement
@@ -22,6 +22,8 @@ from tokentrial.training.loop import Fit, HeldOut, Settings, fit
 from tokentrial.training.noise_walk import RELEASED_SCALE, walk
 from tokentrial.training.reference import reference_rows
 
+OF_TRAINING = ("steps", "learning_rates")  # options of an arm that replace those of its condition's training
+
 
 @dataclass
 class Arm:
@@ -29,7 +31,7 @@ class Arm:
 
     name: str
     rows: list[Measurement]
-    costs: dict[str, int | None]
+    costs: dict[str, int | str | None]
     seconds: float
 
 
@@ -41,6 +43,7 @@ class Job:
     data: dict[str, tuple[Tensor, Tensor]]
     counts: Tensor
     fits: dict[str, tuple[Encoder, heads.Head, Fit]] = field(default_factory=dict)
+    starts: dict[str, "Start"] = field(default_factory=dict)
 
     @property
     def replicates(self) -> tuple[int, ...]:
@@ -49,6 +52,28 @@ class Job:
     def settings(self, **changes: Any) -> Settings:
         training = {**self.spec["training"], **changes}
         return Settings(**{**training, "learning_rates": tuple(training["learning_rates"])})
+
+    @property
+    def full(self) -> Mapping[str, Any]:
+        """The options of the arm that trains the uncompressed table; without this arm, the condition's own training."""
+        options: Mapping[str, Any] = self.spec["arms"].get("full", {})
+        return options if options.get("encoder") == "full" else {"encoder": "full"}
+
+
+@dataclass(frozen=True)
+class Start:
+    """An arm before its training on the task.
+
+    trainable, frozen: parameters, (S, ...) each; steps_before: optimiser steps on text of the training that made the
+    table from which the arm starts, None for an arm that starts from none.
+    """
+
+    encoder: Encoder
+    head: heads.Head
+    trainable: Parameters
+    frozen: Parameters
+    settings: Settings
+    steps_before: int | None
 
 
 def tensors(dataset: Dataset, device: torch.device) -> dict[str, tuple[Tensor, Tensor]]:
@@ -91,7 +116,7 @@ def train_condition(spec: Mapping[str, Any], dataset: Dataset) -> tuple[list[Arm
 def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, heads.Head]:
     """Returns the untrained encoder and task model of an arm; raises InputError for an option that does not exist."""
     spec = job.spec
-    known = {key: value for key, value in options.items() if key not in ("encoder", "update", "steps")}
+    known = {key: value for key, value in options.items() if key not in ("encoder", "update", *OF_TRAINING)}
     try:
         encoder = load(options["encoder"])(spec["vocab_size"], spec["width"], spec["full_width"], **known)
     except TypeError:
@@ -106,34 +131,54 @@ def fit_arm(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, h
 
     Fits are stored by options, not by name, so an arm's result does not depend on the other arms.
     """
-    key = json.dumps(options, sort_keys=True)
+    key = key_of(options)
     if key in job.fits:
         return job.fits[key]
+    log = logger(job, name)
+    start = job.starts[key] = prepared(job, name, options)
+    train = walk if options.get("update") == "noise_walk" else fit
+    models = (start.encoder, start.head, start.trainable, start.frozen)
+    result = train(*models, job.data, start.settings, job.spec["seed"], job.replicates, log)
+    job.fits[key] = (start.encoder, start.head, result)
+    return job.fits[key]
+
+
+def key_of(options: Mapping[str, Any]) -> str:
+    """Returns the name of an arm's options in a job's fits and starts."""
+    return json.dumps(options, sort_keys=True)
+
+
+def logger(job: Job, name: str) -> Callable[[str], None]:
+    """Returns the function that writes a line about an arm to the log."""
 
     def log(message: str) -> None:
         print(f"{job.spec['condition']}: {name}: {message}", file=sys.stderr, flush=True)
 
+    return log
+
+
+def prepared(job: Job, name: str, options: Mapping[str, Any]) -> Start:
+    """Builds an arm and trains the stages before its task: the full arm's table, the reconstruction.
+
+    Raises InputError for an option that does not exist, and for a tensor with the name of one of the task model's.
+    """
+    spec, tables = job.spec, list[Fit]()
+
     def trained_table() -> Tensor:
-        return fit_arm(job, "full", {"encoder": "full"})[2].parameters["table"]
+        tables.append(fit_arm(job, "full", job.full)[2])
+        return tables[-1].parameters["table"]
 
     encoder, head = build(job, name, options)
-    spec = job.spec
     released = options.get("update") == "noise_walk"
     scale, head_scale = (RELEASED_SCALE,) * 2 if released else (spec["initial_scale"], spec["head_scale"])
-    context = Context(spec["seed"], job.replicates, job.counts, trained_table, scale, log)
+    context = Context(spec["seed"], job.replicates, job.counts, trained_table, scale, logger(job, name))
     trainable, frozen = encoder.initialise(context)
     if taken := sorted({*trainable, *frozen} & {"bias", *head.shapes()}):
         found = f"found a tensor '{taken[0]}', which is the task model's; expected another name"
         raise InputError(f"{spec['condition']}: {name}: encoder '{options['encoder']}': {found}")
     trainable = trainable | heads.initialise(head, context, head_scale)
-    settings = job.settings(**({"steps": options["steps"]} if "steps" in options else {}))
-    shared = (job.data, settings, spec["seed"], job.replicates, log)
-    if released:
-        result = walk(encoder, head, trainable, frozen, *shared)
-    else:
-        result = fit(encoder, head, trainable, frozen, *shared)
-    job.fits[key] = (encoder, head, result)
-    return job.fits[key]
+    settings = job.settings(**{key: options[key] for key in OF_TRAINING if key in options})
+    return Start(encoder, head, trainable, frozen, settings, tables[0].curve[-1][0] if tables else None)
 
 
 def train_arm(job: Job, name: str) -> Arm:
@@ -163,7 +208,8 @@ def train_arm(job: Job, name: str) -> Arm:
     error = getattr(encoder, "reconstruction_error", None)
     if error is not None:
         add("train", None, "reconstruction_error", error, "share of variance")
-    return Arm(name, rows, costs(job, encoder, head, result), time.perf_counter() - started)
+    spent = costs(job, encoder, head, result) | budget(job, name, result)
+    return Arm(name, rows, spent, time.perf_counter() - started)
 
 
 def check(job: Job, name: str, encoder: Encoder, head: heads.Head, result: Fit) -> None:
@@ -191,4 +237,21 @@ def costs(job: Job, encoder: Encoder, head: heads.Head, result: Fit) -> dict[str
         "params_trained": trained,
         "bits_deployed": encoder.bits_deployed() + 32 * in_head,
         "steps": result.curve[-1][0],
+    }
+
+
+def budget(job: Job, name: str, result: Fit) -> dict[str, int | str | None]:
+    """Returns the text on which an arm and the table that it starts from trained, and its rate's source (results.ARMS).
+
+    The steps of a reconstruction are none of these: they see a table, no text.
+    """
+    options = job.spec["arms"][name]
+    before = job.starts[key_of(options)].steps_before
+    inputs = job.data["train"][0]  # (S, N, L)
+    batch = min(job.spec["training"]["batch_size"] or inputs.shape[1], inputs.shape[1])
+    return {
+        "starts_from": None if before is None else "full",
+        "steps_before": before or 0,
+        "tokens_seen": (result.curve[-1][0] + (before or 0)) * batch * inputs.shape[2],
+        "rate_source": "search" if "learning_rates" in options else "study",
     }

@@ -64,7 +64,8 @@ def run_language_model(
         job.rows += reference_rows(job)
     job.costs = [job.cost(runner.clock.seconds())]
     if models is not None:
-        checkpoint.write(models, Saved(job.models, {"body": runner.design["body"]}), job.family)
+        values = {"body": runner.design["body"], "steps": job.steps}
+        checkpoint.write(models, Saved(job.models, values), job.family)
     runner.write(runs, arms)
 
 
@@ -245,12 +246,17 @@ class Job(Task):
 
     def cost(self, seconds: float) -> dict[str, Any]:
         """Returns the arm's costs: steps of one run, training tokens per second, ...; seconds: of the whole job."""
+        before = 0 if self.trained is None else int(self.trained.values["steps"])
         return {
             "arm": self.spec["arm"],
             "seeds": self.spec["seeds"],
             "corpus": self.title,
             **parameter_counts(self.model),
             "steps": self.steps,
+            "starts_from": None if self.trained is None else "full",
+            "steps_before": before,
+            "tokens_seen": (self.steps + before) * self.settings.batch_size * self.settings.length,
+            "rate_source": "study",
             "tokens_per_second": self.training_tokens / self.training_seconds if self.training_seconds else None,
             "wall_seconds": seconds,
         }

@@ -162,6 +162,22 @@ def fit(
 
     data: (inputs (S, N, L), targets (S, N, T)) of each split. The initial state counts as step 0 and can be chosen.
     """
+    best = fit_rates(encoder, head, trainable, frozen, data, settings, seed, replicates, log)
+    return best.chosen(torch.tensor(settings.learning_rates), len(replicates))
+
+
+def fit_rates(
+    encoder: Encoder,
+    head: Head,
+    trainable: Parameters,
+    frozen: Parameters,
+    data: Mapping[str, tuple[Tensor, Tensor]],
+    settings: Settings,
+    seed: int,
+    replicates: tuple[int, ...],
+    log: Callable[[str], None],
+) -> "Best":
+    """As :func:`fit`, but returns the models of all learning rates, (R*S, ...), those of one rate side by side."""
     copies = len(settings.learning_rates)
     validation = HeldOut(encoder, head, *(tile(value, copies) for value in data["validation"]))
     weights = {name: tile(value, copies).requires_grad_() for name, value in trainable.items()}
@@ -179,7 +195,7 @@ def fit(
             held_out = validation.loss(everything)
             best.look(step + 1, held_out)
             log(f"step {step + 1}/{settings.steps}: validation {held_out.mean():.4f}, best {best.loss.mean():.4f} nats")
-    return best.chosen(torch.tensor(settings.learning_rates), len(replicates))
+    return best
 
 
 def loss_of_step(

@@ -15,6 +15,7 @@ from tokentrial.claims.rules.contrasts import LOSS, Contrast, Pairs, contrast, h
 from tokentrial.claims.rules.outcomes import Compared, criteria, finding, limits, number, phrase, summary, untestable
 from tokentrial.claims.rules.results import Results
 from tokentrial.claims.verdict import CONFIRMED, Finding
+from tokentrial.run.budget import budget
 from tokentrial.run.columns import Condition
 from tokentrial.statistics.cramming import Estimate
 from tokentrial.statistics.trend import Trend, trend
@@ -24,12 +25,12 @@ STEPS = "steps"
 
 def _faster_words(given: Mapping[str, Any]) -> str:
     least = ", ".join(f"{number} of {study}" for study, number in (given["least"] or {}).items())
-    stages = f" {told_stages(given['table_of'])}." if given["table_of"] else ""
     margin = f"a margin of {given['equivalence']:.0%} of the steps"
     return (
         f"Optimiser steps until {given['share']:.0%} of the way from chance to the higher of both arms' best "
         f"validation losses, paired by seed, at least {given['seeds']} seeds: "
-        f"{words.superiority('fewer', margin)}.{stages} "
+        f"{words.superiority('fewer', margin)}. Steps on text of all stages count, for an arm that "
+        "starts from a trained table those of that table, too. "
         + (f"At least {least} have to be met." if least else words.QUANTIFIED["every"])
     )
 
@@ -43,18 +44,17 @@ def faster(
     share: float,
     equivalence: float = 0.05,
     least: Mapping[str, int] | None = None,
-    table_of: Mapping[str, str] | None = None,
     seeds: int = 10,
     differs: str = "",
 ) -> Finding:
     """In every cell, or in ``least`` of them: study -> cells that must be confirmed.
 
     The loss is, for each seed, ``share`` of the way from chance to the higher of the two arms' best validation losses,
-    so both reach it; steps between two evaluations are interpolated. table_of: an arm -> the arm whose training made
-    the table it starts from, whose steps count as its own (a two-stage method's total). equivalence: the margin as a
-    share of the other's mean steps; Holm's correction runs over the claim's cells.
+    so both reach it; steps between two evaluations are interpolated. Steps on text of all stages count (run.budget),
+    for an arm that starts from a trained table those of that table too. equivalence: the margin as a share of the
+    other's mean steps; Holm's correction runs over the claim's cells.
     """
-    contrasts, alone, missing = _step_contrasts(results, cells, share, equivalence, table_of or {})
+    contrasts, alone, missing = _step_contrasts(results, cells, share, equivalence)
     if not contrasts:
         return untestable(missing)
     fewer = partial(outcomes.superiority, sign=-1.0, alpha=results.alpha, seeds=seeds)
@@ -72,27 +72,29 @@ def faster(
     notes = [
         f"fewer steps (Holm p < {results.alpha:.2g}) in {times} of {len(counted)} cells where an arm learns",
         phrase(shown),
-        told_tables(table_of, last, len(counted)) if table_of else "",
+        told_stages(results, contrasts, last, len(counted)),
         *limits(contrasts, shown, said, seeds, missing, differs),
     ]
     recomputed = summary(judged, shown, missing) | {"last_stage_fewer": last, "share": share, "differs": differs}
     return finding(said, recomputed, notes, ids_of(contrasts))
 
 
-def told_tables(table_of: Mapping[str, str], last: int, cells: int) -> str:
-    """Whose steps count for whom, and what is left without them."""
-    return f"{told_stages(table_of)}; without them fewer in {last} of {cells}"
-
-
-def told_stages(table_of: Mapping[str, str]) -> str:
-    """Whose steps count for whom."""
-    return " and ".join(f"{arm} counts the steps that train its table (arm {table})" for arm, table in table_of.items())
+def told_stages(results: Results, contrasts: Sequence[Contrast], last: int, cells: int) -> str:
+    """Whose earlier stages count, and what is left without them; empty if no arm has an earlier stage."""
+    starts = {
+        arm: spent.start
+        for entry in contrasts
+        for arm in (entry.arm, entry.other)
+        if (spent := budget(results, entry.condition, arm)) is not None and spent.start is not None
+    }
+    whose = " and ".join(f"{arm} counts the steps that train its table (arm {table})" for arm, table in starts.items())
+    return f"{whose}; without them fewer in {last} of {cells}" if starts else ""
 
 
 def _step_contrasts(
-    results: Results, cells: Sequence[Pairs], share: float, margin: float, table_of: Mapping[str, str]
+    results: Results, cells: Sequence[Pairs], share: float, margin: float
 ) -> tuple[list[Contrast], list[Contrast], list[str]]:
-    """Steps of arm minus other in every cell, with the tables' steps and without, and what is missing."""
+    """Steps of arm minus other in every cell, over all stages and over the last alone, and what is missing."""
     total, alone, missing = list[Contrast](), list[Contrast](), list[str]()
     for condition, arm, other in planned(results, cells, missing):
         losses = contrast(results, condition, arm, other, LOSS)
@@ -100,8 +102,9 @@ def _step_contrasts(
         if losses is None or reached is None or reached.empty:
             missing.append(f"learning curves of {arm} and {other} in {condition}")
             continue
-        extra = [results.counted(condition, table_of.get(name, ""), STEPS) or 0 for name in (arm, other)]
-        for kept, added in ((total, extra), (alone, [0, 0])):
+        spent = [budget(results, condition, name) for name in (arm, other)]
+        before = [0 if each is None else each.steps - each.last for each in spent]
+        for kept, added in ((total, before), (alone, [0, 0])):
             limit = margin * float(reached[other].mean() + added[1])
             steps = paired(losses.label, reached[arm] + added[0], reached[other] + added[1], max(limit, 1e-9))
             steps = replace(steps, condition=condition, arm=arm, other=other, metric=STEPS)

@@ -25,6 +25,7 @@ from tokentrial.report.bespoke_results import (
 from tokentrial.report.bespoke_trends import fair_trends
 from tokentrial.report.chapters.learned_encoding import convergence_values
 from tokentrial.report.formats import number as text_of
+from tokentrial.report.learning_rates import rates_used, source_words
 from tokentrial.report.template import escape
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import View
@@ -242,9 +243,6 @@ def language_models(config: Mapping[str, Any], corpus: str) -> str:
 
 def protocol(view: View, config: Mapping[str, Any], printed: Printed) -> Values:
     """Rates, steps and seeds, and the claim."""
-    designs = [ways["done-right"] for ways in config[BESPOKE]["experiments"].values() if "done-right" in ways]
-    rates = [config[BESPOKE]["training"]["done-right"]["learning_rates"]]
-    rates += [design.get("training", {}).get("learning_rates", []) for design in designs]
     sizes = [options["seeds"] for options in config[BESPOKE]["scripts"].values()]
     fresh = len(view.series(released(view, TESTS[HIGHLIGHT], fresh=True), BESPOKE, RATIO))
     steps = [int(view.cost(released(view, test), BESPOKE).get("steps") or 0) for test in TESTS.values()]
@@ -253,7 +251,8 @@ def protocol(view: View, config: Mapping[str, Any], printed: Printed) -> Values:
         "protocol.claim": printed["bespoke-primary"].rows[HIGHLIGHT]["claim"].removesuffix("x better"),
         "protocol.released_steps": f"{min(steps):,} to {max(steps):,}" if steps else "a few",
         "protocol.hidden": str(config[BESPOKE]["hidden"]),
-        "protocol.rates": ", ".join(f"{rate:g}" for rate in sorted({rate for group in rates for rate in group})),
+        "protocol.rates": rates_used(view),
+        "protocol.rate_source": escape(source_words(view)),
         "protocol.seeds": f"{config['seeds']:,}",
         "protocol.released_seeds": f"{min(sizes):,} to {max(sizes):,}" if sizes else "no",
         "protocol.fresh": f"{fresh:,}",

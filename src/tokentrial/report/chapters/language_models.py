@@ -8,6 +8,7 @@ import pandas as pd
 from tokentrial.published import PublishedTable
 from tokentrial.real_text import WIKITEXT2
 from tokentrial.report.formats import MINUS, count, number, p_value
+from tokentrial.report.headline import central
 from tokentrial.report.language_model_names import (
     FULL,
     arms_of,
@@ -26,12 +27,14 @@ from tokentrial.report.language_model_names import (
     vocabulary,
     with_full,
 )
+from tokentrial.report.learning_rates import RATE
 from tokentrial.report.tables.language_models import trained_rows
 from tokentrial.report.tables.registry import Row
 from tokentrial.report.template import escape
+from tokentrial.run.budget import budget
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import BOUND, LOSS
-from tokentrial.run.view import View
+from tokentrial.run.view import View, records
 
 Values = dict[str, str]
 WAYS = ("as-released", "as-described", "done-right")
@@ -60,7 +63,7 @@ def values(view: View, config: Mapping[str, Any], printed: Mapping[str, Publishe
         "protocol.margin": f"{config['language_models']['margins']['cross_entropy']:g}",
         "protocol.precision": escape(config["language_models"]["precision"]),
         "found.ratios": listed(ratio_words(view)),
-        "found.twice": listed(twice_words(view)),
+        "found.equal": listed(equal_words(view)),
         "found.mask": listed(mask_words(view)),
         "found.front": listed(front_words(view)),
         "found.dominance": listed(dominance_words(view)),
@@ -92,11 +95,18 @@ def design_rows(view: View, config: Mapping[str, Any]) -> Iterator[str]:
                 f"{condition.epochs:g}",
                 f"{condition.layers}",
                 f"{condition.full_width}, {'narrow' if condition.narrow else 'fixed'}",
-                ", ".join(f"{rate:g}" for rate in training["learning_rates"]),
+                rates_of(view, condition),
                 f"{training['batch_size']} × {training['length']}",
                 seeds_of(view, condition),
             )
             yield ", ".join(f"[{escape(cell)}]" for cell in cells)
+
+
+def rates_of(view: View, condition: Condition) -> str:
+    """The learning rates at which the models of a condition were trained, by its rows."""
+    of_condition = (view.runs["condition"] == condition.id) & (view.runs["metric"] == RATE)
+    used = sorted({float(f"{rate:.6g}") for rate in view.runs.loc[of_condition, "value"].dropna()})
+    return ", ".join(f"{rate:g}" for rate in used) or "none"
 
 
 def seeds_of(view: View, condition: Condition) -> str:
@@ -107,33 +117,55 @@ def seeds_of(view: View, condition: Condition) -> str:
 
 
 def ratio_words(view: View) -> Iterator[str]:
-    """In how many ratios of each condition the learned encoding is better, worse, equivalent, with the range."""
+    """In how many ratios of each condition the learned encoding is better, worse, equivalent; range and budgets."""
     rows = [*trained_rows(view, "as-described"), *trained_rows(view, "done-right")]
     for way in dict.fromkeys(row["way"] for row in rows):
         compared = [row for row in rows if row["way"] == way and row["difference"] is not None]
-        if not compared:
-            continue
-        apart = [row["difference"] for row in compared]
-        ends = [number(value, signed=True) for value in (min(apart), max(apart))]
-        better, worse = (_significant(compared, sign, view.alpha) for sign in (-1, 1))
-        yield (
-            f"{way[0].upper()}{way[1:]}: of {plural(len(compared), 'ratio')}, learned is significantly better in "
-            f"{better}, significantly worse in {worse}, and shown to be equivalent in "
-            f"{sum(row['equivalent'] is True for row in compared)}; "
-            + (f"the differences lie between {ends[0]} and {ends[1]} nats." if len(apart) > 1 else f"{ends[0]} nats.")
+        if compared:
+            yield f"{way[0].upper()}{way[1:]}: {outcome_words(view, compared)}{training_words(view, compared)}."
+
+
+def outcome_words(view: View, compared: list[Row]) -> str:
+    """How many comparisons are significant or equivalent, and the range of their differences."""
+    apart = [row["difference"] for row in compared]
+    ends = [number(value, signed=True) for value in (min(apart), max(apart))]
+    better, worse = (_significant(compared, sign, view.alpha) for sign in (-1, 1))
+    return (
+        f"of {plural(len(compared), 'ratio')}, learned is significantly better in "
+        f"{better}, significantly worse in {worse}, and shown to be equivalent in "
+        f"{sum(row['equivalent'] is True for row in compared)}; "
+        + (f"the differences lie between {ends[0]} and {ends[1]} nats" if len(apart) > 1 else f"{ends[0]} nats")
+    )
+
+
+def training_words(view: View, compared: list[Row]) -> str:
+    """The steps on text that both arms had over all stages (run.budget); empty where they were not counted."""
+    pairs = [[budget(view, row["condition"], row[arm]) for arm in ("arm_a", "arm_b")] for row in compared]
+    steps = {tuple(spent.steps for spent in pair if spent is not None) for pair in pairs}
+    if len(steps) != 1 or len(only := next(iter(steps))) != 2:
+        return ""
+    if only[0] == only[1]:
+        return f"; both trained for {count(only[0])} steps on text"
+    return f"; not equal training: {count(only[0])} steps on text against {count(only[1])} over all stages"
+
+
+def equal_words(view: View) -> Iterator[str]:
+    """The learned encodings and the autoencoder at equal training, as the headline compares them."""
+    rows = central(view)
+    equal = rows[rows["equal_training"]] if len(rows) else rows
+    for name, group in equal.groupby("condition", sort=False):
+        condition = view.condition(str(name))
+        compared = records(group)
+        ratios = [view.method(condition.study, row["arm_b"]).ratio for row in compared]
+        if None in ratios:
+            continue  # document 003's widths against the full table have a list of their own
+        differences = ", ".join(
+            f"{ratio}:1 {number(row['difference'], signed=True)} "
+            f"({number(row['t_low'], signed=True)} to {number(row['t_high'], signed=True)})"
+            for ratio, row in zip(ratios, compared, strict=True)
         )
-
-
-def twice_words(view: View) -> Iterator[str]:
-    """The learned encoding with as much training as an arm that starts from the trained full model, against those."""
-    for condition in conditions(view, "done-right"):
-        for arm in of_method(view, condition, "learned_twice"):
-            contrast = view.pair(condition.id, arm, peer(view, condition, arm, "autoencoder") or "")
-            if contrast:
-                size = view.method(condition.study, arm).size
-                words = f"{title(condition)}, {size}:1: learned with twice the epochs minus autoencoder"
-                ends = " to ".join(number(contrast[end], signed=True) for end in ("t_low", "t_high"))
-                yield f"{words} {number(contrast['difference'], signed=True)} nats ({ends})."
+        words = f"{outcome_words(view, compared)}{training_words(view, compared)}"
+        yield f"{title(condition)}: {words}. By ratio: {differences}."
 
 
 def _significant(rows: list[Row], sign: int, alpha: float) -> int:

@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tokentrial.published import PublishedTable
+from tokentrial.report.learning_rates import rates_used, source_words
 from tokentrial.report.template import escape
 from tokentrial.run.finals import ACCURACY, BOUND, LOSS
 from tokentrial.run.view import View
+from tokentrial.statistics.convergence import FLAT, late_gain
 
 Values = dict[str, str]
 
@@ -17,7 +21,7 @@ def values(view: View, config: Mapping[str, Any], printed: Mapping[str, Publishe
         **check_values(view, config["seeds"]),
         **convergence_values(view),
         **markov_values(view, printed["doc000-accuracy"].numbers("learned", "autoencoder")),
-        **protocol_values(config),
+        **protocol_values(view, config),
     }
 
 
@@ -47,20 +51,19 @@ def check_values(view: View, planned: int) -> Values:
 def convergence_values(view: View) -> Values:
     """How many fair arms were still getting better when training ended.
 
-    Still improving: the best validation loss of the last quarter of the steps is below that of the first three quarters
-    by more than 1 % of the distance from chance to the floor, in the mean over seeds.
+    Still improving: the gain of the last quarter (statistics.convergence) is more than 1 % of the distance from chance
+    to the floor, in the mean over seeds.
     """
     runs, summary = view.runs, view.summary
     trained = runs["step"].notna() & (runs["arm"] != "noise_walk")
     fair = runs[runs["condition"].isin(view.of_way("done-right")) & trained]
     bounds = summary[summary["metric"] == LOSS].groupby("condition")[["chance", "floor"]].mean()
     improving, counted = 0, 0
-    for (condition, _), curve in fair.groupby(["condition", "arm"]):
-        late = curve["step"] > 0.75 * curve["step"].max()
-        early_best = curve[~late].groupby("seed")["value"].min()
-        gain = (early_best - curve[late].groupby("seed")["value"].min()).mean()
+    for (condition, _), rows in fair.groupby(["condition", "arm"]):
+        curve = rows.pivot(index="step", columns="seed", values="value").sort_index()
+        gain = np.nanmean(late_gain(curve.index, curve.to_numpy()))
         chance, floor = (float(bounds[name][str(condition)]) for name in ("chance", "floor"))
-        improving, counted = improving + int(gain > 0.01 * (chance - floor)), counted + 1
+        improving, counted = improving + int(gain > FLAT * (chance - floor)), counted + 1
     return {"checks.improving": str(improving), "checks.gradient_arms": str(counted)}
 
 
@@ -80,13 +83,9 @@ def markov_values(view: View, published: Sequence[float]) -> Values:
     }
 
 
-def protocol_values(config: Mapping[str, Any]) -> Values:
-    study = config["learned_encoding"]
-    rates = [study["training"]["done-right"]["learning_rates"]]
-    rates += [
-        ways["done-right"].get("training", {}).get("learning_rates", []) for ways in study["experiments"].values()
-    ]
+def protocol_values(view: View, config: Mapping[str, Any]) -> Values:
     return {
-        "protocol.hidden": str(study["hidden"]),
-        "protocol.rates": ", ".join(f"{rate:g}" for rate in sorted({rate for group in rates for rate in group})),
+        "protocol.hidden": str(config["learned_encoding"]["hidden"]),
+        "protocol.rates": rates_used(view),
+        "protocol.rate_source": escape(source_words(view)),
     }

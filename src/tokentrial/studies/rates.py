@@ -1,0 +1,195 @@
+"""Searched learning rates: the jobs of the search, the file with its result, and the rates that a run takes from it.
+
+The file holds whole experiments, and an experiment in it is an experiment whose fair arms train at their searched rates
+for their searched steps. Every arm is kept with a digest of its condition's specification without rates, steps and
+seeds. An overlay that changes the design of a condition, its rates or its steps, and an arm of one's own, train as the
+config says; a file that does not fit the shipped studies is refused.
+
+    seed, settings           of the search
+    experiments              <study>/<experiment> -> commit, seeds and conditions:
+      <condition>            arm -> spec (digest) and the arm's training.search.Choice
+    sha256                   of all that, as canonical JSON
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tokentrial import config as settings
+from tokentrial import provenance, results
+from tokentrial.data.spec import complete
+from tokentrial.errors import InputError
+from tokentrial.seeds import of_search
+from tokentrial.studies import small_models
+
+FILE = "studies/rates.json"
+FAIR = "done-right"
+SEARCHED = ("learning_rates", "steps")
+LIMITS = ("factor", "rates", "most_rates", "doublings")
+
+Spec = dict[str, Any]
+Specs = Mapping[str, Mapping[str, Any]]
+
+
+class Plan(NamedTuple):
+    """Conditions and data sets of small models (studies.small_models), by name."""
+
+    conditions: Specs
+    datasets: Specs
+
+
+def plan(config: Mapping[str, Any]) -> Plan:
+    """Returns the conditions and data sets of a config; raises InputError for a source that cannot be drawn."""
+    datasets = small_models.datasets(config)
+    for name, dataset in datasets.items():
+        dataset["source"] = complete(dataset["source"], where=f"config: {name}")
+    return Plan(small_models.conditions(config), datasets)
+
+
+def experiment(condition: str) -> str:
+    """Returns ``learned_encoding/markov`` of a condition's name."""
+    return "/".join(condition.split("/")[:2])
+
+
+def jobs(config: Mapping[str, Any], plan: Plan) -> dict[str, Spec]:
+    """Returns condition -> specification of its search, for every experiment that the config names, by default for all.
+
+    Raises InputError for an experiment without conditions done right.
+    """
+    search = config["search"]
+    fair = {name: spec for name, spec in plan.conditions.items() if spec["way"] == FAIR}
+    known = list(dict.fromkeys(map(experiment, fair)))
+    wanted = known if search["only"] is None else search["only"]
+    for name in wanted:
+        if name not in known:
+            raise InputError(f"config: search.only: {settings.unknown_key(name, known)}")
+    return {
+        name: {
+            **{key: value for key, value in spec.items() if key != "dataset"},
+            "source": plan.datasets[spec["dataset"]]["source"],
+            "seed": of_search(config["seed"]),
+            "seeds": search["seeds"],
+            "limits": {key: search[key] for key in LIMITS},
+        }
+        for name, spec in fair.items()
+        if experiment(name) in wanted
+    }
+
+
+def digest(spec: Mapping[str, Any], source: Mapping[str, Any], arm: str) -> str:
+    """Returns a digest of all that an arm's rate and steps depend on, but for rates, steps and seeds themselves."""
+    names = ("condition", "dataset", "seed", "seeds", "device", "source", "limits")
+    shared = {key: value for key, value in spec.items() if key not in (*names, "arms", "training")}
+    training = {key: value for key, value in spec["training"].items() if key not in SEARCHED}
+    options = {key: value for key, value in spec["arms"][arm].items() if key not in SEARCHED}
+    return provenance.digest(settings.canonical([shared, training, options, source]))
+
+
+def read(path: Path) -> Spec:
+    """Returns the content of the file; empty if there is none. Raises InputError for one that is not as written."""
+    if not path.is_file():
+        return {"experiments": {}}
+    try:
+        content: Spec = json.loads(path.read_text(encoding="utf-8"))
+        expected = content.pop("sha256")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise InputError(f"{path}: found no rates that a search wrote ({error!r}); take the file again") from None
+    if expected != _sha256(content):
+        raise InputError(f"{path}: found content with the digest {_sha256(content)[:12]}, expected {expected[:12]}")
+    return content
+
+
+def write(path: str, jobs: Mapping[str, Spec], choices: Mapping[str, str], earlier: str, commit: str) -> None:
+    """Writes the file: the experiments of ``jobs``, and those of an earlier file that are not searched again.
+
+    choices: condition -> file of training.search.run_search; earlier: the file to add to, which need not be there.
+    """
+    content = read(Path(earlier))
+    experiments: dict[str, Spec] = dict(content["experiments"])
+    for name in dict.fromkeys(map(experiment, jobs)):
+        of_it = {condition: spec for condition, spec in jobs.items() if experiment(condition) == name}
+        first = next(iter(of_it.values()))
+        experiments[name] = {
+            "commit": commit,
+            "seed": first["seed"],
+            "seeds": first["seeds"],
+            "limits": first["limits"],
+            "conditions": {condition: _chosen(spec, choices[condition]) for condition, spec in of_it.items()},
+        }
+    content = {"experiments": dict(sorted(experiments.items()))}
+    text = json.dumps({**content, "sha256": _sha256(content)}, indent=1)
+    with results.whole_file(path) as file:
+        file.write((text + "\n").encode())
+
+
+def _chosen(spec: Spec, file: str) -> Spec:
+    choices = json.loads(Path(file).read_text(encoding="utf-8"))
+    return {arm: {"spec": digest(spec, spec["source"], arm), **choice} for arm, choice in choices.items()}
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(settings.canonical(content).encode()).hexdigest()
+
+
+def check(content: Spec, shipped: Plan) -> None:
+    """Raises InputError for an arm of the file that the shipped studies do not have, or have otherwise.
+
+    shipped: the plan of the default config.
+    """
+    for name, choices in _conditions(content):
+        spec = shipped.conditions.get(name)
+        for arm, choice in choices.items():
+            expected = "no such arm"
+            if spec is not None and arm in spec["arms"]:
+                expected = digest(spec, shipped.datasets[spec["dataset"]]["source"], arm)
+            if choice["spec"] != expected:
+                found = f"found a rate searched for the design {choice['spec']}, expected {expected}"
+                raise InputError(f"{FILE}: {name}: {arm}: {found} as in studies/; search {experiment(name)} again")
+
+
+def _conditions(content: Spec) -> Iterator[tuple[str, Spec]]:
+    for entry in content["experiments"].values():
+        yield from entry["conditions"].items()
+
+
+def applied(content: Spec, plan: Plan, shipped: Plan) -> tuple[dict[str, Spec], list[str]]:
+    """Returns the conditions with the rate and the steps of every searched arm, and the arms that have none.
+
+    Those are arms of searched experiments, as ``<condition>/<arm>``. shipped: see :func:`check`, whose errors are
+    raised here too.
+    """
+    check(content, shipped)
+    specs, without = {name: dict(spec) for name, spec in plan.conditions.items()}, list[str]()
+    searched = dict(_conditions(content))
+    for name, spec in plan.conditions.items():
+        if experiment(name) not in content["experiments"] or spec["way"] != FAIR:
+            continue
+        source = plan.datasets[spec["dataset"]]["source"]
+        arms = dict(spec["arms"])
+        for arm, options in arms.items():
+            if options.get("update") == "noise_walk":
+                continue  # it has no learning rate
+            choice = searched.get(name, {}).get(arm)
+            fits = choice is not None and choice["spec"] == digest(spec, source, arm)
+            if choice is not None and fits and _declared(spec, arm) == _declared(shipped.conditions[name], arm):
+                arms[arm] = {**options, "learning_rates": [choice["rate"]], "steps": choice["steps"]}
+            else:
+                without.append(f"{name}/{arm}")
+        specs[name] = {**spec, "arms": arms}
+    return specs, without
+
+
+def _declared(spec: Mapping[str, Any], arm: str) -> list[Any]:
+    """Returns rates and steps as the config says them; those of an overlay come before searched ones."""
+    options, training = spec["arms"][arm], spec["training"]
+    return [[options.get(key), training[key]] for key in SEARCHED]
+
+
+def told(without: Sequence[str], most: int = 3) -> Iterable[str]:
+    """Yields a line about arms of searched experiments that have no searched rate, if there are any."""
+    if without:
+        more = f" and {len(without) - most} more" if len(without) > most else ""
+        names = ", ".join(without[:most])
+        yield f"no searched learning rate for {names}{more}; they take rates and steps of the config"

@@ -1,0 +1,77 @@
+"""The report says which rates the models were trained at, by the rows, whatever the config lists."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import views
+
+from tokentrial.report.chapters import learned_encoding
+from tokentrial.report.learning_rates import rates_used, source_words
+from tokentrial.run.view import View
+
+MARKOV, BASELINES = (
+    "learned_encoding/markov/done-right/ratio-8-mean-pool",
+    "learned_encoding/baselines/done-right/zipf-v100",
+)
+
+
+def chosen(condition: str, rates: dict[str, list[float]]) -> list[tuple[Any, ...]]:
+    return [
+        (condition, arm, seed, "validation", None, "learning_rate", rate)
+        for arm, values in rates.items()
+        for seed, rate in enumerate(values)
+    ]
+
+
+def view_of(*rows: tuple[Any, ...], **given: Any) -> View:
+    columns = ["condition", "arm", "seed", "split", "step", "metric", "value"]
+    return views.view(runs=pd.DataFrame(list(rows), columns=columns), **given)
+
+
+def test_rates_are_those_of_each_experiments_arms() -> None:
+    rates = {"learned": [0.01, 0.04], "full": [0.04, 0.04], "pca": [0.01, 0.04], "noise_walk": [0.02, 0.02]}
+    single = {"learned": [0.005, 0.005], "unigram": [0.005, 0.005], "noise_walk": [0.02, 0.02]}
+    rows = [*chosen(MARKOV, single), *chosen(BASELINES, rates)]
+    rows += chosen("learned_encoding/markov/as-described/ratio-8", {"learned": [0.9]})
+    said = rates_used(view_of(*rows))
+    assert said == "Markov chain (000): 0.005; Baselines (001): 0.01 and 0.04 (learned, PCA), 0.04 (full table)"
+
+
+def test_more_than_three_rates_of_an_arm_are_a_range() -> None:
+    rates = {"learned": [0.01, 0.02, 0.04, 0.08], "full": [0.02] * 4}
+    assert (
+        rates_used(view_of(*chosen(BASELINES, rates))) == "Baselines (001): 0.01 to 0.08 (learned), 0.02 (full table)"
+    )
+
+
+def test_the_sentence_does_not_depend_on_what_the_config_lists(shipped: dict[str, Any]) -> None:
+    view = view_of(*chosen(MARKOV, {"learned": [0.005]}))
+    values = learned_encoding.protocol_values(view, shipped)
+    assert values["protocol.rates"] == "Markov chain (000): 0.005"
+    assert "0.03" not in values["protocol.rates"] and "0.03" in str(shipped["learned_encoding"]["training"])
+
+
+def test_how_many_rates_were_searched_is_said() -> None:
+    def said(**sources: str | None) -> str:
+        arms = [
+            {"study": "learned_encoding", "condition": MARKOV, "arm": arm, "rate_source": source}
+            for arm, source in sources.items()
+        ]
+        frame = pd.DataFrame(arms).reindex(columns=views.SCHEMAS["arms"].names)
+        return source_words(views.view(arms=frame))
+
+    assert said(learned="search", full="search", noise_walk="study").startswith("All 2 fair arms train at a rate")
+    assert said(learned="search", full="study").startswith("1 of 2 fair arms train at a searched rate")
+    assert said(learned="study", full=None).startswith("No rate was searched")
+
+
+def test_the_shipped_rows_have_the_rates_of_their_experiments() -> None:
+    """What the sentence says of the shipped run is what its rows say, arm by arm."""
+    view = View.read(views.shipped(), 0.95).only("learned_encoding")
+    said = rates_used(view)
+    assert "Markov chain (000): 0.005" in said and "Compression (001): 0.03" in said
+    rows = view.runs[(view.runs["metric"] == "learning_rate") & view.runs["condition"].str.contains("/done-right/")]
+    for condition in rows["condition"].unique():
+        assert view.condition(str(condition)).short in said.replace("\\", "")
+    assert Path(views.ROOT / "workflow/report/learned_encoding.typ").read_text().count("{{ protocol.rates }}") == 1
