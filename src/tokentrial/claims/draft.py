@@ -109,17 +109,16 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _of_table(name: str, table: Table) -> Iterator[Entry]:
-    numbers = {column: _column(table, column) for column in table.columns}
-    means = [column for column in table.columns[1:] if all(cell for cell in numbers[column])]
-    for column in means:
+    columns = {column: _column(table, column) for column in table.columns[1:]}
+    means = {name: [cell[0] for cell in cells if cell] for name, cells in columns.items() if all(cells)}
+    for column, results in means.items():
         kind = "difference" if DIFFERENCE.search(column) else "saving" if SAVING.search(column) else ""
         kind = kind or ("improvement" if IMPROVEMENT.search(column) else "")
         others = [other for other in means if other != column and not _derived(other)]
         if not kind or len(others) < 2:
             continue
-        first, second = others[0], others[1]
-        for row, a, b, c in zip(table.rows, numbers[first], numbers[second], numbers[column], strict=True):
-            reported = {"first": a[0], "second": b[0], "result": c[0]}
+        for row, a, b, c in zip(table.rows, means[others[0]], means[others[1]], results, strict=True):
+            reported = {"first": a, "second": b, "result": c}
             yield _entry(name, f"{row}: {column}", kind, reported, _parameters(kind))
 
 

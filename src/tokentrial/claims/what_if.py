@@ -36,6 +36,10 @@ KINDS = ("absolute", "relative", "perplexity")
 """Kinds of a claim's own margin (claims.rules.contrasts.margin_of)."""
 MARGINED = {"equivalence", "metric"}
 """Parameters of rules that compare arms of a metric, at the claim's own margin or at the run's."""
+OF_DECISIONS = ("confidence", "resamples")
+"""Settings that the decisions of the cramming study depend on."""
+FEWEST = 100
+"""The smallest number of resamples that the schema allows."""
 STEPS = 8
 """Doublings and halvings of a margin among which a flip is looked for: factors from 1/256 to 256."""
 DIGITS = 3
@@ -153,12 +157,15 @@ class Dispute:
         inputs = {name: str(self.folder / f"{name}.parquet") for name in ("runs", "conditions", "methods")}
         judging, seed = config.judging(other), other["seed"]
         outputs = {name: str(folder / f"{name}.parquet") for name in ("summary", "statistics")}
-        write_statistics(**inputs, **outputs, settings=judging, seed=seed)
+        # Rules read no bootstrap of a comparison, which would take most of the time.
+        write_statistics(**inputs, **outputs, settings={**judging, "resamples": FEWEST}, seed=seed)
+        if all(judging[key] == self.config["statistics"][key] for key in OF_DECISIONS):
+            return
         decisions.write(
             **inputs,
             **{name: str(folder / f"{stem}.parquet") for name, stem in FILES.items()},
             settings={
-                **{key: judging[key] for key in ("confidence", "resamples")},
+                **{key: judging[key] for key in OF_DECISIONS},
                 "predict_first": other["cramming"]["predict_first"],
                 "models": cramming.shapes(other),
             },

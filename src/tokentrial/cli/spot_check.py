@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tokentrial.checkout import ROOT
 from tokentrial.cli import common
 from tokentrial.cli.common import Json, Run
 from tokentrial.errors import InputError
@@ -41,9 +42,9 @@ def spot_check(
     from tokentrial.publish import machine, spot_check
 
     number = cores or machine.available_cores()
-    check = spot_check.Check.read(run or common.ROOT / "results/reference")
+    check = spot_check.Check.read(run or ROOT / "results/reference")
     plan = check.plan(minutes, seed, number)
-    about = f"about {plan.seconds / number / 60:.1f} minutes on {number} cores"
+    about = f"about {plan.seconds / number / 60:.1f} minutes on {number} core{'s' * (number > 1)}"
     typer.echo(f"{len(plan.draws)} draws of {len(plan.jobs)} jobs, {about}", err=True)
     if only_plan:
         if json:

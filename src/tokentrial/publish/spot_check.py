@@ -105,8 +105,8 @@ def jobs_of(runs: pd.DataFrame, arms: pd.DataFrame, config: Mapping[str, Any]) -
     return {name: (job, mask) for name, (job, mask) in found.items() if job.rows}
 
 
-def draw(jobs: Sequence[Job], seconds: float, seed: int, with_text: bool = True) -> Plan:
-    """Returns the jobs to compute again. seconds: budget in seconds of one core; seed: of the draws.
+def draw(jobs: Sequence[Job], seconds: float, seed: int, cores: int = 1, with_text: bool = True) -> Plan:
+    """Returns the jobs to compute again. seconds: budget of time; seed: of the draws; cores: a job takes one.
 
     Raises InputError if no job fits into the budget.
     """
@@ -115,7 +115,7 @@ def draw(jobs: Sequence[Job], seconds: float, seed: int, with_text: bool = True)
     fitting = [job for job in here if job.seconds <= seconds]
     if not fitting:
         least = min((job.seconds for job in here), default=0.0)
-        raise InputError(f"--minutes: found {seconds / 60:g} minutes of one core, expected at least {least / 60:.2g}")
+        raise InputError(f"--minutes: found {seconds / 60:.2g} minutes, expected at least {least / 60:.2g}")
     left_out = {
         "its text is not here": 1 - sum(job.rows for job in here) / total,
         "takes longer than the budget": sum(job.rows for job in here if job.seconds > seconds) / total,
@@ -123,7 +123,7 @@ def draw(jobs: Sequence[Job], seconds: float, seed: int, with_text: bool = True)
     weights = np.array([job.rows for job in fitting], dtype=float)
     weights /= weights.sum()
     mean = float(np.dot(weights, [job.seconds for job in fitting]))
-    number = int(min(MOST, max(1, seconds // mean)))
+    number = int(min(MOST, max(1, cores * seconds // mean)))
     places = stream(seed, "spot check").choice(len(fitting), size=number, p=weights)
     kept = {reason: share for reason, share in left_out.items() if share > 0}
     return Plan(tuple(fitting), tuple(fitting[place].name for place in places), kept)
@@ -211,7 +211,7 @@ class Check:
     def plan(self, minutes: float, seed: int, cores: int) -> Plan:
         """Returns the draws for a budget in minutes on so many cores."""
         with_text = bool(os.environ.get(corpora.VARIABLE))
-        return draw([job for job, _ in self.jobs.values()], 60 * minutes * cores, seed, with_text)
+        return draw([job for job, _ in self.jobs.values()], 60 * minutes, seed, cores, with_text)
 
     def outcomes(self, plan: Plan, folder: Path) -> list[Outcome]:
         """Compares the jobs that were computed in a folder."""

@@ -128,8 +128,8 @@ def judged(claims: Joined, comparisons: Joined, judged_by: tuple[Record | None, 
     """
     run, reference = judged_by
     changed = {} if run is None or reference is None else dict(_changed(reference, run))
-    margins = [side["margin"].to_numpy("float64") for side in (comparisons.run, comparisons.reference)]
-    alike = np.isclose(*margins, rtol=SAME_MARGIN, atol=0, equal_nan=True)
+    margin, other = (side["margin"].to_numpy("float64") for side in (comparisons.run, comparisons.reference))
+    alike = np.isclose(margin, other, rtol=SAME_MARGIN, atol=0, equal_nan=True)
     changes = {name: ~rows.same(claims.run[name], claims.reference[name]) for name in ENTRY}
     entries = rows.any_of(changes, len(claims.run))
     return {
