@@ -31,7 +31,7 @@ from tokentrial.studies import cramming, language_models, small_models
 
 CONFIDENCE = 0.95
 START = 4.0
-"""ASSUME: seconds that a job takes beside its training: to start, to draw its data, to write its rows."""
+"""Seconds that a job takes beside its training: to start, to draw its data, to write its rows."""
 OF_TEXT = (language_models.STUDY, cramming.STUDY)
 MOST = 10_000  # draws
 

@@ -30,7 +30,7 @@ ENTRY = ("kind", "reported", "check", "parameters", "decision")
 NAMED = 5
 """Number of verdicts that the error names."""
 SAME_MARGIN = 1e-6
-"""ASSUME: margins that differ by a smaller share come from one setting and measured levels on two processors."""
+"""Margins that differ by a smaller share come from one setting and measured levels on two processors."""
 
 
 def read(folder: str) -> dict[str, pd.DataFrame]:
