@@ -2,8 +2,10 @@
 
 A reader edits the draft: it proposes what to check, not what a paper claims. Proposed are
 
-    tables     a column of differences, improvements or savings beside two columns of numbers; mean +- sd in two columns
-    text       ``A vs B ... (C % reduction)``, ``A x B = C``, ``A - B = C``, ``A / B = C``, ``t(df) = t, p = p``
+    tables     a column of differences, improvements, savings or ratios after two columns of numbers; effect sizes or p
+               values beside two columns of mean +- sd, if the text states the number of runs
+    text       ``A vs B ... (C % reduction)``, ``A x B = C``, ``A - B = C``, ``A / B = C``, ``C % (A/B)``, and
+               ``t(df) = t, p = p``
     ranges     ``A-B %`` beside a table's column of percentages, ``A:1 to B:1`` beside its ratios
 
 Every proposal is tried by its check first, so that a draft can be audited as it is.
@@ -25,13 +27,13 @@ from tokentrial.errors import InputError
 
 Entry = dict[str, Any]
 SUFFIXES = (".md", ".markdown", ".txt")
-N = r"[+\-−]?\d[\d,]*(?:\.\d+)?(?:[KMB]\b|%)?"
+N = r"[+\-−]?\d[\d,]*(?:\.\d+)?(?:[KMB]\b|%|x\b)?"
 """A printed number."""
 CELL = re.compile(rf"^\s*\**(?P<mean>[<>~]?\s*{N}(?::1)?)\**\s*(?:(?:±|\+-|\+/-)\s*(?P<sd>{N}))?")
 VS = re.compile(
     rf"(?P<kept>{N})\s+(?:vs\.?|versus|instead of|in place of|against)\s+(?P<of>{N})\D[^(\n]*\((?P<saved>[\d.]+%)"
 )
-EQUATION = re.compile(rf"(?P<a>{N})\s*(?P<sign>[×x*/÷−\-+])\s*(?P<b>{N})\s*(?:=|≈)\s*(?P<c>{N})")
+EQUATION = re.compile(rf"(?P<a>{N})[ A-Za-z]*\s*(?P<sign>[×x*/÷−\-+])\s*(?P<b>{N})D?\s*(?:=|≈)\s*(?P<c>{N})")
 STATISTIC = re.compile(
     r"t\s*\(\s*(?P<df>[\d.]+)\s*\)\s*=\s*(?P<t>[+\-−]?[\d.]+)\s*[,;]\s*p\s*(?P<how>[=<])\s*(?P<p>\d?\.\d+)"
 )
@@ -43,9 +45,24 @@ OPERATIONS = {
     **dict.fromkeys("−-", ("difference", ("minuend", "subtrahend", "result"))),
     "+": ("total", ("parts", "result")),
 }
-DIFFERENCE = re.compile(r"diff|Δ|delta|gap", re.IGNORECASE)
-IMPROVEMENT = re.compile(r"improve|gain|better", re.IGNORECASE)
-SAVING = re.compile(r"sav|reduc", re.IGNORECASE)
+DERIVED = {
+    "difference": re.compile(r"diff|Δ|delta|gap", re.IGNORECASE),
+    "improvement": re.compile(r"improve|gain|better", re.IGNORECASE),
+    "saving": re.compile(r"sav|reduc", re.IGNORECASE),
+    "quotient": re.compile(r"ratio|factor|speed-?up", re.IGNORECASE),
+}
+"""Check -> header of a column that is derived from two columns before it."""
+PARAMETERS = {
+    "difference": ("minuend", "subtrahend", "result"),
+    "improvement": ("subject", "baseline", "result"),
+    "saving": ("kept", "of", "result"),
+    "quotient": ("numerator", "denominator", "result"),
+}
+EFFECT, P_VALUE = re.compile(r"cohen|effect size|hedges", re.IGNORECASE), re.compile(r"\bp\b", re.IGNORECASE)
+VERSUS = re.compile(rf"(?P<a>{N})\s+(?:vs\.?|versus)\s+(?P<b>{N})")
+SHARE = re.compile(r"(?P<share>\d[\d.]*%)[^()\n]*\((?P<part>\d[\d,]*)\s*/\s*(?P<of>\d[\d,]*)")
+RUNS = re.compile(r"(\d+) (?:independent |random )?(?:runs|seeds|trials)\b", re.IGNORECASE)
+Cells = list[tuple[str, str | None] | None]
 
 
 def read(path: Path) -> tuple[str, list[Entry]]:
@@ -65,7 +82,8 @@ def read(path: Path) -> tuple[str, list[Entry]]:
 def entries(text: str, where: str = "text") -> list[Entry]:
     """Returns the entries that a text gives, each once, in the order of tables, text and ranges."""
     printed = tables.of_text(text, where)
-    sources = (_of_table(name, table) for name, table in printed.items())
+    stated = RUNS.search(text)
+    sources = (_of_table(name, table, stated and stated[1]) for name, table in printed.items())
     proposed = [entry for source in sources for entry in source]
     proposed += [entry for place, line in _lines(text) for entry in _of_line(place, line)]
     proposed += [entry for place, line in _lines(text) for entry in _of_range(place, line, printed)]
@@ -108,36 +126,59 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
             yield heading, line
 
 
-def _of_table(name: str, table: Table) -> Iterator[Entry]:
+def _of_table(name: str, table: Table, runs: str | None) -> Iterator[Entry]:
+    """Yields entries for the derived numbers of each row. runs: how many runs the text states."""
     columns = {column: _column(table, column) for column in table.columns[1:]}
-    means = {name: [cell[0] for cell in cells if cell] for name, cells in columns.items() if all(cells)}
-    for column, results in means.items():
-        kind = "difference" if DIFFERENCE.search(column) else "saving" if SAVING.search(column) else ""
-        kind = kind or ("improvement" if IMPROVEMENT.search(column) else "")
-        others = [other for other in means if other != column and not _derived(other)]
-        if not kind or len(others) < 2:
+    for place, (column, results) in enumerate(columns.items()):
+        kind = next((check for check, pattern in DERIVED.items() if pattern.search(column)), None)
+        before = [
+            other for other in list(columns)[:place] if not _derived(other) and sum(map(bool, columns[other])) > 1
+        ]
+        if kind is None:
             continue
-        for row, a, b, c in zip(table.rows, means[others[0]], means[others[1]], results, strict=True):
-            reported = {"first": a, "second": b, "result": c}
-            yield _entry(name, f"{row}: {column}", kind, reported, _parameters(kind))
+        for row, texts, c in zip(table.rows, table.rows.values(), results, strict=True):
+            both = VERSUS.search(texts[table.columns[place]])  # in the column before
+            numbers = [columns[other][list(table.rows).index(row)] for other in before[-2:]]
+            values = [both["a"], both["b"]] if both else [cell[0] for cell in numbers if cell]
+            if c and len(values) == 2:
+                yield from _derivations(kind, name, f"{row}: {column}", values, c[0])
+    yield from _of_spreads(name, table, columns, runs)
+
+
+def _derivations(kind: str, name: str, says: str, values: Sequence[str], result: str) -> Iterator[Entry]:
+    """Yields an entry for a derived number; of a ratio, whose order no header says, the order that is nearer."""
+    first, second = values
+    if kind == "quotient":
+        a, b, c = (abs(float(parse(text).value)) for text in (first, second, result))
+        if a * b * c and abs(a / b - c) > abs(b / a - c):
+            first, second = second, first
+    names = PARAMETERS[kind]
+    reported = {"first": first, "second": second, "result": result}
+    yield _entry(name, says, kind, reported, dict(zip(names, reported, strict=True)))
+
+
+def _of_spreads(name: str, table: Table, columns: Mapping[str, Cells], runs: str | None) -> Iterator[Entry]:
+    """Yields entries for a column of effect sizes or of p values beside two columns of mean +- sd."""
+    spread = [column for column, cells in columns.items() if cells and all(cell and cell[1] for cell in cells)]
+    if len(spread) != 2 or runs is None:
+        return
+    pairs = zip(table.rows, columns[spread[0]], columns[spread[1]], strict=True)
+    rows = {row: [*(a or ()), *(b or ())] for row, a, b in pairs}
+    for check, what, pattern in (("effect_size", "effects", EFFECT), ("p_of_rows", "p_values", P_VALUE)):
+        for column in filter(pattern.search, columns):
+            values = [cell[0] for cell in columns[column] if cell]
+            if len(values) == len(rows):
+                given = {"rows": rows, what: "values", "n": "runs"}
+                yield {**_entry(name, column, check, {"values": values, "runs": runs}, given), "kind": "statistical"}
 
 
 def _derived(column: str) -> bool:
-    return any(pattern.search(column) for pattern in (DIFFERENCE, IMPROVEMENT, SAVING))
+    return any(pattern.search(column) for pattern in (*DERIVED.values(), EFFECT, P_VALUE))
 
 
-def _parameters(kind: str) -> dict[str, str]:
-    names = {
-        "difference": ("minuend", "subtrahend", "result"),
-        "saving": ("kept", "of", "result"),
-        "improvement": ("subject", "baseline", "result"),
-    }
-    return dict(zip(names[kind], ("first", "second", "result"), strict=True))
-
-
-def _column(table: Table, column: str) -> list[tuple[str, str | None] | None]:
+def _column(table: Table, column: str) -> Cells:
     """Returns mean and spread of each cell; None for a cell without a number."""
-    found: list[tuple[str, str | None] | None] = []
+    found: Cells = []
     for row in table.rows.values():
         match = CELL.match(row[column])
         found.append((match["mean"].replace(" ", ""), match["sd"]) if match and _number(match["mean"]) else None)
@@ -161,6 +202,9 @@ def _of_line(place: str, line: str) -> Iterator[Entry]:
         reported = {"a": match["a"], "b": match["b"], "c": match["c"]}
         given: Sequence[Any] = (["a", "b"], "c") if len(names) == 2 else ("a", "b", "c")
         yield _entry(place, line, check, reported, dict(zip(names, given, strict=True)))
+    for match in SHARE.finditer(line):
+        reported = {name: match[name] for name in ("part", "of", "share")}
+        yield _entry(place, line, "share", reported, {"part": "part", "of": "of", "result": "share"})
     for match in STATISTIC.finditer(line):
         p = match["p"] if match["how"] == "=" else f"<{match['p']}"
         reported = {"t": match["t"], "df": match["df"], "p": p}
