@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command import Command, command, refused  # noqa: F401
 
-from tokentrial.claims import verdicts
+from tokentrial.claims import verdicts, what_if
 from tokentrial.claims.what_if import Dispute, Scaled
 from tokentrial.errors import InputError
 
@@ -43,9 +43,10 @@ def test_a_global_margin_flips_what_the_run_would_judge_by_it(dispute: Dispute) 
 
 def test_limits_are_where_verdicts_flip(dispute: Dispute) -> None:
     """On either side of a limit, at one per cent of it, the verdict is the one that it says."""
-    limits = [limit for limit in dispute.limits() if limit.of in ("absolute", "relative", "perplexity")]
-    flipping = [limit for limit in limits if limit.below or limit.above][:8]
-    assert len(flipping) >= 4
+    own = [name for name, claim in dispute.claims.items() if claim.call is None and claim.parameters.get("equivalence")]
+    limits = dispute.limits(own[:6])  # absolute and relative ones, some with a least margin
+    flipping = [limit for limit in limits if limit.below or limit.above]
+    assert len(limits) == 6 and flipping and {limit.of for limit in limits} <= set(what_if.KINDS)
     for limit in flipping:
         for end, sign in ((limit.below, -1), (limit.above, 1)):
             if end is None:
@@ -54,8 +55,7 @@ def test_limits_are_where_verdicts_flip(dispute: Dispute) -> None:
             beyond, before = (margin * (1 + sign * part) for part in (0.01, -0.01))
             for value, expected in ((beyond, word), (before, limit.verdict)):
                 claim = dispute.changed(f"{limit.id}.margin={value!r}", dispute.claims)
-                if "least" not in claim.parameters["equivalence"]:
-                    assert dispute.judged([claim])[limit.id].verdict == expected, limit
+                assert dispute.judged([claim])[limit.id].verdict == expected, limit
 
 
 def test_a_claim_s_numbers_and_parameters_can_be_changed(dispute: Dispute) -> None:

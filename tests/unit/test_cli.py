@@ -160,6 +160,21 @@ def test_claims_are_exported_for_other_programs(command: Command, tmp_path: Path
     )
 
 
+def test_verdicts_are_claim_reviews_of_schema_org(command: Command) -> None:  # noqa: F811
+    shipped = results.read(Path(SHIPPED) / "verdicts.parquet", VERDICTS).to_pandas()
+    graph = json.loads(command("claims", "export", "--format", "jsonld").out)
+    assert graph["@context"] == "https://schema.org" and len(graph["@graph"]) == len(shipped)
+    review = graph["@graph"][0]
+    assert (review["@type"], review["@id"]) == ("ClaimReview", f"#{shipped['id'][0]}")
+    assert review["reviewRating"]["alternateName"] == shipped["verdict"][0]
+    [work] = review["itemReviewed"]["appearance"]
+    assert work["name"].startswith("Learning Token Encodings") and re.fullmatch("[0-9a-f]{64}", work["sha256"])
+    [both] = [each for each in graph["@graph"] if each["@id"] == "#XD-PERF"]
+    assert len(both["itemReviewed"]["appearance"]) == len(
+        shipped.set_index("id").loc["XD-PERF", "document"].split(" + ")
+    )
+
+
 # compare
 
 

@@ -250,14 +250,19 @@ def _rounded(value: float) -> float:
 
 
 def _margin(claim: Claim, value: Any) -> Record:
-    """Returns a claim's own margin with another value, of the kind that it has; absolute for a claim without."""
+    """Returns a claim's own margin with another value, of the kind that it has; absolute for a claim without.
+
+    ``least`` changes in the same proportion, or a smaller share would change nothing.
+    """
     if claim.call is not None:
         raise InputError(f"{claim.id} is decided by the check {claim.check}, which has no margin; change a parameter")
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise InputError(f"margin: found {config.shown(value)}, expected a number above 0")
     own = dict(claim.parameters.get("equivalence") or {})
-    kind = next((key for key in KINDS if key in own), "absolute")
-    return {**own, kind: float(value)}
+    kind = next((key for key in KINDS if key in own), None)
+    if kind is None:
+        return {"absolute": float(value)}
+    return {key: each * value / own[kind] for key, each in own.items()} | {kind: float(value)}
 
 
 def _entry(claim: Claim, parameters: Mapping[str, Any], reported: Mapping[str, Any]) -> Claim:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tokentrial.checkout import ROOT
 from tokentrial.cli import common
 from tokentrial.cli.common import Json, Output, Run
 
@@ -15,6 +16,7 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSON = "json"
+    JSONLD = "jsonld"
 
 
 Document = Annotated[str | None, typer.Option(help="Only the claims of this document, such as 000.")]
@@ -77,7 +79,10 @@ def show(claim: Id, run: Run = None, json: Json = False) -> None:
 
 
 def export(
-    format: Annotated[Format, typer.Option(help="csv (a row per claim) or json (with the numbers as values).")],
+    format: Annotated[
+        Format,
+        typer.Option(help="csv (a row per claim), json (numbers as values) or jsonld (ClaimReview of schema.org)."),
+    ],
     run: Run = None,
     output: Output = None,
 ) -> None:
@@ -85,4 +90,10 @@ def export(
     from tokentrial.claims import evidence, verdicts
 
     rows = evidence.read(common.run_folder(run))
+    if format is Format.JSONLD:
+        from tokentrial import documents
+        from tokentrial.publish import claim_reviews
+
+        common.emit(claim_reviews.to_json(rows, documents.load(ROOT / "documents")), output)
+        return
     common.emit(verdicts.to_json(rows) if format is Format.JSON else rows.to_csv(index=False), output)
