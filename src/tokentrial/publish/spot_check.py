@@ -34,6 +34,7 @@ START = 4.0
 """Seconds that a job takes beside its training: to start, to draw its data, to write its rows."""
 OF_TEXT = (language_models.STUDY, cramming.STUDY)
 MOST = 10_000  # draws
+STDERR = 2  # file descriptor, so that stdout has the answer alone
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def compute(plan: Plan, folder: Path, cores: int, root: Path = ROOT) -> None:
     command += ["--directory", str(folder), "--cores", str(cores), "--quiet", "all", "--", *targets]
     checkout.lead_children(root)
     folder.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(command, stdout=sys.stderr)
+    process = subprocess.Popen(command, stdout=STDERR)
     try:
         code = process.wait()
     except KeyboardInterrupt:  # the jobs have it from the terminal, too
