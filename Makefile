@@ -60,6 +60,8 @@ bench: .venv/installed
 	  $(RUN) pip install --quiet --requirement requirements.lock
 	$(BIN)/python -c 'import os, sysconfig; packages = sysconfig.get_path("purelib"); \
 	  open(packages + "/tokentrial.pth", "w").write(os.path.relpath("src", packages))'
+	printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m tokentrial "$$@"\n' > $(BIN)/tokentrial
+	chmod +x $(BIN)/tokentrial
 	touch $@
 
 clean:

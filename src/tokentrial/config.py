@@ -48,11 +48,16 @@ def load(*paths: str | Path) -> dict[str, Any]:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: not YAML: {error}") from None
-        overlay = _read(text, path)
-        if not isinstance(overlay, dict):
-            raise InputError(f"{path}: expected keys and values, found {type(overlay).__name__}")
-        merged = merge(merged, overlay)
+        merged = merge(merged, loads(text, path))
     return merged
+
+
+def loads(text: str, where: str | Path) -> dict[str, Any]:
+    """Returns the keys and values of a YAML text; raises InputError, with ``where`` first, for any other text."""
+    content = _read(text, where)
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: expected keys and values, found {type(content).__name__}")
+    return content
 
 
 def check_keys(path: str | Path) -> None:

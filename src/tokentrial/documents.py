@@ -1,7 +1,8 @@
 """The documents on trial: everything about one document is in its folder, ``documents/<id>/``.
 
 ``document.yaml`` describes the document, ``claims.yaml`` lists its claims (see claims.registry), and ``printed.yaml``
-has its printed tables (see published), if it prints any. The folder ``cross`` has the claims about several documents.
+has its printed tables (see published), if it prints any. The folder ``cross``, if there is one, has the claims about
+several documents.
 """
 
 import re
@@ -18,7 +19,9 @@ from tokentrial.errors import InputError
 CROSS = "cross"
 """The folder of claims about several documents."""
 DOCUMENT, CLAIMS, PRINTED = "document.yaml", "claims.yaml", "printed.yaml"
-ID = re.compile(r"[0-9]{3}")
+NAME = re.compile(r"(?!all$)[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+"""The name of a document's folder; ``all`` is that of the row of totals in tables and figures."""
+NAMES = "up to 40 letters, digits, - and _ that begin with a letter or digit, and not 'all'"
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -29,7 +32,7 @@ class Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     title: Text
-    prefix: Annotated[str, Field(pattern=r"^[A-Z]+[0-9]?$")]
+    prefix: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*$")]
     ids: Annotated[list[Text], Field(min_length=1)]
 
     @property
@@ -39,16 +42,20 @@ class Group(BaseModel):
 
 
 class Document(Group):
-    """One document. file: the name of the text with its claims; sha256: the text's checksum."""
+    """One document. file: the name of the text with its claims; sha256: the text's checksum.
+
+    conclusion: how the concluding section is cited in a document that numbers its sections (``§6``); empty for others.
+    """
 
     file: Text
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    conclusion: str = ""
 
 
 def names(folder: Path) -> list[str]:
     """Returns the names of the documents in a folder, sorted, ``cross`` last. Other folders are ignored."""
     inside = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-    return [*sorted(name for name in inside if ID.fullmatch(name)), *(name for name in inside if name == CROSS)]
+    return sorted((name for name in inside if NAME.fullmatch(name)), key=lambda name: (name == CROSS, name))
 
 
 def printed_files(folder: Path) -> list[Path]:
@@ -65,10 +72,10 @@ def load(folder: Path) -> dict[str, Group]:
     """
     known = names(folder)
     if not known:
-        raise InputError(f"{folder}: found no document, expected folders named by three digits, such as 000")
+        raise InputError(f"{folder}: found no document, expected a folder for each, such as 000")
     for path in sorted(folder.iterdir()):
         if path.is_dir() and path.name not in known and not path.name.startswith("."):
-            raise InputError(f"{path}: found a folder '{path.name}', expected three digits or {CROSS}")
+            raise InputError(f"{path}: found a folder {config.shown(path.name)}, expected {NAMES}")
     for name in known:
         for file in (DOCUMENT, CLAIMS):
             if not (folder / name / file).is_file():

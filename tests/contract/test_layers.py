@@ -23,9 +23,14 @@ LAYERS = (
     "claims",
     "report",
     "publish",
+    "cli",
 )
 # They look at every kind of file or model, and nothing imports them.
-TOOLS = {"flops": "counts the operations of every training loop", "verify": "reads every kind of result"}
+TOOLS = {
+    "flops": "counts the operations of every training loop",
+    "verify": "reads every kind of result",
+    "__main__": "starts the command",
+}
 
 
 def layer(file: str) -> str:

@@ -307,7 +307,26 @@ def test_a_document_that_changed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"000\.txt: document 000 has changed: its checksum is"):
         check_texts(tmp_path, folder)
     (tmp_path / "000.txt").unlink()
+    with pytest.raises(InputError, match=r": found the text of no document, expected at least one of 000\.txt"):
+        check_texts(tmp_path, folder)
+    for name in ("texts/000.txt", "documents"):
+        (tmp_path / name).mkdir(parents=True)
     with pytest.raises(InputError, match=r"000\.txt: document 000 cannot be read"):
+        check_texts(tmp_path / "texts", written(tmp_path / "documents", files()))
+
+
+def test_a_folder_of_texts_need_not_have_every_document(tmp_path: Path) -> None:
+    content = files()
+    content["my-paper_2/document.yaml"] = {**content["000/document.yaml"], "file": "mine.txt", "prefix": "MP2026"}
+    content["my-paper_2/document.yaml"]["ids"] = ["ONE"]
+    entry = {**content["000/claims.yaml"]["claims"][0], "id": "MP2026-ONE", "document": "my-paper_2"}
+    content["my-paper_2/claims.yaml"] = {"claims": [entry]}
+    folder = written(tmp_path, content)
+    assert load(folder, SCHEMA)[-2].document == "my-paper_2"  # and the claims across documents after it
+    (tmp_path / "mine.txt").write_bytes(TEXT)
+    assert check_texts(tmp_path, folder) == 1
+    (tmp_path / "000.txt").write_bytes(TEXT + b" ")
+    with pytest.raises(InputError, match=r"000\.txt: document 000 has changed"):
         check_texts(tmp_path, folder)
 
 

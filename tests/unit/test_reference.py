@@ -273,7 +273,7 @@ def test_a_verdict_that_differs_at_the_same_config_fails(run: Frames, reference:
 
 
 def test_the_error_names_five_and_counts_the_rest() -> None:
-    found = {"config": {"same": True}, "verdicts": {"differ": [{"id": f"A{k}"} for k in range(7)]}}
+    found = {"config": {"same": True}, "verdicts": {"differ": [{"id": f"A{k}", "entry_changed": []} for k in range(7)]}}
     with pytest.raises(InputError, match=r"^7 verdicts differ .*: A0, A1, A2, A3, A4 and 2 more; see it$"):
         comparison.agree(found, "it")
 
@@ -282,6 +282,52 @@ def test_an_entry_that_asks_something_else_is_said(run: Frames, reference: Frame
     changed_verdict(run)
     run["verdicts"].loc[0, "decision"] = "p < 0.01"
     assert "its entry in the registry is another one: decision" in as_text(comparison.compare_frames(run, reference))
+
+
+SETTINGS = {"confidence": 0.95, "equivalence_margin": 0.05, "margins": {"language_models": {"cross_entropy": 0.02}}}
+
+
+def test_a_changed_margin_is_a_dispute(run: Frames, reference: Frames) -> None:
+    """Its verdicts may differ without a failure; the same verdicts with the same margins may not."""
+    changed_verdict(run)
+    with pytest.raises(InputError, match="1 verdict differs"):
+        comparison.agree(comparison.compare_frames(run, reference, (SETTINGS, SETTINGS)), "it")
+    run["statistics"].loc[0, "margin"] *= 4
+    found = comparison.compare_frames(run, reference)
+    assert found["config"]["trained"] and not found["config"]["same"] and found["config"]["judged"]["margins"] == 1
+    comparison.agree(found, "it")
+    said = as_text(found)
+    assert "**The two runs were judged differently**: the margin of 1 comparison." in said
+    assert "All 3 conditions have the reference run's specification" in said and "The config is the same" not in said
+
+
+def test_margins_of_another_processor_are_the_same(run: Frames, reference: Frames) -> None:
+    run["statistics"]["margin"] *= 1 + 1e-12
+    assert comparison.compare_frames(run, reference)["config"]["same"]
+
+
+def test_a_recorded_setting_that_differs_is_named(run: Frames, reference: Frames) -> None:
+    changed_verdict(run)
+    other = {**SETTINGS, "confidence": 0.9, "margins": {"language_models": {"cross_entropy": 0.1}}}
+    found = comparison.compare_frames(run, reference, (other, SETTINGS))
+    assert list(found["config"]["judged"]["settings"]) == ["confidence", "margins.language_models.cross_entropy"]
+    comparison.agree(found, "it")
+    assert "confidence 0.95 -> 0.9; margins.language_models.cross_entropy 0.02 -> 0.1" in as_text(found)
+    unknown = comparison.compare_frames(run, reference, (other, None))  # an earlier run recorded none
+    assert unknown["config"]["judged"]["settings"] == {}
+
+
+@pytest.mark.parametrize("column", comparison.ENTRY)
+def test_a_changed_entry_is_a_dispute_of_its_claim_alone(column: str, run: Frames, reference: Frames) -> None:
+    changed_verdict(run)
+    run["verdicts"].loc[0, column] = "another"
+    found = comparison.compare_frames(run, reference)
+    assert found["config"]["judged"]["entries"] == ["LE1-A"]
+    comparison.agree(found, "it")
+    assert "other rules, parameters or numbers in the entries of LE1-A" in as_text(found)
+    run["verdicts"].loc[1, "verdict"] = "CONFIRMED"
+    with pytest.raises(InputError, match="1 verdict differs from the reference run's at the same config: LE1-B"):
+        comparison.agree(comparison.compare_frames(run, reference), "it")
 
 
 def test_claims_that_one_run_lacks_are_no_differences(run: Frames, reference: Frames) -> None:

@@ -59,3 +59,25 @@ def test_too_few_values() -> None:
         grim(Fraction(1), Fraction(1), 0)
     with pytest.raises(InputError, match="more than ddof"):
         grimmer((1, 1), (0, 1), 1)
+
+
+def test_floats_and_texts_are_printed_numbers() -> None:
+    """0.083 is 50 right answers of 600, rounded; 0.083 exactly would be no whole number of them."""
+    assert not grim(Fraction(83, 1000), Fraction(83, 1000), 600)
+    assert grim(0.083, 0.083, 600) and grim("0.083", "0.083", 600) and grim(np.float64(0.083), 0.083, 600)
+    assert not grim("0.081", "0.081", 600) and not grim(0.081, 0.081, 600)
+    for k in range(601):  # a share that comes from a calculation is never accused
+        assert grim(k / 600, k / 600, 600)
+        assert grim(round(k / 600, 3), round(k / 600, 3), 600)
+
+
+def test_decimals_say_what_a_float_does_not_show() -> None:
+    assert grim(0.1, 0.1, 8)  # 0.125 rounds to 0.1
+    assert not grim(0.1, 0.1, 8, decimals=3) and not grim("0.100", "0.100", 8)
+    assert not grimmer(("7.3", "7.3"), ("2.51", "2.51"), 12) and not grimmer((7.3, 7.3), (2.51, 2.51), 12)
+    assert grimmer((7.25, 7.25), (2.3, 2.3), 12, decimals=2) == grimmer(("7.25", "7.25"), ("2.30", "2.30"), 12)
+
+
+def test_a_text_that_is_no_number() -> None:
+    with pytest.raises(InputError, match="found 'about 5', expected a printed number"):
+        grim("about 5", "5.1", 28)

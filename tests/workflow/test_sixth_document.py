@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from small_project import ROOT, Project, copy_project
 
-from tokentrial import documents, published
+from tokentrial import documents, published, results
 from tokentrial.claims import registry, verdicts
 from tokentrial.claims.rules import Results
+from tokentrial.claims.verdict import VERDICTS
 from tokentrial.errors import InputError
 from tokentrial.run.view import SCHEMAS
 
@@ -71,6 +73,42 @@ def test_the_report_lists_its_claims_before_those_across_documents(extended: Pro
     assert '#wide-table("verdicts-005", [Document 005: every claim and its verdict.])' in sections[-2]
 
 
+def test_it_runs_to_tables_report_and_page(finished: Project) -> None:
+    """Two more documents, one of them without three digits in its name and without a text in the folder of texts."""
+    add(finished.folder)
+    named = finished.folder / "documents/hashed_tokens-2025"
+    shutil.copytree(finished.folder / NEW, named)
+    for path in named.iterdir():  # the same document under another name, with claims and a table of its own
+        text = path.read_text().replace('"005"', '"hashed_tokens-2025"').replace("HT5", "HASH2025")
+        path.write_text(text.replace("hashed-accuracy", "hashed-accuracy-2025").replace("005.txt", "hashed.txt"))
+    finished.build("all")
+    folder = finished.folder / "results"
+    judged = results.read(folder / "verdicts.parquet", VERDICTS).to_pandas()
+    for name, prefix in (("005", "HT5"), ("hashed_tokens-2025", "HASH2025")):
+        rows = pd.read_csv(folder / f"tables/verdicts-{name}.csv", dtype=str)
+        assert list(rows["id"]) == [f"{prefix}-{each}" for each in ("SAVING", "DIFFERENCE", "LOSS")]
+        assert list(rows["verdict"][:2]) == ["CONSISTENT", "INCONSISTENT"]
+        assert f"Document {name}" in (folder / "tables/verdict-matrix.md").read_text()
+        assert f"{prefix}-DIFFERENCE" in (folder / "report.typ").read_text()
+        assert f'id="document-{name}"' in (folder / "verdicts.html").read_text()
+    order = list(dict.fromkeys(judged["document"].where(~judged["document"].str.contains("+", regex=False), "cross")))
+    assert order[-3:] == ["005", "hashed_tokens-2025", "cross"]
+    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF-")
+    edited = named / "claims.yaml"  # an edit of a registry file of one's own judges anew
+    edited.write_text(edited.read_text().replace('difference: "0.009"', 'difference: "0.005"'))
+    assert {"verdicts", "tables", "report", "claims_page"} <= finished.planned("all").keys()
+
+
+def test_documents_need_no_claims_across_them(finished: Project) -> None:
+    """A project with one document of its own alone."""
+    shutil.rmtree(finished.folder / "documents")
+    (finished.folder / "documents").mkdir()
+    add(finished.folder)
+    assert list(documents.load(finished.folder / "documents")) == ["005"]
+    claims = registry.load(finished.folder / "documents", SCHEMA)
+    assert {claim.document for claim in claims} == {"005"}
+
+
 def test_its_claims_are_judged_beside_the_others(folder: Path) -> None:
     tables = {name: str(ROOT / f"results/reference/{NAMES.get(name, name)}.parquet") for name in SCHEMAS}
     claims = registry.load(folder, SCHEMA)
@@ -118,7 +156,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "no checksum": (
         of_document(lambda content: content.pop("sha256")),
-        r"005/document\.yaml: key 'sha256' is missing, expected title, prefix, ids, file, sha256$",
+        r"005/document\.yaml: key 'sha256' is missing, expected title, prefix, ids, file, sha256, conclusion$",
     ),
     "no title": (of_document(lambda content: content.pop("title")), r"005/document\.yaml: key 'title' is missing, "),
     "an empty title": (
@@ -149,9 +187,13 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
         of_document(lambda content: content.update(prefix="LE0", ids=["RQ"])),
         r"005/document\.yaml: ids: found LE0-RQ, which \S*000/document\.yaml has, too; expected it once$",
     ),
-    "a folder without an id": (
-        lambda folder: (folder / "005").rename(folder / "hashed"),
-        r"hashed: found a folder 'hashed', expected three digits or cross$",
+    "a folder whose name cannot be part of a file name": (
+        lambda folder: (folder / "005").rename(folder / "my paper"),
+        r"my paper: found a folder 'my paper', expected up to 40 letters, digits, - and _ that begin with a letter or",
+    ),
+    "a folder that is called as the row of totals": (
+        lambda folder: (folder / "005").rename(folder / "all"),
+        r"all: found a folder 'all', expected .* and not 'all'$",
     ),
     "a text for claims about several": (
         changed("cross/document.yaml", lambda content: content.update(file="x.txt")),
@@ -167,7 +209,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "no document at all": (
         lambda folder: [shutil.rmtree(path) for path in folder.iterdir()],
-        r"documents: found no document, expected folders named by three digits, such as 000$",
+        r"documents: found no document, expected a folder for each, such as 000$",
     ),
 }
 

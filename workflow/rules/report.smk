@@ -13,6 +13,7 @@ rule report:
         corpus=CORPUS_RECORD,
         template=source("workflow/report/report.typ"),
         chapters=[source(f"workflow/report/{chapter}.typ") for chapter in ("verdicts", "audit", *STUDIES)],
+        documents=DOCUMENTS,
         published=PRINTED,
         titles=TITLES,
         frozen=source(frozen.FILE.as_posix()),

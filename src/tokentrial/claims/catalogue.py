@@ -16,18 +16,26 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Check = Callable[..., Finding]
 
 
+DIGITS = "the printed digits: interval arithmetic, no tolerance"
+WORDS = "the words of the document, as the author of the entry read them"
+
+
 class Catalogue(dict[str, Function], Generic[Function]):
-    """Functions by name, in the order in which they registered, and the question that each answers."""
+    """Functions by name, in the order in which they registered; the question that each answers, and its source.
+
+    A source is what the answer rests on: a publication, a definition, or the printed digits alone.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.questions: dict[str, str] = {}
+        self.sources: dict[str, str] = {}
 
-    def add(self, name: str, function: Function, question: str) -> None:
+    def add(self, name: str, function: Function, question: str, source: str = "") -> None:
         """Raises ValueError for a name that is taken."""
         if name in self:
             raise ValueError(f"{name}: there are two of this name")
-        self[name], self.questions[name] = function, question
+        self[name], self.questions[name], self.sources[name] = function, question, source
 
 
 CHECKS: Catalogue[Check] = Catalogue()
@@ -37,11 +45,11 @@ WORDS: dict[str, Words] = {}
 """Rule -> what it decides on, in words made from its parameters; an entry of another rule writes its own decision."""
 
 
-def check(question: str) -> Callable[[Function], Function]:
-    """Registers a check."""
+def check(question: str, source: str = DIGITS) -> Callable[[Function], Function]:
+    """Registers a check. source: see `Catalogue`."""
 
     def register(function: Function) -> Function:
-        CHECKS.add(function.__name__, function, question)
+        CHECKS.add(function.__name__, function, question, source)
         return function
 
     return register

@@ -26,9 +26,9 @@ PLAIN = {Quantity: "number", str: "text", int: "whole number", float: "number", 
 def tables() -> str:
     """Tables in Markdown: checks, rules, the keys of what rules take, decisions."""
     lines = ["| check | question | parameters; those in brackets have a default |", "|---|---|---|"]
-    lines += [f"| `{name}` | {CHECKS.questions[name]} | {_taken(CHECKS[name])} |" for name in sorted(CHECKS)]
+    lines += [f"| `{name}` | {CHECKS.questions[name]} | {inputs(CHECKS[name])} |" for name in sorted(CHECKS)]
     lines += ["", "| rule | question | parameters |", "|---|---|---|"]
-    lines += [f"| `{name}` | {RULES.questions[name]} | {_taken(RULES[name])} |" for name in sorted(RULES)]
+    lines += [f"| `{name}` | {RULES.questions[name]} | {inputs(RULES[name])} |" for name in sorted(RULES)]
     lines += ["", "| a parameter's | keys |", "|---|---|"]
     lines += [f"| {hint.__name__.lower()} | {_keys(hint)} |" for hint in (Pairs, Released, Original)]
     lines += ["", "| decision of the cramming study | question |", "|---|---|"]
@@ -36,7 +36,8 @@ def tables() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _taken(function: Callable[..., Any]) -> str:
+def inputs(function: Callable[..., Any]) -> str:
+    """Returns the parameters of a check or a rule with their kinds in words; those in brackets have a default."""
     known = parameters_of(function)
     required = {each.name for each in known if each.default is inspect.Parameter.empty}
     return _named({each.name: each.annotation for each in known}, required)

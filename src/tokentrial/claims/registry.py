@@ -191,15 +191,19 @@ def _lower(text: str) -> str:
 
 
 def check_texts(texts: str | Path, folder: str | Path) -> int:
-    """Compare the documents' texts, in the folder ``texts``, with their checksums; returns how many were compared.
+    """Compares the documents' texts in the folder ``texts`` with their checksums; returns how many were compared.
 
-    Raises InputError for a text that is missing or that no longer is the one the claims were taken from.
+    The folder need not have the text of every document. Raises InputError if it has none, and for a text that cannot be
+    read or that is no longer the text from which the claims were taken.
     """
-    compared = 0
+    compared, names = 0, list[str]()
     for name, document in documents.load(Path(folder)).items():
         if not isinstance(document, documents.Document):
             continue
         path = Path(texts) / document.file
+        names.append(document.file)
+        if not path.exists():
+            continue
         try:
             found = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
@@ -208,6 +212,8 @@ def check_texts(texts: str | Path, folder: str | Path) -> int:
             expected = f"{Path(folder) / name / documents.DOCUMENT} expects {document.sha256[:12]}"
             raise InputError(f"{path}: document {name} has changed: its checksum is {found[:12]}, {expected}")
         compared += 1
+    if not compared:
+        raise InputError(f"{texts}: found the text of no document, expected at least one of {', '.join(names)}")
     return compared
 
 

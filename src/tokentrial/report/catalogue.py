@@ -25,11 +25,18 @@ STUDIES = ("learned_encoding", "language_models", "bespoke", "cramming")
 HEADLINE = "headline"
 """The first page's table."""
 
-# What the claims' tables are about; a claim about several documents is one across documents.
-DOCUMENTS = {
-    name: "Across documents" if name == documents.CROSS else f"Document {name}"
-    for name in documents.names(ROOT / "documents")
-}
+
+def among(names: Iterable[str]) -> dict[str, str]:
+    """Documents by name, with their titles for tables and figures, in the order of the report.
+
+    A claim about several documents is one across documents.
+    """
+    ordered = sorted(set(names), key=lambda name: (name == documents.CROSS, name))
+    return {name: "Across documents" if name == documents.CROSS else f"Document {name}" for name in ordered}
+
+
+# What the claims' tables are about.
+DOCUMENTS = among(documents.names(ROOT / "documents"))
 LISTINGS = {f"verdicts-{name}": name for name in DOCUMENTS}
 """The tables of all claims, by document."""
 DOCUMENT = "{document}"
@@ -44,6 +51,13 @@ PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
 _read = cache(study_files.load)  # for the checkout as for any other folder: once a process
+
+
+@cache
+def conclusions(root: Path = ROOT) -> dict[str, str]:
+    """Document -> how its concluding section is cited; without the documents that have none."""
+    groups = documents.load(root / "documents").items()
+    return {name: each.conclusion for name, each in groups if isinstance(each, documents.Document) and each.conclusion}
 
 
 def studies(root: Path = ROOT) -> dict[str, Study]:

@@ -14,7 +14,7 @@ import pandas as pd
 from tokentrial import results
 from tokentrial.claims import verdict as words
 from tokentrial.documents import CROSS
-from tokentrial.report.catalogue import DOCUMENTS
+from tokentrial.report import catalogue
 
 EMPIRICAL = "empirical"
 
@@ -38,8 +38,6 @@ MARKS = {
 """A sign beside the word of a verdict, so that no meaning rests on colour."""
 
 HEADLINE = re.compile(r"title|abstract|tagline|summary|key results|breakthrough|conclusion", re.IGNORECASE)
-CONCLUSIONS = {"000": "§6", "001": "§7"}
-"""The concluding section of a document that numbers its sections."""
 KIND_ORDER = (EMPIRICAL, "statistical", "arithmetic", "internal", "scope", words.AUDIT)
 
 
@@ -97,7 +95,7 @@ def counted(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Claims by document (of several: `documents.CROSS`), kind and verdict: columns document, kind, verdict, n."""
     groups = verdicts.assign(document=verdicts["document"].map(group))
     sizes = groups.groupby(["document", "kind", "verdict"], sort=False).size().rename("n").reset_index()
-    order = [DOCUMENTS, words.KINDS, words.OF_CHECKS + words.OF_RULES]
+    order = [catalogue.among(groups["document"]), words.KINDS, words.OF_CHECKS + words.OF_RULES]
     keys = [
         sizes[name].map(list(known).index) for name, known in zip(("document", "kind", "verdict"), order, strict=True)
     ]
@@ -117,7 +115,7 @@ def places(section: str) -> list[str]:
 
 def is_headline(document: str, section: str) -> bool:
     """Whether a claim stands in a title, abstract, summary, list of key results or conclusion."""
-    conclusion = CONCLUSIONS.get(document, "")
+    conclusion = catalogue.conclusions().get(document, "")
     return any(HEADLINE.search(place) or (conclusion and place.startswith(conclusion)) for place in places(section))
 
 
@@ -153,7 +151,8 @@ def consequential(verdicts: pd.DataFrame, number: int = 12) -> pd.DataFrame:
     rest = [str(claim["id"]) for claim in order if claim["id"] not in first.values()]
     chosen = [*spread, *rest][:number]
     found = verdicts[verdicts["id"].isin(chosen)]
-    keys = [(list(DOCUMENTS).index(group(str(row["document"]))), consequence(row)) for row in found.to_dict("records")]
+    names = list(catalogue.among(verdicts["document"].map(group)))
+    keys = [(names.index(group(str(row["document"]))), consequence(row)) for row in found.to_dict("records")]
     return found.iloc[sorted(range(len(found)), key=lambda k: keys[k])]
 
 

@@ -9,12 +9,16 @@ import numpy as np
 import pandas as pd
 
 from tokentrial import results
+from tokentrial.config import canonical
 from tokentrial.run import columns
 from tokentrial.run.columns import Condition, Method
 from tokentrial.run.finals import BOUND, COMPARED, METRICS, final_values
 from tokentrial.seeds import stream
 from tokentrial.statistics.comparison import compare, holm_within
 from tokentrial.statistics.intervals import t_interval
+
+SETTINGS = "tokentrial.settings"
+"""Key of the metadata of statistics.parquet: the settings of the statistics (config.judging) as canonical JSON."""
 
 
 def levels(group: pd.DataFrame) -> dict[str, pd.Series]:
@@ -172,4 +176,4 @@ def write_statistics(
     levels_table = summarise(rows, released, settings["confidence"]).astype({"n": "int32"})
     results.write(summary, results.table(levels_table, results.SUMMARY))
     compared = compare_arms(rows, by_name, by_arm, settings, seed).astype({"n": "int32"})
-    results.write(statistics, results.table(compared, results.STATISTICS))
+    results.write(statistics, results.table(compared, results.STATISTICS, {SETTINGS: canonical(settings)}))

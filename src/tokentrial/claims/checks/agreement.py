@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from tokentrial.claims.catalogue import check
+from tokentrial.claims.catalogue import WORDS, check
 from tokentrial.claims.parameters import Better, Count, Positive, Probability, Share, expect_as_many
 from tokentrial.claims.printed import Interval, Quantity, exact, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, Each, Finding, capital, failing, listed, verdict_of
@@ -37,7 +37,7 @@ def rows_agree(printed: Sequence[Quantity], elsewhere: Sequence[Quantity], place
     return Finding(verdict_of(holds, claim), recomputed, reason)
 
 
-@check("Do several places (documents, sections, the public code) say the same about one matter?")
+@check("Do several places (documents, sections, the public code) say the same about one matter?", source=WORDS)
 def same_statement(about: str, places: Mapping[str, str]) -> Finding:
     if len(places) < 2:
         raise InputError(f"parameters: places: found {len(places)}, expected at least 2")
@@ -52,7 +52,7 @@ def same_statement(about: str, places: Mapping[str, str]) -> Finding:
     return Finding(INCONSISTENT, recomputed, reason)
 
 
-@check("Is everything there that the claim needs?")
+@check("Is everything there that the claim needs?", source=WORDS)
 def coverage(what: str, needed: Sequence[str], claim: Each, found: Sequence[str] = ()) -> Finding:
     """``what`` says what was looked for: all CONSISTENT, some PARTLY (claim "all": INCONSISTENT), none INCONSISTENT.
 
@@ -70,7 +70,7 @@ def coverage(what: str, needed: Sequence[str], claim: Each, found: Sequence[str]
     return Finding(verdict, recomputed, reason)
 
 
-@check("Is everything there that the claim needs, and as many things as it states?")
+@check("Is everything there that the claim needs, and as many things as it states?", source=WORDS)
 def coverage_count(what: str, needed: Sequence[str], stated: Count, claim: Each, found: Sequence[str] = ()) -> Finding:
     if len(needed) != int(stated.nominal):
         reason = f"{what}: the document has {len(needed)} ({listed(needed)}), not {stated.text}."

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Literal
 
-from tokentrial.claims.catalogue import check
+from tokentrial.claims.catalogue import WORDS, check
 from tokentrial.claims.parameters import Count
 from tokentrial.claims.printed import Quantity, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, PARTLY, Finding, listed
@@ -15,7 +15,10 @@ from tokentrial.errors import InputError
 Biases = Literal["none", "optional", "all"]
 
 
-@check("Can the described layers have the printed number of parameters?")
+@check(
+    "Can the described layers have the printed number of parameters?",
+    source="the described layers: weights are inputs x outputs",
+)
 def parameter_count(
     layers: Mapping[str, Sequence[Count]],
     result: Count,
@@ -98,7 +101,7 @@ def affine_counts(widths: Sequence[Count], counts: Sequence[Count]) -> Finding:
     return Finding(INCONSISTENT, recomputed, reason)
 
 
-@check("Does the document list as many things as it says?")
+@check("Does the document list as many things as it says?", source=WORDS)
 def number_listed(items: Sequence[str], result: Quantity) -> Finding:
     different = len(set(items))
     holds = result.interval.contains(different)

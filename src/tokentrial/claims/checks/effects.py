@@ -64,7 +64,10 @@ def _four(row: Sequence[Quantity]) -> Sequence[Quantity]:
     return row
 
 
-@check("Is Cohen's d of each row's means and +- the printed one?")
+@check(
+    "Is Cohen's d of each row's means and +- the printed one?",
+    source="Cohen (1988): d with the pooled standard deviation",
+)
 def effect_size(rows: Rows, effects: Sequence[Quantity], n: Runs) -> Finding:
     """d = (mean a - mean b) / sqrt((s_a^2 + s_b^2)/2). CONSISTENT if the +- as standard deviation gives every d; PARTLY
     if one other reading (standard error, 95 % half-width) gives all of them.
@@ -89,7 +92,10 @@ def effect_size(rows: Rows, effects: Sequence[Quantity], n: Runs) -> Finding:
     return Finding(verdict, recomputed, reason)
 
 
-@check("Is each printed p that of its printed d in an independent t test with n per arm?")
+@check(
+    "Is each printed p that of its printed d in an independent t test with n per arm?",
+    source="Student (1908): t test of two independent samples",
+)
 def p_of_effects(effects: Sequence[Quantity], p_values: Sequence[Probability], n: Runs) -> Finding:
     """The reason gives the n per arm that each pair implies."""
     expect_as_many(effects=effects, p_values=p_values)
@@ -123,7 +129,10 @@ def _implied(d: Quantity, p: Quantity) -> Interval:
     return Interval(*(1.0 if math.isnan(end) else end for end in ends))
 
 
-@check("Is each printed p that of its row's means and +- in an independent t test with n per arm?")
+@check(
+    "Is each printed p that of its row's means and +- in an independent t test with n per arm?",
+    source="Student (1908), under every reading of +- (Cumming et al. 2007)",
+)
 def p_of_rows(rows: Rows, p_values: Sequence[Probability], n: Runs) -> Finding:
     """CONSISTENT with the +- as standard deviation, PARTLY if another reading gives every p."""
     expect_as_many(rows=rows, p_values=p_values)
@@ -141,7 +150,10 @@ def p_of_rows(rows: Rows, p_values: Sequence[Probability], n: Runs) -> Finding:
     return Finding(verdict, recomputed, f"The rows give the printed p in {shown}.")
 
 
-@check("Is each row's difference significant (or not) at alpha, as claimed, by its means and +-?")
+@check(
+    "Is each row's difference significant (or not) at alpha, as claimed, by its means and +-?",
+    source="Student (1908), under every reading of +- (Cumming et al. 2007)",
+)
 def decisions(rows: Rows, n: Runs, claimed: Decision, alpha: float = 0.05) -> Finding:
     """A row agrees if the claimed decision is possible under the +- as standard deviation and as standard error."""
     size = int(n.nominal)
@@ -162,7 +174,10 @@ def decisions(rows: Rows, n: Runs, claimed: Decision, alpha: float = 0.05) -> Fi
     return Finding(verdict_of(holds, "all"), recomputed, reason)
 
 
-@check("Can arm a be shown to be within the margin of arm b (or not worse by more) in each row?")
+@check(
+    "Can arm a be shown to be within the margin of arm b (or not worse by more) in each row?",
+    source="TOST: Schuirmann (1987)",
+)
 def equivalence(
     rows: Rows, n: Runs, margin: float, better: Better, claim: Each, worse_only: bool = False, alpha: float = 0.05
 ) -> Finding:
@@ -188,7 +203,10 @@ def equivalence(
     return Finding(verdict_of(holds, claim), recomputed, reason)
 
 
-@check("Are as many printed p values significant after Bonferroni's or Holm's correction as claimed?")
+@check(
+    "Are as many printed p values significant after Bonferroni's or Holm's correction as claimed?",
+    source="Bonferroni; Holm (1979)",
+)
 def corrected_decisions(p_values: Sequence[Probability], claimed: Count, alpha: float = 0.05) -> Finding:
     """An open p (``>0.05``) counts with its smallest value, in favour of the claim."""
     p = [max(float(entry.interval.low), 0.0) for entry in p_values]
@@ -203,7 +221,10 @@ def corrected_decisions(p_values: Sequence[Probability], claimed: Count, alpha: 
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
 
-@check("Can n runs per arm find an effect as large as the largest that is printed?")
+@check(
+    "Can n runs per arm find an effect as large as the largest that is printed?",
+    source="Cohen (1988): power of the t test",
+)
 def enough_runs(rows: Rows, n: Runs, alpha: float = 0.05, power: float = 0.8) -> Finding:
     size = int(n.nominal)
     needed = minimal_detectable_effect(size, paired=False, power=power, alpha=alpha)
@@ -220,7 +241,10 @@ def enough_runs(rows: Rows, n: Runs, alpha: float = 0.05, power: float = 0.8) ->
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
 
-@check("Can so small a p come from these ratios, one per experiment, where 1 is no effect?")
+@check(
+    "Can so small a p come from these ratios, one per experiment, where 1 is no effect?",
+    source="Student (1908) on log ratios; exact sign test and sign-flip test, Fisher (1935)",
+)
 def possible_p(ratios: Sequence[Positive], p: Probability) -> Finding:
     """Two tests: Student's t of the log ratios and the exact sign test. CONSISTENT if one reaches the printed p. The
     reason also gives the smallest p that any exact sign-flip test of so many values can have.
@@ -240,7 +264,7 @@ def possible_p(ratios: Sequence[Positive], p: Probability) -> Finding:
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
 
-@check("Is the printed p that of the printed t and df?")
+@check("Is the printed p that of the printed t and df?", source="Student (1908); as statcheck, Nuijten et al. (2016)")
 def p_of_statistic(t: Statistic, df: Positive, p: Probability, one_sided: bool = False) -> Finding:
     """The two-sided p, or the one-sided one where the document says so.
 

@@ -10,7 +10,10 @@ from tokentrial.claims.verdict import Each, Finding, failing, listed, verdict_of
 from tokentrial.statistics.grim import grim, grimmer
 
 
-@check("Is each mean a whole number of right answers out of runs x examples (GRIM)?")
+@check(
+    "Is each mean a whole number of right answers out of runs x examples (GRIM)?",
+    source="GRIM: Brown and Heathers (2017)",
+)
 def attainable_means(means: Sequence[Quantity], runs: Count, examples: int, where: str, claim: Each) -> Finding:
     """where: what says how many examples."""
     n = int(runs.nominal) * examples
@@ -23,7 +26,7 @@ def attainable_means(means: Sequence[Quantity], runs: Count, examples: int, wher
     return Finding(verdict_of(holds, claim), {"attainable": sum(holds), "means": len(holds), "answers": n}, reason)
 
 
-@check("Is each (mean, sd) that of so many whole numbers of right answers (GRIMMER)?")
+@check("Is each (mean, sd) that of so many whole numbers of right answers (GRIMMER)?", source="GRIMMER: Anaya (2016)")
 def attainable_spreads(
     rows: Mapping[str, Sequence[Spread]], runs: Count, examples: int, where: str, claim: Each
 ) -> Finding:

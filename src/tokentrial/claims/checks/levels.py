@@ -20,7 +20,10 @@ from tokentrial.seeds import stream
 CHAINS, SEED = 200, 0
 
 
-@check("Does every loss lie below chance, ln V, by at least a share of it?")
+@check(
+    "Does every loss lie below chance, ln V, by at least a share of it?",
+    source="chance: the cross-entropy of a uniform guess, ln V",
+)
 def learned(
     losses: Mapping[str, Sequence[Positive]],
     vocabularies: Mapping[str, Count],
@@ -54,7 +57,10 @@ def _span(values: Sequence[float]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-@check("Can the losses belong to the stated vocabulary, none of them above a uniform guess?")
+@check(
+    "Can the losses belong to the stated vocabulary, none of them above a uniform guess?",
+    source="chance: the cross-entropy of a uniform guess, ln V",
+)
 def vocabulary_fits(losses: Sequence[Positive], vocabulary: Count, slack: float = 0.01) -> Finding:
     """``slack``: the share of ln V by which a loss may lie above it."""
     chance = math.log(float(vocabulary.nominal))
@@ -69,7 +75,10 @@ def vocabulary_fits(losses: Sequence[Positive], vocabulary: Count, slack: float 
     )
 
 
-@check("Is no loss below what a next-token predictor of an unseen token of an iid Zipf corpus can reach?")
+@check(
+    "Is no loss below what a next-token predictor of an unseen token of an iid Zipf corpus can reach?",
+    source="Shannon (1948): entropy bounds the expected loss",
+)
 def entropy_floor(
     losses: Mapping[str, Sequence[Positive]], sources: Mapping[str, Sequence[float]], alpha: float = 0.05
 ) -> Finding:
@@ -97,7 +106,10 @@ def entropy_floor(
     return Finding(CONSISTENT if holds else INCONSISTENT, recomputed, reason)
 
 
-@check("Is each loss no higher than the entropy of its iid Zipf corpus, which the tokens' frequencies alone reach?")
+@check(
+    "Is each loss no higher than the entropy of its iid Zipf corpus, which the tokens' frequencies alone reach?",
+    source="Shannon (1948): entropy bounds the expected loss",
+)
 def entropy_reached(losses: Sequence[Positive], corpora: Sequence[Sequence[float]]) -> Finding:
     """corpora: as the sources of `entropy_floor`, one for each loss. A model with a higher loss is no better than one
     that knows the frequencies and sees no context; the reason says by how much a mean over so few tokens varies.
@@ -135,7 +147,10 @@ def chain_ceiling(vocabulary: int) -> float:
     return float(np.mean(best))
 
 
-@check("Is no accuracy above what the best predictor of document 000's chains reaches, beyond sampling?")
+@check(
+    "Is no accuracy above what the best predictor of document 000's chains reaches, beyond sampling?",
+    source="the Bayes predictor of the chain; exact binomial tail",
+)
 def accuracy_ceiling(accuracies: Sequence[Probability], vocabulary: int, answers: int, alpha: float = 0.05) -> Finding:
     """answers: right or wrong answers behind one accuracy. A value is impossible if a binomial with the ceiling's
     probability is so large with p < alpha / number of values. One refutes.

@@ -37,7 +37,10 @@ def _compare(row: Sequence[Quantity], n: int, better: Better) -> Comparison:
     return Comparison(gain, nominal, p) if better == "higher" else Comparison(-gain, -nominal, p)
 
 
-@check("Can arm a be significantly better than arm b in every row, by the printed means and +-?")
+@check(
+    "Can arm a be significantly better than arm b in every row, by the printed means and +-?",
+    source="Student (1908): t test of two independent samples",
+)
 def superior(rows: Rows, n: Runs, better: Better, alpha: float = 0.05) -> Finding:
     """One statement about all rows, which one row refutes. rows: name -> (mean a, +- a, mean b, +- b).
 
@@ -81,7 +84,10 @@ def advantage_count(improvements: Sequence[Quantity], claimed: Count | None = No
     return Finding(CONSISTENT if above == goal else INCONSISTENT, recomputed, reason)
 
 
-@check("Can arm a be significantly better in the printed share of all conditions?")
+@check(
+    "Can arm a be significantly better in the printed share of all conditions?",
+    source="Student (1908): t test of two independent samples",
+)
 def significant_share(
     share: Share,
     p_values: Sequence[Probability],
@@ -117,7 +123,10 @@ def significant_share(
     return Finding(CONSISTENT if all(holds) else PARTLY if possible else INCONSISTENT, recomputed, reason)
 
 
-@check("Can arm a's loss be shown to be within the margin of arm b's, by arms that have learned something?")
+@check(
+    "Can arm a's loss be shown to be within the margin of arm b's, by arms that have learned something?",
+    source="TOST: Schuirmann (1987); chance is ln V",
+)
 def performance_kept(
     rows: Rows,
     n: Runs,
@@ -170,7 +179,7 @@ def _close(row: Sequence[Quantity], n: int, margin: float, worse_only: bool, alp
     return float(loss.low) < room and (worse_only or (room > 0 and float(loss.high) > -room))
 
 
-@check("Is each printed p Bonferroni's: its row's own p times the number of rows, at most 1?")
+@check("Is each printed p Bonferroni's: its row's own p times the number of rows, at most 1?", source="Dunn (1961)")
 def bonferroni_adjusted(rows: Rows, p_values: Sequence[Probability], n: Runs) -> Finding:
     """A row agrees if this is so under some reading of its +-."""
     expect_as_many(rows=rows, p_values=p_values)

@@ -53,7 +53,10 @@ def efficiency_mean(
     return mean_of_rows(_as_quantities(scores), mean, selected)
 
 
-@check("Is the printed interval the 95 % t interval of the mean of the rows, or of the selected ones?")
+@check(
+    "Is the printed interval the 95 % t interval of the mean of the rows, or of the selected ones?",
+    source="Student (1908): t interval of a mean",
+)
 def interval_of_rows(
     rows: Mapping[str, Quantity], low: Quantity, high: Quantity, selected: Sequence[str] | None = None
 ) -> Finding:
@@ -86,7 +89,10 @@ def interval_of_rows(
     return Finding(INCONSISTENT, recomputed | {"ends_are_extremes": sum(ends)}, reason)
 
 
-@check("Is the printed interval the 95 % t interval of the mean efficiency score?")
+@check(
+    "Is the printed interval the 95 % t interval of the mean efficiency score?",
+    source="Student (1908): t interval of a mean",
+)
 def efficiency_interval(
     rows: Mapping[str, Sequence[Positive]],
     cap: float,

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tokentrial.claims.catalogue import check
+from tokentrial.claims.catalogue import WORDS, check
 from tokentrial.claims.parameters import Count, Positive, Share
 from tokentrial.claims.printed import exact, percent, show
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT, NOT_CHECKABLE, PARTLY, Each, Finding, listed, verdict_of
@@ -45,13 +45,16 @@ MODELS: dict[ModelName, Model] = {
 }
 
 
-@check("What keeps a claim without a number from being checked?")
+@check("What keeps a claim without a number from being checked?", source=WORDS)
 def not_checkable(because: Reason, about: str) -> Finding:
     """about: what the claim is about, in a few words; the reason comes from a closed list."""
     return Finding(NOT_CHECKABLE, {}, f"{REASONS[because]} ({about}).")
 
 
-@check("Do token tables hold at least this share of the parameters of each public model?")
+@check(
+    "Do token tables hold at least this share of the parameters of each public model?",
+    source="published configurations: Radford (2019), Devlin (2019), Brown (2020), Dubey (2024)",
+)
 def embedding_share(least: Share, claim: Each, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
     shares = {name: _table_share(MODELS[name]) for name in models}
     holds = [share >= least.interval.low for share in shares.values()]
@@ -60,7 +63,10 @@ def embedding_share(least: Share, claim: Each, models: Sequence[ModelName] = tup
     return Finding(verdict_of(holds, claim), {name: float(share) for name, share in shares.items()}, reason)
 
 
-@check("Does saving this share of the input table save so much of each whole public model?")
+@check(
+    "Does saving this share of the input table save so much of each whole public model?",
+    source="published configurations: Radford (2019), Devlin (2019), Brown (2020), Dubey (2024)",
+)
 def model_saving(saving: Share, least: Share, claim: Each, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
     shares: dict[str, float] = {
         name: saving.value * MODELS[name].vocabulary * MODELS[name].width / MODELS[name].parameters for name in models
@@ -121,7 +127,10 @@ def sequence_memory(
     return Finding(CONSISTENT if holds else INCONSISTENT, {"bytes_saved": saved.middle, "share": share.middle}, reason)
 
 
-@check("Do embeddings so much narrower fit so many more tokens into the memory of a public model?")
+@check(
+    "Do embeddings so much narrower fit so many more tokens into the memory of a public model?",
+    source="published configurations: Radford (2019), Devlin (2019), Brown (2020), Dubey (2024)",
+)
 def context_factor(ratio: Positive, factor: Positive, models: Sequence[ModelName] = tuple(MODELS)) -> Finding:
     """Memory per token of context: its embedding and the keys and values of every layer, of which only the first
     shrinks.
@@ -149,7 +158,10 @@ def compressed_width(vocabulary: Count, width: Count, about: str = "the encoding
     return Finding(CONSISTENT if holds else INCONSISTENT, {"tokens_per_dimension": ratio}, reason)
 
 
-@check("Has a vector of so many bits room for more than so many tokens, at log2 V bits each?")
+@check(
+    "Has a vector of so many bits room for more than so many tokens, at log2 V bits each?",
+    source="counting: log2 V bits tell V tokens apart",
+)
 def capacity(bits: Count, widths: Sequence[Count], vocabulary: Count, ratio: Positive) -> Finding:
     per_token = math.log2(float(vocabulary.nominal))
     found = [float(width.nominal) * float(bits.nominal) / per_token for width in widths]
@@ -162,7 +174,10 @@ def capacity(bits: Count, widths: Sequence[Count], vocabulary: Count, ratio: Pos
     return Finding(verdict_of(holds, "all"), {"tokens": found}, reason)
 
 
-@check("Can codes of d numbers of so many bits tell all tokens apart: is 2^(bits d) >= V?")
+@check(
+    "Can codes of d numbers of so many bits tell all tokens apart: is 2^(bits d) >= V?",
+    source="counting: b bits have 2^b values",
+)
 def code_room(bits: Count, widths: Sequence[Count], vocabularies: Sequence[Count]) -> Finding:
     largest = max(vocabularies, key=lambda size: size.nominal)
     holds = [float(width.nominal * bits.nominal) >= math.log2(float(largest.nominal)) for width in widths]
@@ -189,7 +204,7 @@ def capacity_gap(
     return Finding(verdict_of(holds, "all"), {"factors": factors}, reason)
 
 
-@check("Is a date (year-month-day) not after any of the deadlines?")
+@check("Is a date (year-month-day) not after any of the deadlines?", source="the printed dates")
 def before_deadlines(date: str, deadlines: Mapping[str, str], claim: Each) -> Finding:
     try:
         day = datetime.date.fromisoformat(date)
@@ -204,7 +219,10 @@ def before_deadlines(date: str, deadlines: Mapping[str, str], claim: Each) -> Fi
     return Finding(verdict_of([day <= end for end in ends.values()], claim), {"open": len(ends) - len(late)}, reason)
 
 
-@check("Do one-hot codes tell tokens apart and nothing else: are all pairs at one distance?")
+@check(
+    "Do one-hot codes tell tokens apart and nothing else: are all pairs at one distance?",
+    source="linear algebra: all pairs of one-hot codes have one distance",
+)
 def one_hot_information(vocabulary: Count) -> Finding:
     """Raises InputError for fewer than two tokens."""
     size = int(vocabulary.nominal)

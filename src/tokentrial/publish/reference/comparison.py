@@ -2,10 +2,12 @@
 
 Processors round differently, so the last bits of a row may differ between machines; verdicts must not differ. Rows are
 compared if both runs have the same specification (arms.parquet's config_hash and seeds); verdicts are always compared.
+They may differ if the runs were judged differently: by other settings of the statistics, other margins, other claims
+or other rules.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.publish.reference import rows
 from tokentrial.publish.reference.rows import TABLES, Joined, Mask, Record
+from tokentrial.run.statistics import SETTINGS
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -26,6 +29,8 @@ ENTRY = ("kind", "reported", "check", "parameters", "decision")
 """Columns of a verdict from its entry in the registry: if they differ, the two runs asked different questions."""
 NAMED = 5
 """Number of verdicts that the error names."""
+SAME_MARGIN = 1e-6
+"""Margins that differ by a smaller share come from one setting and measured levels on two processors."""
 
 
 def read(folder: str) -> dict[str, pd.DataFrame]:
@@ -39,13 +44,21 @@ def read(folder: str) -> dict[str, pd.DataFrame]:
     return frames
 
 
+def settings(folder: str) -> Record | None:
+    """Returns the settings by which a run was judged (config.judging); None for a run that did not record them yet."""
+    recorded = results.metadata(results.read(Path(folder) / "statistics.parquet")).get(SETTINGS)
+    return None if recorded is None else dict(json.loads(recorded))
+
+
 def compare(run: str, reference: str) -> Record:
     """Returns the content of :mod:`publish.reference.text` as one JSON object. run, reference: folders."""
-    return compare_frames(read(run), read(reference))
+    return compare_frames(read(run), read(reference), (settings(run), settings(reference)))
 
 
-def compare_frames(run: Frames, reference: Frames) -> Record:
-    """As `compare`, for tables in memory: rows of `rows.TABLES` by name."""
+def compare_frames(
+    run: Frames, reference: Frames, judged_by: tuple[Record | None, Record | None] = (None, None)
+) -> Record:
+    """As `compare`, for tables in memory: rows of `rows.TABLES` by name. judged_by: see `settings`."""
     joined = {
         name: rows.join(rows.typed(run[name], table), rows.typed(reference[name], table), table)
         for name, table in TABLES.items()
@@ -53,8 +66,8 @@ def compare_frames(run: Frames, reference: Frames) -> Record:
     specified = specifications(run["arms"], reference["arms"])
     equal = specified.index[specified["state"] == "same"]
     comparable = {name: pairs.taken(_comparable(name, pairs, specified, equal)) for name, pairs in joined.items()}
-    parts = {
-        "config": config_state(specified),
+    parts: Record = {
+        "config": config_state(specified) | {"judged": judged(joined["verdicts"], comparable["statistics"], judged_by)},
         "made": {"run": provenance(run["arms"]), "reference": provenance(reference["arms"])},
         "runs": runs_by_study(joined["runs"], comparable["runs"]),
         "largest": largest_by_metric(comparable["runs"]),
@@ -63,6 +76,7 @@ def compare_frames(run: Frames, reference: Frames) -> Record:
         "cramming_decisions": cramming_decisions(comparable["cramming_decisions"]),
         "verdicts": verdicts(joined["verdicts"]),
     }
+    parts["config"]["same"] = parts["config"]["trained"] and parts["config"]["judged"]["same"]
     plain: Record = _plain(parts)
     return plain
 
@@ -96,13 +110,45 @@ def _comparable(name: str, joined: Joined, specified: pd.DataFrame, equal: pd.In
 
 
 def config_state(specified: pd.DataFrame) -> Record:
-    """Returns whether all conditions have the same specification, and the number of conditions per study and state."""
+    """Returns whether all conditions have the same specification (trained), and how many do by study and state."""
     states = ("same", "other", "only_run", "only_reference")
     studies = {
         study: {state: int((group["state"] == state).sum()) for state in states}
         for study, group in specified.groupby("study", sort=True)
     }
-    return {"same": bool((specified["state"] == "same").all()), "studies": studies}
+    return {"trained": bool((specified["state"] == "same").all()), "studies": studies}
+
+
+def judged(claims: Joined, comparisons: Joined, judged_by: tuple[Record | None, Record | None]) -> Record:
+    """Returns whether both runs were judged by the same settings and margins (same), and what differs.
+
+    settings: setting -> both values, if both runs recorded theirs; margins: number of comparisons with another margin;
+    entries: ids of claims with another rule, other parameters or other reported numbers; only_run, only_reference: ids
+    of claims that one registry has. claims: verdicts joined; comparisons: rows of the same specification joined.
+    """
+    run, reference = judged_by
+    changed = {} if run is None or reference is None else dict(_changed(reference, run))
+    margin, other = (side["margin"].to_numpy("float64") for side in (comparisons.run, comparisons.reference))
+    alike = np.isclose(margin, other, rtol=SAME_MARGIN, atol=0, equal_nan=True)
+    changes = {name: ~rows.same(claims.run[name], claims.reference[name]) for name in ENTRY}
+    entries = rows.any_of(changes, len(claims.run))
+    return {
+        "same": bool(alike.all()) and not changed,
+        "settings": changed,
+        "margins": int((~alike).sum()),
+        "entries": list(claims.run["id"][entries]),
+        "only_run": list(claims.only_run["id"]),
+        "only_reference": list(claims.only_reference["id"]),
+    }
+
+
+def _changed(reference: Any, run: Any, place: str = "") -> Iterator[tuple[str, Record]]:
+    """Yields the place and both values of every setting that differs."""
+    if isinstance(reference, Mapping) and isinstance(run, Mapping):
+        for key in dict.fromkeys((*reference, *run)):
+            yield from _changed(reference.get(key), run.get(key), f"{place}.{key}" if place else key)
+    elif reference != run:
+        yield place, {"reference": reference, "run": run}
 
 
 def provenance(arms: pd.DataFrame) -> Record:
@@ -216,8 +262,11 @@ def numbers(run: Mapping[str, Any], reference: Mapping[str, Any]) -> Record:
 
 
 def agree(comparison: Record, text: str) -> None:
-    """Raises InputError if the configs are the same and a verdict differs. text: the file with the differences."""
-    differ = [row["id"] for row in comparison["verdicts"]["differ"]]
+    """Raises InputError if the configs are the same and a verdict on the same entry differs. text: the file with all.
+
+    Another verdict by another margin, claim or rule is a dispute, not a failure.
+    """
+    differ = [row["id"] for row in comparison["verdicts"]["differ"] if not row["entry_changed"]]
     if comparison["config"]["same"] and differ:
         named = ", ".join(differ[:NAMED]) + (f" and {len(differ) - NAMED} more" if len(differ) > NAMED else "")
         noun = "verdict differs" if len(differ) == 1 else "verdicts differ"

@@ -19,6 +19,12 @@ ENTRIES_SHOWN = 5
 """Number of shown entries of a list among these numbers."""
 COUNTS = ("other_specification", "only_run", "only_reference", "repeated_run", "repeated_reference")
 """Counts of rows that are not compared."""
+ENTRIES = {
+    "entries": "other rules, parameters or numbers in the entries of",
+    "only_run": "claims of this run alone:",
+    "only_reference": "claims of the reference run alone:",
+}
+"""Differences of two registries, in words before the ids of the claims."""
 COMMIT = 12
 PARAPHRASE = 100
 
@@ -41,11 +47,31 @@ def headline(comparison: Record) -> Lines:
     states = comparison["config"]["studies"].values()
     total, same = sum(sum(state.values()) for state in states), sum(state["same"] for state in states)
     if comparison["config"]["same"]:
-        yield f"The config is the same: all {total} conditions have the reference run's specification and seeds.\n"
+        yield f"The config is the same: all {total} conditions have the reference run's specification and seeds, and"
+        yield "both runs were judged by the same margins and settings.\n"
+    yield from _judged(comparison["config"]["judged"])
+    if comparison["config"]["same"]:
+        return
+    if comparison["config"]["trained"]:
+        yield f"All {total} conditions have the reference run's specification and seeds.\n"
         return
     yield f"The config or the text is another: {same} of {total} conditions have the reference run's specification and"
     yield "seeds, and its text. Rows of the others are not expected to be equal and are not compared, and verdicts may"
     yield "differ for that reason: this is no failure.\n"
+
+
+def _judged(judged: Record) -> Lines:
+    """Yields by what the two runs were judged differently; nothing if they were judged alike."""
+    parts = [f"{name} {pair(**both)}" for name, both in judged["settings"].items()]
+    count = judged["margins"]
+    parts += [f"the margin of {count:,} comparison{'s' * (count > 1)}"] if count else []
+    for name, words in ENTRIES.items():
+        ids = judged[name]
+        more = f" and {len(ids) - ENTRIES_SHOWN:,} more" if len(ids) > ENTRIES_SHOWN else ""
+        parts += [f"{words} {', '.join(ids[:ENTRIES_SHOWN])}{more}"] if ids else []
+    if parts:
+        yield f"**The two runs were judged differently**: {'; '.join(parts)}. A verdict that differs for that reason"
+        yield "is no failure.\n"
 
 
 def provenance(comparison: Record) -> Lines:

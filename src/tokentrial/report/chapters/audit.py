@@ -3,7 +3,7 @@
 import pandas as pd
 
 from tokentrial.claims import verdict as words
-from tokentrial.report.catalogue import DOCUMENTS
+from tokentrial.report.catalogue import among
 from tokentrial.report.claims_listing import breakable
 from tokentrial.report.formats import GAP, typst
 from tokentrial.report.template import escape
@@ -30,7 +30,7 @@ def answer(claims: pd.DataFrame) -> str:
     """One question's counts, its claims that are not consistent with their reasons, and those that are in order."""
     if claims.empty:
         return "No claim with a verdict asks this."
-    documents = [DOCUMENTS[name] for name in DOCUMENTS if name in set(claims["document"].map(group))]
+    documents = list(among(claims["document"].map(group)).values())
     count = f"{len(claims):,} claim{'' if len(claims) == 1 else 's'}"
     head = f"{count} ({words.listed(documents)}): {tally(claims)}."
     wrong = claims[claims["verdict"].isin(WRONG)]

@@ -4,7 +4,7 @@ import pandas as pd
 
 from tokentrial.claims.verdict import AUDIT, OF_CHECKS, OF_RULES, listed
 from tokentrial.documents import CROSS
-from tokentrial.report.catalogue import DOCUMENTS, HEADLINE, LISTINGS, VERDICTS, table_title, title_values
+from tokentrial.report.catalogue import DOCUMENTS, HEADLINE, LISTINGS, VERDICTS, among, table_title, title_values
 from tokentrial.report.template import escape
 from tokentrial.report.verdicts import (
     BETWEEN,
@@ -14,6 +14,7 @@ from tokentrial.report.verdicts import (
     NOT_DECIDABLE,
     UNDECIDED,
     consequential,
+    group,
     is_headline,
     of,
     replications,
@@ -86,10 +87,9 @@ def listings() -> str:
 def by_document(verdicts: pd.DataFrame) -> str:
     """What holds and what does not, document by document, in one sentence each."""
     parts = []
-    for name, title in DOCUMENTS.items():
+    for name, title in among(verdicts["document"].map(group)).items():
         mine = of(verdicts, name)
-        if len(mine):
-            parts.append(f"{title}: of {len(mine):,} claim{'' if len(mine) == 1 else 's'} {shares(mine)}.")
+        parts.append(f"{title}: of {len(mine):,} claim{'' if len(mine) == 1 else 's'} {shares(mine)}.")
     return " ".join(parts)
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tokentrial.claims import verdict as words
-from tokentrial.report.catalogue import DOCUMENTS
+from tokentrial.report.catalogue import among
 from tokentrial.report.figures import marks, style
 from tokentrial.report.figures.registry import Sources, kind
 from tokentrial.report.verdicts import EMPIRICAL, counted
@@ -64,7 +64,7 @@ def matrix(sources: Sources, entry: declared.Verdicts) -> Figure:
     sizes = counted(sources.verdicts)
     if sizes.empty:
         raise style.Nothing
-    rows = [name for name in DOCUMENTS if name in set(sizes["document"])]
+    rows = among(sizes["document"])
     totals = sizes.groupby(["kind", "verdict"], sort=False)["n"].sum().reset_index().assign(document=ALL)
     height = TOP + (len(rows) + 1) * (ROW + BETWEEN) + 0.1
     cells = [(name, claims) for name in [*rows, ALL] for claims in words.KINDS]
@@ -76,12 +76,12 @@ def matrix(sources: Sources, entry: declared.Verdicts) -> Figure:
         _cell(
             panel, dict(zip(counts["verdict"], counts["n"], strict=True)), of_kind == EMPIRICAL, int(table["n"].max())
         )
-        if name == rows[0]:
+        if name == next(iter(rows)):
             panel.set_title(of_kind, pad=3)
         if of_kind == words.KINDS[0]:
             claims = int(table.loc[table["document"] == name, "n"].sum())
             place: dict[str, Any] = {"ha": "right", "va": "center"}
-            marks.text(panel, "corner", -0.06, 0.6, DOCUMENTS.get(name, ALL), weight="bold", fontsize=None, **place)
+            marks.text(panel, "corner", -0.06, 0.6, rows.get(name, ALL), weight="bold", fontsize=None, **place)
             counted_in_words = f"{claims} claim{'' if claims == 1 else 's'}"
             marks.text(panel, "corner", -0.06, 0.34, counted_in_words, color=style.GREY, **place)
     _legends(figure)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tokentrial.claims import verdict as words
 from tokentrial.report import catalogue
-from tokentrial.report.catalogue import DOCUMENTS, LISTINGS
+from tokentrial.report.catalogue import LISTINGS, among
 from tokentrial.report.claims_listing import decided_by
 from tokentrial.report.formats import GAP, MINUS, MISSING, Table, count, missing, p_value, yes_no
 from tokentrial.report.tables import declared
@@ -18,6 +18,7 @@ from tokentrial.report.verdicts import (
     consequential,
     counted,
     decisions,
+    group,
     named,
     of,
     question,
@@ -39,16 +40,17 @@ def build(verdicts: pd.DataFrame, confidence: float) -> Iterator[Table]:
 def matrix(ask: Ask) -> Iterator[Row]:
     """A section per kind, a row per document and one for all, a column per verdict; checks and rules apart."""
     sizes = counted(ask.view)
+    titles = among(sizes["document"])
     yield from ({**row, "_only": "csv"} for row in records(sizes))
     for name in words.KINDS:
         of_kind = sizes[sizes["kind"] == name]
         wide = of_kind.pivot_table(index="document", columns="verdict", values="n", aggfunc="sum", fill_value=0)
-        wide = wide.reindex(index=[document for document in DOCUMENTS if document in wide.index])
+        wide = wide.reindex(index=[document for document in titles if document in wide.index])
         wide.loc["all"] = wide.sum()
         for document, numbers in wide.assign(claims=wide.sum(axis=1)).iterrows():
             shown = {f"_{verdict}": n or None for verdict, n in numbers.items()}
             section = {"_section": name.capitalize(), "_part": "rules" if name == EMPIRICAL else None, "_only": "page"}
-            yield {"_document": DOCUMENTS.get(str(document), "All"), **shown, **section}
+            yield {"_document": titles.get(str(document), "All"), **shown, **section}
 
 
 @kind("claims")
@@ -75,7 +77,7 @@ def of_replications(ask: Ask) -> Iterator[Row]:
     """Beside each empirical claim, where it is defined: what its original predicts, and what the replication says."""
     data = replications(ask.view)
     yield from ({**declared.whole(row), "_only": "csv"} for row in records(data))
-    for name, title in DOCUMENTS.items():
+    for name, title in among(data["document"].map(group)).items():
         for row in of(data, name).to_dict("records"):
             yield {**_replication(row), "_section": title, "_only": "page"}
 

@@ -1,0 +1,1 @@
+"""The command ``tokentrial``: every subcommand calls the functions that the workflow's rules call."""

@@ -1,0 +1,87 @@
+"""``tokentrial audit``: a paper's printed numbers, judged by the checks alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tokentrial.checkout import ROOT
+from tokentrial.cli import common
+from tokentrial.cli.common import Json, Output
+from tokentrial.errors import InputError
+
+EXAMPLE = ROOT / "examples/paper.yaml"
+
+Paper = Annotated[Path | None, typer.Argument(help="A .yaml or .md file of claims, or a document's folder.")]
+Checks = Annotated[bool, typer.Option("--checks", help="List all checks: question, inputs, source.")]
+Example = Annotated[bool, typer.Option("--example", help="Print an example of a file to start from.")]
+Draft = Annotated[bool, typer.Option("--draft", help="Propose entries for the numbers of a .md or .txt text.")]
+Html = Annotated[bool, typer.Option("--html", help="One HTML page that needs no other file.")]
+Md = Annotated[bool, typer.Option("--md", help="Markdown.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if a claim is INCONSISTENT.")]
+
+
+def audit(
+    paper: Paper = None,
+    checks: Checks = False,
+    example: Example = False,
+    draft: Draft = False,
+    html: Html = False,
+    md: Md = False,
+    json: Json = False,
+    output: Output = None,
+    strict: Strict = False,
+) -> None:
+    """Audit a paper's printed numbers: seconds, no training, no run."""
+    if example:
+        common.emit(EXAMPLE.read_text(encoding="utf-8"), output)
+        return
+    if checks:
+        _list(json, output)
+        return
+    if paper is None:
+        raise InputError("audit: found no file, expected one, or --checks or --example")
+    if draft:
+        from tokentrial.claims import draft as drafts
+
+        common.emit(drafts.to_yaml(*drafts.read(paper)), output)
+        return
+    if sum((html, md, json)) > 1:
+        raise InputError("audit: found several of --html, --md and --json, expected at most one")
+    from tokentrial.claims.audit import audit as judged
+    from tokentrial.claims.verdict import INCONSISTENT
+    from tokentrial.report import audit_page
+
+    found = judged(paper)
+    if html or md or json:
+        write = audit_page.html if html else audit_page.markdown if md else audit_page.as_json
+        common.emit(write(found), output)
+    elif output is not None:
+        raise InputError(f"audit: found --output {output}, expected one of --html, --md and --json beside it")
+    else:
+        shown = common.table("claim", "place", "what it says", "verdict", "reason", title=found.title)
+        for row in audit_page.entries(found):
+            word = common.verdict(row["verdict"], row["mark"])
+            shown.add_row(row["id"], row["section"], row["paraphrase"], word, row["reason"])
+        common.console().print(shown)
+        common.emit(f"\n{audit_page.summary(found)}\n")
+    if strict and (found.verdicts["verdict"] == INCONSISTENT).any():
+        raise typer.Exit(common.DIFFERENT)
+
+
+def _list(json: bool, output: Path | None) -> None:
+    from tokentrial.claims.checks import CHECKS
+    from tokentrial.claims.listing import inputs
+
+    rows = [
+        {"check": name, "question": CHECKS.questions[name], "inputs": inputs(CHECKS[name])}
+        | {"source": CHECKS.sources[name]}
+        for name in sorted(CHECKS)
+    ]
+    if json:
+        common.emit_json(rows, output)
+        return
+    for row in rows:
+        lines = (row["check"], f"  {row['question']}", f"  inputs: {row['inputs']}", f"  source: {row['source']}")
+        common.emit("\n".join(lines) + "\n")
+    common.emit(f"\n{len(rows)} checks; inputs in brackets have a default\n")

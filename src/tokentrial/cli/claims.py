@@ -1,0 +1,99 @@
+"""``tokentrial claims``: the claims of a run, the chain of evidence of one, and all of them for other programs."""
+
+import json as to_json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from tokentrial.checkout import ROOT
+from tokentrial.cli import common
+from tokentrial.cli.common import Json, Output, Run
+
+
+class Format(StrEnum):
+    """A format of ``claims export``."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONLD = "jsonld"
+
+
+Document = Annotated[str | None, typer.Option(help="Only the claims of this document, such as 000.")]
+Kind = Annotated[str | None, typer.Option(help="Only claims of this kind, such as empirical.")]
+Verdict = Annotated[str | None, typer.Option(help="Only claims with this verdict, such as REFUTED.")]
+Id = Annotated[str, typer.Argument(help="The id of a claim, such as LE0-RQ.")]
+
+
+def listed(
+    run: Run = None, document: Document = None, kind: Kind = None, verdict: Verdict = None, json: Json = False
+) -> None:
+    """List claims and their verdicts."""
+    from tokentrial.claims import evidence
+
+    folder = common.run_folder(run)
+    rows = evidence.chosen(evidence.read(folder), document, kind, verdict)
+    names = ["id", "document", "section", "kind", "paraphrase", "verdict"]
+    if json:
+        common.emit_json(rows[names].to_dict("records"))
+        return
+    shown = common.table("claim", "place", "kind", "what it says", "verdict")
+    for row in rows.to_dict("records"):
+        place = f"{row['document']} {row['section']}".strip()
+        shown.add_row(row["id"], place, row["kind"], row["paraphrase"], common.verdict(row["verdict"]))
+    common.console().print(shown)
+    common.emit(f"\n{len(rows):,} claims and audit findings of {folder}\n")
+
+
+def show(claim: Id, run: Run = None, json: Json = False) -> None:
+    """Show a claim with its chain of evidence: entry, verdict, comparisons, jobs."""
+    from tokentrial.claims import evidence
+
+    found = evidence.chain(common.run_folder(run), claim)
+    if json:
+        common.emit_json(found)
+        return
+    entry = found["entry"]
+    where = " ".join(filter(None, (entry["document"], entry["section"])))
+    lines = [
+        f"{claim}  {found['verdict']}",
+        f"  says        {entry['paraphrase']} ({where})",
+        *(f"  printed     {name} {value}" for name, value in entry["reported"].items()),
+        *(f"  quotes      {place}: {words}" for place, words in (entry["quotes"] or {}).items()),
+        f"  asked       {found['question']}",
+        f"  by          {entry['check']} {to_json.dumps(entry['parameters'], ensure_ascii=False)}",
+        *([f"  rule        {entry['decision']} (fixed {entry['fixed']})"] if entry["decision"] else []),
+        f"  reason      {found['reason']}",
+        f"  decided by  {found['basis']}; shown in {found['decided_by']}",
+    ]
+    for row in found["comparisons"]:
+        ends = [f"{row[name]:.4g}" for name in ("difference", "t_low", "t_high") if row[name] is not None]
+        numbers = f"{ends[0]} [{', '.join(ends[1:])}], n = {row['n']}" if ends else f"n = {row['n']}"
+        lines.append(f"  comparison  {row['arm_a']} - {row['arm_b']}, {row['metric']}: {numbers}, {row['condition']}")
+    for job in found["jobs"]:
+        made = f"{job['seeds']} seeds, {job['wall_seconds']:.1f} s, commit {job['git_commit'][:12]}"
+        lines.append(f"  job         {job['condition']} {job['arm']}: {job['measurements']} measurements, {made}")
+    console = common.console()
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def export(
+    format: Annotated[
+        Format,
+        typer.Option(help="csv (a row per claim), json (numbers as values) or jsonld (ClaimReview of schema.org)."),
+    ],
+    run: Run = None,
+    output: Output = None,
+) -> None:
+    """Export all claims and verdicts for other programs."""
+    from tokentrial.claims import evidence, verdicts
+
+    rows = evidence.read(common.run_folder(run))
+    if format is Format.JSONLD:
+        from tokentrial import documents
+        from tokentrial.publish import claim_reviews
+
+        common.emit(claim_reviews.to_json(rows, documents.load(ROOT / "documents")), output)
+        return
+    common.emit(verdicts.to_json(rows) if format is Format.JSON else rows.to_csv(index=False), output)

@@ -1,0 +1,50 @@
+"""The transcripts of docs/command.md are what the commands print; a line with … stands for any lines."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from command import Command, command  # noqa: F401
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/command.md"
+ANY = "…"
+BLOCKS = re.findall(r"^```console\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+COMMANDS = [part for block in BLOCKS for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+
+
+def pattern(lines: list[str]) -> str:
+    """The lines as a regular expression; … alone is any number of lines, … in a line any text."""
+    parts = [
+        r"(?:.*\n)*?" if line.strip() == ANY else rf"{'.*'.join(map(re.escape, line.rstrip().split(ANY)))}[ ]*\n"
+        for line in lines
+    ]
+    return "".join(parts)
+
+
+def test_every_command_has_a_transcript() -> None:
+    said = "\n".join(COMMANDS)
+    of_claims = ("claims list", "claims show", "claims export")
+    for name in ("audit", "what-if", "compare", *of_claims, "spot-check", "doctor", "run"):
+        assert f"tokentrial {name}" in said, name
+
+
+@pytest.mark.parametrize("part", COMMANDS, ids=lambda part: part.partition("\n")[0])
+def test_a_transcript_is_what_the_command_prints(
+    part: str,
+    command: Command,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line, _, expected = part.partition("\n")
+    for name in ("examples", "documents", "results", "config"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "documents.md").write_text("# Hashed tokens\n\nIt has 1,024 vs 4,096 parameters (75% reduction).\n")
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(line)
+    assert words[0] == "tokentrial"
+    said = command(*words[1:])
+    assert said.code in (0, 1), said.err
+    text = re.sub(r"[ ]+$", "", said.err + said.out, flags=re.MULTILINE)
+    assert re.fullmatch(pattern(expected.splitlines()), text), f"{line}\n{text}"
