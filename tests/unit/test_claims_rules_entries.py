@@ -9,7 +9,7 @@ import pytest
 import views
 import yaml
 
-from tokentrial.claims.catalogue import WORDS
+from tokentrial.claims.catalogue import IN_WORDS
 from tokentrial.claims.rules import RULES, Results
 from tokentrial.claims.verdict import OF_RULES, UNTESTABLE, Finding
 
@@ -61,8 +61,8 @@ def test_each_entry_gives_a_finding_with_comparisons_that_exist(
 def test_each_entry_says_its_rule(root: Path) -> None:
     """A rule says in words what it decides on; an entry says it only for a rule that has no words of its own."""
     for entry in entries(root):
-        assert ("decision" in entry) == (entry["rule"] not in WORDS), entry["id"]
-        said = entry.get("decision") or WORDS[entry["rule"]](entry["parameters"])
+        assert ("decision" in entry) == (entry["rule"] not in IN_WORDS), entry["id"]
+        said = entry.get("decision") or IN_WORDS[entry["rule"]](entry["parameters"])
         assert said.endswith(".") or "decision" in entry, entry["id"]
         assert all(isinstance(number, str) for number in entry["reported"].values()), entry["id"]
 

@@ -41,7 +41,7 @@ class Catalogue(dict[str, Function], Generic[Function]):
 CHECKS: Catalogue[Check] = Catalogue()
 RULES: Catalogue[Check] = Catalogue()
 Words = Callable[[Mapping[str, Any]], str]
-WORDS: dict[str, Words] = {}
+IN_WORDS: dict[str, Words] = {}
 """Rule -> what it decides on, in words made from its parameters; an entry of another rule writes its own decision."""
 
 
@@ -64,7 +64,7 @@ def rule(question: str, words: Words | None = None) -> Callable[[Check], Check]:
     def register(function: Check) -> Check:
         if words is not None:
             defaults = {name: each.default for name, each in inspect.signature(function).parameters.items()}
-            WORDS[function.__name__] = lambda given: words(defaults | dict(given))
+            IN_WORDS[function.__name__] = lambda given: words(defaults | dict(given))
 
         @wraps(function)
         def bound(results: Any, reported: Mapping[str, Any], **given: Any) -> Finding:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from jsonschema import Draft202012Validator
 
 from tokentrial import config, documents
-from tokentrial.claims.catalogue import WORDS, Check
+from tokentrial.claims.catalogue import IN_WORDS, Check
 from tokentrial.claims.checks import CHECKS
 from tokentrial.claims.parameters import Reported, bind
 from tokentrial.claims.printed import Quantity
@@ -112,7 +112,7 @@ def read_entry(entry: Mapping[str, Any], schema: Mapping[str, Any], file: str, d
 
 def _decision(entry: Mapping[str, Any]) -> str:
     """The rule in words: those of the rule itself, or the entry's where the rule has none. Raises InputError."""
-    if (words := WORDS.get(entry["rule"])) is None:
+    if (words := IN_WORDS.get(entry["rule"])) is None:
         if "decision" not in entry:
             raise InputError(f"key 'decision' is missing: the rule {entry['rule']} takes its words from the entry")
         return str(entry["decision"])
