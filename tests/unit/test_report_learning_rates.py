@@ -45,6 +45,14 @@ def test_more_than_three_rates_of_an_arm_are_a_range() -> None:
     )
 
 
+def test_arms_of_the_same_rates_are_named_together_and_a_name_has_no_comma() -> None:
+    alike = {"learned": [0.01, 0.04], "full": [0.04, 0.01]}
+    assert rates_used(view_of(*chosen(BASELINES, alike))) == "Baselines (001): 0.01 and 0.04 (every arm)"
+    apart = {"autoencoder_random": [0.01], "learned": [0.04]}
+    said = rates_used(view_of(*chosen(BASELINES, apart))).replace("\\", "")
+    assert said == "Baselines (001): 0.01 (autoencoder [random table]), 0.04 (learned)"
+
+
 def test_the_sentence_does_not_depend_on_what_the_config_lists(shipped: dict[str, Any]) -> None:
     view = view_of(*chosen(MARKOV, {"learned": [0.005]}))
     values = learned_encoding.protocol_values(view, shipped)

@@ -62,7 +62,8 @@ def costs() -> pd.DataFrame:
     for condition, other in OTHER.items():
         for arm, counts, trained in (("learned", (10, 0, 0, None, 30), 40), (other, (100, 20, 20, None, 30), 70)):
             rows.append((STUDY, f"{STUDY}/{condition}", arm, 5, *counts, trained, 1280, 9, None, 1.0, 2.0, *"dvgc"))
-    counted = [name for name in results.ARMS.names if name not in ("corpus", "trained_as")]
+    later = [field.name for field in results.ARMS if field.metadata]
+    counted = [name for name in results.ARMS.names if name not in ("corpus", "trained_as", *later)]
     return pd.DataFrame(rows, columns=counted).reindex(columns=results.ARMS.names)
 
 

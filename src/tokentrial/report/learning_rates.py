@@ -24,13 +24,20 @@ def rates_used(view: View) -> str:
 
 
 def _of_experiment(arms: dict[str, set[float]]) -> str:
-    """``0.03``, or ``0.01 to 0.04 (learned, PCA), 0.04 (full table)``."""
+    """``0.03``, ``0.01 and 0.04 (every arm)``, or ``0.01 and 0.04 (learned, PCA), 0.04 (full table)``."""
     by_rates: dict[tuple[float, ...], list[str]] = {}
     for name, rates in arms.items():
-        by_rates.setdefault(tuple(sorted(rates)), []).append(name)
-    if len(by_rates) == 1 and len(next(iter(by_rates))) == 1:
-        return f"{next(iter(by_rates))[0]:g}"
+        by_rates.setdefault(tuple(sorted(rates)), []).append(_without_comma(name))
+    if len(by_rates) == 1:
+        [only] = by_rates
+        return _listed(only) if len(only) == 1 else f"{_listed(only)} (every arm)"
     return ", ".join(f"{_listed(rates)} ({', '.join(names)})" for rates, names in sorted(by_rates.items()))
+
+
+def _without_comma(name: str) -> str:
+    """``bespoke [scaling]`` for ``bespoke, scaling``, since commas are between names."""
+    first, comma, rest = name.partition(", ")
+    return f"{first} [{rest}]" if comma else name
 
 
 def _listed(rates: tuple[float, ...]) -> str:
