@@ -11,6 +11,7 @@ rule tables:
     input:
         **VIEWED,
         verdicts="results/verdicts.parquet",
+        sensitivity="results/sensitivity.parquet",
         published=PRINTED,
         titles=TITLES,
         code=code_of("tables"),
