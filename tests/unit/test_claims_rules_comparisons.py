@@ -212,9 +212,10 @@ def test_replication_statistics_stand_beside_the_verdict() -> None:
     assert found.recomputed["original_difference"] == pytest.approx(0.007)
     assert found.recomputed["in_prediction_interval"] is False and found.recomputed["same_sign"] is False
     assert found.recomputed["prediction_low"] > found.recomputed["prediction_low_se"]
-    assert found.recomputed["too_small_for_original"] is True and found.recomputed["d33"] == pytest.approx(
-        0.722, abs=1e-3
-    )
+    assert found.recomputed["too_small_for_original"] is False and found.recomputed["opposite_sign"] is True
+    assert found.recomputed["d33"] == pytest.approx(0.722, abs=1e-3)
+    small = superior(run(0.001), reported=REPORTED, original=ORIGINAL)
+    assert small.recomputed["too_small_for_original"] is True and small.recomputed["opposite_sign"] is False
     assert "-0.4 (task/two) is outside" in found.reason
     original, measured = math.hypot(0.015, 0.018) / math.sqrt(10), 0.001 / math.sqrt(10)
     z = [z_of_t(0.007 / original, 18), z_of_t(-0.4 / found_error(found), 9)]
@@ -227,6 +228,15 @@ def test_replication_statistics_stand_beside_the_verdict() -> None:
         superior(run(0.0), reported={}, original=ORIGINAL)
     with pytest.raises(InputError, match="'n'"):
         superior(run(0.0), reported=REPORTED, original={"arm": "a"})
+
+
+def test_the_original_stands_against_the_numbers_of_one_comparison() -> None:
+    """The verdict shows the first cell, in which the arm is worse; the original is about the second."""
+    found = superior(two(0.5, -0.4), reported=REPORTED, original=ORIGINAL, at={"ratio": 4})
+    assert found.recomputed["difference"] == pytest.approx(0.5)
+    assert found.recomputed["replication_difference"] == pytest.approx(-0.4)
+    assert "/two:" in found.recomputed["replicated_at"] and "/one:" in found.recomputed["shown"]
+    assert found.recomputed["same_sign"] is False
 
 
 def test_an_original_better_than_the_best_possible_is_told() -> None:

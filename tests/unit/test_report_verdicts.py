@@ -207,6 +207,18 @@ def test_replication_statistics_are_those_of_the_rules(rows: pd.DataFrame) -> No
     assert list(shown)[5:] == ["1.6\ntoo small", "0.25", "0.800", "0.030\n±\u00a00.01", "0.02"]
 
 
+def test_a_row_of_replications_is_about_one_comparison(rows: pd.DataFrame) -> None:
+    """Where the verdict shows another cell than the one that the original is compared with."""
+    place = rows["id"] == "001-E"
+    numbers = json.loads(rows.loc[place, "recomputed"].iloc[0])
+    at = {"replicated_at": "there", "opposite_sign": True} | {f"replication_{name}": 9.0 for name in report.MEASURED}
+    rows.loc[place, "recomputed"] = json.dumps(numbers | at)
+    [row] = report.replications(rows).to_dict("records")
+    assert row["shown"] == "there" and {row[name] for name in report.MEASURED} == {9.0}
+    [section] = built(rows)["verdict-replications"].sections
+    assert "other sign" in section.shown.iloc[0].iloc[5]
+
+
 def test_rules_in_words_with_when_they_were_fixed(rows: pd.DataFrame) -> None:
     found = report.decisions(pd.concat([rows, frame(claim("001-H", "REFUTED", "empirical", decision="another rule"))]))
     assert list(found["fixed"]) == ["before the run", "before the run", "after the run"]

@@ -11,7 +11,9 @@ from scipy import integrate, stats
 from tokentrial.errors import InputError
 from tokentrial.statistics.replication import (
     Arm,
+    Original,
     correlation_prediction_interval,
+    difference_bayes_factor,
     inside,
     original,
     prediction_interval,
@@ -74,6 +76,33 @@ def test_telescope_sizes() -> None:
     assert [telescope_size(n) for n in (3, 20)] == [5, 51]
     multiples = [telescope_size(100, power) / 100 for power in (0.8, 0.9, 0.95)]
     assert multiples == pytest.approx([2.5, 3.5, 4.5], abs=0.15)
+
+
+def test_an_effect_of_the_other_sign_is_not_called_too_small() -> None:
+    found = original(Arm(0.083, 0.012, 3), Arm(0.067, 0.015, 3))
+    turned = small_telescopes(found, 3, (-0.195, -0.19))
+    assert turned.opposite and not turned.too_small
+    near = small_telescopes(found, 3, (-0.001, 0.022))
+    assert near.too_small and not near.opposite
+    with pytest.raises(InputError, match="the difference 0"):
+        small_telescopes(original(Arm(1, 0.1, 3), Arm(1, 0.1, 3)), 3, (0, 1))
+
+
+def test_the_bayes_factor_of_a_difference_against_a_closed_form() -> None:
+    """With many degrees of freedom both laws are normal, and the marginal is normal with the sum of the variances."""
+    first = Original(0.5, 0.2, 10**7, 1.0)
+    for measured, error in ((0.4, 0.1), (0.0, 0.05), (0.9, 0.3), (0.02, 0.01)):
+        expected = stats.norm.pdf(measured, 0.5, math.hypot(0.2, error)) / stats.norm.pdf(measured, 0, error)
+        assert difference_bayes_factor(first, measured, error, 10**7) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_bayes_factor_of_a_difference_far_from_both_says_nothing() -> None:
+    """-.004 was published and -.195 measured: neither the original nor no effect is anywhere near."""
+    first = original(Arm(4.601, 0.018, 10), Arm(4.605, 0.020, 10))
+    factor = difference_bayes_factor(first, -0.1955, 0.0085, 9)
+    assert 1 / 3 < factor < 3
+    assert difference_bayes_factor(first, -0.00001, 0.000003, 9) < 1  # as good as 0, and no tenth of the published
+    assert difference_bayes_factor(original(Arm(0.5, 0.1, 10), Arm(0.0, 0.1, 10)), 0.49, 0.02, 9) > 10
 
 
 def test_small_telescopes_decide_in_the_originals_direction() -> None:

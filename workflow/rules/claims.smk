@@ -1,7 +1,10 @@
-# PURPOSE  A verdict on every claim of the documents.
+# PURPOSE  A verdict on every claim of the documents; how many planted errors the checks see.
 # INPUTS   documents/<id>/{document,claims}.yaml, the result tables; the documents' text if TOKENTRIAL_PAPERS names its folder
-# OUTPUTS  results/verdicts.parquet and .json: one row per claim, with the numbers that decide the verdict
-# STEPS    check the registry, apply each claim's check or decision rule, write all verdicts or none
+# OUTPUTS  results/verdicts.parquet and .json: one row per claim, with the numbers that decide the verdict;
+#          results/calibration.parquet: one row per planted error and per true statement;
+#          results/sensitivity.parquet: one row per claim with a rule and way to judge it
+# STEPS    check the registry, apply each claim's check or decision rule, write all verdicts or none; plant errors in true
+#          statements and truths in false ones, and apply the checks to them
 
 from tokentrial.claims import frozen
 
@@ -30,3 +33,47 @@ rule verdicts:
         "Judging the claims"
     script:
         "../scripts/verdicts.py"
+
+
+# The result depends on the documents and the code alone.
+rule calibration:
+    input:
+        documents=DOCUMENTS,
+        claims=rules.verdicts.input.claims,
+        schema=source("workflow/schemas/claims.schema.yaml"),
+        made_up=[source(f"workflow/calibration/{name}.yaml") for name in ("river-gauges", "shared-rows")],
+        code=code_of("calibration"),
+    output:
+        parquet="results/calibration.parquet",
+    log:
+        "logs/calibration.log",
+    localrule: True
+    params:
+        code=content("calibration"),
+        seed=config["seed"],
+    message:
+        "Planting errors for the checks to find"
+    script:
+        "../scripts/calibration.py"
+
+
+rule sensitivity:
+    input:
+        **{name: path for name, path in VIEWED.items() if name != "measures"},
+        claims=rules.verdicts.input.claims,
+        documents=DOCUMENTS,
+        schema=source("workflow/schemas/claims.schema.yaml"),
+        code=code_of("sensitivity"),
+    output:
+        parquet="results/sensitivity.parquet",
+    log:
+        "logs/sensitivity.log",
+    localrule: True
+    params:
+        **JUDGING_PARAMS,
+        code=content("sensitivity"),
+        tables=[name for name in VIEWED if name != "measures"],
+    message:
+        "Judging the claims by other margins, metrics and baselines"
+    script:
+        "../scripts/sensitivity.py"

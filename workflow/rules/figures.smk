@@ -18,6 +18,8 @@ rule figures:
     input:
         **VIEWED,
         verdicts="results/verdicts.parquet",
+        sensitivity="results/sensitivity.parquet",
+        calibration="results/calibration.parquet",
         published=PRINTED,
         titles=TITLES,
         code=code_of("figures"),

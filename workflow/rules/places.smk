@@ -42,11 +42,20 @@ if workflow.is_main_process:
     checkout.drop_stale_bytecode()
 
 
+# Results of the code alone, the same for every run.
+OF_CODE = {f"{RESULTS}/calibration.parquet"}
+
+
 def moved(named, folder, start=RESULTS):
-    """Returns the inputs or outputs of a rule by name, with the files in the folder ``start`` moved to ``folder``."""
+    """Returns the inputs or outputs of a rule by name, with the files in the folder ``start`` moved to ``folder``.
+
+    Results that do not depend on the run stay where they are.
+    """
 
     def place(path):
         path = str(path)
+        if path in OF_CODE:
+            return path
         return f"{folder}/{path.removeprefix(f'{start}/')}" if path.startswith(f"{start}/") else path
 
     return {

@@ -12,6 +12,7 @@ rule tables:
         **VIEWED,
         verdicts="results/verdicts.parquet",
         documents=DOCUMENTS,
+        sensitivity="results/sensitivity.parquet",
         published=PRINTED,
         titles=TITLES,
         code=code_of("tables"),

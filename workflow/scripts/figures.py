@@ -12,6 +12,8 @@ with logged(snakemake.log[0]):
         published=snakemake.input.published,
         confidence=snakemake.params.confidence,
         verdicts=snakemake.input.verdicts,
+        sensitivity=snakemake.input.sensitivity,
+        calibration=snakemake.input.calibration,
         predict_first=snakemake.params.predict_first,
         processes=snakemake.threads,
     )

@@ -14,4 +14,5 @@ with logged(snakemake.log[0]):
         settings=json.loads(snakemake.params.settings),
         outputs=snakemake.output,
         verdicts=snakemake.input.verdicts,
+        sensitivity=snakemake.input.sensitivity,
     )

@@ -190,21 +190,30 @@ def decisions(verdicts: pd.DataFrame) -> pd.DataFrame:
 REPLICATION = (
     *("original_difference", "original_n", "difference", "low", "high", "n"),
     *("prediction_low", "prediction_high", "in_prediction_interval"),
-    *("d33", "telescopes_high", "too_small_for_original", "bayes_factor", "sceptical_p"),
+    *("d33", "telescopes_high", "too_small_for_original", "opposite_sign", "bayes_factor", "sceptical_p"),
     *("p_tost", "margin", "minimal_detectable"),
 )
 """Names of ``recomputed`` that the table of replications shows (claims.rules.replicated and claims.rules.outcomes)."""
+MEASURED = ("difference", "low", "high", "n", "margin", "p_tost", "minimal_detectable")
+"""Those that are of one comparison, whichever a row is about."""
 _STATISTICS = ("prediction_low", "d33", "bayes_factor", "sceptical_p", "p_tost", "minimal_detectable")
 
 
 def replications(verdicts: pd.DataFrame) -> pd.DataFrame:
     """One row per empirical claim with at least one replication statistic: id, document, verdict, shown, metric, then
-    `REPLICATION` (null where undefined)."""
+    `REPLICATION` (null where undefined).
+
+    All of a row is about one comparison: the one that the original is compared with, if there is an original, else the
+    one that the verdict shows.
+    """
     rows = []
     for claim in verdicts[verdicts["kind"] == EMPIRICAL].to_dict("records"):
         found = json.loads(claim["recomputed"])
         if any(found.get(name) is not None for name in _STATISTICS):
             head = {name: claim[name] for name in ("id", "document", "verdict")}
+            if found.get("replicated_at") is not None:
+                found |= {name: found[f"replication_{name}"] for name in MEASURED}
+                found["shown"] = found["replicated_at"]
             rows.append(head | {name: found.get(name) for name in ("shown", "metric", *REPLICATION)})
     return pd.DataFrame(rows, columns=["id", "document", "verdict", "shown", "metric", *REPLICATION], dtype=object)
 

@@ -277,6 +277,16 @@ class Verdicts(Figure):
     """Claims by document, kind and verdict."""
 
 
+class Calibration(Figure):
+    """Planted errors that the checks see, and true statements that they flag."""
+
+    finders: dict[Text, Number] = key("Another program -> its published share of errors found.", {})
+
+
+class Sensitivity(Figure):
+    """Every verdict by margins, metrics, baselines, and mean or median."""
+
+
 KINDS: dict[str, type[Figure]] = {
     "levels": Levels,
     "levels side by side": SideBySide,
@@ -301,6 +311,8 @@ KINDS: dict[str, type[Figure]] = {
     "gain against bound": Bound,
     "curves of texts": CurvesOfTexts,
     "verdicts": Verdicts,
+    "calibration": Calibration,
+    "sensitivity": Sensitivity,
 }
 
 

@@ -133,7 +133,9 @@ class SmallTelescopes(NamedTuple):
     low: float
     high: float
     too_small: bool
-    """Whether the effect is significantly below d33: the original could not have detected even a real one."""
+    """Whether the effect is below d33, and not of the other sign: the original could not have detected it."""
+    opposite: bool
+    """Whether the whole interval is on the other side of 0: an effect of the other sign, large or small."""
 
 
 def small_effect(n: int, power: float = SMALL_POWER) -> float:
@@ -148,14 +150,16 @@ def small_telescopes(effect: Original, n: int, interval: tuple[float, float]) ->
     could detect; otherwise a replication with less noisy runs would make any difference look large. n: the original's
     runs per arm.
 
-    Raises InputError if the original's arms do not vary.
+    Raises InputError if the original's arms do not vary or do not differ.
     """
     if not effect.deviation > 0:
         raise InputError(f"small telescopes: expected an original whose arms vary, found sd {effect.deviation!r}")
+    if effect.difference == 0:
+        raise InputError("small telescopes: expected an original whose arms differ, found the difference 0")
     sign = -1.0 if effect.difference < 0 else 1.0
     low, high = sorted(sign * end / effect.deviation for end in interval)
     limit = small_effect(n)
-    return SmallTelescopes(limit, low, high, high < limit)
+    return SmallTelescopes(limit, low, high, 0 <= high < limit, high < 0)
 
 
 def telescope_size(n: int, power: float = 0.8) -> int:
@@ -185,6 +189,8 @@ def replication_bayes_factor(
     d that hold all but 2e-12 of the posterior. If the replication is so far out that its likelihood underflows there,
     the result is 0.
 
+    Each study's d is in its own standard deviations, so both have to vary alike (see `difference_bayes_factor`).
+
     Raises InputError for values that are not finite (through `noncentrality`).
     """
     tail = 1e-12
@@ -203,6 +209,32 @@ def replication_bayes_factor(
     marginal = sum(float(integrate.fixed_quad(joint, *panel, n=40)[0]) for panel in panels)
     null = float(stats.t.pdf(t_replication, df_replication))
     return marginal / posterior / null if null > 0 else math.inf
+
+
+def difference_bayes_factor(first: Original, difference: float, standard_error: float, df: float) -> float:
+    """The same Bayes factor for a difference in its own unit, if the replication's runs vary less than the original's.
+
+    With flat priors on differences and on the logarithms of variances, the original's posterior is its t with its
+    difference and standard error, and the replication's likelihood its t. Values above 1: the measured difference is
+    nearer to the original's than to 0. If it is far from both, the value is near 1 and says nothing.
+
+    Raises InputError for a standard error that is not positive.
+    """
+    if not (first.standard_error > 0 and standard_error > 0):
+        raise InputError(
+            f"Bayes factor: expected standard errors > 0, found {first.standard_error!r}, {standard_error!r}"
+        )
+    reach = np.sinh(np.linspace(-12, 12, 97))  # up to 81,000 standard errors, in steps that grow
+    centres = ((first.difference, first.standard_error), (difference, standard_error))
+    edges = np.unique(np.concatenate([centre + unit * reach for centre, unit in centres]))
+
+    def joint(delta: FloatArray) -> FloatArray:
+        posterior = stats.t.pdf(delta, first.df, first.difference, first.standard_error)
+        return np.asarray(posterior * stats.t.pdf(difference, df, delta, standard_error))
+
+    marginal = sum(float(integrate.fixed_quad(joint, *panel, n=10)[0]) for panel in itertools.pairwise(edges.tolist()))
+    null = float(stats.t.pdf(difference, df, 0.0, standard_error))
+    return marginal / null if null > 0 else math.inf
 
 
 def sceptical_p(z_original: float, z_replication: float, variance_ratio: float = 1.0) -> float:

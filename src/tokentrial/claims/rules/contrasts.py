@@ -21,11 +21,13 @@ from tokentrial.statistics.cramming import Estimate
 from tokentrial.statistics.equivalence import tost_paired
 from tokentrial.statistics.hypothesis_tests import paired_t_test
 from tokentrial.statistics.intervals import t_interval
+from tokentrial.statistics.medians import median_interval, sign_test
 from tokentrial.statistics.multiplicity import holm
 from tokentrial.statistics.power import minimal_detectable_effect
-from tokentrial.statistics.samples import level, paired_differences
+from tokentrial.statistics.samples import FloatArray, level, paired_differences
 
 LOSS = "cross_entropy"
+Center = Literal["mean", "median"]
 Margin = Mapping[Literal["absolute", "relative", "least", "perplexity"], float]
 
 
@@ -174,6 +176,13 @@ def margin_of(margin: Margin | None, study_margin: float, reference: float) -> f
     return study_margin
 
 
+def by_share(results: Results, condition: str, metric: str, limit: float) -> float:
+    """The limit of a rule, or the share of the distance from chance to the floor that the results have in its place."""
+    if results.every_margin is None:
+        return limit
+    return results.every_margin * results.distance(condition, _flagged(metric))
+
+
 def contrast(
     results: Results, condition: str, arm: str, other: str, metric: str, margin: Margin | None = None
 ) -> Contrast | None:
@@ -186,21 +195,28 @@ def contrast(
     row = results.pair(condition, arm, other, metric) or results.pair(condition, other, arm, metric)
     study_margin = float(row.get("margin") or loss_row.get("margin") or math.nan)
     limit = margin_of(margin, study_margin, float(values[1].mean()))
+    limit = by_share(results, condition, metric, limit)
     if math.isnan(limit):
         raise InputError(f"{condition}: no margin for {arm} against {other} in {metric}; give the claim its own")
-    made = paired(label, values[0], values[1], limit, results.confidence)
+    made = paired(label, values[0], values[1], limit, results.confidence, results.center)
     bounds = results.level(condition, arm, metric)
     flags = tuple(str(results.level(condition, name, _flagged(metric)).get("flag", "")) for name in (arm, other))
     return replace(
         made, condition=condition, arm=arm, other=other, metric=metric,
         ids=results.ids(condition, (arm, other), metric) or results.ids(condition, (arm, other), LOSS),
-        p_holm=row.get("p_holm"), flags=(flags[0], flags[1]),
+        p_holm=row.get("p_holm") if results.center == "mean" else None, flags=(flags[0], flags[1]),
         floor=bounds.get("floor"), constant=bounds.get("unigram"),
     )  # fmt: skip
 
 
-def paired(label: str, a: pd.Series, b: pd.Series, margin: float, confidence: float = 0.95) -> Contrast:
-    """A comparison from two arms' values by seed, over the seeds that both have."""
+def paired(
+    label: str, a: pd.Series, b: pd.Series, margin: float, confidence: float = 0.95, center: Center = "mean"
+) -> Contrast:
+    """A comparison from two arms' values by seed, over the seeds that both have.
+
+    center: what stands for the seeds, their mean with Student's interval and test, or their median with an interval
+    from order statistics and the sign test.
+    """
     both = pd.concat([a, b], axis=1, join="inner").dropna()
     if both.empty:
         raise InputError(f"{label}: the arms share no seed")
@@ -208,13 +224,23 @@ def paired(label: str, a: pd.Series, b: pd.Series, margin: float, confidence: fl
     low, high = t_interval(differences, confidence)
     tost = tost_paired(differences, margin, 1 - confidence)
     p = paired_t_test(differences).p_value
-    return Contrast(
+    made = Contrast(
         label=label, condition="", arm="", other="", metric="", ids=(), n=len(differences),
         mean=float(both.iloc[:, 0].mean()), other_mean=float(both.iloc[:, 1].mean()),
         difference=float(differences.mean()),
         sd=float(differences.std(ddof=1)) if len(differences) > 1 else None,
         low=_defined(low), high=_defined(high), inner_low=_defined(tost.low), inner_high=_defined(tost.high),
         p=_defined(p), p_holm=None, margin=margin, confidence=confidence,
+    )  # fmt: skip
+    return made if center == "mean" else _of_medians(made, differences)
+
+
+def _of_medians(made: Contrast, differences: FloatArray) -> Contrast:
+    """The comparison by the median of the differences; its one-sided p keep Student's standard error."""
+    (low, high), inner = (median_interval(differences, share) for share in (made.confidence, 2 * made.confidence - 1))
+    return replace(
+        made, difference=float(np.median(differences)), low=_defined(low), high=_defined(high),
+        inner_low=_defined(inner[0]), inner_high=_defined(inner[1]), p=sign_test(differences),
     )  # fmt: skip
 
 

@@ -114,7 +114,8 @@ def _state(contrasts: Sequence[Contrast], metric: str, alpha: float, seeds: int)
 def _against(results: Results, condition: str, arm: str, rival: tuple[str, str], metric: str) -> Contrast:
     values, other = results.values(condition, arm, metric), results.values(*rival, metric)
     label = f"{results.condition(condition).name} against {results.condition(rival[0]).name}"
-    contrast = paired(label, values, other, margin=max(abs(float(other.mean())), 1e-12), confidence=results.confidence)
+    unused = max(abs(float(other.mean())), 1e-12)  # a front has no margin
+    contrast = paired(label, values, other, unused, results.confidence, results.center)
     return replace(contrast, condition=condition, arm=arm, other=rival[1], metric=metric)
 
 

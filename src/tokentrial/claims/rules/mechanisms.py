@@ -10,7 +10,7 @@ import pandas as pd
 from tokentrial.claims.catalogue import rule
 from tokentrial.claims.judge import Criterion, at_least, verdict
 from tokentrial.claims.rules import outcomes, words
-from tokentrial.claims.rules.contrasts import LOSS, Contrast, Margin, Pairs, gather, ids_of, margin_of, paired
+from tokentrial.claims.rules.contrasts import LOSS, Contrast, Margin, Pairs, by_share, gather, ids_of, margin_of, paired
 from tokentrial.claims.rules.outcomes import Compared, criteria, finding, limits, number, phrase, summary, untestable
 from tokentrial.claims.rules.results import Results
 from tokentrial.claims.verdict import CONFIRMED, UNTESTABLE, Finding
@@ -76,10 +76,12 @@ def from_relationships(
     if removed is not None:
         parts = [_removed(gains, removed, seeds, results.confidence, once, recomputed)]
     else:
-        limit = margin_of(equivalence, math.nan, blind_loss)
+        limit = by_share(results, where["shuffled"], LOSS, margin_of(equivalence, math.nan, blind_loss))
         parts = _gains(gains, limit, seeds, results.confidence, once, recomputed)
     if relabelled:
-        limit = margin_of(equivalence, math.nan, float(losses["intact"].mean()))
+        limit = by_share(
+            results, where["intact"], LOSS, margin_of(equivalence, math.nan, float(losses["intact"].mean()))
+        )
         same = paired("relabelled against intact", losses["relabelled"], losses["intact"], limit, results.confidence)
         parts.append(_equivalence("relabelling changes the loss by", same, seeds, once, recomputed, "relabelled"))
     fewest = min(len(gain) for gain in gains.values())

@@ -105,8 +105,10 @@ def _step_contrasts(
         spent = [budget(results, condition, name) for name in (arm, other)]
         before = [0 if each is None else each.steps - each.last for each in spent]
         for kept, added in ((total, before), (alone, [0, 0])):
-            limit = margin * float(reached[other].mean() + added[1])
-            steps = paired(losses.label, reached[arm] + added[0], reached[other] + added[1], max(limit, 1e-9))
+            share_of = margin if results.every_margin is None else results.every_margin
+            limit = share_of * float(reached[other].mean() + added[1])
+            both = reached[arm] + added[0], reached[other] + added[1]
+            steps = paired(losses.label, *both, max(limit, 1e-9), center=results.center)
             steps = replace(steps, condition=condition, arm=arm, other=other, metric=STEPS)
             kept.append(replace(steps, ids=losses.ids, flags=losses.flags))
     return holm_over(total), alone, missing

@@ -19,10 +19,13 @@ NAMES = (
     *("prediction_low", "prediction_high", "in_prediction_interval"),
     *("prediction_low_se", "prediction_high_se", "in_prediction_interval_se"),
     *("prediction_low_half_width", "prediction_high_half_width", "in_prediction_interval_half_width"),
-    *("original_in_interval", "same_sign", "d33", "telescopes_high", "too_small_for_original"),
+    *("original_in_interval", "same_sign", "d33", "telescopes_high", "too_small_for_original", "opposite_sign"),
     *("bayes_factor", "sceptical_p", "beyond_best"),
+    *("replicated_at", "replication_difference", "replication_low", "replication_high", "replication_n"),
+    *("replication_margin", "replication_p_tost", "replication_minimal_detectable"),
 )
-"""What a finding with an original has in ``recomputed`` besides p_tost and minimal_detectable; None is undefined."""
+"""What a finding with an original has in ``recomputed``; None is undefined. The last ones are of the comparison that
+stands against the original, which is not always the one that decides the verdict."""
 
 
 class Original(TypedDict):
@@ -53,12 +56,13 @@ def replicated(results: Results, found: Contrast, original: Original, reported: 
     as a standard error and as the half width of an interval, the other readings a document leaves open.
 
     Prediction intervals use Student's quantile with the original's degrees of freedom and the replication's paired
-    standard error. Small telescopes judge the replication's 90 % interval in the original's standard deviations. The
-    Bayes factor takes both studies as two independent samples, as the original was; the sceptical p takes z from the
-    two-sided p of each study's own t and the variances of the two differences.
+    standard error. Small telescopes take effects in the original's standard deviations, and the Bayes factor takes them
+    in the metric's unit: the seeds of a fair run vary less than the original's runs, so that in deviations of its own a
+    small difference would be a large effect. The sceptical p takes z from the two-sided p of each study's own t and the
+    variances of the two differences.
     """
     a, b = original_arms(original, reported)
-    made: dict[str, Value] = dict.fromkeys(NAMES)
+    made: dict[str, Value] = dict.fromkeys(NAMES) | _measured(found)
     first = replication.original(a, b)
     made |= {"original_difference": first.difference, "original_d": first.d, "original_n": a.n}
     sign = better(found.metric)
@@ -71,13 +75,23 @@ def replicated(results: Results, found: Contrast, original: Original, reported: 
     if error is not None:
         for reading, suffix in zip(replication.READINGS, ("", "_se", "_half_width"), strict=True):
             made |= _prediction(found, replication.original(a, b, reading), error, suffix, results.confidence)
-    if found.inner_low is not None and found.inner_high is not None and first.deviation > 0:
+    if found.inner_low is not None and found.inner_high is not None and first.deviation > 0 and first.difference != 0:
         telescopes = replication.small_telescopes(first, a.n, (found.inner_low, found.inner_high))
         made |= {"d33": telescopes.d33, "telescopes_high": telescopes.high}
-        made["too_small_for_original"] = telescopes.too_small
+        made |= {"too_small_for_original": telescopes.too_small, "opposite_sign": telescopes.opposite}
     if error and first.standard_error > 0 and found.n > 1:
-        made |= _evidence(results, found, first, error)
+        made |= _evidence(found, first, error)
     return made
+
+
+def _measured(found: Contrast) -> dict[str, Value]:
+    """The numbers of the comparison that the original is compared with."""
+    return {
+        "replicated_at": found.ids[0] if found.ids else found.label,
+        "replication_difference": found.difference, "replication_low": found.low, "replication_high": found.high,
+        "replication_n": found.n, "replication_margin": found.margin, "replication_p_tost": found.p_tost,
+        "replication_minimal_detectable": found.detectable,
+    }  # fmt: skip
 
 
 def _prediction(
@@ -91,20 +105,13 @@ def _prediction(
     }
 
 
-def _evidence(results: Results, found: Contrast, first: replication.Original, error: float) -> dict[str, Value]:
-    """The Bayes factor and the sceptical p; the factor is None where the replication's arms do not vary."""
-    values = [results.values(found.condition, arm, found.metric) for arm in (found.arm, found.other)]
-    variance = sum(float(arm.var(ddof=1)) for arm in values) / found.n
-    factor = None
-    if variance > 0:
-        t = (float(values[0].mean()) - float(values[1].mean())) / math.sqrt(variance)
-        made = replication.replication_bayes_factor(
-            first.t, first.effective_n, first.df, t, found.n / 2, 2 * found.n - 2
-        )
-        factor = made if math.isfinite(made) else None
-    z = [replication.z_of_t(first.t, first.df), replication.z_of_t(found.difference / error, found.n - 1)]
+def _evidence(found: Contrast, first: replication.Original, error: float) -> dict[str, Value]:
+    """The Bayes factor, of differences in the metric's unit, and the sceptical p."""
+    t, df = found.difference / error, found.n - 1
+    factor = replication.difference_bayes_factor(first, found.difference, error, df)
+    z = [replication.z_of_t(first.t, first.df), replication.z_of_t(t, df)]
     sceptical = replication.sceptical_p(z[0], z[1], (first.standard_error / error) ** 2)
-    return {"bayes_factor": factor, "sceptical_p": sceptical}
+    return {"bayes_factor": factor if math.isfinite(factor) else None, "sceptical_p": sceptical}
 
 
 def words_of(made: Mapping[str, Value], found: Contrast) -> str:

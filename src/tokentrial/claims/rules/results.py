@@ -1,9 +1,11 @@
 """The results of a run as the rules look them up: a View, with what a claim's entry names."""
 
+import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from tokentrial.claims.verdict import Finding
 from tokentrial.errors import InputError
@@ -21,7 +23,32 @@ WAY = "done-right"
 
 @dataclass(frozen=True)
 class Results(View):
-    """All results of a run. A claim names an experiment ``learned_encoding/markov``."""
+    """All results of a run. A claim names an experiment ``learned_encoding/markov``.
+
+    every_margin: the margin of every comparison in place of those of the rules, as a share of the distance from chance
+    to the floor; center: what stands for the seeds. Both are for claims.sensitivity.
+    """
+
+    every_margin: float | None = None
+    center: Literal["mean", "median"] = "mean"
+
+    def specified(self, every_margin: float | None, center: Literal["mean", "median"]) -> "Results":
+        """These results by other margins, or by medians; all that has been looked up is shared with them."""
+        made = copy.copy(self)
+        for name, value in (("every_margin", every_margin), ("center", center)):
+            object.__setattr__(made, name, value)  # dataclasses.replace would look everything up again
+        return made
+
+    def distance(self, condition: str, metric: str) -> float:
+        """From chance to the floor; where no floor is known, as of real text, to the best arm. NaN without chance."""
+        rows = [self.level(condition, arm, metric) for arm in self.arms_of(condition)]
+        rows = [row for row in rows if row]
+        chance = next((row["chance"] for row in rows if row["chance"] is not None), None)
+        floor = next((row["floor"] for row in rows if row["floor"] is not None), None)
+        if chance is None:
+            return math.nan
+        best = (max if higher_is_better(metric) else min)(row["mean"] for row in rows)
+        return abs(float(chance) - float(best if floor is None else floor))
 
     def has_study(self, name: str) -> bool:
         """Whether a study or an experiment (``bespoke``, ``learned_encoding/markov``) has rows in this run."""

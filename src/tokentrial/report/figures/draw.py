@@ -5,18 +5,22 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from tokentrial import real_text
+from tokentrial import real_text, results
+from tokentrial.claims.calibration.measure import CALIBRATION
+from tokentrial.claims.sensitivity import SENSITIVITY
 from tokentrial.errors import InputError
 from tokentrial.published import load
 from tokentrial.real_text import UNNAMED
 from tokentrial.report import catalogue
+from tokentrial.report.figures import calibration as instrument
 from tokentrial.report.figures import curves, differences, forest, front, gains, levels, power, seeds, style, texts
+from tokentrial.report.figures import sensitivity as choices
 from tokentrial.report.figures import verdicts as claims
 from tokentrial.report.figures.registry import KINDS, Sources, draw
 from tokentrial.report.verdicts import read
 from tokentrial.run.view import View
 
-MODULES = (claims, curves, differences, forest, front, gains, levels, power, seeds, texts)
+MODULES = (choices, claims, curves, differences, forest, front, gains, instrument, levels, power, seeds, texts)
 """Each registers its kinds in `KINDS`."""
 _of_fork: list[Callable[[str], None]] = []
 __all__ = ["KINDS", "MODULES", "write_figures"]
@@ -30,20 +34,25 @@ def write_figures(
     published: Sequence[str],
     confidence: float,
     verdicts: str | None = None,
+    calibration: str | None = None,
+    sensitivity: str | None = None,
     predict_first: bool = False,
     processes: int = 1,
 ) -> None:
     """Write every path: its stem names the figure, its suffix the format; the other arguments are where the data are.
 
     tables: see run.view.View.read; studies: those that ran; published: the files of the documents' printed tables;
-    verdicts: those of all claims (see report.verdicts.read), without which their figure is not known; predict_first:
-    see registry.Sources; processes: that draw side by side, forks of this one. Raises InputError for an unknown figure,
-    a table that cannot be read, or results with nothing to show.
+    verdicts: those of all claims (see report.verdicts.read), without which their figures are not known; calibration,
+    sensitivity: what these modules of claims write; predict_first: see registry.Sources; processes: that draw side by
+    side, forks of this one. Raises InputError for an unknown figure, a table that cannot be read, or results with
+    nothing to show.
     """
     view, printed = View.read(tables, confidence), load(published)
     sources = {study: Sources(view.only(study), printed, predict_first) for study in studies}
     if verdicts is not None:
-        sources[catalogue.VERDICTS] = Sources(view, printed, verdicts=read(verdicts))
+        planted = None if calibration is None else results.read(calibration, CALIBRATION).to_pandas()
+        judged = None if sensitivity is None else results.read(sensitivity, SENSITIVITY).to_pandas()
+        sources[catalogue.VERDICTS] = Sources(view, printed, False, read(verdicts), planted, judged)
     known = {name: (part, entry) for part in sources for name, entry in catalogue.entries(part).figures.items()}
     files: dict[str, list[str]] = {}
     for path in paths:

@@ -20,13 +20,16 @@ class Sources:
     """What figures are drawn from.
 
     view: the results, of one study alone; printed: every table of the documents by name; predict_first: whether
-    cramming predicted the first token of a text, too; verdicts: those of all claims, see report.verdicts.read.
+    cramming predicted the first token of a text, too; verdicts: those of all claims, see report.verdicts.read;
+    calibration: rows of claims.calibration.measure.CALIBRATION; sensitivity: rows of claims.sensitivity.SENSITIVITY.
     """
 
     view: View
     printed: Mapping[str, PublishedTable]
     predict_first: bool = False
     verdicts: pd.DataFrame | None = None
+    calibration: pd.DataFrame | None = None
+    sensitivity: pd.DataFrame | None = None
 
 
 Draw = Callable[[Sources, Any], Figure]

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tokentrial import results
+from tokentrial.claims.sensitivity import SENSITIVITY
 from tokentrial.published import PublishedTable, load
 from tokentrial.real_text import UNNAMED
 from tokentrial.report import catalogue, formats
@@ -86,18 +88,20 @@ def write_tables(
     settings: Mapping[str, Any],
     outputs: Sequence[str],
     verdicts: str | None = None,
+    sensitivity: str | None = None,
 ) -> None:
     """Write the tables to ``<folder>/<name>.<suffix>``, the format by the suffix.
 
     frames: see run.view.View.read; studies: those that ran; published: the files of the documents' printed tables;
     settings: the config's statistics; verdicts: those of all claims (see report.verdicts.read), without which their
-    tables are not made. Raises InputError for a file that cannot be used,
+    tables are not made; sensitivity: what claims.sensitivity writes. Raises InputError for a file that cannot be used,
     KeyError for an output that is no table of the catalogue.
     """
     view = View.read(frames, settings["confidence"], settings["equivalence_margin"])
     entries = {study: catalogue.entries(study).tables for study in studies}
     tables = {table.name: table for table in build(view, entries, load(published))}
     if verdicts is not None:
-        tables |= {table.name: table for table in claims.build(read(verdicts), settings["confidence"])}
+        choices = None if sensitivity is None else results.read(sensitivity, SENSITIVITY).to_pandas()
+        tables |= {table.name: table for table in claims.build(read(verdicts), settings["confidence"], choices)}
     for output in outputs:
         write(tables[Path(output).stem], output)

@@ -11,6 +11,7 @@ from tokentrial.report import catalogue
 from tokentrial.report.catalogue import LISTINGS, among
 from tokentrial.report.claims_listing import decided_by
 from tokentrial.report.formats import GAP, MINUS, MISSING, Table, count, missing, p_value, yes_no
+from tokentrial.report.sensitivity import claim_rows
 from tokentrial.report.tables import declared
 from tokentrial.report.tables.registry import Ask, Row, kind
 from tokentrial.report.verdicts import (
@@ -26,14 +27,21 @@ from tokentrial.report.verdicts import (
 )
 from tokentrial.run.view import records
 
+SENSITIVITY = "sensitivity"
+"""The kind of the table that is made of other rows than the verdicts."""
 
-def build(verdicts: pd.DataFrame, confidence: float) -> Iterator[Table]:
-    """Every table of the verdicts, in the catalogue's order; verdicts: see report.verdicts.read; confidence: theirs."""
+
+def build(verdicts: pd.DataFrame, confidence: float, sensitivity: pd.DataFrame | None = None) -> Iterator[Table]:
+    """Every table of the verdicts, in the catalogue's order; verdicts: see report.verdicts.read; confidence: theirs.
+
+    sensitivity: rows of claims.sensitivity.SENSITIVITY, without which their table has no rows.
+    """
     said = {"alpha": f"{1 - confidence:g}", "confidence": f"{100 * confidence:g} %"}
     file = catalogue.FILES[catalogue.VERDICTS]
     for name, entry in catalogue.entries(catalogue.VERDICTS).tables.items():
         if name != catalogue.HEADLINE:
-            yield declared.build(Ask(f"{file}: tables.{name}", name, entry, verdicts, {}, dict(said)), entry.title)
+            rows = sensitivity if entry.kind == SENSITIVITY else verdicts
+            yield declared.build(Ask(f"{file}: tables.{name}", name, entry, rows, {}, dict(said)), entry.title)
 
 
 @kind("verdict matrix")
@@ -82,8 +90,18 @@ def of_replications(ask: Ask) -> Iterator[Row]:
             yield {**_replication(row), "_section": title, "_only": "page"}
 
 
+@kind(SENSITIVITY)
+def of_choices(ask: Ask) -> Iterator[Row]:
+    """A row for every claim whose verdict is another one under some choice; the CSV has all of them."""
+    for row in [] if ask.view is None else claim_rows(ask.view):
+        section = DOCUMENTS.get(group(row["document"]), row["document"])
+        flips = row["same"] < row["specifications"]
+        same = f"{row['same']} of {row['specifications']}"
+        yield {**row, "_same": same, "_section": section, **({} if flips else {"_only": "csv"})}
+
+
 def _replication(row: Mapping[Any, Any]) -> Row:
-    inside, telescopes = yes_no(row["in_prediction_interval"]), _small(row["too_small_for_original"])
+    inside, telescopes = yes_no(row["in_prediction_interval"]), _small(row)
     predicted = f"{_interval(row['prediction_low'], row['prediction_high'])}\n{inside}"
     tost = f"{p_value(row['p_tost'])}\n±{GAP}{_short(row['margin'])}"
     return {
@@ -117,5 +135,8 @@ def _short(value: float | None, signed: bool = False) -> str:
     return text.replace("e-0", "e-").replace("-", MINUS)
 
 
-def _small(value: bool | None) -> str:
-    return MISSING if missing(value) else "too small" if value else "large enough"
+def _small(row: Mapping[Any, Any]) -> str:
+    """What small telescopes say; an effect of the other sign is not called too small."""
+    if missing(row["too_small_for_original"]):
+        return MISSING
+    return "other sign" if row["opposite_sign"] else "too small" if row["too_small_for_original"] else "large enough"

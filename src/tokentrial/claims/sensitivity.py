@@ -1,0 +1,164 @@
+"""Every verdict of a run by other choices that were open: margin, metric, baseline, and what stands for the seeds.
+
+A specification changes one or several of the choices of a claim's rule, and the rule judges again by the same rows
+(Simonsohn, Simmons and Nelson 2020: specification curve). The margins are shares of the distance from chance to the
+floor, for every rule alike; the rule's own specification comes first.
+"""
+
+import copy
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from tokentrial import results as results_files
+from tokentrial.claims import registry, verdicts
+from tokentrial.claims.registry import Claim
+from tokentrial.claims.rules import Results
+from tokentrial.claims.verdict import UNTESTABLE
+from tokentrial.errors import InputError
+from tokentrial.run.finals import ACCURACY, LOSS
+
+MARGINS = tuple(share / 100 for share in range(1, 11))
+CENTERS: tuple[Literal["mean", "median"], ...] = ("mean", "median")
+OTHER_METRIC = {LOSS: ACCURACY, ACCURACY: LOSS}
+OTHER_BASELINE = {"autoencoder": "autoencoder_finetuned"}
+"""A baseline -> the same, trained further with the task; arms of one size have it after a hyphen."""
+OF_MEANS_ALONE = ("from_relationships", "grows", "persists", "better_for_its_size")
+"""Rules with slopes, shares or parts over the seeds, which have no form for a median."""
+FIXED = ("as_decided", "needs_study")
+"""Rules with none of these choices."""
+
+SENSITIVITY = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("document", pa.string(), nullable=False),
+        pa.field("margin", pa.float64()),  # share of the distance from chance to the floor; null: the rule's own
+        pa.field("metric", pa.string(), nullable=False),  # empty for a rule without a metric
+        pa.field("baseline", pa.string(), nullable=False),  # empty: the rule's own
+        pa.field("center", pa.string(), nullable=False),
+        pa.field("own", pa.bool_(), nullable=False),  # the rule's own specification
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("difference", pa.float64()),  # of the comparison that the rule shows, with its interval
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("n", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One way to judge a claim. None, or an empty text: as its rule has it."""
+
+    margin: float | None = None
+    metric: str = ""
+    baseline: str = ""
+    """One of several baselines alone, or another form of the only one."""
+    center: Literal["mean", "median"] = "mean"
+
+
+OWN = Specification()
+
+
+def specifications(claim: Claim) -> Iterator[Specification]:
+    """The rule's own specification, then all combinations of the choices that the rule has."""
+    yield OWN
+    if claim.check in FIXED:
+        return
+    metric = claim.parameters.get("metric", "")
+    metrics = ["", *([OTHER_METRIC[metric]] if metric in OTHER_METRIC else [])]
+    baselines = ["", *_baselines(claim.parameters)]
+    centers = CENTERS[:1] if claim.check in OF_MEANS_ALONE or claim.parameters.get("holm") else CENTERS
+    margins = (None,) if claim.check == "on_front" else MARGINS
+    for chosen in itertools.product(margins, metrics, baselines, centers):
+        if (specification := Specification(*chosen)) != OWN:
+            yield specification
+
+
+def changed(claim: Claim, specification: Specification) -> Claim:
+    """The claim with the arms and the metric of a specification; margin and center belong to the results."""
+    parameters = copy.deepcopy(_plain(claim.parameters))
+    if specification.metric:
+        parameters["metric"] = specification.metric
+    if specification.baseline:
+        for entry in parameters["cells"]:
+            entry["pairs"] = _against(entry["pairs"], specification.baseline)
+        parameters["cells"] = [entry for entry in parameters["cells"] if entry["pairs"]]
+    return replace(claim, parameters=parameters)
+
+
+def _against(pairs: Sequence[Sequence[str]], baseline: str) -> list[list[str]]:
+    """The pairs with one of several baselines alone, or with the other baseline of the same size."""
+    chosen = [list(pair) for pair in pairs if pair[1].partition("-")[0] == baseline]
+    for arm, other in pairs:
+        method, hyphen, size = other.partition("-")
+        if OTHER_BASELINE.get(method) == baseline:
+            chosen.append([arm, f"{baseline}{hyphen}{size}"])
+    return chosen
+
+
+def _baselines(parameters: Mapping[str, Any]) -> list[str]:
+    """Each baseline alone of a claim with several, and the other form of one."""
+    methods = [pair[1].partition("-")[0] for entry in parameters.get("cells", ()) for pair in entry["pairs"]]
+    several = list(dict.fromkeys(methods))
+    others = [OTHER_BASELINE[method] for method in several if method in OTHER_BASELINE]
+    return [*(several if len(several) > 1 else []), *others]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def judge(claims: Sequence[Claim], results: Results) -> pd.DataFrame:
+    """A row of `SENSITIVITY` for every claim with a rule and every specification that the run's rows can judge.
+
+    A specification is left out if the rows lack its metric or its baseline in a cell of the claim.
+    """
+    rows = []
+    for claim in claims:
+        if claim.call is not None:
+            continue
+        lacking: set[str] = set()
+        for specification in specifications(claim):
+            row, missing = _row(claim, specification, results)
+            lacking = missing if specification == OWN else lacking
+            if row is not None and missing <= lacking:
+                rows.append(row)
+    return pd.DataFrame(rows, columns=SENSITIVITY.names).astype({"n": "Int32", "margin": "float64"})
+
+
+def _row(claim: Claim, specification: Specification, results: Results) -> tuple[dict[str, Any] | None, set[str]]:
+    """A row, None if the rows cannot judge the specification; and what the run lacks for it."""
+    seen = results.specified(specification.margin, specification.center)
+    try:
+        found = verdicts.finding(changed(claim, specification), seen)
+    except InputError:
+        if specification == OWN:
+            raise
+        return None, set()  # no margin: the rows have no chance level in this metric
+    lacking = found.recomputed.get("missing")
+    missing = set(map(str, lacking)) if isinstance(lacking, list | tuple) else set()
+    if specification != OWN and found.verdict == UNTESTABLE:
+        return None, missing
+    numbers = {name: found.recomputed.get(name) for name in ("difference", "low", "high", "n")}
+    row = {
+        "id": claim.id, "document": claim.document, "margin": specification.margin,
+        "metric": specification.metric or claim.parameters.get("metric", ""), "baseline": specification.baseline,
+        "center": specification.center, "own": specification == OWN, "verdict": found.verdict, **numbers,
+    }  # fmt: skip
+    return row, missing
+
+
+def write(tables: Mapping[str, str], documents: str | Path, schema: str | Path, confidence: float, output: str) -> None:
+    """Writes `SENSITIVITY` of a run. tables: see run.view.View.read; documents: the folder of the registry."""
+    run = Results.read(tables, confidence)
+    assert isinstance(run, Results)
+    rows = judge(registry.load(documents, schema), run)
+    results_files.write(output, results_files.table(rows, SENSITIVITY))
