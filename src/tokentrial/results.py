@@ -30,6 +30,11 @@ LATER = {b"tokentrial.later": b"yes"}
 """Metadata of a nullable column that files of an earlier version lack; it is read as null."""
 
 
+def is_later(field: pa.Field) -> bool:
+    """Whether files of an earlier version may lack a column."""
+    return LATER.items() <= (field.metadata or {}).items()
+
+
 class Measurement(NamedTuple):
     """One measured value of one arm and seed; ``step`` None means the reported (final) value."""
 
@@ -59,6 +64,8 @@ RUNS = pa.schema(
         _field("metric", pa.string()),
         _field("value", pa.float64(), nullable=True),
         _field("unit", pa.string()),
+        # Digest of the crammed text (cramming.texts), by which texts of several models are paired; null elsewhere.
+        pa.field("text", pa.string(), metadata=LATER),
     ]
 )
 
@@ -159,8 +166,11 @@ STATISTICS = pa.schema(
 def table(rows: pd.DataFrame, schema: pa.Schema, metadata: Mapping[str, str] | None = None) -> pa.Table:
     """Returns rows as an Arrow table of exactly this schema (columns in its order), with string metadata attached.
 
-    Raises KeyError for a missing column, ValueError for a missing value in a column that allows none.
+    A column of `LATER` that the rows lack is null. Raises KeyError for another missing column, ValueError for a missing
+    value in a column that allows none.
     """
+    later = [field.name for field in schema if is_later(field) and field.name not in rows]
+    rows = rows.assign(**dict.fromkeys(later))
     arrow = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
     return arrow.replace_schema_metadata(dict(metadata or {}))
 
@@ -260,7 +270,7 @@ def read(path: str | Path, schema: pa.Schema | None = None) -> pa.Table:
     if file_metadata.pop(DIGEST, None) is not None and at is None:
         raise DamagedFile(path, "not a readable Parquet file (its checksum is not readable)")
     for field in schema or ():
-        if field.name not in rows.schema.names and LATER.items() <= (field.metadata or {}).items():
+        if field.name not in rows.schema.names and is_later(field):
             rows = rows.append_column(field, pa.nulls(len(rows), field.type))
     if schema is not None and not rows.schema.equals(schema, check_metadata=False):
         names, expected = (", ".join(f"{field.name}: {field.type}" for field in some) for some in (rows.schema, schema))

@@ -15,7 +15,7 @@ NAMES = {
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
     ),
-    "6899a2a70f51": ("the reference run", "Ten seeds of every model, and longer training of the language models."),
+    "2bfe17ce427a": ("the reference run", "Ten seeds of every model, and longer training of the language models."),
     "730acfd8393d": ("the full run", "All seeds, data and steps of the paper config."),
 }
 # Digest of the default config's settings of training (config.training), which made the rows of the shipped run.

@@ -60,7 +60,7 @@ def made(
         seeds = max(len(v) if not isinstance(v, float) else SEEDS for v in found.values())
         for bound, level in bounds.items():
             runs += rows(condition, f"reference.{bound}", [level] * seeds, metric)
-    frame = pd.DataFrame([*runs, *more], columns=results.RUNS.names)
+    frame = pd.DataFrame([*runs, *more], columns=results.RUNS.names[:-1])
     known = frame[~frame["arm"].str.startswith("reference.")][["study", "condition", "arm"]].drop_duplicates()
     listed = known.to_dict("records")
     table = [row | dict((costs or {}).get((row["condition"], row["arm"]), {})) for row in listed]

@@ -37,7 +37,7 @@ def write_texts(folder: Path) -> dict[str, str]:
     words = ["".join(drawn.choice(SYLLABLES, size=drawn.integers(1, 4))) for _ in range(60)]
     odds = 1 / torch.arange(1, 61).double().numpy()
     files = {}
-    for split, paragraphs in {"train": 240, "validation": 40, "test": 40}.items():
+    for split, paragraphs in {"train": 240, "validation": 40, "test": 90}.items():
         source, lines = stream(5, "text", split), []
         for number in range(paragraphs):
             if number % 4 == 0:

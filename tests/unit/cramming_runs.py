@@ -1,6 +1,6 @@
 """Runs of the cramming study with known truth: a vector takes up to ``room`` nats, a text of less is solved."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from tokentrial.cramming import measures
 from tokentrial.cramming.cells import Cells
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.cramming.evidence import Evidence
+from tokentrial.cramming.search import Cell, Search
 from tokentrial.cramming.texts import STREAMS
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
@@ -39,7 +40,7 @@ STUDIES = {"cramming": study_files.load(Path(__file__).parents[2])["cramming"].n
 
 def facts(design: str, model: str, width: int = 64, layers: int = 4, loss: float = 4.0, **more: float) -> list[Row]:
     """The rows that describe a model."""
-    values = {"width": width, "layers": layers, "vocab_size": 1024, "parameters": 1000 * width * layers}
+    values = {"width": width, "layers": layers, "vocab_size": 1024, "parameters": 1e6 * width * layers}
     values |= {"context": 512, "validation_cross_entropy": loss, "test_cross_entropy": loss + 0.1, **more}
     name = f"cramming/{design}/{model}"
     return [
@@ -58,8 +59,12 @@ def cells(
     room: float = 30.0,
     rooms: Mapping[str, float] | None = None,
     spread: float = 0.15,
+    search: bool = True,
 ) -> list[Row]:
-    """Texts of H nats, of which a vector takes ``room`` (of a kind: ``rooms``) times a factor of the text's own."""
+    """Texts of H nats, of which a vector takes ``room`` (of a kind: ``rooms``) times a factor of the text's own.
+
+    search: whether each text's capacity is searched to one token, but for controls.
+    """
     made: list[Row] = []
     for kind in kinds:
         for text in range(texts):
@@ -87,13 +92,36 @@ def cells(
                     ("cramming", name, arm, text, kind, None, metric, value, UNITS[metric])
                     for metric, value in values.items()
                 ]
+            if search and not arm.startswith("control."):
+                cell = Cell(arm, vectors, kind, text)
+                made += searched(f"cramming/{design}/{model}", cell, lengths, lambda n, r=rate, o=own: r * (n - 1) <= o)
+    return made
+
+
+def searched(job: str, cell: Cell, lengths: Iterable[int], solved: Callable[[int], bool]) -> list[Row]:
+    """The rows of a text's search, as a job does it."""
+    made: list[Row] = []
+    search = Search([(length, cell.vectors) for length in lengths], 1, None)
+    for length in lengths:
+        search.add(cell, length, solved(length))
+    while (length := search.next_length(cell)) is not None:
+        search.add(cell, length, solved(length))
+        name = f"{job}/{cell.kind}/n-{length}-m-{cell.vectors}"
+        values = {"search_accuracy": 1.0 if solved(length) else 0.5, "search_exact": float(solved(length))}
+        for metric, value in values.items():
+            made.append(("cramming", name, cell.arm, cell.index, cell.kind, None, metric, value, "1"))
     return made
 
 
 def frame(rows: Iterable[Row]) -> pd.DataFrame:
     """Rows of results.RUNS."""
-    made = pd.DataFrame(list(rows), columns=results.RUNS.names)
+    made = pd.DataFrame([(*row, text_of(row)) for row in rows], columns=results.RUNS.names)
     return made.astype({"step": "Int32", "seed": "int32", "value": "float64"})
+
+
+def text_of(row: Row) -> str | None:
+    """What stands for the digest of a row's text: text i of a kind is the same for every model."""
+    return None if row[2] == "model" else f"{row[4]} {row[3]:04d}"
 
 
 def described(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -110,9 +138,10 @@ def cells_of(runs: pd.DataFrame, models: Mapping[str, Any] | None = None, **opti
     return Cells(runs, *described(runs), models, **options)
 
 
-def evidence(rows: Iterable[Row], models: Mapping[str, Any] | None = None, **settings: Any) -> Evidence:
+def evidence(rows: Iterable[Row] | pd.DataFrame, models: Mapping[str, Any] | None = None, **settings: Any) -> Evidence:
     """What measures and decisions start from."""
-    cells = cells_of(frame(rows), models, minimum_texts=settings.get("minimum_texts", 16))
+    runs = rows if isinstance(rows, pd.DataFrame) else frame(rows)
+    cells = cells_of(runs, models, minimum_texts=settings.get("minimum_texts", 16))
     return Evidence(cells, {**SETTINGS, **settings}, seed=7)
 
 
@@ -121,7 +150,7 @@ def view_of(rows: Iterable[Row], **settings: Any) -> View:
     rows = list(rows)
     of_rows = evidence(rows, **settings)
     measured = measures.table(list(measures.rows(of_rows)), MEASURES).to_pandas()
-    decided = measures.table(decisions.rows(of_rows, {}), DECISIONS).to_pandas()
+    decided = measures.table(decisions.rows(of_rows), DECISIONS).to_pandas()
     return replace(bare_view(rows), measures=measured, decisions=decided)
 
 

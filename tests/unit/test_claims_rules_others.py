@@ -356,6 +356,8 @@ def decided(*rows: dict[str, Any], claim: str = "CR4-LINEAR") -> Finding:
         ("refuted", 0.5, REFUTED),
         ("inconclusive at this scale", 0.7, INCONCLUSIVE),
         ("inconclusive at this scale", None, UNTESTABLE),
+        (CONFIRMED, 0.95, CONFIRMED),
+        (UNTESTABLE, None, UNTESTABLE),
     ],
 )
 def test_decisions_of_the_cramming_study(outcome: str, estimate: float | None, verdict: str) -> None:

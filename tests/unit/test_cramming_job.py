@@ -30,7 +30,8 @@ SPEC: Spec = {
     "study": "cramming", "condition": BASE, "design": "length", "model": "tiny",
     "kinds": ["text-test", "random-tokens"], "lengths": [3, 6], "vectors": [1, 2], "per_vector": False, "texts": 5,
     "arms": {"tuned": TUNED, "paper": TUNED | {"relative": False, "schedule": "constant", "patience": 4}},
-    "controls": ["random-vector", "prefix", "shared"], "predict_first": False, "seed": 42, "device": "cpu",
+    "controls": ["random-vector", "prefix", "shared"], "search": False, "predict_first": False, "seed": 42,
+    "device": "cpu",
     "precision": "float32", "compile": False,
 }  # fmt: skip
 CONTROLS = ("control.random-vector", "control.prefix", "control.shared")
@@ -197,6 +198,76 @@ def test_lengths_per_vector(files: dict[str, str], folder: str, tmp_path: Path) 
     assert found == {f"{BASE}/repeated/n-{n}-m-{m}" for n, m in ((3, 1), (6, 1), (6, 2), (12, 2))}
 
 
+@pytest.fixture(scope="module")
+def searched(files: dict[str, str], folder: str, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    out = tmp_path_factory.mktemp("searched")
+    spec = SPEC | {"search": True, "controls": [], "arms": {"tuned": TUNED}, "lengths": [3, 12], "texts": 8}
+    run_cramming(**arguments(spec, folder, files, out))
+    return results.read(out / "runs.parquet", results.RUNS).to_pandas()
+
+
+OF_DESIGN, OF_SEARCH = ("accuracy", "greedy_exact"), ("search_accuracy", "search_exact")
+
+
+def solved_lengths(rows: pd.DataFrame) -> dict[tuple[str, int, int], dict[int, bool]]:
+    """(kind, vectors, text) -> length -> solved, of the design's lengths and those of the search."""
+    final = rows[rows["step"].isna() & (rows["arm"] == "tuned")]
+    table = final.pivot_table(index=["condition", "seed"], columns="metric", values="value")
+    tried: dict[tuple[str, int, int], dict[int, bool]] = {}
+    for (condition, text), row in table.iterrows():
+        _, _, _, kind, place = str(condition).split("/")
+        _, length, _, vectors = place.split("-")
+        of_search = not np.isnan(row.get("search_exact", np.nan))
+        accuracy, exact = (row[name] for name in (OF_SEARCH if of_search else OF_DESIGN))
+        tried.setdefault((kind, int(vectors), int(text)), {})[int(length)] = bool(accuracy == 1 and exact == 1)
+    return tried
+
+
+def test_the_search_ends_at_a_length_whose_successor_fails(searched: pd.DataFrame) -> None:
+    """Each text's capacity is known to one token, unless it never fails."""
+    tried = solved_lengths(searched)
+    assert len(tried) == 2 * 2 * 8
+    for lengths in tried.values():
+        failed = [length for length, solved in lengths.items() if not solved]
+        if failed:
+            assert lengths.get(min(failed) - 1, min(failed) == 2)
+        else:
+            assert max(lengths) == 24  # twice the longest
+    beyond = [lengths for lengths in tried.values() if any(n not in (3, 12) and ok for n, ok in lengths.items())]
+    assert len(beyond) > 3  # searches that have added something
+
+
+def test_lengths_of_the_search_are_no_rows_of_the_design(searched: pd.DataFrame) -> None:
+    lengths = searched["condition"].str.extract(r"n-(\d+)-")[0].astype(float)
+    of_search = searched["metric"].str.startswith("search_")
+    assert set(lengths[~of_search].dropna()) == {3, 12}
+    assert not set(lengths[of_search]) & {3, 12}
+    assert not searched[of_search].duplicated(["condition", "arm", "seed", "metric"]).any()
+
+
+def test_every_text_has_its_digest_and_no_fact_has_one(rows: pd.DataFrame, searched: pd.DataFrame) -> None:
+    for made in (rows, searched):
+        about_models = made["arm"] == "model"
+        assert made.loc[about_models, "text"].isna().all() and made.loc[~about_models, "text"].notna().all()
+        assert (
+            made.groupby(["split", "seed"])["text"].nunique()
+            == (made.groupby(["split", "seed"])["arm"].first() != "model")
+        ).all()
+    both = pd.concat([rows, searched])
+    assert (both.dropna(subset="text").groupby(["split", "seed"])["text"].nunique() == 1).all()
+
+
+def test_a_killed_search_goes_on_and_changes_no_bit(
+    searched: pd.DataFrame, files: dict[str, str], folder: str, tmp_path: Path
+) -> None:
+    spec = SPEC | {"search": True, "controls": [], "arms": {"tuned": TUNED}, "lengths": [3, 12], "texts": 8}
+    made = arguments(spec, folder, files, tmp_path)
+    killed(made, every=1, kill=80)
+    run_cramming(**made)
+    again = results.read(tmp_path / "runs.parquet", results.RUNS).to_pandas()
+    pd.testing.assert_frame_equal(again, searched, check_exact=True)
+
+
 def test_every_kind_and_predicting_the_first_token(files: dict[str, str], folder: str, tmp_path: Path) -> None:
     spec = SPEC | {"kinds": list(KINDS), "predict_first": True, "lengths": [4], "vectors": [1]}
     run_cramming(**arguments(spec, folder, files, tmp_path))
@@ -303,7 +374,7 @@ def test_a_checkpoint_of_another_config_is_refused_and_kept(
         ({"kinds": ["poems"]}, "kinds: found 'poems', expected one of text-test"),
         ({"controls": ["placebo"]}, "controls: found 'placebo', expected one of random-vector"),
         ({"texts": 1}, "texts: found 1, expected at least 2"),
-        ({"texts": 500}, "paragraphs with 64 words from there on, expected at least 500"),
+        ({"texts": 500}, "different paragraphs with 512 words from there on, expected at least 500"),
         ({"precision": "float8"}, "precision: found 'float8'"),
         ({"device": "tpu"}, "device: found 'tpu'"),
         ({"arms": {}}, "found no kinds, arms"),

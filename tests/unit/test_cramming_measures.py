@@ -17,6 +17,7 @@ from tokentrial.cramming.cells import KINDS, NATURAL, Cells, common
 from tokentrial.cramming.columns import DECISIONS, MEASURES
 from tokentrial.errors import InputError
 from tokentrial.run.columns import CONDITIONS, METHODS
+from tokentrial.statistics.cramming import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +56,11 @@ def test_the_room_of_a_vector_comes_back(made: pd.DataFrame, model: str, room: f
     gain = row(made, "information_gain_strict", "capacity", model)
     assert gain["low"] <= room <= gain["high"]
     assert gain["n"] == 16
-    longest = row(made, "n_max", "capacity", model)
-    assert longest["estimate"] == pytest.approx(room / synthetic.RATES[NATURAL] + 1, rel=0.25)
+    for measure in ("capacity_mean", "capacity_half"):
+        capacity = row(made, measure, "capacity", model)
+        assert capacity["estimate"] == pytest.approx(room / synthetic.RATES[NATURAL] + 0.5, rel=0.2)
+        assert capacity["low"] <= capacity["estimate"] <= capacity["high"]
+        assert (capacity["n"], capacity["note"]) == (16, "")
     offset = row(made, "fixed_offset", "capacity", model)
     assert (offset["estimate"], offset["low"]) == (-gain["estimate"], -gain["high"])
     slope = row(made, "entropy_slope", "capacity", model)
@@ -129,6 +133,80 @@ def test_ratios_are_over_pairs_that_both_left_unsolved() -> None:
     assert evidence.gain_ratio(large.at([32]), small.at([4])).value is None  # no length in common
 
 
+LONG = (32, 48, 64)  # lengths that no text is solved at
+
+
+def two_models(lengths: tuple[int, ...] = LONG) -> pd.DataFrame:
+    """Two models on the same texts, one with twice the gain of the other on each text; lengths: of the smaller."""
+    rows = synthetic.cells("c", "small-1", lengths=lengths, room=20.0, spread=0.3)
+    return synthetic.frame(rows + synthetic.cells("c", "large-1", lengths=LONG, room=40.0, spread=0.3))
+
+
+def gain_ratio(runs: pd.DataFrame) -> Estimate:
+    evidence = synthetic.evidence(runs)
+    small, large = evidence.cells.block("small-1"), evidence.cells.block("large-1")
+    assert small is not None and large is not None
+    return evidence.gain_ratio(large, small)
+
+
+def of_model(runs: pd.DataFrame, model: str) -> pd.Series:
+    return runs["condition"].str.contains(f"/{model}/")
+
+
+def test_texts_of_two_models_are_paired_by_digest_in_whatever_order() -> None:
+    runs = two_models()
+    expected = gain_ratio(runs)
+    assert (expected.value, expected.n) == (pytest.approx(2), 16)
+    shuffled = runs.copy()
+    small = of_model(runs, "small-1")
+    shuffled.loc[small, "seed"] = (runs.loc[small, "seed"] * 5 + 3) % 16  # another index for each text
+    assert gain_ratio(shuffled) == expected  # the interval, too
+    assert (expected.low, expected.high) == (pytest.approx(2), pytest.approx(2))
+    wrong = gain_ratio(shuffled.assign(text=shuffled["split"] + shuffled["seed"].astype(str).to_numpy(dtype=object)))
+    assert wrong.low is not None and wrong.high is not None
+    assert wrong.high - wrong.low > 0.1  # pairs by index have lost what the texts share
+
+
+@pytest.mark.parametrize("lost", [0, 7])
+def test_a_text_that_one_model_lacks_is_in_no_comparison(lost: int) -> None:
+    """Also if the texts after it move up."""
+    runs = two_models()
+    left = runs[~(of_model(runs, "small-1") & (runs["seed"] == lost))]
+    moved = left.copy()
+    moved.loc[of_model(left, "small-1") & (left["seed"] > lost), "seed"] -= 1
+    neither = runs[runs["seed"] != lost]
+    assert gain_ratio(left) == gain_ratio(moved) == gain_ratio(neither)
+    assert gain_ratio(left).n == 15
+
+
+def test_a_model_of_short_context_lacks_the_long_lengths_alone() -> None:
+    """The same texts are compared at the lengths that both have."""
+    found = gain_ratio(two_models(LONG[:2]))
+    assert (found.value, found.n, found.note) == (pytest.approx(2), 16, "32 pairs")
+
+
+@pytest.mark.parametrize(
+    ("contexts", "pairs"),
+    [((512.0, 512.0), 48), ((None, None), 48), ((512.0, 2048.0), None), ((512.0, None), None), ((None, 512.0), None)],
+)
+def test_rows_without_digests_pair_models_of_one_context(
+    contexts: tuple[float | None, float | None], pairs: int | None
+) -> None:
+    """Rows of earlier versions, whose list of texts depended on the context."""
+    facts = [
+        fact
+        for model, context in zip(("small-1", "large-1"), contexts, strict=True)
+        for fact in synthetic.facts("c", model, context=context or 0.0)
+        if fact[6] != "context" or context is not None
+    ]
+    found = gain_ratio(pd.concat([two_models().assign(text=None), synthetic.frame(facts)], ignore_index=True))
+    if pairs is None:
+        assert (found.value, found.n) == (None, 0)
+    else:
+        assert found == gain_ratio(two_models())
+        assert found.note == f"{pairs} pairs"
+
+
 def test_designs_are_merged_without_counting_twice() -> None:
     rows = synthetic.cells("one", "x-1", lengths=(4, 8)) + synthetic.cells("two", "x-1", lengths=(8, 16))
     cells = synthetic.cells_of(synthetic.frame(rows))
@@ -136,7 +214,7 @@ def test_designs_are_merged_without_counting_twice() -> None:
     assert block is not None
     assert block.key.design == "one, two"
     np.testing.assert_array_equal(block.lengths, [4, 8, 16])
-    assert (block.texts, block.fewest) == (16, 16)
+    assert (block.count, block.fewest) == (16, 16)
     assert len(cells.blocks) == 2
     left, right = common(*cells.blocks)
     np.testing.assert_array_equal(left.lengths, [8])
@@ -191,7 +269,7 @@ def test_the_same_seed_gives_the_same_intervals_and_the_order_of_rows_does_not_m
     rows = synthetic.cells("capacity", "llama-64x4")
     kept = synthetic.evidence(rows)
     shuffled = synthetic.frame(rows).sample(frac=1, random_state=1)
-    again = synthetic.evidence(list(shuffled.itertuples(index=False, name=None)))
+    again = synthetic.evidence(shuffled)
     other = synthetic.evidence(rows)
     other.seed = 8
     blocks = [each.cells.block("llama-64x4") for each in (kept, again, other)]
@@ -227,7 +305,7 @@ def test_both_files_are_written_and_empty_without_the_study(tmp_path: Path) -> N
         assert (len(decided) > 0) == bool(count)
 
 
-@pytest.mark.parametrize("name", ["cramming/capacity/x", "cramming/capacity/x/text-test/n-9-m-1"])
+@pytest.mark.parametrize("name", ["cramming/capacity/x", "cramming/capacity/x/text-test/n-99-m-1"])
 def test_a_condition_that_is_not_described_is_named(name: str) -> None:
     """Nor may texts belong to a condition that is one of a model."""
     runs = synthetic.frame(synthetic.facts("capacity", "x") + synthetic.cells("capacity", "x"))

@@ -1,5 +1,6 @@
 """The texts: that they are what they are called, the same wherever they are asked for, and refused where they fail."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,50 @@ def test_wiki_texts_start_where_a_paragraph_does(model: LanguageModel, files: An
         place = content.find(said)
         assert place == 0 or content[place - 1] == "\n"
         assert not said.lstrip().startswith("=") and said.strip()
+
+
+def test_the_list_of_texts_depends_on_no_model(model: LanguageModel, with_start: LanguageModel, files: Any) -> None:
+    """Whatever a model's context is, and however its tokenizer cuts."""
+    expected = texts(model, files)
+    for other in (replace(model, context=None), replace(model, context=2048), replace(model, context=24), with_start):
+        own = texts(other, files)
+        assert own.passages("text-test") == expected.passages("text-test")
+        for kind in ("text-test", "text-train", "random-words"):
+            assert own.digests(kind) == expected.digests(kind)
+    assert not torch.equal(texts(with_start, files).ids("text-test", 9), expected.ids("text-test", 9))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_has_one_digest_in_all_jobs(model: LanguageModel, files: Any, kind: str) -> None:
+    """Whatever the longest length and the number of texts."""
+    digests = texts(model, files, count=4, longest=24).digests(kind)
+    assert len(set(digests)) == 4
+    assert texts(model, files, count=2, longest=9).digests(kind) == digests[:2]
+    assert texts(model, files, seed=43).digests(kind) != digests
+
+
+@pytest.mark.parametrize("kind", ["samples", "random-tokens", "shuffled", "repeated"])
+def test_texts_that_another_tokenizer_makes_are_others(
+    model: LanguageModel, with_start: LanguageModel, files: Any, kind: str
+) -> None:
+    assert set(texts(model, files).digests(kind)).isdisjoint(texts(with_start, files).digests(kind))
+
+
+def test_a_passage_that_the_corpus_repeats_is_one_text(model: LanguageModel, files: Any, tmp_path: Path) -> None:
+    lines = Path(files["test"]).read_text().splitlines(keepends=True)
+    (tmp_path / "twice").write_text("".join(lines + lines))
+    made = texts(model, files | {"test": str(tmp_path / "twice")}, count=60)
+    assert len(set(made.digests("text-test"))) == 60
+    assert len({passage.words for passage in made.passages("text-test")}) == 60
+
+
+def test_a_longer_length_leaves_out_passages_and_adds_none_before_them(model: LanguageModel, files: Any) -> None:
+    """Those with too little text after them; the order of the others stays."""
+    short, long = (texts(replace(model, context=None), files, count=20, longest=n) for n in (24, 700))
+    listed, kept = short.passages("text-test"), long.passages("text-test")
+    assert kept != listed
+    order = [kept.index(passage) for passage in listed if passage in kept]
+    assert order == sorted(order) and len(order) > 5
 
 
 def test_random_words_are_types_of_the_train_text(model: LanguageModel, files: Any) -> None:

@@ -110,7 +110,7 @@ def plan() -> list[dict[str, Any]]:
 
 
 def view_of(rows: list[Row]) -> View:
-    runs = pd.DataFrame(rows, columns=results.RUNS.names).astype({"step": "Int32"})
+    runs = pd.DataFrame(rows, columns=results.RUNS.names[:-1]).astype({"step": "Int32"})
     arms = costs(runs)
     studies = {"bespoke": study_files.load(ROOT)["bespoke"].names}
     described = conditions.table(plan(), studies, arms, "a text"), methods.table(studies, arms)

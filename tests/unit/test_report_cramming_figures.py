@@ -97,7 +97,7 @@ def test_accuracy_has_a_panel_per_model_with_both_capacities(view: View, made: d
         for measure in ("accuracy", "solved", "accuracy_without"):
             expected = [(n, view.estimates.get(measure, scope, n).value) for n in view.estimates.lengths(scope)]
             assert drawn[measure] == pytest.approx(np.array(expected))
-        for measure in ("capacity", "n_max"):
+        for measure in ("capacity_mean", "capacity_half"):
             found = view.estimates.get(measure, scope)
             place = panel.get_xlim()[0] if scope.model == "untrained" else found.value
             assert lines(panel)[measure][0, 0] == pytest.approx(place)
@@ -133,7 +133,7 @@ def test_gains_are_those_of_each_kind(view: View, made: dict[str, Any]) -> None:
         assert bars_of(gain)[scope.kind] == pytest.approx(np.array([[value, y]]))
         if scope.kind != "text-test":
             assert bars_of(ratio)[scope.kind][0, 0] == pytest.approx(view.estimates.get("gain_ratio", scope).value)
-        assert lines(length)[f"n_max:{scope.kind}"][0, 1] == pytest.approx(y + 0.17)
+        assert lines(length)[f"capacity_half:{scope.kind}"][0, 1] == pytest.approx(y + 0.17)
     assert any(text.get_text() == "reference" for text in ratio.texts)
 
 
@@ -151,7 +151,6 @@ def test_scaling_shows_the_exponent_and_the_printed_series(view: View, made: dic
     (legend,) = made["cramming-scaling"].legends
     words = [text.get_text() for text in legend.get_texts()]
     assert any("exponent of the gain 1.00 [1.00, 1.00] (n = 16)" in each for each in words)
-    assert "not shown, below the shortest text: capacity at m = 1, 2, 4, 8; N max at m = 8" in words
 
 
 def test_bound_has_every_model_here_and_published(view: View, made: dict[str, Any]) -> None:

@@ -72,16 +72,17 @@ def test_measured_models_stand_beside_the_published_ones(view: View, made: dict[
     table = made["cramming-models"]
     own = section(table, "This run: natural text, unseen")
     assert list(own.index)[:3] == ["llama-64x2", "llama-128x2", "llama-256x2"]
-    longest = measure(view, "n_max", "capacity", "llama-256x2")
-    expected = f"{longest['estimate']:.1f}\n[{longest['low']:.1f},{formats.GAP}{longest['high']:.1f}]"
+    longest = measure(view, "capacity_half", "capacity", "llama-256x2")
+    expected = f"{longest['estimate']:.0f}\n[{longest['low']:.0f},{formats.GAP}{longest['high']:.0f}]"
     assert own.loc["llama-256x2", "N max"] == expected
     assert own.loc["llama-256x2", "Val.\nloss"] == "4.000"
-    assert own.loc["untrained", "Capacity"] == f"<{formats.GAP}4"
+    assert own.loc["untrained", "Paper's\ncapacity"] == f"<{formats.GAP}4"
+    assert own.loc["untrained", "Capacity"].startswith("1.0")  # the token that is given
     printed = section(table, "Published: PG-19")
     assert len(printed) == 14
     for row in PRINTED["cramming-models"].rows.values():
         shown = printed.loc[row["label"]]
-        assert (shown["Capacity"], shown["Info. gain"], shown["Bound"]) == (
+        assert (shown["Paper's\ncapacity"], shown["Info. gain"], shown["Bound"]) == (
             *(row["capacity"], row["information_gain"]),
             row["bound"],
         )
@@ -89,7 +90,7 @@ def test_measured_models_stand_beside_the_published_ones(view: View, made: dict[
     assert section(table, "Published: random words").loc["Llama-3.1-8B", "Used"] == "0.161"
     raw = table.data.set_index(["source", "model", "text"])
     assert raw.loc[("published", "llama-3.1-8b", "PG-19"), "capacity"] == 1568
-    assert raw.loc[("this run", "llama-256x2", "text-test"), "n_max"] == longest["estimate"]
+    assert raw.loc[("this run", "llama-256x2", "text-test"), "capacity_half"] == longest["estimate"]
 
 
 def test_a_model_of_several_designs_is_shown_with_the_longest_grid(made: dict[str, Table]) -> None:
@@ -104,7 +105,7 @@ def test_exponents_stand_under_their_series(made: dict[str, Table]) -> None:
     assert list(own.index) == ["1", "2", "4", "8", "exponent"]
     assert own.loc["exponent", "Info. gain"].startswith("1.00")
     printed = section(table, "Published: Pythia-160M")
-    assert printed.loc["16", "Capacity"] == "1,280"
+    assert printed.loc["16", "Paper's\ncapacity"] == "1,280"
     assert printed.loc["exponent", "Info. gain"] == "0.924"
     assert printed.loc["exponent", "Token\ngain"] == "0.947"
 

@@ -90,7 +90,7 @@ def frames(run: dict[str, dict[str, tuple[float, int]]], **training: Any) -> dic
     runs = pd.DataFrame(rows, columns=names).assign(study=STUDY, unit="nats").astype({"step": "Int32"})
     final = runs[(runs["metric"] == "cross_entropy") & runs["step"].isna()]
     bits = final.assign(metric="bits_per_byte", unit="bits", value=final["value"] * BITS_OF_A_NAT)
-    runs = pd.concat([runs, bits], ignore_index=True)[results.RUNS.names]
+    runs = pd.concat([runs, bits], ignore_index=True)[results.RUNS.names[:-1]]
     later = [field.name for field in results.ARMS if field.metadata]
     counted = [name for name in results.ARMS.names if name not in ("corpus", "trained_as", *later)]
     costs = pd.DataFrame(arms, columns=counted).reindex(columns=results.ARMS.names).assign(corpus="WikiText-2")

@@ -48,7 +48,7 @@ def measured(condition: str, arms: dict[str, list[float]], kind: tuple[str, str]
         (STUDY, f"{STUDY}/{condition}", f"reference.{name}", 0, "test", None, kind[0], value, kind[1])
         for name, value in zip(("chance", "unigram", "floor"), LEVELS[kind[0]], strict=True)
     ]
-    return pd.DataFrame(rows, columns=results.RUNS.names).astype({"step": "Int32"})
+    return pd.DataFrame(rows, columns=results.RUNS.names[:-1]).astype({"step": "Int32"})
 
 
 def around(mean: float, n: int = 5, spread: float = 0.001) -> list[float]:
@@ -78,7 +78,7 @@ def frames() -> dict[str, pd.DataFrame]:
     noise = np.array([0.0, 1.0, -1.0, 0.5, -0.5]) * 0.0003
     runs = pd.concat(
         [
-            run_replicates(formula).assign(study=STUDY)[results.RUNS.names].astype({"step": "Int32"}),
+            run_replicates(formula).assign(study=STUDY)[results.RUNS.names[:-1]].astype({"step": "Int32"}),
             measured("as-released/corrected/ratio-2", corrected, ACCURACY),
             measured("as-released/focused-scaling/compression-8", released, LOSS, "train"),
             measured("as-released/pure-python", {"learned": [3.1, 3.2], "traditional": [3.0, 3.3]}, LOSS, "train"),

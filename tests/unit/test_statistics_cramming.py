@@ -10,7 +10,7 @@ import views
 from tokentrial import published
 from tokentrial.errors import InputError
 from tokentrial.statistics import cramming
-from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
+from tokentrial.statistics.cramming import ABOVE, BELOW, COARSE, Estimate
 from tokentrial.statistics.intervals import MINIMUM_RESAMPLES
 
 PRINTED = views.printed()
@@ -49,7 +49,7 @@ def test_capacity_is_that_of_the_notebooks_in_every_resample() -> None:
         accuracy[rng.random((6, 4)) < 0.1] = np.nan
         accuracy[0] = 1.0  # a text at every length
         drawn = weights(6, 100, int(rng.integers(1000)))
-        found = cramming.capacity(accuracy, LENGTHS, drawn)
+        found = cramming.published_capacity(accuracy, LENGTHS, drawn)
         expected = []
         for row in drawn:
             repeated = np.repeat(accuracy, row.astype(int), axis=0)
@@ -61,41 +61,70 @@ def test_capacity_is_that_of_the_notebooks_in_every_resample() -> None:
 
 def test_capacity_needs_the_mean_not_every_text_and_skips_gaps() -> None:
     accuracy = np.array([[1, 0.5, 1.0, 0.2], [1, 0.5, 0.98, 0.2], [1, 0.5, 0.99, 0.2]])
-    assert cramming.capacity(accuracy, LENGTHS, ONCE).lower[0] == 16  # mean .99 exactly, though 8 fails
+    assert cramming.published_capacity(accuracy, LENGTHS, ONCE).lower[0] == 16  # mean .99 exactly, though 8 fails
     accuracy[2, 2] = 0.98
-    assert cramming.capacity(accuracy, LENGTHS, ONCE).lower[0] == 4
+    assert cramming.published_capacity(accuracy, LENGTHS, ONCE).lower[0] == 4
 
 
-@pytest.mark.parametrize(
-    ("shares", "expected"),
-    [
-        ((1.0, 0.75, 0.25, 0.0), 8 + 8 * (0.75 - 0.5) / (0.75 - 0.25)),
-        ((1.0, 0.5, 0.25, 0.0), 8.0),
-        ((1.0, 0.25, 0.75, 0.0), 16 + 16 * 0.25 / 0.75),  # the largest that passes, as the paper's grids
-        ((1.0, 1.0, 1.0, 0.0), 16 + 16 * 0.5),
-    ],
-)
-def test_the_longest_solved_length_is_interpolated(shares: tuple[float, ...], expected: float) -> None:
-    solved = (np.arange(4)[:, None] < 4 * np.array(shares)).astype(float)
-    found = cramming.longest_solved(solved, LENGTHS, np.ones((1, 4)))
-    assert found.lower[0] == found.upper[0] == pytest.approx(expected)
+def test_the_capacity_of_a_text_ends_before_its_first_failure() -> None:
+    lengths = np.array([2.0, 4.0, 5.0, 6.0, 8.0, 16.0])
+    nan = np.nan
+    solved = np.array(
+        [
+            [1, 1, 1, 0, 0, 0],  # 5 is solved and 6 is not
+            [1, 1, nan, nan, 0, 1],  # 5, 6 and 7 were not tried; the length after a failure does not count
+            [0, 0, nan, nan, 0, 0],  # the first token is given
+            [1, 1, nan, nan, 1, 1],  # never fails
+            [nan] * 6,
+        ]
+    )
+    found = cramming.first_failures(solved, lengths)
+    np.testing.assert_array_equal(found.lower, [5, 4, 1, 16, nan])
+    np.testing.assert_array_equal(found.upper, [5, 7, 1, math.inf, nan])
+    assert cramming.first_failures(solved[2:3], lengths, given=0).lower[0] == 0
 
 
-def test_the_grid_bounds_what_can_be_said() -> None:
+def test_the_mean_capacity_and_the_one_of_half_of_the_texts() -> None:
+    known = cramming.Lengths(np.array([1.0, 3.0, 4.0, 8.0]), np.array([1.0, 3.0, 4.0, 8.0]))
+    weights_ = np.array([[1.0, 1, 1, 1], [0, 1, 1, 2], [3, 0, 0, 1]])
+    mean, half = cramming.capacity(known, weights_), cramming.reached(known, weights_)
+    np.testing.assert_allclose(mean.lower, [4, 23 / 4, 11 / 4])
+    np.testing.assert_array_equal(half.lower, [4, 8, 1])
+    for each in (mean, half):
+        np.testing.assert_array_equal(each.lower, each.upper)
+
+
+def test_bounds_say_what_was_not_tried() -> None:
+    """A text between 4 and 7 tokens, and one that never failed."""
+    ends = cramming.Lengths(np.array([2.0, 4.0, 4.0]), np.array([2.0, 7.0, 4.0]))
+    drawn = weights(3)
+    coarse = cramming.bounded(cramming.capacity(ends, drawn), 3)
+    assert (coarse.value, coarse.note) == (pytest.approx(10 / 3), COARSE)
+    assert coarse.low == 2 and coarse.high == 7
+    open_ = cramming.Lengths(ends.lower, np.array([2.0, math.inf, 4.0]))
+    beyond = cramming.bounded(cramming.capacity(open_, drawn), 3)
+    assert (beyond.value, beyond.high, beyond.note) == (pytest.approx(10 / 3), None, ABOVE)
+    assert cramming.bounded(cramming.reached(open_, drawn), 3).value == 4  # half of the texts are known
+    nothing = cramming.Lengths(*[np.full(3, np.nan)] * 2)
+    for each in (cramming.capacity(nothing, drawn), cramming.reached(nothing, drawn)):
+        assert cramming.bounded(each, 0)[:3] == (None, None, None)
+
+
+def test_the_grid_bounds_the_published_capacity() -> None:
     drawn = weights(8)
-    top = cramming.bounded(cramming.longest_solved(np.ones((8, 4)), LENGTHS, drawn), 8)
+    top = cramming.bounded(cramming.published_capacity(np.ones((8, 4)), LENGTHS, drawn), 8)
     assert top == Estimate(32.0, 32.0, None, 8, ABOVE)
-    bottom = cramming.bounded(cramming.longest_solved(np.zeros((8, 4)), LENGTHS, drawn), 8)
+    bottom = cramming.bounded(cramming.published_capacity(np.zeros((8, 4)), LENGTHS, drawn), 8)
     assert bottom == Estimate(None, None, 4.0, 8, BELOW)
-    nothing = cramming.bounded(cramming.longest_solved(np.full((8, 4), np.nan), LENGTHS, drawn), 8)
+    nothing = cramming.bounded(cramming.published_capacity(np.full((8, 4), np.nan), LENGTHS, drawn), 8)
     assert nothing[:3] == (None, None, None)
 
 
 def test_lengths_without_a_measurement_are_left_out() -> None:
-    solved = np.ones((3, 4))
-    solved[:, 1] = np.nan
-    solved[:, 3] = 0
-    assert cramming.longest_solved(solved, LENGTHS, ONCE).lower[0] == 24
+    accuracy = np.ones((3, 4))
+    accuracy[:, 1] = np.nan
+    accuracy[:, 3] = 0
+    assert cramming.published_capacity(accuracy, LENGTHS, ONCE).lower[0] == 16
 
 
 def test_pooled_means_are_those_of_the_repeated_pairs() -> None:
@@ -134,17 +163,17 @@ def test_the_bootstrap_covers_a_pooled_mean() -> None:
     assert 0.89 < hits / runs < 0.96
 
 
-def test_the_bootstrap_covers_the_longest_solved_length() -> None:
-    """Texts of a limit that is normal around 14 tokens: the share of one half is at 14 on a fine grid."""
-    rng, hits, runs, lengths = np.random.default_rng(1), 0, 400, np.arange(2.0, 30.0)
+def test_the_bootstrap_covers_the_capacity() -> None:
+    """Capacities of whole tokens with a mean of 14; 57 % of the texts hold 14 tokens, 43 % hold 15."""
+    rng, hits, runs = np.random.default_rng(1), np.zeros(2), 400
     for run in range(runs):
-        limits = 14 + 3 * rng.normal(size=(16, 1))
-        found = cramming.bounded(
-            cramming.longest_solved((lengths <= limits).astype(float), lengths, weights(16, 300, run)), 16
-        )
-        assert found.low is not None and found.high is not None
-        hits += found.low <= 14 <= found.high
-    assert hits / runs > 0.9
+        own = np.floor(14.5 + 3 * rng.normal(size=16))
+        ends, drawn = cramming.Lengths(own, own), weights(16, 300, run)
+        for place, measure in enumerate((cramming.capacity, cramming.reached)):
+            found = cramming.bounded(measure(ends, drawn), 16)
+            assert found.low is not None and found.high is not None
+            hits[place] += found.low <= 14 <= found.high
+    assert (hits / runs > 0.9).all()
 
 
 def test_gains_are_the_papers() -> None:

@@ -46,7 +46,7 @@ def rows_of(
         for arm, values in arms.items()
         for seed, value in enumerate(values)
     ]
-    return pd.DataFrame(rows, columns=results.RUNS.names).astype({"step": "Int32", "value": "float64"})
+    return pd.DataFrame(rows, columns=results.RUNS.names[:-1]).astype({"step": "Int32", "value": "float64"})
 
 
 def bounds(*, chance: float = 3.0, unigram: float = 2.5, floor: float = 1.0, oracle: float = 1.05) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 """The cramming study's measurements as arrays, in blocks: one model, kind of text, number of vectors and arm each.
 
-The arrays come from the rows of results.RUNS, whose seed is the index of the text, and the table of conditions. Text i
-is the same in every experiment, model and length, so blocks of several experiments can be merged and compared.
+The arrays come from the rows of results.RUNS, whose seed is the index of the text in its job, and the table of
+conditions. What makes two texts the same is the digest of their words (`cramming.texts`), never their index: blocks of
+several experiments are merged, and blocks of several models compared, over the digests that they share.
+
+ASSUME: rows of versions without digests have the same text under an index if the models have the same context, since
+the list of texts depended on that alone.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,11 +18,12 @@ import pandas as pd
 
 from tokentrial.errors import InputError
 from tokentrial.statistics import cramming
-from tokentrial.statistics.cramming import BoolArray
+from tokentrial.statistics.cramming import BoolArray, Lengths
 from tokentrial.statistics.samples import FloatArray
 
 STUDY = "cramming"
 MODEL_ARM = "model"  # rows that describe a language model
+SEARCH = "search_"  # begins the metrics of texts at the lengths of a search (cramming.search)
 CONTROL = "control"  # the role of arms that are controls
 TUNED, PAPER = "tuned", "paper"
 NATURAL, SEEN = "text-test", "text-train"
@@ -44,14 +49,20 @@ class Key(NamedTuple):
 class Block:
     """The measurements of T texts at K lengths.
 
-    values: metric -> (T, K), NaN if a text was not measured; lengths: (K,) tokens of a text, rising. given: how many of
-    a text's tokens are not predicted: the first one, as in document 004, or none.
+    texts: (T,) digests; indexes: (T,) of the texts in their job, rising; values: metric -> (T, K), NaN if a text was
+    not measured; lengths: (K,) tokens of a text, rising. given: how many of a text's tokens are not predicted: the
+    first one, as in document 004, or none.
     """
 
     key: Key
+    texts: tuple[str, ...]
+    indexes: tuple[int, ...]
     lengths: FloatArray
     values: Mapping[str, FloatArray]
     given: int = 1
+    search_lengths: FloatArray = field(default_factory=lambda: np.empty(0))
+    searched: FloatArray | None = None
+    """Whether each text is solved at the lengths of its search, NaN where it was not tried, (T, search lengths)."""
 
     def metric(self, name: str) -> FloatArray:
         """Returns the values of a metric, (T, K): NaN if the block has no such metric."""
@@ -59,11 +70,11 @@ class Block:
 
     @property
     def rows(self) -> int:
-        """T: the largest index of a text, plus one."""
-        return len(self.values["accuracy"])
+        """T."""
+        return len(self.texts)
 
     @cached_property
-    def texts(self) -> int:
+    def count(self) -> int:
         """The number of texts with a measurement."""
         return int(self.measured.any(axis=1).sum())
 
@@ -88,6 +99,14 @@ class Block:
         accuracy, greedy = self.values["accuracy"], self.metric("greedy_exact")
         both = (accuracy >= RIGHT) & (greedy >= 1)
         return np.where(np.isnan(accuracy) | np.isnan(greedy), np.nan, both.astype(float))
+
+    @cached_property
+    def capacities(self) -> Lengths:
+        """The capacity of each text: the last length that it solves before its first failure. Bounds, (T,) each."""
+        searched = np.empty((self.rows, 0)) if self.searched is None else self.searched
+        lengths, solved = np.r_[self.lengths, self.search_lengths], np.hstack([self.solved, searched])
+        order = np.argsort(lengths, kind="stable")
+        return cramming.first_failures(solved[:, order], lengths[order], self.given)
 
     @cached_property
     def unsolved(self) -> BoolArray:
@@ -131,11 +150,19 @@ class Block:
     def token_gain(self) -> FloatArray:
         return cramming.token_gain(self.values["accuracy"], self.metric("accuracy_without"), self.lengths)
 
-    def at(self, lengths: Iterable[float], rows: int | None = None) -> "Block":
-        """Returns the block with some of its lengths and its first ``rows`` texts (None: all)."""
+    def at(self, lengths: Iterable[float], rows: Sequence[int] | None = None) -> "Block":
+        """Returns the block with some of its lengths, and with the texts in these rows (None: all)."""
         columns = [int(np.flatnonzero(self.lengths == length)[0]) for length in lengths]
-        values = {name: value[: rows or self.rows, columns] for name, value in self.values.items()}
-        return Block(self.key, self.lengths[columns], values, self.given)
+        kept = list(range(self.rows) if rows is None else rows)
+        values = {name: value[np.ix_(kept, columns)] for name, value in self.values.items()}
+        return replace(
+            self,
+            texts=tuple(self.texts[row] for row in kept),
+            indexes=tuple(self.indexes[row] for row in kept),
+            lengths=self.lengths[columns],
+            values=values,
+            searched=None if self.searched is None else self.searched[kept],
+        )
 
     def of_enough_texts(self, minimum: int) -> "Block":
         """Returns the block without lengths that have fewer texts; the whole block if no length would remain."""
@@ -144,10 +171,24 @@ class Block:
 
 
 def common(*blocks: Block) -> tuple[Block, ...]:
-    """Returns the blocks at the lengths and texts that all of them have, which may be none."""
+    """Returns the blocks at the lengths and texts that all of them have, which may be none; row i is one text."""
     shared = sorted(set.intersection(*(set(block.lengths) for block in blocks)))
-    rows = min(block.rows for block in blocks)
-    return tuple(block.at(shared, rows) for block in blocks)
+    return tuple(block.at(shared) for block in paired(*blocks))
+
+
+def paired(*blocks: Block) -> tuple[Block, ...]:
+    """Returns the blocks with the texts that all of them have, in the order of the digests; row i is one text.
+
+    Kinds have no text in common. Blocks of several kinds are matched by the index of the text: a shuffled or repeated
+    text with the natural one that it is made of, and otherwise independent draws, of which any match is as good.
+    """
+    alike = len({block.key.kind for block in blocks}) == 1
+    names: list[Sequence[Any]] = [block.texts if alike else block.indexes for block in blocks]
+    shared = sorted(set.intersection(*map(set, names)))
+    places = [{name: row for row, name in reversed(list(enumerate(each)))} for each in names]
+    return tuple(
+        block.at(block.lengths, [at[name] for name in shared]) for block, at in zip(blocks, places, strict=True)
+    )
 
 
 class Cells:
@@ -173,7 +214,8 @@ class Cells:
         self._controls = set(methods.loc[(methods["study"] == STUDY) & (methods["role"] == CONTROL), "arm"])
         about_models, of_texts = final["arm"] == MODEL_ARM, conditions["kind"].notna()
         self._about_models = _described(final[about_models], conditions)
-        self._frame = _described(final[~about_models], conditions[of_texts]).astype({"length": int, "vectors": int})
+        frame = _described(final[~about_models], conditions[of_texts]).astype({"length": int, "vectors": int})
+        self._frame = frame.assign(text=frame["text"].fillna(self._texts_of_earlier_versions(frame)))
         self._merged: dict[Key, Block | None] = {}
 
     @cached_property
@@ -183,6 +225,11 @@ class Cells:
             self._block(Key(str(design), str(model), str(kind), int(str(vectors)), str(arm)), group)
             for (design, model, kind, vectors, arm), group in self._frame.groupby(list(Key._fields), sort=False)
         ]
+
+    def _texts_of_earlier_versions(self, frame: pd.DataFrame) -> pd.Series:
+        """Returns what stands for the digest of each row's text in runs that lack digests (see above)."""
+        contexts = {model: f"{self.about(model).get('context')}" for model in frame["model"].unique()}
+        return frame["model"].map(contexts).astype(str) + " " + frame["index"].astype(str).str.zfill(6)
 
     @cached_property
     def optimised(self) -> list[Block]:
@@ -255,15 +302,39 @@ class Cells:
         )
 
     def _block(self, key: Key, rows: pd.DataFrame) -> Block:
-        lengths = np.array(sorted(rows["length"].unique()), dtype=float)
-        count = int(rows["text"].max()) + 1
-        values = {"accuracy": np.full((count, len(lengths)), np.nan)}
-        first = rows.drop_duplicates(["metric", "text", "length"])
-        for metric, group in first.groupby("metric", sort=False):
-            array = np.full((count, len(lengths)), np.nan)
-            array[group["text"].to_numpy(), np.searchsorted(lengths, group["length"].to_numpy())] = group["value"]
-            values[str(metric)] = array
-        return Block(key, lengths, values, self.given)
+        texts = rows.drop_duplicates("text").sort_values(["index", "text"])
+        of_search = rows["metric"].str.startswith(SEARCH)
+        lengths, values = _arrays(rows[~of_search], texts["text"])
+        empty = np.full((len(texts), len(lengths)), np.nan)
+        search_lengths, searched = _arrays(rows[of_search], texts["text"])
+        right, exact = (searched.get(f"{SEARCH}{name}") for name in ("accuracy", "exact"))
+        both = (
+            None
+            if right is None or exact is None
+            else np.where(np.isnan(right), np.nan, (right >= RIGHT) & (exact == 1))
+        )
+        return Block(
+            key,
+            tuple(texts["text"]),
+            tuple(texts["index"].tolist()),
+            lengths,
+            {"accuracy": empty, **values},
+            self.given,
+            search_lengths,
+            both,
+        )
+
+
+def _arrays(rows: pd.DataFrame, texts: pd.Series) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Returns the lengths in these rows, rising, and metric -> values by text and length, NaN if not measured."""
+    lengths = np.array(sorted(rows["length"].unique()), dtype=float)
+    place, values = pd.Series(range(len(texts)), index=texts), dict[str, FloatArray]()
+    for metric, group in rows.drop_duplicates(["metric", "text", "length"]).groupby("metric", sort=False):
+        array = np.full((len(texts), len(lengths)), np.nan)
+        at = place[group["text"]].to_numpy()
+        array[at, np.searchsorted(lengths, group["length"].to_numpy())] = group["value"]
+        values[str(metric)] = array
+    return lengths, values
 
 
 def _ordered(kinds: Iterable[str]) -> list[str]:
@@ -272,7 +343,7 @@ def _ordered(kinds: Iterable[str]) -> list[str]:
 
 
 def _described(rows: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
-    """Returns arm, text, metric and value with the design (experiment), model, kind, length and vectors of a row.
+    """Returns arm, index, text, metric and value with a row's design (experiment), model, kind, length and vectors.
 
     Raises InputError for a row whose condition the table lacks.
     """
@@ -280,5 +351,5 @@ def _described(rows: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
     if len(unknown):
         raise InputError(f"runs: condition: found '{unknown.iloc[0]}', expected one of the table of conditions")
     columns = conditions.set_index("condition")[["experiment", "model", "kind", "length", "vectors"]]
-    texts = rows[["condition", "arm", "seed", "metric", "value"]].rename(columns={"seed": "text"})
+    texts = rows[["condition", "arm", "seed", "text", "metric", "value"]].rename(columns={"seed": "index"})
     return texts.join(columns.rename(columns={"experiment": "design"}), on="condition")

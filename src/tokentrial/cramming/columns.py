@@ -22,10 +22,10 @@ MEASURES = pa.schema(
     ]
 )
 
-SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive at this scale"
 VERDICT, ALL = "verdict", "all"  # the quantity of a row that judges a claim; the model of a row for all models
 
-# One row per criterion of a claim, and one row with the quantity 'verdict'.
+# One row per criterion of a claim, and one row with the quantity 'verdict', whose outcome is one of
+# claims.verdict.OF_RULES; a criterion's is met, not met or undecided.
 DECISIONS = pa.schema(
     [
         pa.field("claim", pa.string(), nullable=False),

@@ -9,11 +9,12 @@ that both sides left unsolved, as a larger model otherwise drops the short texts
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tokentrial.cramming.cells import NATURAL, TUNED, Block, Cells, common
+from tokentrial.cramming.cells import NATURAL, TUNED, Block, Cells, common, paired
 from tokentrial.seeds import stream
 from tokentrial.statistics import cramming, cramming_entropy, cramming_scaling
 from tokentrial.statistics.cramming import BoolArray, Estimate, Lengths
@@ -45,18 +46,25 @@ class Limits(NamedTuple):
     """|beta of length| - 0.25 |beta of entropy|."""
 
 
+class Published(NamedTuple):
+    """What document 004 prints of its models: decoding capacities in tokens, and the range of their parameters."""
+
+    capacities: Mapping[str, float] = MappingProxyType({})
+    smallest: float = 0.0
+    largest: float = 0.0
+
+
 @dataclass
 class Evidence:
     """The blocks of a run with one set of resampled texts.
 
-    settings: ``confidence``, ``resamples``, and optionally ``minimum_texts``; published: model -> decoding capacity in
-    tokens, as document 004 prints it.
+    settings: ``confidence``, ``resamples``, and optionally ``minimum_texts``.
     """
 
     cells: Cells
     settings: Mapping[str, Any]
     seed: int
-    published: Mapping[str, float] = field(default_factory=dict)
+    published: Published = field(default_factory=Published)
     _weights: dict[int, FloatArray] = field(default_factory=dict)
 
     @property
@@ -82,20 +90,40 @@ class Evidence:
     # Lengths
 
     def capacities(self, block: Block) -> Lengths:
-        """Returns the decoding capacity of every resample."""
-        return cramming.capacity(block.values["accuracy"], block.lengths, self.weights(block.rows))
+        """Returns the mean capacity over texts of every resample."""
+        return cramming.capacity(block.capacities, self.weights(block.rows))
 
     def capacity(self, block: Block) -> Estimate:
-        """Returns the paper's decoding capacity."""
-        return cramming.bounded(self.capacities(block), block.texts, self.confidence)
+        """Returns the mean over texts of the last length that a text solves before its first failure."""
+        return cramming.bounded(self.capacities(block), self._tried(block), self.confidence)
 
     def longest_lengths(self, block: Block) -> Lengths:
         """Returns N_max of every resample."""
-        return cramming.longest_solved(block.solved, block.lengths, self.weights(block.rows))
+        return cramming.reached(block.capacities, self.weights(block.rows))
 
     def longest(self, block: Block) -> Estimate:
-        """Returns N_max: the largest length at which at least half of the texts are solved and decoded exactly."""
-        return cramming.bounded(self.longest_lengths(block), block.texts, self.confidence)
+        """Returns N_max: the largest length that is within the capacity of at least half of the texts."""
+        return cramming.bounded(self.longest_lengths(block), self._tried(block), self.confidence)
+
+    def published_capacity(self, block: Block) -> Estimate:
+        """Returns the paper's decoding capacity, on the lengths of the design."""
+        lengths = cramming.published_capacity(block.values["accuracy"], block.lengths, self.weights(block.rows))
+        return cramming.bounded(lengths, block.count, self.confidence)
+
+    def capacity_ratio(self, above: Block, below: Block) -> Estimate:
+        """Returns the ratio of two blocks' mean capacities over the texts that both have; see `paired`."""
+        above, below = paired(above, below)
+        known = ~np.isnan(above.capacities.lower) & ~np.isnan(below.capacities.lower)
+        if not known.any():
+            return nothing("no text in both")
+        above, below = (block.at(block.lengths, np.flatnonzero(known).tolist()) for block in (above, below))
+        over, under = (self.capacities(block) for block in (above, below))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratios = Lengths(over.lower / under.upper, over.upper / under.lower)
+        return cramming.bounded(ratios, int(known.sum()), self.confidence)
+
+    def _tried(self, block: Block) -> int:
+        return int((~np.isnan(block.capacities.lower)).sum())
 
     # Gains
 
@@ -150,8 +178,7 @@ class Evidence:
             return {n / vectors for n in fitting}
 
         shared = sorted(set.intersection(*(rates(block) for block in blocks)))
-        rows = min(block.rows for block in blocks)
-        return [block.at([round(rate * block.key.vectors) for rate in shared], rows) for block in blocks]
+        return [block.at([round(rate * block.key.vectors) for rate in shared]) for block in paired(*blocks)]
 
     def exponent(self, blocks: Sequence[Block], context: float | None, quantity: str = "gain") -> Estimate:
         """Returns b of gain ~ m^b over blocks with different numbers m of vectors and lengths in proportion to m.

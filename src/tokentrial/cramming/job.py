@@ -1,13 +1,14 @@
 """A cramming job from files to files: one experiment on one model.
 
 All kinds of text of one length and number of vectors under one arm are a batch. A part of the job is the batches that
-step together: all batches of an arm if the model takes several lengths at once, else a single batch.
+step together: all batches of an arm if the model takes several lengths at once, else a single batch. After them come
+the rounds of the search for each text's capacity (`cramming.search`), if the design has one.
 """
 
 import itertools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +18,10 @@ from torch import Tensor
 
 from tokentrial.cramming import controls, folders
 from tokentrial.cramming.decode import Reader, greedy_prefix
-from tokentrial.cramming.design import Batch, batches, check, check_model
+from tokentrial.cramming.design import Batch, batches, check, check_model, places
 from tokentrial.cramming.engine import Cramming, Settings, measure_together
 from tokentrial.cramming.facts import model_rows
+from tokentrial.cramming.search import Cell, Round, Search
 from tokentrial.cramming.texts import Texts, start_vectors
 from tokentrial.data.corpora import read_record
 from tokentrial.training import device
@@ -37,6 +39,8 @@ UNITS = {
     "steps": "steps",
     "solved_step": "steps",
 }
+# Of texts at the lengths of the search. Other names, so that means over texts of a length are over all texts of a kind.
+SEARCH_UNITS = {"search_accuracy": "fraction", "search_exact": "1", "search_steps": "steps"}
 
 
 class Row(NamedTuple):
@@ -50,6 +54,7 @@ class Row(NamedTuple):
     metric: str
     value: float | None
     unit: str
+    text: str | None = None  # digest of the text; None for facts of the model
 
 
 def run_cramming(
@@ -104,31 +109,57 @@ class Job(Task):
     row = Row
 
     def __init__(self, design: Mapping[str, Any], reader: Reader, files: Mapping[str, str]) -> None:
-        super().__init__(design["condition"], [(), *together(batches(design), reader.packs)])
+        given, context = 0 if design["predict_first"] else 1, reader.model.context
+        self.search = Search(places(design), given, context)
+        rounds = self.search.rounds if design["search"] else 0
+        searches = [Round(arm, number) for arm in design["arms"] for number in range(rounds)]
+        super().__init__(design["condition"], [(), *together(batches(design), reader.packs), *searches])
         self.design, self.reader = design, reader
-        longest = max(batch.length for batch in batches(design))
+        longest = self.search.longest if design["search"] else max(batch.length for batch in batches(design))
         self.texts = Texts(reader, files, design["seed"], design["texts"], longest)
         self.fingerprint = digest_of_arrays(
             {kind: self.texts.ids(kind, longest).cpu().numpy() for kind in design["kinds"]}
         )
         self.logged_at = time.perf_counter()
 
-    def work(self, part: Sequence[Batch], state: Saved | None, runner: Runner) -> None:
+    def work(self, part: Sequence[Batch] | Round, state: Saved | None, runner: Runner) -> None:
         """Optimises or measures the batches of a part; the first part has none and adds the rows about the model."""
-        if not part:
-            return self._add_model()
-        texts = [self.texts_of(batch) for batch in part]
-        if part[0].control in controls.MEASURED:
-            return self._measure(part[0], texts[0], runner)
+        if isinstance(part, Round):
+            due = {Batch(part.arm, None, *place): names for place, names in self.search.due(part.arm).items()}
+            if due:
+                texts = [self._texts(batch, names) for batch, names in due.items()]
+                self._cram(list(due), texts, state, runner, self._add_searched)
+        elif not part:
+            self._add_model()
+        elif part[0].control in controls.MEASURED:
+            self._measure(part[0], self.texts_of(part[0]), runner)
+        else:
+            self._cram(part, [self.texts_of(batch) for batch in part], state, runner, self._add_batch)
+
+    def _cram(
+        self,
+        part: Sequence[Batch],
+        texts: Sequence[BatchTexts],
+        state: Saved | None,
+        runner: Runner,
+        add: Callable[[Batch, BatchTexts, Cramming, float], None],
+    ) -> None:
+        """Optimises batches that step together; add: adds the rows of each."""
         works = [self._work_of(batch, of_batch) for batch, of_batch in zip(part, texts, strict=True)]
         if state is not None:
             self._restore(works, state)
         self._optimise(part[0], works, runner)
-        for batch, of_batch, work, seconds in zip(
-            part, texts, works, shares(works, runner.part_clock.seconds()), strict=True
-        ):
-            self._add_batch(batch, of_batch, work, seconds)
-        return None
+        seconds = shares(works, runner.part_clock.seconds())
+        for batch, of_batch, work, share in zip(part, texts, works, seconds, strict=True):
+            add(batch, of_batch, work, share)
+
+    def saved(self) -> Saved:
+        """Returns what the search depends on."""
+        return Saved(values={"tried": self.search.saved()})
+
+    def restore(self, saved: Saved) -> None:
+        """Restores what the search depends on."""
+        self.search.restore(saved.values["tried"])
 
     def _restore(self, works: Sequence[Cramming], state: Saved) -> None:
         for number, (work, values) in enumerate(zip(works, state.values["works"], strict=True)):
@@ -140,8 +171,12 @@ class Job(Task):
         kinds, count = self.design["kinds"], self.design["texts"]
         if batch.control == "shared":
             count -= count % controls.SHARING
-        names = [(kind, index) for kind in kinds for index in range(count)]
-        ids = torch.cat([self.texts.ids(kind, batch.length)[:count] for kind in kinds])
+        return self._texts(batch, [(kind, index) for kind in kinds for index in range(count)])
+
+    def _texts(self, batch: Batch, names: list[tuple[str, int]]) -> BatchTexts:
+        """Returns the texts with these names, (kind, index), for a batch."""
+        of_kind = {kind: self.texts.ids(kind, batch.length) for kind, _ in names}
+        ids = torch.stack([of_kind[kind][index] for kind, index in names])
         seed, model = self.design["seed"], self.reader.model
         start = [start_vectors(model, seed, kind, index, batch.vectors) for kind, index in names]
         return BatchTexts(names, ids, torch.stack(start))
@@ -191,6 +226,9 @@ class Job(Task):
                 "solved_step": solved[text] or None,
             }
             self._add_text(batch, *texts.names[text], values)
+            if batch.control is None:
+                known = Cell(batch.arm, batch.vectors, *texts.names[text])
+                self.search.add(known, batch.length, accuracy[text] == 1 and values["greedy_exact"] == 1)
         for step, unit, text, right, loss in work.curve:
             kind, index = texts.names[unit * sharing + text]
             for metric, value in (("accuracy", right), ("cross_entropy", loss)):
@@ -199,6 +237,21 @@ class Job(Task):
         done = sum(1 for step in solved if step)
         speed = work.text_steps / seconds
         self.log(f"{batch.name}: {done} of {count} solved, {work.step_count} steps, {speed:.0f} texts x steps a second")
+
+    def _add_searched(self, batch: Batch, texts: BatchTexts, work: Cramming, seconds: float) -> None:
+        """Adds the rows of texts at a length of the search."""
+        records = work.records
+        right = greedy_prefix(self.reader, records.vectors, texts.ids, work.predict_first).tolist()
+        accuracy = (records.hits.to(torch.float64) / work.predicted).flatten().tolist()
+        steps = records.steps.tolist()
+        for text, (kind, index) in enumerate(texts.names):
+            exact = right[text] == work.predicted
+            values = {"search_accuracy": accuracy[text], "search_exact": float(exact), "search_steps": steps[text]}
+            for metric, value in values.items():
+                self._add(batch, kind, index, None, metric, value)
+            self.search.add(Cell(batch.arm, batch.vectors, kind, index), batch.length, accuracy[text] == 1 and exact)
+        self._add_costs(batch, [kind for kind, _ in texts.names], steps, seconds)
+        self.log(f"{batch.name}: searched with {len(texts.names)} texts, {sum(map(int, accuracy))} right throughout")
 
     def _measure(self, batch: Batch, texts: BatchTexts, runner: Runner) -> None:
         """Adds the rows of a control without optimisation, with nulls if the context cannot hold vectors and text."""
@@ -238,7 +291,9 @@ class Job(Task):
     def _add(self, batch: Batch, kind: str, index: int, step: int | None, metric: str, value: float | None) -> None:
         condition = f"{self.design['condition']}/{kind}/{batch.place}"
         usable = None if value is None or not math.isfinite(value) else float(value)
-        self.rows.append(Row(condition, batch.arm, index, kind, step, metric, usable, UNITS[metric]))
+        text = self.texts.digests(kind)[index]
+        unit = (UNITS | SEARCH_UNITS)[metric]
+        self.rows.append(Row(condition, batch.arm, index, kind, step, metric, usable, unit, text))
 
     def _add_costs(self, batch: Batch, kinds: Sequence[str], steps: Sequence[int], seconds: float) -> None:
         """Adds a row of costs for each kind, with a share of the batch's seconds by the steps of its texts.
@@ -250,7 +305,7 @@ class Job(Task):
             of_kind = [count for count, other in zip(steps, kinds, strict=True) if other == kind]
             share = seconds * (sum(of_kind) / total if total else len(of_kind) / len(kinds))
             trained = 0 if batch.control in controls.MEASURED else batch.vectors * self.reader.model.width
-            self.costs.append(
+            self._charge(
                 {
                     "condition": f"{self.design['condition']}/{kind}/{batch.place}",
                     "arm": batch.arm,
@@ -261,6 +316,18 @@ class Job(Task):
                     "wall_seconds": share,
                 }
             )
+
+    def _charge(self, cost: dict[str, Any]) -> None:
+        """Adds a cost; rounds of the search that try a length of a kind share a row."""
+        same = [each for each in self.costs if (each["condition"], each["arm"]) == (cost["condition"], cost["arm"])]
+        if not same:
+            self.costs.append(cost)
+            return
+        [known] = same
+        tokens = sum(each["tokens_per_second"] * each["wall_seconds"] for each in (known, cost))
+        seconds = known["wall_seconds"] + cost["wall_seconds"]
+        known |= {"seeds": known["seeds"] + cost["seeds"], "steps": max(known["steps"], cost["steps"])}
+        known |= {"tokens_per_second": tokens / seconds, "wall_seconds": seconds}
 
     def _add_model(self) -> None:
         """Adds the facts of the model and the cost of measuring them."""

@@ -82,9 +82,10 @@ def length_rows(evidence: Evidence, block: Block) -> Iterator[Row]:
 def block_rows(evidence: Evidence, block: Block, facts: Facts) -> Iterator[Row]:
     """Yields capacities and gains over all lengths, and their shares of the theoretical bound."""
     key, vectors = block.key, block.key.vectors
-    yield row("capacity", key, evidence.capacity(block), "tokens")
     if not np.isnan(block.solved).all():
-        yield row("n_max", key, evidence.longest(block), "tokens")
+        yield row("capacity_mean", key, evidence.capacity(block), "tokens")
+        yield row("capacity_half", key, evidence.longest(block), "tokens")
+    yield row("capacity", key, evidence.published_capacity(block), "tokens")
     tokens = evidence.mean(block.token_gain, block.unsolved_paper)
     gain = evidence.mean(block.gain_paper, block.unsolved_paper)
     yield row("token_gain", key, tokens, "tokens")

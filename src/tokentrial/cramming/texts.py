@@ -4,11 +4,18 @@ The kinds decouple length and entropy. Text i of a kind comes from the random st
 does not depend on the other texts of a job. At every length it is the beginning of the same text; only ``shuffled`` and
 ``repeated`` texts are made anew for each length, from the beginning of text-test. If the tokenizer puts a token at the
 start of every text (Llama), this token is t_1.
+
+The list of natural texts depends on the corpus and the seed alone: every model gets the same passages, and a model with
+a short context lacks their long lengths. A text's digest is that of its words, or of the decoded tokens of a text that
+a model or its tokenizer makes. The digest is the same at every length. Texts of two models are paired by it.
 """
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +28,21 @@ from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 
 Tokens = npt.NDArray[np.int64]
-NO_CONTEXT = 2048  # words that must follow the start of a natural text, for a model without a limit of its context
+ROOM = (
+    512  # words that must follow the start of a natural text, or the tokens of a job's longest text if these are more
+)
+DIGEST_WORDS, DIGEST_TOKENS = 64, 16  # of a text's beginning that its digest is of
 UNKNOWN = "<unk>"  # stands for a rare word in WikiText-2
 # Kind -> the name of its random stream, if it is another one, so that the texts are those of earlier runs.
 STREAMS = {"text-test": "wiki-test", "text-train": "wiki-train"}
 SAMPLED_TOGETHER = 16  # always this number, so that a sample's bits do not depend on the number of texts
+
+
+class Passage(NamedTuple):
+    """The place of a natural text in its split: the number of its first line, and its first words."""
+
+    line: int
+    words: str
 
 
 class Texts:
@@ -35,9 +52,12 @@ class Texts:
         """files: the raw text of the splits train, validation and test; count: number of texts of a kind."""
         self.reader, self.model, self.files = reader, reader.model, files
         self.seed, self.count, self.longest = seed, count, longest
+        self.beginning = max(longest, DIGEST_TOKENS)  # tokens of a text that are made
         self.start = start_tokens(reader.model)
         self.special = frozenset(reader.model.tokenizer.all_special_ids)
         self.longest_texts: dict[str, Tokens] = {}
+        self.known_passages: dict[str, list[Passage]] = {}
+        self.known_digests: dict[str, list[str]] = {}
         self.raw: dict[str, list[str]] = {}
 
     def ids(self, kind: str, length: int) -> Tensor:
@@ -48,10 +68,32 @@ class Texts:
         return torch.from_numpy(np.ascontiguousarray(ids)).to(self.model.table.device)
 
     def whole(self, kind: str) -> Tokens:
-        """Returns the longest texts (count, longest) of a kind, from which shorter texts are cut."""
+        """Returns the beginnings (count, at least longest) of a kind's texts, from which shorter texts are cut."""
         if kind not in self.longest_texts:
             self.longest_texts[kind] = WHOLE[kind](self)
         return self.longest_texts[kind]
+
+    def digests(self, kind: str) -> list[str]:
+        """Returns the digest of each text of a kind; an equal text that is drawn again gets another one."""
+        if kind not in self.known_digests:
+            drawn: Counter[str] = Counter()
+            self.known_digests[kind] = []
+            for said in IDENTITIES[kind](self):
+                drawn[said] += 1
+                again = f"\n{drawn[said]}" if drawn[said] > 1 else ""
+                self.known_digests[kind].append(hashlib.sha256(f"{said}{again}".encode()).hexdigest()[:16])
+        return self.known_digests[kind]
+
+    def passages(self, kind: str) -> "list[Passage]":
+        """Returns the passages of the natural texts of a kind; raises InputError if the corpus has too few."""
+        if kind not in self.known_passages:
+            self.known_passages[kind] = _passages(self, kind)
+        return self.known_passages[kind]
+
+    def decoded(self, ids: Tokens) -> list[str]:
+        """Returns the text of each of the first tokens, without those that the tokenizer adds."""
+        kept = [token for token in ids[:DIGEST_TOKENS].tolist() if token not in self.special]
+        return [self.model.tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in kept]
 
     def lines(self, split: str) -> list[str]:
         """Returns the lines of a split's raw text; raises InputError as :func:`read_lines`."""
@@ -60,8 +102,8 @@ class Texts:
         return self.raw[split]
 
     def with_start(self, ids: Tokens) -> Tokens:
-        """Returns the start token, if the tokenizer has one, followed by ids, cut to the longest length."""
-        return np.concatenate([np.array(self.start, dtype=np.int64), ids])[: self.longest]
+        """Returns the start token, if the tokenizer has one, followed by ids, cut to the tokens that are made."""
+        return np.concatenate([np.array(self.start, dtype=np.int64), ids])[: self.beginning]
 
     def stream(self, kind: str, index: int) -> np.random.Generator:
         """Returns the random stream of text ``index`` of a kind."""
@@ -117,51 +159,82 @@ def paragraph_starts(lines: list[str], room: int) -> list[int]:
     ]
 
 
-def _wiki(texts: Texts, kind: str, split: str) -> Tokens:
-    """Returns natural texts: text i starts at the i-th paragraph in random order, so that all texts differ."""
-    lines, path = texts.lines(split), texts.files[split]
-    room = texts.model.context or max(NO_CONTEXT, texts.longest)
-    starts = paragraph_starts(lines, room)
-    if len(starts) < texts.count:
-        found = f"found {len(starts)} paragraphs with {room} words from there on"
-        raise InputError(f"{path}: {found}, expected at least {texts.count}, one for each text")
-    order = stream(texts.seed, "cramming", STREAMS[kind]).permutation(len(starts))
-    rows = []
-    for index in range(texts.count):
-        ids = texts.with_start(encode_lines(texts.model, lines[starts[order[index]] :], texts.longest))
-        if len(ids) < texts.longest:
-            raise InputError(f"{path}: text {index} has {len(ids)} tokens, expected at least {texts.longest}")
+def first_words(lines: Sequence[str], count: int) -> str:
+    """Returns the first words of lines, joined by spaces."""
+    words: list[str] = []
+    for line in lines:
+        words += line.split()
+        if len(words) >= count:
+            break
+    return " ".join(words[:count])
+
+
+def _passages(texts: Texts, kind: str) -> list[Passage]:
+    """Returns the first paragraphs in random order whose beginnings differ, each with room for the longest text.
+
+    All paragraphs of the split are put into an order before those with too little room are left out, so that lists for
+    other lengths differ only by what is left out. No property of a model matters.
+    """
+    split = SPLITS[kind]
+    lines, room = texts.lines(split), max(ROOM, texts.longest)
+    every, usable = paragraph_starts(lines, 0), set(paragraph_starts(lines, room))
+    passages: dict[str, Passage] = {}
+    for place in stream(texts.seed, "cramming", STREAMS[kind]).permutation(len(every)):
+        if len(passages) == texts.count:
+            break
+        if every[place] in usable:
+            words = first_words(lines[every[place] :], DIGEST_WORDS)
+            passages.setdefault(words, Passage(every[place], words))
+    if len(passages) < texts.count:
+        found = f"found {len(passages)} different paragraphs with {room} words from there on"
+        raise InputError(f"{texts.files[split]}: {found}, expected at least {texts.count}, one for each text")
+    return list(passages.values())
+
+
+def _natural(texts: Texts, kind: str) -> Tokens:
+    """Returns natural texts, each from the start of its passage."""
+    split, rows = SPLITS[kind], []
+    for index, passage in enumerate(texts.passages(kind)):
+        ids = texts.with_start(encode_lines(texts.model, texts.lines(split)[passage.line :], texts.beginning))
+        if len(ids) < texts.beginning:
+            found = f"text {index} has {len(ids)} tokens"
+            raise InputError(f"{texts.files[split]}: {found}, expected at least {texts.beginning}")
         rows.append(ids)
     return np.stack(rows)
 
 
-def _random_words(texts: Texts) -> Tokens:
-    """Returns texts of word types of the train text, drawn uniformly and joined by spaces."""
+def _drawn_words(texts: Texts) -> list[list[str]]:
+    """Returns word types of the train text, drawn uniformly, for each text; the same for every model."""
     # ASSUME: types of the train text stand in for the paper's 100,000 most frequent words of GloVe.
     types = sorted({word for line in texts.lines("train") for word in line.split()} - {UNKNOWN})
-    rows = []
-    for index in range(texts.count):
-        words = texts.stream("random-words", index).integers(len(types), size=texts.longest)
-        ids = encode(texts.model, " " + " ".join(types[word] for word in words))
-        rows.append(texts.with_start(np.array(ids, dtype=np.int64)))
-    return np.stack(rows)
+    size = max(texts.beginning, DIGEST_WORDS)
+    drawn = (texts.stream("random-words", index).integers(len(types), size=size) for index in range(texts.count))
+    return [[types[word] for word in words] for words in drawn]
+
+
+def _random_words(texts: Texts) -> Tokens:
+    """Returns texts of random words, joined by spaces."""
+    encoded = [encode(texts.model, " " + " ".join(words[: texts.beginning])) for words in _drawn_words(texts)]
+    return np.stack([texts.with_start(np.array(ids, dtype=np.int64)) for ids in encoded])
 
 
 def _random_tokens(texts: Texts) -> Tokens:
     """Returns texts of the tokenizer's tokens, drawn uniformly, without its special tokens."""
     usable = np.array([i for i in range(len(texts.model.tokenizer)) if i not in texts.special], dtype=np.int64)
-    drawn = [texts.stream("random-tokens", i).integers(len(usable), size=texts.longest) for i in range(texts.count)]
+    drawn = [texts.stream("random-tokens", i).integers(len(usable), size=texts.beginning) for i in range(texts.count)]
     return np.stack([texts.with_start(usable[row]) for row in drawn])
 
 
 @torch.no_grad()
 def _samples(texts: Texts) -> Tokens:
     """Returns texts that the model generates at temperature 1, from the start token or a random train token."""
-    samples = []
+    samples, most = [], texts.beginning
+    if texts.model.context is not None:
+        most = max(texts.longest, min(most, texts.model.context))
     for first in range(0, texts.count, SAMPLED_TOGETHER):
         streams = [texts.stream("samples", first + row) for row in range(SAMPLED_TOGETHER)]
         starts = np.array([texts.start or [_train_token(texts, generator)] for generator in streams], dtype=np.int64)
-        samples.append(_continue(texts.reader, starts, streams, texts.longest))
+        samples.append(_continue(texts.reader, starts, streams, most))
     return np.concatenate(samples)[: texts.count]
 
 
@@ -206,8 +279,8 @@ def _repeated(texts: Texts, length: int) -> Tokens:
 
 # Kind -> function that makes the longest texts.
 WHOLE: dict[str, Callable[[Texts], Tokens]] = {
-    "text-test": lambda texts: _wiki(texts, "text-test", "test"),
-    "text-train": lambda texts: _wiki(texts, "text-train", "train"),
+    "text-test": lambda texts: _natural(texts, "text-test"),
+    "text-train": lambda texts: _natural(texts, "text-train"),
     "samples": _samples,
     "random-words": _random_words,
     "random-tokens": _random_tokens,
@@ -215,6 +288,31 @@ WHOLE: dict[str, Callable[[Texts], Tokens]] = {
 # Kind -> function that makes texts of a length from natural texts.
 FROM_NATURAL: dict[str, Callable[[Texts, int], Tokens]] = {"shuffled": _shuffled, "repeated": _repeated}
 KINDS = (*WHOLE, *FROM_NATURAL)
+SPLITS = {"text-test": "test", "text-train": "train"}
+
+
+def _passage_words(texts: Texts, kind: str) -> list[str]:
+    return [passage.words for passage in texts.passages(kind)]
+
+
+def _pieces(texts: Texts, kind: str) -> list[str]:
+    """Returns the decoded tokens of each text, told apart, since shuffling and repeating moves tokens."""
+    return ["\0".join(texts.decoded(row)) for row in texts.whole(kind)]
+
+
+def _of_passages(texts: Texts, kind: str) -> list[str]:
+    """Returns the passage and its tokens: two models share such a text if their tokenizers cut it alike."""
+    pairs = zip(_passage_words(texts, "text-test"), _pieces(texts, "text-test"), strict=True)
+    return [f"{kind}\n{words}\n{pieces}" for words, pieces in pairs]
+
+
+# Kind -> function that returns what is the same in a text for every model and at every length.
+IDENTITIES: dict[str, Callable[[Texts], list[str]]] = {
+    **{kind: partial(_passage_words, kind=kind) for kind in SPLITS},
+    "random-words": lambda texts: [" ".join(words[:DIGEST_WORDS]) for words in _drawn_words(texts)],
+    **{kind: partial(_pieces, kind=kind) for kind in ("samples", "random-tokens")},
+    **{kind: partial(_of_passages, kind=kind) for kind in FROM_NATURAL},
+}
 
 
 def start_vectors(model: LanguageModel, seed: int, kind: str, index: int, count: int) -> Tensor:

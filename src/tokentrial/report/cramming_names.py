@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from tokentrial.claims.decisions.deciding import of_today
 from tokentrial.cramming.cells import ALL, STUDY
+from tokentrial.cramming.columns import VERDICT
 from tokentrial.run.view import View, records
 
 Row = dict[str, Any]
@@ -22,20 +24,21 @@ CONTROL_CLAIMS = {
     "control.prefix": "one vector beats the text as its own prefix",
     "control.shared": "one vector for two texts holds less of each",
 }
-CLAIMS = {
+QUESTIONS = {
     "a": "(a) one vector holds far more than 10 tokens",
-    "b": "(b) uncertainty sets the limit, not length",
-    "c": "(c) larger models hold more",
-    "d": "(d) almost linear in the number of vectors",
+    "CR4-UNCERT": "(b) CR4-UNCERT: uncertainty sets the limit, not length",
+    "CR4-LARGER": "(c) CR4-LARGER: larger models hold more",
+    "CR4-LINEAR": "(d) CR4-LINEAR: almost linear in the number of vectors",
     "e": "(e) random text too",
     "f": "(f) Transformer and Mamba",
+}
+"""The study's six questions; three are claims of document 004, and have those claims' verdicts."""
+CLAIMS = {
+    **QUESTIONS,
     **{claim: f"control: {title}" for claim, title in CONTROL_CLAIMS.items()},
     "CR4-X10": "CR4-X10: encoders hold at most 10 tokens for a vector",
     "CR4-X1500": "CR4-X1500: the published capacity of a model",
-    "CR4-UNCERT": "CR4-UNCERT: gains vary less over kinds than lengths",
-    "CR4-LARGER": "CR4-LARGER: order within a family",
     "CR4-FAMILIAR": "CR4-FAMILIAR: seen, unseen and random text alike",
-    "CR4-LINEAR": "CR4-LINEAR: exponent over the number of vectors",
     "CR4-RANDOM": "CR4-RANDOM: random words against random tokens",
 }
 
@@ -54,5 +57,12 @@ def in_words(vectors: int | None) -> str:
 
 
 def decided(view: View) -> list[Row]:
-    """Rows of cramming.columns.DECISIONS; none in a run without the study."""
-    return [] if view.decisions is None else records(view.decisions)
+    """Rows of cramming.columns.DECISIONS of the claims above; none in a run without the study."""
+    rows = [] if view.decisions is None else records(of_today(view.decisions))
+    return [row for row in rows if row["claim"] in CLAIMS]
+
+
+def verdict_of(view: View, claim: str) -> Row | None:
+    """The one row with a claim's verdict, which every text, table and figure quotes."""
+    rows = (row for row in decided(view) if (row["claim"], row["quantity"], row["model"]) == (claim, VERDICT, ALL))
+    return next(rows, None)

@@ -110,6 +110,10 @@ class CrammingExperiment(ExperimentNames):
     lengths: Lengths = key("Tokens of a text; with per_vector, tokens for each vector.")
     vectors: Vectors = key("Numbers of trainable vectors.")
     per_vector: Flag = key("Whether lengths grow with the number of vectors.")
+    search: Flag = key(
+        "Whether the capacity of each text is searched to one token, between the lengths and up to twice the longest.",
+        False,
+    )
     arms: ArmNames = key(
         "Names of settings; the control shared uses the settings tuned, or else the first.", min_length=1
     )

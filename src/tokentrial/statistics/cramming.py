@@ -17,7 +17,9 @@ from tokentrial.statistics.samples import FloatArray, check_open_unit
 
 BoolArray = NDArray[np.bool_]
 
-ABOVE = "at least: holds at the largest length of the grid"
+AT_LEAST = "at least"
+ABOVE = f"{AT_LEAST}: holds at the largest length of the grid"
+COARSE = f"{AT_LEAST}: lengths in between were not run"
 BELOW = "below the smallest length of the grid"
 DEFINED = 0.95
 """Share of resamples that must have a value. An interval from fewer would leave out the unlucky resamples."""
@@ -35,8 +37,9 @@ class Estimate(NamedTuple):
 
 
 class Lengths(NamedTuple):
-    """Bounds of the largest length that passes, (1 + R,) each. Inside the grid both are equal.
+    """Bounds of the largest length that passes, (1 + R,) each.
 
+    Inside the grid both are equal, or apart by the lengths in between that were not run.
     Above the grid, ``lower`` is the grid's largest length and ``upper`` is infinite. Below the grid, ``upper`` is the
     grid's smallest length and ``lower`` is minus infinity.
     """
@@ -67,13 +70,15 @@ def estimate(replicates: FloatArray, n: int, confidence: float = 0.95, note: str
 def bounded(length: Lengths, n: int, confidence: float = 0.95, note: str = "") -> Estimate:
     """Returns a length that the grid may bound on one side only. An end beyond the grid is None, and the note says so.
 
-    Below the grid the value is None; above the grid it is the grid's largest length.
+    Below the grid the value is None; above the grid it is the grid's largest length. If lengths in between were not
+    run, the value is the lower bound, and the interval goes from the lower bounds' end to the upper bounds' end.
     """
     check_open_unit("confidence", confidence)
     lower, upper = length.lower[1:], length.upper[1:]
     defined = ~np.isnan(lower)
     first = float(length.lower[0])
     beyond = BELOW if first == -math.inf else ABOVE if length.upper[0] == math.inf else ""
+    beyond = COARSE if not beyond and length.upper[0] > first else beyond
     notes = [part for part in (beyond, note) if part]
     low = high = None
     drawn = not math.isnan(first) and n > 1 and len(lower) > 0
@@ -97,41 +102,67 @@ def shares(values: FloatArray, weights: FloatArray) -> FloatArray:
         return np.asarray((weights @ np.where(present, values, 0.0)) / (weights @ present))
 
 
-def capacity(accuracy: FloatArray, lengths: ArrayLike, weights: FloatArray, level: float = 0.99) -> Lengths:
-    """Decoding capacity: the largest length of the grid whose mean accuracy is at least ``level`` (document 004).
+def first_failures(solved: FloatArray, lengths: ArrayLike, given: int = 1) -> Lengths:
+    """Capacity of each text: the last length that is solved before the first failure, in tokens. Bounds, (T,) each.
+
+    solved: (T, K) of 0, 1 and NaN for not tried; lengths: (K,) rising; given: tokens that any text solves, as they are
+    not predicted. The bounds differ if lengths before the first failure were not tried; ``upper`` is infinite if the
+    text never fails. NaN for a text that was never tried.
+    """
+    sizes = np.asarray(lengths, dtype=np.float64)
+    known = ~np.isnan(solved)
+    first = np.where(known & (solved == 0), sizes, np.inf).min(axis=1, initial=np.inf)
+    before = known & (solved == 1) & (sizes < first[:, None])
+    lower = np.where(before, sizes, float(given)).max(axis=1, initial=float(given))
+    tried = known.any(axis=1)
+    return Lengths(np.where(tried, lower, np.nan), np.where(tried, first - 1, np.nan))
+
+
+def capacity(capacities: Lengths, weights: FloatArray) -> Lengths:
+    """Mean capacity over texts, tokens. capacities: (T,) bounds -> (1 + R,) bounds."""
+    known = ~np.isnan(capacities.lower)
+    open_ = known & np.isinf(capacities.upper)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = [weights @ np.where(known & ~open_, ends, 0.0) for ends in capacities]
+        counts = weights @ known
+        lower = (weights @ np.where(known, capacities.lower, 0.0)) / counts
+        upper = np.where(weights @ open_ > 0, np.inf, means[1] / counts)
+    return Lengths(lower, np.where(counts > 0, upper, np.nan))
+
+
+def reached(capacities: Lengths, weights: FloatArray, level: float = 0.5) -> Lengths:
+    """N_max: the largest length that is within the capacity of at least ``level`` of the texts. (T,) -> (1 + R,)."""
+    known = ~np.isnan(capacities.lower)
+    if not known.any():
+        return Lengths(*[np.full(len(weights), np.nan)] * 2)
+    ends = []
+    for values in capacities:
+        sizes = np.unique(values[known])
+        within = known[:, None] & (values[:, None] >= sizes)  # (T, K)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = (weights @ within) / (weights @ known)[:, None]
+        last = (share >= level - _ROUNDING).sum(axis=1) - 1  # the share falls with the length
+        ends.append(np.where(np.isnan(share[:, 0]), np.nan, sizes[last]))
+    return Lengths(*ends)
+
+
+def published_capacity(accuracy: FloatArray, lengths: ArrayLike, weights: FloatArray, level: float = 0.99) -> Lengths:
+    """The paper's capacity: the largest length of the grid whose mean accuracy is at least ``level`` (document 004).
 
     accuracy: (T, K), lengths: (K,) rising. Shorter lengths may fail: accuracy over the paper's grids need not fall.
     """
-    return _largest(shares(accuracy, weights), np.asarray(lengths, dtype=np.float64), level, interpolate=False)
-
-
-def longest_solved(solved: FloatArray, lengths: ArrayLike, weights: FloatArray, level: float = 0.5) -> Lengths:
-    """N_max: the largest length that at least ``level`` of the texts solve, interpolated to the grid's next length.
-
-    solved: (T, K) of 0, 1 and NaN for missing; lengths: (K,) rising.
-    """
-    return _largest(shares(solved, weights), np.asarray(lengths, dtype=np.float64), level, interpolate=True)
-
-
-def _largest(means: FloatArray, lengths: FloatArray, level: float, interpolate: bool) -> Lengths:
+    means, sizes = shares(accuracy, weights), np.asarray(lengths, dtype=np.float64)
     measured = ~np.isnan(means[0])
-    means, lengths = means[:, measured], lengths[measured]
-    if not lengths.size:
+    means, sizes = means[:, measured], sizes[measured]
+    if not sizes.size:
         nothing = np.full(len(means), np.nan)
         return Lengths(nothing, nothing)
     passed = means >= level - _ROUNDING  # (1 + R, K); a length without a text fails
-    last = lengths.size - 1 - np.argmax(passed[:, ::-1], axis=1)
-    none, top = ~passed.any(axis=1), last == lengths.size - 1
-    after = np.minimum(last + 1, lengths.size - 1)
-    rows = np.arange(len(means))
-    length = lengths[last]
-    if interpolate:
-        here, there = means[rows, last], np.nan_to_num(means[rows, after])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = np.where(last == after, 0.0, (here - level) / (here - there))
-        length = length + np.where(none, 0.0, share) * (lengths[after] - length)
+    last = sizes.size - 1 - np.argmax(passed[:, ::-1], axis=1)
+    none, top = ~passed.any(axis=1), last == sizes.size - 1
+    length = sizes[last]
     lower = np.where(none, -np.inf, length)
-    upper = np.where(none, lengths[0], np.where(top, np.inf, length))
+    upper = np.where(none, sizes[0], np.where(top, np.inf, length))
     return Lengths(lower, upper)
 
 

@@ -34,6 +34,7 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
                 **{key: experiment[key] for key in ("kinds", "lengths", "vectors", "per_vector", "controls")},
                 "arms": {arm: study["settings"][arm] for arm in experiment["arms"]},
                 "texts": experiment.get("texts", study["texts"]),
+                "search": experiment.get("search", False),
                 **{key: study[key] for key in ("predict_first", "precision", "compile")},
                 "seed": config["seed"],
                 "device": config["device"],

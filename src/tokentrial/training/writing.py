@@ -55,6 +55,6 @@ def write_job(
     for name in results.ARMS.names:
         if pa.types.is_integer(results.ARMS.field(name).type):
             complete[name] = complete[name].astype("Int64")
-    final = rows.assign(**common).astype({"step": "Int32"})[results.RUNS.names]
+    final = rows.assign(**common).astype({"step": "Int32"})
     results.write(arms, results.table(complete, results.ARMS))
     results.write(runs, results.table(final, results.RUNS))

@@ -1,9 +1,11 @@
 """What the cramming study decides: results/cramming_decisions.parquet, every claim with its criteria and verdict.
 
-A claim has one row per criterion and model, and one row ``verdict`` of model ``all``. Columns: estimate, low, high and
-n of the criterion; threshold in words; met, null if undecided; outcome; reason, a sentence made from the numbers.
+A claim has one row per criterion and model, and one row ``verdict`` of model ``all``, which every page quotes. Columns:
+estimate, low, high and n of the criterion; threshold in words; met, null if undecided; outcome; reason, a sentence made
+from the numbers.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,25 +17,38 @@ from tokentrial.claims.decisions.deciding import DECIDED, Row
 from tokentrial.cramming import measures as measured
 from tokentrial.cramming.cells import Cells
 from tokentrial.cramming.columns import DECISIONS, MEASURES
-from tokentrial.cramming.evidence import MINIMUM_TEXTS, Evidence
+from tokentrial.cramming.evidence import MINIMUM_TEXTS, Evidence, Published
+from tokentrial.errors import InputError
 from tokentrial.published import PublishedTable
 from tokentrial.run.columns import CONDITIONS, METHODS
 
 _REGISTERED = (study, controls, single)
 CLAIMS = tuple(DECIDED)
+NOTHING = Published()
+SIZE, MULTIPLES = re.compile(r"-(\d+(?:\.\d+)?)([MB])\b"), {"M": 1e6, "B": 1e9}
 
 
-def published_capacities(tables: Mapping[str, PublishedTable]) -> dict[str, float]:
-    """Model, in small letters -> decoding capacity in tokens on PG-19, as document 004 prints it."""
+def published_models(tables: Mapping[str, PublishedTable]) -> Published:
+    """Decoding capacities on PG-19, by model in small letters, and the sizes in the models' names.
+
+    Raises InputError for a name without a size.
+    """
     table = tables["cramming-models"]
-    return {single.plain_name(name): printed.number(row["capacity"]) for name, row in table.rows.items()}
+    capacities = {single.plain_name(name): printed.number(row["capacity"]) for name, row in table.rows.items()}
+    sizes = []
+    for row in table.rows.values():
+        size = SIZE.search(row["label"])
+        if size is None:
+            raise InputError(f"{table.where}: found '{row['label']}', expected a name with a size, such as 160M")
+        sizes.append(float(size[1]) * MULTIPLES[size[2]])
+    return Published(capacities, min(sizes), max(sizes))
 
 
-def rows(evidence: Evidence, capacities: Mapping[str, float]) -> list[Row]:
-    """The rows of `DECISIONS`: rules (a) to (f), controls, single claims; none for a run without cramming."""
+def rows(evidence: Evidence, published: Published = NOTHING) -> list[Row]:
+    """The rows of `DECISIONS`: questions of the study, controls, claims; none for a run without cramming."""
     if not evidence.cells.blocks:
         return []
-    evidence = replace(evidence, published=capacities)
+    evidence = replace(evidence, published=published)
     return [row for rule in DECIDED.values() for row in rule(evidence)]
 
 
@@ -63,6 +78,6 @@ def write(
         int(settings.get("minimum_texts", MINIMUM_TEXTS)),
     )
     evidence = Evidence(cells, settings, seed)
-    capacities = published_capacities(printed.load(published)) if published else {}
+    models = published_models(printed.load(published)) if published else NOTHING
     results.write(measures, measured.table(list(measured.rows(evidence)), MEASURES))
-    results.write(decisions, measured.table(rows(evidence, capacities), DECISIONS))
+    results.write(decisions, measured.table(rows(evidence, models), DECISIONS))

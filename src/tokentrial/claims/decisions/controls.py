@@ -26,7 +26,7 @@ def _on_natural_text(
     """Registers what a control with one vector has to show beside the tuned vectors, of every trained model with it."""
 
     def register(criteria: Callable[[Evidence, Block, Any], list[Measured]]) -> Rule:
-        @decides(f"{PREFIX}{name}", question, lacks=f"the control {name} on {NATURAL}")
+        @decides(f"{PREFIX}{name}", question, lacks=f"the control {name} on {NATURAL}", any_size=True)
         def cases(evidence: Evidence) -> Iterator[Case]:
             for model in evidence.cells.trained:
                 control, tuned = evidence.cells.block(model, arm=f"{PREFIX}{name}"), evidence.cells.block(model)
@@ -52,6 +52,7 @@ def random_vector(evidence: Evidence, control: Block, tuned: Block | None) -> li
     f"{PREFIX}untrained",
     "Does an untrained model take up about nothing, against the trained one most like it?",
     lacks="an untrained model",
+    any_size=True,
 )
 def untrained(evidence: Evidence) -> Iterator[Case]:
     cells = evidence.cells

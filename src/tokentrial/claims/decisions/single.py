@@ -1,6 +1,6 @@
-"""Decision rules of document 004's single claims (CR4-...), where rules (a) to (f) do not cover them.
+"""Decision rules of document 004's claims (CR4-...); as in `claims.judge`, whole intervals decide.
 
-The rules were fixed with the list of claims; as in `claims.judge`, whole intervals decide.
+The words of each rule are the claim's ``decision`` in documents/004/claims.yaml.
 
 ASSUME: a published capacity compares with one of the same model alone, so models trained here leave CR4-X1500 open.
 """
@@ -12,9 +12,17 @@ from dataclasses import replace
 import numpy as np
 
 from tokentrial.claims.decisions.deciding import Case, Measured, Where, decides, designs
-from tokentrial.claims.decisions.study import RANDOM_WORDS, VECTORS, by_vectors, exponent_criterion, natural_models
+from tokentrial.claims.decisions.study import (
+    RANDOM_WORDS,
+    VECTORS,
+    beside_sizes,
+    by_vectors,
+    entropy_and_length,
+    exponent_criterion,
+    natural_models,
+)
 from tokentrial.claims.judge import Criterion, above, at_most, below
-from tokentrial.cramming.cells import NATURAL, PAPER, SEEN, Block, common
+from tokentrial.cramming.cells import NATURAL, PAPER, SEEN, Block, common, paired
 from tokentrial.cramming.evidence import PAIRS, Evidence, nothing
 from tokentrial.statistics import cramming_scaling
 from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
@@ -32,6 +40,7 @@ PREDICTABILITY = (NATURAL, "shuffled", RANDOM_WORDS, "repeated")
     "CR4-X10",
     "Does an encoder hold at most 10 tokens for each vector, and an optimised vector more?",
     lacks="the arm encoder",
+    any_size=True,
 )
 def encoders_reach_ten(evidence: Evidence) -> Iterator[Case]:
     for model in evidence.cells.trained:
@@ -40,12 +49,15 @@ def encoders_reach_ten(evidence: Evidence) -> Iterator[Case]:
             continue
         limit, where = evidence.capacity(encoder), Where(model, encoder.key.design)
         words = f"capacity of an encoder into one vector of {model}"
-        criteria = [Criterion("capacity", words, limit, "at most 10 tokens", at_most(limit, TEN), where)]
+        criteria = [Criterion("capacity", words, limit, "interval at most 10", at_most(limit, TEN), where)]
         if tuned is not None:
             larger, words = evidence.capacity(tuned), "that of an optimised vector"
-            best = limit.high if limit.value is None else limit.value
-            met = None if larger.value is None or best is None else larger.value > best or None
-            criteria.append(Criterion("capacity_tuned", words, larger, "larger than the encoder's", met, where))
+            ratio = evidence.capacity_ratio(tuned, encoder)
+            criteria.append(Criterion("capacity_tuned", words, larger, "", None, where))
+            words = "capacity of an optimised vector over the encoder's"
+            criteria.append(
+                Criterion("capacity_ratio", words, ratio, "interval above 1", above(ratio, 1) or None, where)
+            )
         missing = [] if tuned is not None else [f"optimised vectors of {model}"]
         yield Case(criteria, [encoder, tuned], missing, model)
 
@@ -58,10 +70,10 @@ def encoders_reach_ten(evidence: Evidence) -> Iterator[Case]:
 def as_published(evidence: Evidence) -> Iterator[Case]:
     for model in evidence.cells.trained:
         block = evidence.cells.block(model, arm=PAPER) or evidence.cells.block(model)
-        published = evidence.published.get(plain_name(model))
+        published = evidence.published.capacities.get(plain_name(model))
         if block is None or published is None:
             continue
-        capacity, grid = evidence.capacity(block), block.lengths.tolist()
+        capacity, grid = evidence.published_capacity(block), block.lengths.tolist()
         apart = steps_apart(capacity.value, published, grid)
         if capacity.note.startswith(BELOW):
             apart = (steps_apart(grid[0], published, grid) or 0) + 1
@@ -97,51 +109,42 @@ def entropy_varies_less(evidence: Evidence) -> Iterator[Case]:
         if len(kinds) > 1:
             blocks = [block for kind in kinds if (block := evidence.cells.block(model, kind)) is not None]
             missing = [f"{kind} with {model}" for kind in PREDICTABILITY if kind not in kinds]
-            variations = [_variation(evidence, model, blocks, paper) for paper in (True, False)]
-            yield Case([*variations, _ceiling(evidence, model, blocks)], blocks, missing, model)
+            deciding = [_variation(evidence, model, blocks), _ceiling(evidence, model, blocks)]
+            yield Case([*deciding, *entropy_and_length(evidence, model)], blocks, missing, model)
 
 
-def _variation(evidence: Evidence, model: str, blocks: Sequence[Block], paper: bool) -> Measured:
-    """CV of gains minus CV of lengths, over the kinds whose length lies inside the grid.
-
-    The paper's lengths decide; N_max stands beside them.
-    """
-    measure = evidence.capacities if paper else evidence.longest_lengths
-    lengths = {block.key.kind: measure(block) for block in blocks}
-    inside = [kind for kind, ends in lengths.items() if np.isfinite([ends.lower[0], ends.upper[0]]).all()]
+def _variation(evidence: Evidence, model: str, blocks: Sequence[Block]) -> Measured:
+    """CV of mean gains minus CV of capacities, over the kinds whose capacity is known to one token."""
+    lengths = {block.key.kind: evidence.capacities(block) for block in blocks}
+    inside = [kind for kind, ends in lengths.items() if ends.lower[0] == ends.upper[0]]
     kept = [block for block in blocks if block.key.kind in inside and block.unsolved.any()]
-    name = "cv_difference" if paper else "cv_difference_n_max"
-    words = f"CV of gains minus CV of {'capacities' if paper else 'N_max'} over {len(kept)} of {len(blocks)} kinds"
-    estimate = nothing("fewer than 3 kinds have their limit inside the grid of lengths")
+    words = f"CV of gains minus CV of capacities over {len(kept)} of {len(blocks)} kinds"
+    estimate = nothing("fewer than 3 kinds have a capacity that is known to one token")
     if len(kept) >= 3:
-        rows = min(block.rows for block in kept)
-        cut = [block.at(block.lengths, rows) for block in kept]
+        cut = paired(*kept)
         gains = np.column_stack([evidence.gains(block) for block in cut])
-        # an end of the grid stands for a resample beyond it: less spread of lengths, against the claim
-        ends = [np.clip(measure(block).lower, block.lengths[0], block.lengths[-1]) for block in cut]
+        ends = [evidence.capacities(block).lower for block in cut]
         apart = cramming_scaling.variation(gains) - cramming_scaling.variation(np.column_stack(ends))
-        estimate = evidence.estimate(apart, min(block.texts for block in cut))
-    threshold = "interval below 0" if paper else ""
-    return Criterion(name, words, estimate, threshold, below(estimate, 0), Where(model, designs(blocks)))
+        estimate = evidence.estimate(apart, min(block.count for block in cut))
+    met, where = below(estimate, 0), Where(model, designs(blocks))
+    return Criterion("cv_difference", words, estimate, "interval below 0", met, where)
 
 
 def _ceiling(evidence: Evidence, model: str, blocks: Sequence[Block]) -> Measured:
-    """How far the worst kind is from the mean gain, as a share; the rule is about the estimate."""
+    """How far the worst kind is from the mean gain, as a share."""
     kept = [block for block in blocks if block.unsolved.any()]
     estimate = nothing("every text is solved")
     if kept:
-        rows = min(block.rows for block in kept)
-        gains = np.column_stack([evidence.gains(block.at(block.lengths, rows)) for block in kept])
-        estimate = evidence.estimate(cramming_scaling.farthest(gains), min(block.texts for block in kept))
-    outside = estimate.low is not None and estimate.low > MARGIN
-    met = None if estimate.value is None else True if estimate.value <= MARGIN else False if outside else None
-    words = "largest distance of a kind's gain from their mean, as a share of it"
-    return Criterion("common_ceiling", words, estimate, f"at most {MARGIN:g}", met, Where(model, designs(blocks)))
+        gains = np.column_stack([evidence.gains(block) for block in paired(*kept)])
+        estimate = evidence.estimate(cramming_scaling.farthest(gains), min(block.count for block in kept))
+    words, where = "largest distance of a kind's gain from their mean, as a share of it", Where(model, designs(blocks))
+    threshold = f"interval at most {MARGIN:g}"
+    return Criterion("common_ceiling", words, estimate, threshold, at_most(estimate, MARGIN), where)
 
 
 @decides(
     "CR4-LARGER",
-    "Do gain and length rise with the number of parameters within a family?",
+    "Do gain and capacity rise with the number of parameters within a family?",
     lacks="two sizes of one family",
 )
 def sizes_in_order(evidence: Evidence) -> Iterator[Case]:
@@ -162,25 +165,18 @@ def _family(evidence: Evidence, family: str, models: Sequence[str]) -> Case:
     sizes, where = [evidence.cells.about(model)["parameters"] for model in models], Where(family, designs(blocks))
     criteria = list[Measured]()
     for small, large in itertools.pairwise(blocks):
-        ratio, words = evidence.gain_ratio(large, small), f"gain of {large.key.model} over {small.key.model}"
-        rises = ratio.value is not None and ratio.value > 1
-        met = True if rises else False if ratio.high is not None and ratio.high < 1 else None
-        criteria.append(Criterion("gain_ratio", words, ratio, "above 1", met, where))
-        low, high = evidence.longest(small), evidence.longest(large)
-        fell = high.high is not None and low.low is not None and high.high < low.low
-        known = low.value is not None and high.value is not None
-        met = True if known and (high.value or 0) >= (low.value or 0) else False if fell else None
-        threshold = f"not below that of {small.key.model}"
-        criteria.append(Criterion("n_max", f"N_max of {large.key.model}", high, threshold, met, where))
-    rows = min(block.rows for block in blocks)
-    same = common(*(block.at(block.lengths, rows) for block in blocks))
+        of_gain, of_length = evidence.gain_ratio(large, small), evidence.capacity_ratio(large, small)
+        for name, ratio in (("gain", of_gain), ("capacity", of_length)):
+            words, met = f"{name} of {large.key.model} over {small.key.model}", above(ratio, 1)
+            criteria.append(Criterion(f"{name}_ratio", words, ratio, "interval above 1", met, where))
+    same = common(*blocks)
     both = np.logical_and.reduce([block.unsolved for block in same])
     if both.any():
-        levels = np.column_stack([(evidence.weights(rows) @ np.where(both, b.gain, 0).sum(axis=1)) for b in same])
+        levels = np.column_stack([(evidence.weights(len(both)) @ np.where(both, b.gain, 0).sum(axis=1)) for b in same])
         rho = evidence.estimate(cramming_scaling.rank_correlation(levels, sizes), int(both.any(axis=1).sum()))
         words = "rank correlation of gain and parameters"
         criteria.append(Criterion("rank_correlation", words, rho, "", None, where))
-    return Case(criteria, blocks, model=family)
+    return Case([*criteria, *beside_sizes(evidence)], blocks, model=family)
 
 
 @decides(
@@ -195,14 +191,17 @@ def familiarity(evidence: Evidence) -> Iterator[Case]:
         if natural is None or not run:
             continue
         kinds = {block.key.kind for block in run}
-        criteria = [_equivalent(evidence, block, natural) for block in run]
-        criteria += [_learned(evidence, block) for block in (natural, *run)]
+        apart = [_equivalent(evidence, block, natural) for block in run]
+        learned = [_learned(evidence, block) for block in (natural, *run)]
+        if not all(each.met for each in learned):
+            apart = [replace(each, met=None) for each in apart]
+        criteria = [*apart, *learned]
         missing = [f"{kind} with {model}" for kind in (SEEN, RANDOM_WORDS) if kind not in kinds]
         yield Case(criteria, [natural, *run], missing, model, min(PAIRS, evidence.minimum_texts))
 
 
 def _equivalent(evidence: Evidence, block: Block, natural: Block) -> Measured:
-    """Paired over texts: the mean gain over lengths at which both of a pair are unsolved, nats."""
+    """The mean gain over lengths at which both texts of a pair are unsolved, nats; pairs by index, see `paired`."""
     block, natural = common(block, natural)
     both = block.unsolved & natural.unsolved
     with np.errstate(invalid="ignore"):
@@ -253,14 +252,16 @@ def random_words_or_tokens(evidence: Evidence) -> Iterator[Case]:
         words, tokens = evidence.cells.block(model, RANDOM_WORDS), evidence.cells.block(model, "random-tokens")
         if words is None or tokens is None:
             continue
-        ratio, where = evidence.gain_ratio(words, tokens), Where(model, designs([words, tokens]))
+        ratio, where = evidence.capacity_ratio(words, tokens), Where(model, designs([words, tokens]))
         value, low, high = (None if end is None else end - 1 for end in ratio[:3])
         excess = ratio._replace(value=value, low=low, high=high)
-        slightly = above(excess, 0) is True and value is not None and value < MARGIN
+        slightly = above(excess, 0) is True and below(excess, MARGIN) is True
         opposite = below(excess, 0) is True or above(excess, MARGIN) is True
-        met, threshold = True if slightly else False if opposite else None, "interval above 0, estimate below 0.2"
-        what = "gain of random words over random tokens, less 1"
+        met, threshold = True if slightly else False if opposite else None, f"interval above 0 and below {MARGIN:g}"
+        what = "capacity on random words over that on random tokens, less 1"
         criteria = [Criterion("relative_excess", what, excess, threshold, met, where)]
+        gains = evidence.gain_ratio(words, tokens)
+        criteria.append(Criterion("gain_ratio", "gain of random words over random tokens", gains, "", None, where))
         for block in (words, tokens):
             capacity, what = evidence.capacity(block), f"capacity on {block.key.kind}"
             criteria.append(Criterion("capacity", what, capacity, "", None, where))

@@ -6,29 +6,27 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.claims.catalogue import rule
+from tokentrial.claims.decisions.deciding import of_today
 from tokentrial.claims.rules.outcomes import untestable
 from tokentrial.claims.rules.results import Results
 from tokentrial.claims.verdict import CONFIRMED, INCONCLUSIVE, REFUTED, UNTESTABLE, Finding, Value
-from tokentrial.cramming import columns as words
 from tokentrial.cramming.columns import ALL, VERDICT
 from tokentrial.errors import InputError
 
 STUDY = "cramming"
-OUTCOMES = {words.SUPPORTED: CONFIRMED, words.REFUTED: REFUTED, words.INCONCLUSIVE: INCONCLUSIVE}
+OUTCOMES = (CONFIRMED, REFUTED, INCONCLUSIVE, UNTESTABLE)
 
 
 @rule("What does the cramming study decide about the claim?")
 def as_decided(results: Results, reported: Mapping[str, Any], *, claim: str, differs: str = "") -> Finding:
-    """A decision of `tokentrial.claims.decisions` as a verdict, with its criteria's numbers.
+    """The verdict and the sentence of a decision of `tokentrial.claims.decisions`, with its criteria's numbers.
 
-    supported: CONFIRMED, refuted: REFUTED, else INCONCLUSIVE; UNTESTABLE where the run has no such study, or where it
-    lacks what the claim is about, so that no criterion has a value. The reason is the decision's own sentence.
-
-    Raises InputError for a claim that the study does not know, and for an outcome that is none of the three.
+    UNTESTABLE if the run has no such study. Raises InputError for a claim that the study does not know, and for an
+    outcome that is no verdict.
     """
-    decisions = results.decisions
-    if decisions is None or decisions.empty:
+    if results.decisions is None or results.decisions.empty:
         return untestable([STUDY])
+    decisions = of_today(results.decisions)
     mine = decisions[decisions["claim"] == claim]
     own = mine[(mine["quantity"] == VERDICT) & (mine["model"] == ALL)]
     if len(own) != 1:
@@ -37,11 +35,9 @@ def as_decided(results: Results, reported: Mapping[str, Any], *, claim: str, dif
     row = own.iloc[0]
     if row["outcome"] not in OUTCOMES:
         raise InputError(f"decisions: {claim}: found the outcome {row['outcome']!r}, expected one of {list(OUTCOMES)}")
+    verdict = str(row["outcome"])
     criteria = mine[mine["quantity"] != VERDICT]
     measured = criteria[criteria["estimate"].notna()]
-    verdict = OUTCOMES[row["outcome"]]
-    if verdict == INCONCLUSIVE and measured.empty:
-        verdict = UNTESTABLE
     texts = None if pd.isna(row["n"]) else int(row["n"])
     recomputed: dict[str, Value] = {"criteria": len(criteria), "n": texts, "differs": differs}
     for _, found in measured.iterrows():

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tokentrial.cramming.cells import ALL, KINDS, NATURAL, RIGHT, STUDY, TUNED, Block, Cells
-from tokentrial.cramming.columns import INCONCLUSIVE, REFUTED, SUPPORTED, VERDICT
+from tokentrial.claims.decisions.deciding import BEGINNINGS
+from tokentrial.claims.verdict import OF_RULES
+from tokentrial.cramming.cells import KINDS, NATURAL, RIGHT, STUDY, TUNED, Block, Cells
 from tokentrial.published import PublishedTable
 from tokentrial.report.chapters.cramming_found import (
     grid_words,
@@ -17,16 +18,15 @@ from tokentrial.report.chapters.cramming_found import (
     settings_words,
     vector_words,
 )
-from tokentrial.report.cramming_names import CLAIMS, CONTROL_CLAIMS, Row, arm_name, decided, kind_name
+from tokentrial.report.cramming_names import CONTROL_CLAIMS, QUESTIONS, arm_name, kind_name, verdict_of
 from tokentrial.report.formats import MISSING, count, number
 from tokentrial.report.template import escape
 from tokentrial.run.view import View
 
 Values = dict[str, str]
 Printed = Mapping[str, PublishedTable]
-LETTERS = ("a", "b", "c", "d", "e", "f")
 NOTHING = "- This run has none of it."
-PREFIXES = ("Supported: ", "Refuted: ", "Not decided: ")
+PREFIXES = tuple(f"{beginning}: " for beginning in dict.fromkeys(BEGINNINGS.values()))
 
 
 def values(view: View, config: Mapping[str, Any], printed: Printed) -> Values:
@@ -43,7 +43,7 @@ def values(view: View, config: Mapping[str, Any], printed: Printed) -> Values:
         "protocol.designs": ",\n    ".join(design_rows(view, study)),
         "protocol.settings": escape(" ".join(setting_words(view, study))),
         "found.tally": escape(tally(view)),
-        "found.claims": listed(claim_words(view, {letter: CLAIMS[letter] for letter in LETTERS})),
+        "found.claims": listed(claim_words(view, QUESTIONS)),
         "found.controls": listed(claim_words(view, CONTROL_CLAIMS)),
         "found.example": escape(example(view, cells)),
         "found.exact": listed(exact_words(cells)),
@@ -124,18 +124,13 @@ def setting_words(view: View, study: Mapping[str, Any]) -> Iterator[str]:
 # The decisions
 
 
-def verdict_of(view: View, claim: str) -> Row | None:
-    rows = (row for row in decided(view) if (row["claim"], row["quantity"], row["model"]) == (claim, VERDICT, ALL))
-    return next(rows, None)
-
-
 def tally(view: View) -> str:
-    """How the six claims ended."""
-    outcomes = [row["outcome"] for claim in LETTERS if (row := verdict_of(view, claim)) is not None]
+    """How the six questions ended."""
+    outcomes = [row["outcome"] for claim in QUESTIONS if (row := verdict_of(view, claim)) is not None]
     if not outcomes:
-        return "This run decides none of the claims (a) to (f)."
-    parts = [f"{outcomes.count(outcome)} {outcome}" for outcome in (SUPPORTED, REFUTED, INCONCLUSIVE)]
-    return f"Of the {len(outcomes)} claims (a) to (f): {', '.join(parts)}."
+        return "This run decides none of the questions (a) to (f)."
+    parts = [f"{outcomes.count(outcome)} {outcome}" for outcome in OF_RULES if outcome in outcomes]
+    return f"Of the {len(outcomes)} questions (a) to (f): {', '.join(parts)}."
 
 
 def claim_words(view: View, titles: Mapping[str, str]) -> Iterator[str]:
@@ -157,7 +152,7 @@ class Recovered(NamedTuple):
 
     block: Block
     length: int
-    text: int
+    row: int
 
 
 def optimised(cells: Cells, model: str, vectors: int = 1) -> list[Block]:
@@ -178,10 +173,10 @@ def longest(blocks: Iterable[Block]) -> Recovered | None:
     """The longest text decoded exactly; of equally long ones natural text, then the lowest index."""
     recovered = []
     for block in blocks:
-        for text, place in np.argwhere(block.solved == 1):
+        for row, place in np.argwhere(block.solved == 1):
             kind = KINDS.index(block.key.kind) if block.key.kind in KINDS else len(KINDS)
-            order = (-block.lengths[place], kind, text)
-            recovered.append((order, Recovered(block, int(block.lengths[place]), int(text))))
+            order = (-block.lengths[place], kind, block.indexes[row])
+            recovered.append((order, Recovered(block, int(block.lengths[place]), int(row))))
     return min(recovered, key=lambda each: each[0])[1] if recovered else None
 
 
@@ -196,16 +191,16 @@ def example(view: View, cells: Cells) -> str:
     name = f"{model} (width {count(facts.get('width'))}, validation loss {number(loss, 2)})"
     if recovered is None:
         return f"No text was decoded exactly from one vector of {name}."
-    block, length, text = recovered
-    place = int(np.flatnonzero(block.lengths == length)[0])
-    step = block.metric("solved_step")[text, place]
+    block, length, row = recovered
+    place, text = int(np.flatnonzero(block.lengths == length)[0]), block.indexes[row]
+    step = block.metric("solved_step")[row, place]
     predicted = length - block.given
     first = " after the given first one" if block.given else ""
     key = block.key
     of = {"experiment": key.design, "model": model, "kind": key.kind, "length": length, "vectors": 1}
     [condition] = view.select(study=STUDY, **of)
     known = "" if np.isnan(step) else f", found after {step:.0f} steps"
-    costs = [number(value[text, place], 1) for value in (block.entropy, block.entropy_with)]
+    costs = [number(value[row, place], 1) for value in (block.entropy, block.entropy_with)]
     return (
         f"{name}: text {text} of the {kind_name(key.kind)}, {length} tokens long. From one vector{known} "
         f"({arm_name(view, key.arm)} settings), greedy decoding, each token fed back, gives all "

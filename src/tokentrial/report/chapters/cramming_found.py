@@ -9,11 +9,11 @@ from tokentrial.cramming.cells import CONTROL, NATURAL, PAPER, STUDY, TUNED, Blo
 from tokentrial.cramming.evidence import PAIRS
 from tokentrial.published import PublishedTable
 from tokentrial.published import number as value_of
-from tokentrial.report.cramming_names import arm_name, in_words, kind_name
+from tokentrial.report.cramming_names import arm_name, in_words, kind_name, verdict_of
 from tokentrial.report.formats import number
 from tokentrial.run.estimates import Scope
 from tokentrial.run.view import View
-from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
+from tokentrial.statistics.cramming import ABOVE, AT_LEAST, COARSE, Estimate
 
 Printed = Mapping[str, PublishedTable]
 
@@ -79,19 +79,19 @@ def slope_words(view: View, group: Scope) -> str:
 
 
 def spread_words(view: View, group: Scope) -> Iterator[str]:
-    """Over the kinds: range of gains and of N max, as estimated."""
+    """Over the kinds: range of gains and of capacities, as estimated."""
     members = view.estimates.members(group)
-    for measure, name, unit in (("information_gain_strict", "gain", "nats"), ("n_max", "N max", "tokens")):
+    for measure, name, unit in (("information_gain_strict", "gain", "nats"), ("capacity_mean", "capacity", "tokens")):
         estimates = {scope.kind: view.estimates.get(measure, scope) for scope in members}
         known = {
             kind: each.value
             for kind, each in estimates.items()
-            if each.value is not None and not each.note.startswith((ABOVE, BELOW))
+            if each.value is not None and not each.note.startswith(AT_LEAST)
         }
         if len(known) > 1:
             low, high = (pick(known, key=lambda kind: known[kind]) for pick in (min, max))
             apart = f", {known[high] / known[low]:.2f} times as much" if known[low] > 0 else ""
-            others = "; the others have no such limit inside the grid" if len(known) < len(members) else ""
+            others = "; the others have texts without a known capacity" if len(known) < len(members) else ""
             yield (
                 f"{group.model}, {name} over {len(known)} of {len(members)} kinds of text: from "
                 f"{number(known[low], 1)} ({kind_name(low)}) to {number(known[high], 1)} {unit} ({kind_name(high)})"
@@ -100,12 +100,14 @@ def spread_words(view: View, group: Scope) -> Iterator[str]:
 
 
 def vector_words(view: View, printed: Printed) -> Iterator[str]:
-    """Exponents over the number of vectors, ours and the paper's."""
+    """Exponents over the number of vectors, ours and the paper's; what ours decide is said by the claim's verdict."""
     for scope, exponent in view.estimates.each("exponent_information_gain"):
-        outcome = sided(exponent, 1, "less than linear", "more than linear", "linear is not excluded")
-        said = f"{ends(exponent, 2)}, {outcome}" if exponent.value is not None else f"not defined ({exponent.note})"
+        said = ends(exponent, 2) if exponent.value is not None else f"not defined ({exponent.note})"
         where = f"{scope.model}, {kind_name(scope.kind)}"
-        yield f"{where}: exponent of the information gain {said} (n = {exponent.n} texts)."
+        yield f"{where}: exponent of the information gain {said} (n = {exponent.n} texts); linear is 1."
+    row = verdict_of(view, "CR4-LINEAR")
+    if row is not None:
+        yield f"CR4-LINEAR, almost linear: {row['outcome']}."
     rows = printed["cramming-exponents"].rows.values()
     yield (
         "Published, between the fewest and the most vectors: "
@@ -195,12 +197,12 @@ def scale_words(view: View, cells: Cells, printed: Printed) -> str:
 
 def grid_words(view: View) -> str:
     """Cells whose limit lies beyond the lengths that were run."""
-    limits = view.estimates.each("n_max")
+    limits = view.estimates.each("capacity_mean")
     notes = [limit.note for scope, limit in limits if scope.arm not in view.with_role(STUDY, CONTROL)]
     if not notes:
         return "This run has no measurement."
-    above, below = (sum(note.startswith(start) for note in notes) for start in (ABOVE, BELOW))
+    above, coarse = (sum(note.startswith(start) for note in notes) for start in (ABOVE, COARSE))
     return (
-        f"Of {plural(len(notes), 'condition')} (model, text, vectors, settings), N max lies above the longest length "
-        f"that was run in {above} and below the shortest in {below}."
+        f"Of {plural(len(notes), 'condition')} (model, text, vectors, settings), the capacity of a text lies above the "
+        f"longest length that was tried in {above}; in {coarse} more, lengths below a first failure were not tried."
     )

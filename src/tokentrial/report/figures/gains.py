@@ -1,6 +1,6 @@
 """Gains of crammed texts: by kind of text, by number of vectors, and against what a vector could hold."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,7 @@ def _lengths(axes: Axes, view: View, scopes: Sequence[Scope]) -> None:
     marks.log2_axis(axes, {n: f"{n:g}" for n in lengths})
     axes.set(xlim=(lengths[0] / 1.3, lengths[-1] * 1.3), xlabel="length (tokens)")
     for y, scope in enumerate(scopes):
-        for measure, shift, color in (("capacity", -0.17, BLUE), ("n_max", 0.17, VERMILLION)):
+        for measure, shift, color in (("capacity_mean", -0.17, BLUE), ("capacity_half", 0.17, VERMILLION)):
             draw_length(axes, view.estimates.get(measure, scope), y + shift, color, f"{measure}:{scope.kind}")
 
 
@@ -105,9 +105,9 @@ def scaling(sources: Sources, entry: declared.Scaling) -> Figure:
     for row in sources.printed["cramming-vectors"].rows.values():
         printed.setdefault(row["label"].partition(",")[0], []).append(row)
     boxes = [style.Box(1.4, 0.6, 6.3, 6.0), style.Box(9.4, 0.6, 6.3, 6.0)]
-    handles = [sample for group, scopes, look in shown for sample in _handles(view, group, scopes, look, entry.kinds)]
+    handles = [_handle(view, group, look, entry.kinds) for group, _, look in shown]
     for place, label in enumerate(printed):
-        handles.append(Line2D([], [], label=f"published: {label}, PG-19; left: capacity", **_theirs(place)))
+        handles.append(Line2D([], [], label=f"published: {label}, PG-19; left: the paper's capacity", **_theirs(place)))
     handles.append(Line2D([], [], color=PALE, linewidth=0.8, label="linear: twice the vectors, twice as much"))
     figure, axes = style.canvas(7.75 + 0.34 * len(handles) + 0.1, boxes)
     style.legend(figure, handles, top=7.75, columns=1)
@@ -142,7 +142,7 @@ def _series(view: View) -> dict[Scope, list[Scope]]:
 
 
 def _both_lengths(axes: Axes, view: View, scopes: Sequence[Scope], look: Look) -> None:
-    for measure, face, dashes in (("capacity", look.color, None), ("n_max", "white", (2, 1))):
+    for measure, face, dashes in (("capacity_mean", look.color, None), ("capacity_half", "white", (2, 1))):
         estimates = {scope.vectors or 1: view.estimates.get(measure, scope) for scope in scopes}
         line = style.Options(linewidth=0.7, linestyle=style.dashes(dashes), label=f"{scopes[0].model}:{measure}")
         unedged = style.Options(markeredgecolor=None, markeredgewidth=None, markerfacecolor=face)
@@ -178,19 +178,12 @@ def _finish(axes: Axes, sizes: Sequence[int]) -> None:
     axes.set(ylim=(low, high), xlim=(sizes[0] / 1.2, sizes[-1] * 1.2))
 
 
-def _handles(view: View, group: Scope, scopes: Sequence[Scope], look: Look, kinds: Marks) -> Iterator[Line2D]:
-    """The series' sample, and below it which of its lengths lie below the shortest text and so have no place."""
-    get = view.estimates.get
-    exponent = get("exponent_information_gain", group)
+def _handle(view: View, group: Scope, look: Look, kinds: Marks) -> Line2D:
+    """The series' sample, with its exponent."""
+    exponent = view.estimates.get("exponent_information_gain", group)
     words = f"exponent of the gain {said(exponent, 2)} (n = {exponent.n}); left: closed capacity, open N max"
     label = f"{group.model}, {kind_look(kinds, group.kind).name}: {words}"
-    yield style.sample(look._replace(name=label), linestyle="-", linewidth=0.9)
-    absent = []
-    for measure, name in (("capacity", "capacity"), ("n_max", "N max")):
-        sizes = [f"{scope.vectors}" for scope in scopes if get(measure, scope).value is None]
-        absent += [f"{name} at m = {', '.join(sizes)}"] if sizes else []
-    if absent:
-        yield Line2D([], [], linestyle="none", label=f"not shown, below the shortest text: {'; '.join(absent)}")
+    return style.sample(look._replace(name=label), linestyle="-", linewidth=0.9)
 
 
 def family(model: str, families: Marks, kin: Mapping[str, str]) -> str:

@@ -17,9 +17,9 @@ from tokentrial.report.figures.style import BLUE, GREY, INK, PALE, VERMILLION, L
 from tokentrial.run.estimates import Scope
 from tokentrial.run.view import View
 from tokentrial.schema import figures as declared
-from tokentrial.statistics.cramming import ABOVE, BELOW, Estimate
+from tokentrial.statistics.cramming import ABOVE, AT_LEAST, BELOW, Estimate
 
-LEVELS = {"capacity": (1.24, BLUE), "n_max": (1.11, VERMILLION)}
+LEVELS = {"capacity_mean": (1.24, BLUE), "capacity_half": (1.11, VERMILLION)}
 """Heights at which both capacities are marked."""
 METRICS = {"cross_entropy": "cross-entropy\n(nats per token)", "accuracy": "accuracy, teacher forcing"}
 DOTTED = (0, (1, 1.2))
@@ -69,13 +69,15 @@ def draw_estimates(
 def draw_length(axes: Axes, length: Estimate, y: float, color: str, name: str) -> None:
     """A length with its interval at height ``y``; an end or a value beyond the grid runs to the panel's edge."""
     left, right = axes.get_xlim()
-    below, above = length.note.startswith(BELOW), length.note.startswith(ABOVE)
+    below = length.note.startswith(BELOW) or (length.value is not None and length.value < left)
+    above = length.note.startswith(ABOVE)
     if length.value is None and not below:
         return
-    value = left if length.value is None else length.value
+    value = left if length.value is None or below else length.value
     low = left if length.low is None and (below or length.high is not None) else length.low
     high = right if length.high is None and (above or length.low is not None) else length.high
-    axes.plot([value if low is None else low, value if high is None else high], [y, y], color=color, linewidth=0.9)
+    ends = [value if low is None else max(low, left), value if high is None else max(high, left)]
+    axes.plot(ends, [y, y], color=color, linewidth=0.9)
     marker = "<" if below else ">" if above else "D"
     axes.plot([value], [y], marker=marker, color=color, markersize=3.6, clip_on=False, gid=name, zorder=4)
 
@@ -86,7 +88,7 @@ def said(estimate: Estimate, decimals: int = 1) -> str:
         return "< the grid"
     if estimate.value is None:
         return "not defined"
-    text = ("≥ " if estimate.note.startswith(ABOVE) else "") + f"{estimate.value:.{decimals}f}"
+    text = ("≥ " if estimate.note.startswith(AT_LEAST) else "") + f"{estimate.value:.{decimals}f}"
     if estimate.low is not None and estimate.high is not None:
         text += f" [{estimate.low:.{decimals}f}, {estimate.high:.{decimals}f}]"
     return text.replace("-", "−")
@@ -280,5 +282,5 @@ def _solved(texts: Cells, scope: Scope, metric: str, length: int) -> dict[int, t
             place = int(np.flatnonzero(block.lengths == length)[0])
             steps, reached = block.metric("solved_step")[:, place], block.metric(metric)[:, place]
             solved = np.flatnonzero((block.solved[:, place] == 1) & ~np.isnan(steps))
-            return {int(text): (float(steps[text]), float(reached[text])) for text in solved}
+            return {block.indexes[row]: (float(steps[row]), float(reached[row])) for row in solved}
     return {}

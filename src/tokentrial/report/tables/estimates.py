@@ -16,7 +16,7 @@ from tokentrial.report.tables.declared import Listing, listed, spread
 from tokentrial.report.tables.registry import Ask, Lookup, Row, Sources, cell, kind, listing
 from tokentrial.run.estimates import UNKNOWN, Scope
 from tokentrial.run.view import View
-from tokentrial.statistics.cramming import ABOVE, BELOW, bits_per_dimension, theoretical_capacity
+from tokentrial.statistics.cramming import AT_LEAST, BELOW, bits_per_dimension, theoretical_capacity
 from tokentrial.statistics.cramming_scaling import power_exponent
 
 # the paper's texts -> the suffix of their columns
@@ -188,7 +188,7 @@ def estimate(row: Row, of: str, *, decimals: int = 1, signed: bool = False) -> s
     """``20.7\\n[19.4, 22.4]``; ``≥ 32`` and ``< 4`` beyond the grid of lengths; a dash where nothing was measured."""
     low, high, note = row.get(f"{of}_low"), row.get(f"{of}_high"), row.get(f"{of}_note", "")
     value = number(row.get(of), decimals, signed)
-    if note.startswith(ABOVE):
+    if note.startswith(AT_LEAST):
         value = f"≥{GAP}{value}"
     if note.startswith(BELOW):
         return f"<{GAP}{number(high, decimals)}" if high is not None else MISSING

@@ -93,8 +93,10 @@ def of_replications(ask: Ask) -> Iterator[Row]:
 @kind(SENSITIVITY)
 def of_choices(ask: Ask) -> Iterator[Row]:
     """A row for every claim whose verdict is another one under some choice; the CSV has all of them."""
-    for row in [] if ask.view is None else claim_rows(ask.view):
-        section = DOCUMENTS.get(group(row["document"]), row["document"])
+    data = [] if ask.view is None else claim_rows(ask.view)
+    titles = among([group(row["document"]) for row in data])
+    for row in data:
+        section = titles.get(group(row["document"]), row["document"])
         flips = row["same"] < row["specifications"]
         same = f"{row['same']} of {row['specifications']}"
         yield {**row, "_same": same, "_section": section, **({} if flips else {"_only": "csv"})}
