@@ -89,7 +89,7 @@ def of_replications(ask: Ask) -> Iterator[Row]:
             yield {**_replication(row), "_section": title, "_only": "page"}
 
 
-@kind(SENSITIVITY)
+@kind("sensitivity")
 def of_choices(ask: Ask) -> Iterator[Row]:
     """A row for every claim whose verdict is another one under some choice; the CSV has all of them."""
     for row in [] if ask.view is None else claim_rows(ask.view):
