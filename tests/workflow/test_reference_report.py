@@ -21,8 +21,10 @@ AFTER_COLLECT = {
         "reference_verdicts",
     ),
     *("reference_report_tables", "reference_figures", "reference_claims_page", "reference_report"),
+    *("reference_sensitivity", "calibration"),
 }
-JUDGED = AFTER_COLLECT - {"reference_report_tables", "reference_figures", "reference_claims_page", "reference_report"}
+SHOWN = {"reference_report_tables", "reference_figures", "reference_claims_page", "reference_report"}
+JUDGED = AFTER_COLLECT - SHOWN - {"reference_sensitivity", "calibration"}
 OTHER = {
     "statistics": {"confidence": 0.9, "resamples": 100, "equivalence_margin": 0.2},
     "language_models": {"margins": {"cross_entropy": 0.1}},
@@ -48,13 +50,13 @@ def frame(project: Project, folder: str, name: str) -> pd.DataFrame:
 
 def test_a_fresh_clone_plans_no_training(fresh: Project) -> None:
     assert fresh.planned("reference_report").keys() == AFTER_COLLECT
-    assert fresh.planned("reference_tables").keys() == {"reference_tables"}
+    assert fresh.planned("reference_tables").keys() == {"reference_tables", "reference_tables_sensitivity"}
 
 
 @pytest.mark.parametrize("section", OTHER)
 def test_tables_by_other_settings_are_computed_again(fresh: Project, section: str) -> None:
     planned = fresh.planned(*overlay(fresh, {section: OTHER[section]}), "reference_tables")
-    assert planned.keys() == {"reference_tables", *JUDGED}
+    assert planned.keys() == {"reference_tables", "reference_tables_sensitivity", *JUDGED}
 
 
 def test_rows_that_the_config_would_not_train_are_refused(fresh: Project) -> None:

@@ -30,6 +30,8 @@ OTHER_BASELINE = {"autoencoder": "autoencoder_finetuned"}
 """A baseline -> the same, trained further with the task; arms of one size have it after a hyphen."""
 OF_MEANS_ALONE = ("from_relationships", "grows", "persists", "better_for_its_size")
 """Rules with slopes, shares or parts over the seeds, which have no form for a median."""
+BESIDE = ("original", "at", "ratio")
+"""Parameters for numbers that stand beside a verdict and do not decide it."""
 FIXED = ("as_decided", "needs_study")
 """Rules with none of these choices."""
 
@@ -83,6 +85,8 @@ def specifications(claim: Claim) -> Iterator[Specification]:
 def changed(claim: Claim, specification: Specification) -> Claim:
     """The claim with the arms and the metric of a specification; margin and center belong to the results."""
     parameters = copy.deepcopy(_plain(claim.parameters))
+    for name in BESIDE:
+        parameters.pop(name, None)
     if specification.metric:
         parameters["metric"] = specification.metric
     if specification.baseline:
@@ -121,13 +125,13 @@ def judge(claims: Sequence[Claim], results: Results) -> pd.DataFrame:
 
     A specification is left out if the rows lack its metric or its baseline in a cell of the claim.
     """
-    rows = []
+    rows, seen = [], replace(results)
     for claim in claims:
         if claim.call is not None:
             continue
         lacking: set[str] = set()
         for specification in specifications(claim):
-            row, missing = _row(claim, specification, results)
+            row, missing = _row(claim, specification, seen)
             lacking = missing if specification == OWN else lacking
             if row is not None and missing <= lacking:
                 rows.append(row)
@@ -136,9 +140,9 @@ def judge(claims: Sequence[Claim], results: Results) -> pd.DataFrame:
 
 def _row(claim: Claim, specification: Specification, results: Results) -> tuple[dict[str, Any] | None, set[str]]:
     """A row, None if the rows cannot judge the specification; and what the run lacks for it."""
-    seen = results.specified(specification.margin, specification.center)
+    results.choose(specification.margin, specification.center)
     try:
-        found = verdicts.finding(changed(claim, specification), seen)
+        found = verdicts.finding(changed(claim, specification), results)
     except InputError:
         if specification == OWN:
             raise

@@ -1,6 +1,5 @@
 """The results of a run as the rules look them up: a View, with what a claim's entry names."""
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -32,12 +31,10 @@ class Results(View):
     every_margin: float | None = None
     center: Literal["mean", "median"] = "mean"
 
-    def specified(self, every_margin: float | None, center: Literal["mean", "median"]) -> "Results":
-        """These results by other margins, or by medians; all that has been looked up is shared with them."""
-        made = copy.copy(self)
+    def choose(self, every_margin: float | None, center: Literal["mean", "median"]) -> None:
+        """Sets both choices of these results, which keep all that has been looked up; a copy would look it up again."""
         for name, value in (("every_margin", every_margin), ("center", center)):
-            object.__setattr__(made, name, value)  # dataclasses.replace would look everything up again
-        return made
+            object.__setattr__(self, name, value)
 
     def distance(self, condition: str, metric: str) -> float:
         """From chance to the floor; where no floor is known, as of real text, to the best arm. NaN without chance."""
