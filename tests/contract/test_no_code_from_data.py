@@ -16,6 +16,9 @@ ALLOWED = {
     "src/tokentrial/fork_server.py": {"import_module(", "subprocess.Popen("},
     "src/tokentrial/job.py": {"import_module("},  # modules of this package, as named by the workflow's scripts
     "src/tokentrial/checkout.py": {"subprocess.run("},  # git with fixed arguments
+    "src/tokentrial/publish/machine.py": {"subprocess.run("},  # nvidia-smi with fixed arguments
+    # Snakemake with the checkout's Snakefile; its targets are jobs of the default config's plan
+    "src/tokentrial/publish/spot_check.py": {"subprocess.Popen("},
 }
 
 

@@ -21,9 +21,8 @@ def dispute() -> Iterator[Dispute]:
 
 
 def test_without_a_change_nothing_flips(dispute: Dispute) -> None:
-    margin = dispute.config["statistics"]["equivalence_margin"]
     assert dispute.flips([], []) == []
-    assert dispute.flips([f"statistics.equivalence_margin={margin}"], []) == []
+    assert dispute.flips([], ["LE0-RQ.margin=0.01"]) == []  # its own margin
 
 
 def test_a_global_margin_flips_what_the_run_would_judge_by_it(dispute: Dispute) -> None:

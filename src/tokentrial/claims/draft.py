@@ -178,11 +178,11 @@ def _derived(column: str) -> bool:
 
 def _column(table: Table, column: str) -> Cells:
     """Returns mean and spread of each cell; None for a cell without a number."""
-    found: Cells = []
+    cells: Cells = []
     for row in table.rows.values():
         match = CELL.match(row[column])
-        found.append((match["mean"].replace(" ", ""), match["sd"]) if match and _number(match["mean"]) else None)
-    return found
+        cells.append((match["mean"].replace(" ", ""), match["sd"]) if match and _number(match["mean"]) else None)
+    return cells
 
 
 def _number(text: str) -> bool:

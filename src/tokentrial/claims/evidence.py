@@ -94,8 +94,8 @@ def _jobs(folder: Path, used: pd.DataFrame) -> list[Record]:
     sizes = runs.groupby(["condition", "arm"]).size()
     pairs = {(row["condition"], row[side]) for row in used.to_dict("records") for side in ("arm_a", "arm_b")}
     wanted = arms[[pair in pairs for pair in zip(arms["condition"], arms["arm"], strict=True)]]
-    made = _plain(wanted[["condition", "arm", *MADE]])
-    return [{**job, "measurements": int(sizes.get((job["condition"], job["arm"]), 0))} for job in made]
+    records = _plain(wanted[["condition", "arm", *MADE]])
+    return [{**job, "measurements": int(sizes.get((job["condition"], job["arm"]), 0))} for job in records]
 
 
 def _plain(rows: pd.DataFrame) -> list[Record]:

@@ -203,14 +203,14 @@ class Dispute:
         """Returns the margins nearest to a claim's at which its verdict flips; None for a claim without a margin."""
         if claim.call is not None or not MARGINED & {entry.name for entry in parameters_of(RULES[claim.check])}:
             return None
-        own = claim.parameters.get("equivalence") or {}
-        kind = next((key for key in KINDS if key in own), None)
-        of, margin = (kind, float(own[kind])) if kind else self._setting(claim)
+        equivalence = claim.parameters.get("equivalence") or {}
+        kind = next((key for key in KINDS if key in equivalence), None)
+        of, margin = (kind, float(equivalence[kind])) if kind else self._setting(claim)
 
         def verdict(factor: float) -> str:
             if kind is None:
                 return verdicts.finding(claim, cast(Results, Scaled(self.run, factor))).verdict
-            scaled = {key: value * factor for key, value in own.items()}
+            scaled = {key: value * factor for key, value in equivalence.items()}
             changed = replace(claim, parameters={**claim.parameters, "equivalence": scaled})
             return verdicts.finding(changed, self.run).verdict
 
@@ -258,11 +258,11 @@ def _margin(claim: Claim, value: Any) -> Record:
         raise InputError(f"{claim.id} is decided by the check {claim.check}, which has no margin; change a parameter")
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise InputError(f"margin: found {config.shown(value)}, expected a number above 0")
-    own = dict(claim.parameters.get("equivalence") or {})
-    kind = next((key for key in KINDS if key in own), None)
+    equivalence = dict(claim.parameters.get("equivalence") or {})
+    kind = next((key for key in KINDS if key in equivalence), None)
     if kind is None:
         return {"absolute": float(value)}
-    return {key: each * value / own[kind] for key, each in own.items()} | {kind: float(value)}
+    return {key: each * value / equivalence[kind] for key, each in equivalence.items()} | {kind: float(value)}
 
 
 def _entry(claim: Claim, parameters: Mapping[str, Any], reported: Mapping[str, Any]) -> Claim:

@@ -52,20 +52,20 @@ def audit(
     from tokentrial.claims.verdict import INCONSISTENT
     from tokentrial.report import audit_page
 
-    found = judged(paper)
+    audited = judged(paper)
     if html or md or json:
         write = audit_page.html if html else audit_page.markdown if md else audit_page.as_json
-        common.emit(write(found), output)
+        common.emit(write(audited), output)
     elif output is not None:
         raise InputError(f"audit: found --output {output}, expected one of --html, --md and --json beside it")
     else:
-        shown = common.table("claim", "place", "what it says", "verdict", "reason", title=found.title)
-        for row in audit_page.entries(found):
+        shown = common.table("claim", "place", "what it says", "verdict", "reason", title=audited.title)
+        for row in audit_page.entries(audited):
             word = common.verdict(row["verdict"], row["mark"])
             shown.add_row(row["id"], row["section"], row["paraphrase"], word, row["reason"])
         common.console().print(shown)
-        common.emit(f"\n{audit_page.summary(found)}\n")
-    if strict and (found.verdicts["verdict"] == INCONSISTENT).any():
+        common.emit(f"\n{audit_page.summary(audited)}\n")
+    if strict and (audited.verdicts["verdict"] == INCONSISTENT).any():
         raise typer.Exit(common.DIFFERENT)
 
 

@@ -49,28 +49,28 @@ def show(claim: Id, run: Run = None, json: Json = False) -> None:
     """Show a claim with its chain of evidence: entry, verdict, comparisons, jobs."""
     from tokentrial.claims import evidence
 
-    found = evidence.chain(common.run_folder(run), claim)
+    chain = evidence.chain(common.run_folder(run), claim)
     if json:
-        common.emit_json(found)
+        common.emit_json(chain)
         return
-    entry = found["entry"]
+    entry = chain["entry"]
     where = " ".join(filter(None, (entry["document"], entry["section"])))
     lines = [
-        f"{claim}  {found['verdict']}",
+        f"{claim}  {chain['verdict']}",
         f"  says        {entry['paraphrase']} ({where})",
         *(f"  printed     {name} {value}" for name, value in entry["reported"].items()),
         *(f"  quotes      {place}: {words}" for place, words in (entry["quotes"] or {}).items()),
-        f"  asked       {found['question']}",
+        f"  asked       {chain['question']}",
         f"  by          {entry['check']} {to_json.dumps(entry['parameters'], ensure_ascii=False)}",
         *([f"  rule        {entry['decision']} (fixed {entry['fixed']})"] if entry["decision"] else []),
-        f"  reason      {found['reason']}",
-        f"  decided by  {found['basis']}; shown in {found['decided_by']}",
+        f"  reason      {chain['reason']}",
+        f"  decided by  {chain['basis']}; shown in {chain['decided_by']}",
     ]
-    for row in found["comparisons"]:
+    for row in chain["comparisons"]:
         ends = [f"{row[name]:.4g}" for name in ("difference", "t_low", "t_high") if row[name] is not None]
         numbers = f"{ends[0]} [{', '.join(ends[1:])}], n = {row['n']}" if ends else f"n = {row['n']}"
         lines.append(f"  comparison  {row['arm_a']} - {row['arm_b']}, {row['metric']}: {numbers}, {row['condition']}")
-    for job in found["jobs"]:
+    for job in chain["jobs"]:
         made = f"{job['seeds']} seeds, {job['wall_seconds']:.1f} s, commit {job['git_commit'][:12]}"
         lines.append(f"  job         {job['condition']} {job['arm']}: {job['measurements']} measurements, {made}")
     console = common.console()

@@ -67,10 +67,10 @@ def emit_json(value: Any, output: Path | None = None) -> None:
 
 def table(*columns: str, title: str | None = None) -> Table:
     """Returns an empty table for the terminal; long texts wrap."""
-    made = Table(title=title, title_justify="left", show_edge=False, pad_edge=False, header_style="bold")
+    empty = Table(title=title, title_justify="left", show_edge=False, pad_edge=False, header_style="bold")
     for name in columns:
-        made.add_column(name, overflow="fold", no_wrap=name in ("verdict", "claim"))
-    return made
+        empty.add_column(name, overflow="fold", no_wrap=name in ("verdict", "claim"))
+    return empty
 
 
 def verdict(word: str, mark: str = "") -> Text:

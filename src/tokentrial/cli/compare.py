@@ -27,13 +27,13 @@ def compare(run_a: RunA, run_b: RunB = None, md: Md = False, json: Json = False,
     from tokentrial.publish.reference.text import as_text
 
     other = common.run_folder(run_b)
-    found = comparison.compare(str(common.run_folder(run_a)), str(other))
+    compared = comparison.compare(str(common.run_folder(run_a)), str(other))
     if json:
-        common.emit_json(found, output)
+        common.emit_json(compared, output)
     else:
-        common.emit(as_text(found), output)
+        common.emit(as_text(compared), output)
     try:
-        comparison.agree(found, "the comparison")
+        comparison.agree(compared, "the comparison")
     except InputError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(common.DIFFERENT) from None

@@ -8,9 +8,9 @@ def doctor(json: Json = False) -> None:
     """Say what will run on this machine, and about how long."""
     from tokentrial.publish import machine
 
-    found = machine.examined()
+    facts = machine.examined()
     if json:
-        common.emit_json(found)
+        common.emit_json(facts)
         return
-    for name, fact in found.items():
+    for name, fact in facts.items():
         common.emit(f"{name.replace('_', ' '):<12} {fact}\n")

@@ -92,9 +92,9 @@ def _time(root: Path, cores: int) -> str:
     if not path.is_file():
         return "unknown: no shipped run beside the code"
     arms = results.read(path, results.ARMS).to_pandas()
-    own = arms[arms["trained_as"].isna()]
-    seconds = float(own["wall_seconds"].sum())
-    machine = ", ".join(sorted(set(own["device"])))
+    trained = arms[arms["trained_as"].isna()]
+    seconds = float(trained["wall_seconds"].sum())
+    machine = ", ".join(sorted(set(trained["device"])))
     return (
         f"about {seconds / cores / 60:.0f} minutes on {cores} cores: its jobs took {seconds:,.0f} s of one core "
         f"on {machine}"

@@ -81,15 +81,15 @@ class Plan:
 
 def jobs_of(runs: pd.DataFrame, arms: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, tuple[Job, pd.Series]]:
     """Returns job -> its facts and the mask of its rows in ``runs``. runs, arms: the tables of the shipped run."""
-    own = arms[arms["trained_as"].isna()].groupby(["condition", "arm"])["wall_seconds"].sum()
+    wall = arms[arms["trained_as"].isna()].groupby(["condition", "arm"])["wall_seconds"].sum()
     models = language_models.jobs(config)
     twins = language_models.twins(models)
-    found = {}
+    jobs = {}
     for name in (*small_models.scripts(config), *small_models.conditions(config), *cramming.jobs(config)):
-        conditions = own.index.get_level_values("condition")
+        conditions = wall.index.get_level_values("condition")
         inside = (conditions == name) | conditions.str.startswith(f"{name}/")
         mask = (runs["condition"] == name) | runs["condition"].str.startswith(f"{name}/")
-        found[name] = Job(name, int(mask.sum()), START + float(own[inside].sum())), mask
+        jobs[name] = Job(name, int(mask.sum()), START + float(wall[inside].sum())), mask
     known = {tuple(job.rpartition("/")[::2]) for job in models}
     for name, spec in models.items():
         condition, arm = spec["condition"], spec["arm"]
@@ -101,9 +101,9 @@ def jobs_of(runs: pd.DataFrame, arms: pd.DataFrame, config: Mapping[str, Any]) -
         if language_models.needs_full(spec):
             full = f"{condition}/{language_models.FULL}"
             needed.add(twins.get(full, full))
-        seconds = sum(START + float(own.get(tuple(job.rpartition("/")[::2]), 0.0)) for job in needed)
-        found[name] = Job(name, int(mask.sum()), seconds), mask
-    return {name: (job, mask) for name, (job, mask) in found.items() if job.rows}
+        seconds = sum(START + float(wall.get(tuple(job.rpartition("/")[::2]), 0.0)) for job in needed)
+        jobs[name] = Job(name, int(mask.sum()), seconds), mask
+    return {name: (job, mask) for name, (job, mask) in jobs.items() if job.rows}
 
 
 def draw(jobs: Sequence[Job], seconds: float, seed: int, cores: int = 1, with_text: bool = True) -> Plan:
@@ -249,5 +249,8 @@ def statement(plan: Plan, outcomes: Sequence[Outcome], device: str, here: str) -
             alone = f", {each.missing} in one run alone" if each.missing else ""
             said.append(f"{each.job}: {each.differing} of {each.rows} rows differ{apart}{alone}.")
     if different and device != here:
-        said.append(f"The shipped run is from another processor ({device}; here {here}): last digits may differ.")
+        said.append(f"The shipped run is from another processor ({device}; here {here}): it rounds differently, and")
+        said[-1] += (
+            " training amplifies that, so this decides nothing. A whole run and tokentrial compare show verdicts."
+        )
     return said
