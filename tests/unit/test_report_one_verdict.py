@@ -26,7 +26,7 @@ from tokentrial.run.view import View
 from tokentrial.schema import study_files
 
 ROOT = Path(__file__).parents[2]
-WORDS = re.compile(rf"\b({'|'.join(OF_RULES)})\b")
+WORDS = re.compile(rf"\b(?:{'|'.join(OF_RULES)})\b")
 OF_DOCUMENT = [claim for claim in decisions.CLAIMS if claim.startswith("CR4-")]
 PUBLISHED = decisions.published_models(views.printed())
 
