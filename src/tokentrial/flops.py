@@ -304,9 +304,12 @@ def of_job(rule: str, spec: Spec, folder: Path, lookup: bool = True) -> float:
     return language_model(spec, tokens, np.bincount(used, minlength=vocab_size)[None])
 
 
+STEPS = ("steps", "search_steps")  # of texts at the lengths of a design, and of its search
+
+
 def text_steps(path: Path) -> dict[tuple[str, int, int], float]:
     """Returns total steps of all texts by (arm, length, vectors), from the rows of a cramming job."""
-    rows = pq.read_table(path, columns=["condition", "arm", "metric", "value"], filters=[("metric", "=", "steps")])
+    rows = pq.read_table(path, columns=["condition", "arm", "metric", "value"], filters=[("metric", "in", STEPS)])
     steps: dict[tuple[str, int, int], float] = {}
     for row in rows.to_pylist():
         place = re.search(r"n-(\d+)-m-(\d+)$", row["condition"])

@@ -109,7 +109,7 @@ def searched(job: str, cell: Cell, lengths: Iterable[int], solved: Callable[[int
         name = f"{job}/{cell.kind}/n-{length}-m-{cell.vectors}"
         values = {"search_accuracy": 1.0 if solved(length) else 0.5, "search_exact": float(solved(length))}
         for metric, value in values.items():
-            made.append(("cramming", name, cell.arm, cell.index, cell.kind, None, metric, value, "1"))
+            made.append(("cramming", name, cell.arm, cell.text, cell.kind, None, metric, value, "1"))
     return made
 
 

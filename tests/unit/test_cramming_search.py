@@ -18,7 +18,7 @@ def found(capacity: int, places: list[tuple[int, int]], cell: Cell = CELL, conte
             search.add(cell, length, length <= capacity)
     for _ in range(search.rounds):
         for (length, vectors), names in search.due(cell.arm).items():
-            assert (vectors, names) == (cell.vectors, [(cell.kind, cell.index)])
+            assert (vectors, names) == (cell.vectors, [(cell.kind, cell.text)])
             assert length not in search.tried[cell]
             search.add(cell, length, length <= capacity)
     assert search.due(cell.arm) == {}

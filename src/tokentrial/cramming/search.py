@@ -27,7 +27,7 @@ class Cell(NamedTuple):
     arm: str
     vectors: int
     kind: str
-    number: int
+    text: int  # its index
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Search:
         for cell in self.tried:
             length = self.next_length(cell) if cell.arm == arm else None
             if length is not None:
-                texts.setdefault((length, cell.vectors), []).append((cell.kind, cell.number))
+                texts.setdefault((length, cell.vectors), []).append((cell.kind, cell.text))
         return dict(sorted(texts.items()))
 
     def saved(self) -> list[Any]:
