@@ -25,7 +25,7 @@ NAMED = {
     "provenance": {"provenance"},  # it prints the versions, too
 }
 # Scripts whose jobs load encoders by name, checked job by job below.
-BY_JOB = ("train", "language_model")
+BY_JOB = ("train", "language_model", "search_condition")
 SCRIPTS = sorted(path.stem for path in (Path(__file__).parents[2] / "workflow/scripts").glob("*.py"))
 
 
@@ -213,6 +213,15 @@ def test_a_training_job_lists_what_it_imports(
         needed = needed_by(root, "train", *(f"tokentrial.encoders.{encoder}" for encoder in loaded[arms]))
         assert_listed(listed(root, workflow["training"][name]), needed, name)
     assert len({frozenset(found) for found in loaded.values()}) > 1  # conditions do differ in what they need
+
+
+def test_a_search_lists_what_it_imports(root: Path, shipped: dict[str, Any]) -> None:
+    """As a training job, whose named encoders are checked above: the search trains the same arms."""
+    for name, spec in small_models.conditions(shipped).items():
+        modules = small_models.encoder_modules(spec)
+        listing = code_lists.code_of(root, "search_condition", *modules)
+        encoders = (f"tokentrial.{module.replace('/', '.')}" for module in modules)
+        assert_listed(listed(root, listing), needed_by(root, "search_condition", *encoders), name)
 
 
 def test_a_language_model_lists_what_it_imports(root: Path, workflow: dict[str, Any], shipped: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ except InputError as error:
 
 rule search_condition:
     input:
-        code=lambda wildcards: code_of("search", *small_models.encoder_modules(SEARCHES[wildcards.condition])),
+        code=lambda wildcards: code_of("search_condition", *small_models.encoder_modules(SEARCHES[wildcards.condition])),
     output:
         choices="results/search/{condition}.json",
     log:
@@ -33,13 +33,13 @@ rule search_condition:
     message:
         "Searching the learning rates of {wildcards.condition}"
     script:
-        "../scripts/search.py"
+        "../scripts/search_condition.py"
 
 
 rule search:
     input:
         choices=[f"results/search/{name}.json" for name in SEARCHES],
-        code=code_of("rates"),
+        code=code_of("search"),
     output:
         rates="results/rates.json",
     log:
@@ -53,4 +53,4 @@ rule search:
     message:
         "Writing the searched rates"
     script:
-        "../scripts/rates.py"
+        "../scripts/search.py"

@@ -1,12 +1,13 @@
-"""Searches the learning rate and the steps of every arm of one condition."""
+"""Writes the searched rates of whole experiments into one file, as studies/rates.json keeps them."""
 
-from tokentrial.job import run
+import json
 
-run(
-    snakemake.log[0],
-    "tokentrial.training.search.run_search",
-    spec=snakemake.params.spec,
-    code=snakemake.input.code,
-    checkpoints=snakemake.params.checkpoints,
-    choices=snakemake.output.choices,
-)
+from tokentrial.job import logged
+
+with logged(snakemake.log[0]):
+    from tokentrial.provenance import git_commit
+    from tokentrial.studies import rates
+
+    specs = {name: json.loads(spec) for name, spec in snakemake.params.specs.items()}
+    choices = dict(zip(specs, snakemake.input.choices, strict=True))
+    rates.write(snakemake.output.rates, specs, choices, snakemake.params.earlier, git_commit())
