@@ -11,13 +11,17 @@ JUDGED_AGAIN = "results/reference_report"
 SHIPPED_STUDIES = [study for study in STUDIES if study in shipped.STUDIES]
 OTHERS = [study for study in STUDIES if study not in shipped.STUDIES]
 # The names of tables and figures of studies of which the shipped run has no rows.
-NOT_SHIPPED = {name for study in OTHERS for name in (*catalogue.entries(study).tables, *catalogue.entries(study).figures)}
+NOT_SHIPPED = {
+    name for study in OTHERS for name in (*catalogue.entries(study).tables, *catalogue.entries(study).figures)
+}
 
 
 def of_shipped(named):
     """Returns the inputs or outputs of a rule by name, without the tables and figures of other studies."""
     lists = {name: files for name, files in named.items() if not isinstance(files, str)}
-    return {**named} | {name: [file for file in files if Path(file).stem not in NOT_SHIPPED] for name, files in lists.items()}
+    return {**named} | {
+        name: [file for file in files if Path(file).stem not in NOT_SHIPPED] for name, files in lists.items()
+    }
 
 
 # The only step that differs from those of a run: rows are copied, not collected.

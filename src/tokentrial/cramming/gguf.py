@@ -182,6 +182,6 @@ class Gguf:
         return raw.decode()
 
     def _unpack(self, form: str) -> tuple[Any, ...]:
-        values = struct.unpack_from(form, memoryview(self._raw), self._place)
+        values = struct.unpack_from(form, self._raw.data, self._place)
         self._place += struct.calcsize(form)
         return values

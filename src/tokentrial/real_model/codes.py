@@ -147,7 +147,7 @@ def product(table: Tensor, counts: Tensor, rng: np.random.Generator, width: int,
     chances = weights(counts).numpy() if counted else np.ones(len(table))
     sample = rng.choice(len(table), min(SAMPLED, len(table)), replace=False, p=chances / chances.sum())
     centroids, codes = [], []
-    for column in table.split(width, dim=1):
+    for column in torch.split(table, width, dim=1):
         found = half(kmeans(column[torch.from_numpy(sample)].contiguous(), min(CENTROIDS, len(sample)), rng)[1])
         codes.append(nearest(column.contiguous(), found)[0])
         centroids.append(found)
@@ -183,7 +183,7 @@ def banded_widths(table: Tensor, counts: Tensor, rng: np.random.Generator, width
         sizes = [int((bands == band).sum()) for band in range(len(widths))]
         numbers = sum((rows + table.shape[1]) * width for rows, width in zip(sizes, widths, strict=True))
         return svd(table, counts, rng, numbers // sum(table.shape), counted=True)
-    decoded, parts = torch.empty_like(table), []
+    decoded, parts = torch.empty_like(table), list[Part]()
     for band, width in enumerate(widths):
         rows = torch.nonzero(bands == band).flatten()
         of_band = svd(table[rows], counts[rows], rng, min(width, len(rows)), counted=True)
@@ -202,7 +202,7 @@ def banded_bits(
 ) -> Coded:
     """Bands of tokens by frequency, each with its own number of bits (as :func:`integers`)."""
     bands = bands_of(counts, order, rng)
-    decoded, parts = torch.empty_like(table), []
+    decoded, parts = torch.empty_like(table), list[Part]()
     for band, bits in enumerate(levels):
         rows = torch.nonzero(bands == band).flatten()
         of_band = integers(table[rows], counts[rows], rng, bits, clip)

@@ -179,12 +179,14 @@ def scores(model: LanguageModel, ids: Tensor, table: Tensor, outputs: Mapping[st
     most = CUDA_POSITIONS if table.is_cuda else CPU_POSITIONS
     rows = max(1, most // inputs.shape[1])
     parts: dict[str, list[tuple[Tensor, Tensor]]] = {use: [] for use in outputs}
-    for some, expected in zip(inputs.split(rows), targets.split(rows), strict=True):
+    for some, expected in zip(torch.split(inputs, rows), torch.split(targets, rows), strict=True):
         hidden = model.hidden(table[some]).flatten(0, 1)
         for use, weight in outputs.items():
             parts[use] += [
                 _scored(nn.functional.linear(features, weight, model.bias), of_features)
-                for features, of_features in zip(hidden.split(LOGITS), expected.flatten().split(LOGITS), strict=True)
+                for features, of_features in zip(
+                    torch.split(hidden, LOGITS), torch.split(expected.flatten(), LOGITS), strict=True
+                )
             ]
     return {
         use: Scored(*(torch.cat(each).view(targets.shape).cpu() for each in zip(*of_use, strict=True)))
