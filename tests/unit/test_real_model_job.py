@@ -27,7 +27,7 @@ CONDITION = "real_model/token-table/tiny"
 
 def spec(**changes: Any) -> str:
     design = {
-        "study": "real_model", "condition": CONDITION, "experiment": "token-table", "model": "tiny", "arms": ARMS,
+        "study": "real_model", "condition": CONDITION, "design": "token-table", "model": "tiny", "arms": ARMS,
         "documents": 5, "tokens": 20, "counted_tokens": 1000, "seed": 3, "device": "cpu",
     }  # fmt: skip
     return json.dumps(design | changes)
@@ -154,7 +154,7 @@ def test_a_cut_job_goes_on_with_the_same_rows(
 
 
 def test_conditions_are_described_by_text_and_use(rows: tuple[pd.DataFrame, pd.DataFrame], root: Path) -> None:
-    plan = conditions.planned({}, {}, {}, {}, {}, {}, {CONDITION: json.loads(spec())})
+    plan = conditions.planned({}, {}, {}, {}, {}, {CONDITION: json.loads(spec())})
     studies = {"real_model": study_files.load(root)["real_model"].names}
     table = conditions.table(plan, studies, rows[1], "WikiText-2")
     found = [tuple(row) for row in table[["experiment", "model", "data", "tied"]].itertuples(index=False)]

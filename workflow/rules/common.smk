@@ -79,8 +79,7 @@ PLAN = planned(
     DATASETS,
     LANGUAGE_MODELS,
     {name: tokens["tokenizer"] for name, tokens in config["language_models"]["tokens"].items()},
-    CRAMMED,
-    REAL_MODEL,
+    CRAMMED | REAL_MODEL,
 )
 
 

@@ -20,22 +20,19 @@ def planned(
     language_models: Mapping[str, Mapping[str, Any]],
     tokenizers: Mapping[str, str],
     crammed: Mapping[str, Mapping[str, Any]],
-    real_model: Mapping[str, Mapping[str, Any]],
 ) -> list[Row]:
     """Returns the columns of every condition that the config defines, in the config's order.
 
-    scripts, crammed, real_model: specifications by job; the conditions of such a job are known only after the job, and
-    their names begin with the job's name. conditions, language_models: specifications by job (see studies); datasets:
-    by name; tokenizers: tokenisation -> kind of tokenizer.
+    scripts, crammed: specifications by job, also of encoded token tables; the conditions of such a job are known only
+    after the job, and their names begin with the job's name. conditions, language_models: specifications by job (see
+    studies); datasets: by name; tokenizers: tokenisation -> kind of tokenizer.
     """
     rows: list[Row] = [{**_script(job), "condition": job, "way": "as-released", "of_job": True} for job in scripts]
     rows += _of_small_models(conditions, datasets)
     rows += _of_language_models(language_models.values(), tokenizers)
-    of_models = [(job, spec, spec["design"]) for job, spec in crammed.items()]
-    of_models += [(job, spec, spec["experiment"]) for job, spec in real_model.items()]
     return rows + [
-        {"study": spec["study"], "condition": job, "experiment": experiment, "model": spec["model"], "of_job": True}
-        for job, spec, experiment in of_models
+        {"study": spec["study"], "condition": job, "experiment": spec["design"], "model": spec["model"], "of_job": True}
+        for job, spec in crammed.items()
     ]
 
 

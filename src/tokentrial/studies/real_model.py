@@ -31,7 +31,7 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
             specs[condition] = {
                 "study": STUDY,
                 "condition": condition,
-                "experiment": name,
+                "design": name,
                 "model": model,
                 "arms": [[arm, study["arms"][arm]] for arm in experiment["arms"]],
                 **{key: study[key] for key in ("documents", "tokens", "counted_tokens")},
