@@ -10,50 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from real_model_runs import ARMS, CONDITION, described, make_place, run, spec, texts
 from torch.nn.functional import cross_entropy
 
-from tokentrial import results
 from tokentrial.cramming import folders
 from tokentrial.errors import InputError
 from tokentrial.real_model import job as real
 from tokentrial.real_model.documents import articles, texts_of
-from tokentrial.run import conditions
 from tokentrial.schema import study_files
 from tokentrial.studies import real_model
-
-ARMS = [["full", {"code": "plain"}], ["svd-2", {"code": "svd", "width": 4}], ["int4", {"code": "integers", "bits": 4}]]
-CONDITION = "real_model/token-table/tiny"
-
-
-def spec(**changes: Any) -> str:
-    design = {
-        "study": "real_model", "condition": CONDITION, "design": "token-table", "model": "tiny", "arms": ARMS,
-        "documents": 5, "tokens": 20, "counted_tokens": 1000, "seed": 3, "device": "cpu",
-    }  # fmt: skip
-    return json.dumps(design | changes)
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with texts, their record and a tiny model."""
-    folder = tmp_path_factory.mktemp("real")
-    files = cramming_models.write_texts(folder)
-    record = {"name": "wikitext-2", "title": "WikiText-2", "source": "folder", "version": None, "fallback": None}
-    (folder / "corpus.json").write_text(json.dumps(record | {"pretokenised": True, "splits": {}}))
-    shape = {"architecture": "llama", "width": 16, "layers": 1, "context": 64}
-    model = cramming_models.architectures.build(shape, cramming_models.VOCAB_SIZE, seed=1)
-    folders.write(folder / "model", model, cramming_models.bpe(files["train"]), {})
-    return folder
-
-
-def run(place: Path, out: Path, **changes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    text = {split: str(place / f"{split}.tokens") for split in ("train", "validation", "test")}
-    paths = [str(out / name) for name in ("checkpoints", "runs.parquet", "arms.parquet")]
-    real.run_real_model(spec(**changes), str(place / "model"), text, str(place / "corpus.json"), [], *paths)
-    return tuple(
-        results.read(path, schema).to_pandas()
-        for path, schema in zip(paths[1:], (results.RUNS, results.ARMS), strict=True)
-    )  # type: ignore[return-value]
+    return make_place(tmp_path_factory.mktemp("real"))
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +41,9 @@ def test_losses_are_those_of_the_model_with_the_decoded_table(
 ) -> None:
     """By transformers' own forward pass, the table put into the model."""
     runs, _ = rows
-    text = {split: str(place / f"{split}.tokens") for split in ("train", "validation", "test")}
     model = folders.read(place / "model")
     corpus = real.read_record(place / "corpus.json")
-    job = real.Job(json.loads(spec()), model, text, corpus)
+    job = real.Job(json.loads(spec()), model, texts(place), corpus)
     for arm, options in ARMS[1:]:
         coded = real.encode(options, model.table, job.counts, real.stream(3, "real_model", "code", arm))
         for use in ("input", "tied"):
@@ -121,9 +90,8 @@ def test_the_full_table_agrees_with_itself_and_has_one_loss_in_both_uses(
 
 def test_bits_per_byte_and_bands_belong_to_the_losses(rows: tuple[pd.DataFrame, pd.DataFrame], place: Path) -> None:
     runs, _ = rows
-    text = {split: str(place / f"{split}.tokens") for split in ("train", "validation", "test")}
     model = folders.read(place / "model")
-    windows = texts_of(text, real.read_record(place / "corpus.json"))[0].windows(model, 5, 20)
+    windows = texts_of(texts(place), real.read_record(place / "corpus.json"))[0].windows(model, 5, 20)
     size = [len(model.tokenizer.decode(row[1:].tolist()).encode()) for row in windows]
     loss, bits = (values(runs, "wikitext-2-tied", "int4", metric) for metric in ("cross_entropy", "bits_per_byte"))
     np.testing.assert_allclose(bits, loss * 20 / math.log(2) / size)
@@ -153,13 +121,11 @@ def test_a_cut_job_goes_on_with_the_same_rows(
     assert done == ["full", "svd-2"]
 
 
-def test_conditions_are_described_by_text_and_use(rows: tuple[pd.DataFrame, pd.DataFrame], root: Path) -> None:
-    plan = conditions.planned({}, {}, {}, {}, {}, {CONDITION: json.loads(spec())})
-    studies = {"real_model": study_files.load(root)["real_model"].names}
-    table = conditions.table(plan, studies, rows[1], "WikiText-2")
+def test_conditions_are_described_by_text_and_use(rows: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    table, _ = described(rows[1])
     found = [tuple(row) for row in table[["experiment", "model", "data", "tied"]].itertuples(index=False)]
-    texts = [(text, tied) for text in ("wikitext-2", "sotu") for tied in (False, True)]
-    assert found == [("token-table", "tiny", *each) for each in texts]
+    expected = [(text, tied) for text in ("wikitext-2", "sotu") for tied in (False, True)]
+    assert found == [("token-table", "tiny", *each) for each in expected]
 
 
 def test_too_few_documents_or_positions_are_one_line(place: Path, tmp_path: Path) -> None:

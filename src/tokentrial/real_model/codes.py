@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -36,19 +37,24 @@ class Part(NamedTuple):
 
     def packed(self) -> bytes:
         """Returns the numbers side by side, without gaps."""
-        array = self.values.numpy()
         if self.bits == FLOAT:
-            return bytes(array.astype("<f2").tobytes())
-        codes = (array.astype(np.int16) & (2**self.bits - 1)).astype(np.uint8)
+            return self.values.numpy().astype("<f2").tobytes()
+        codes = self._unsigned()
+        if self.bits == 8:
+            return codes.tobytes()
         return np.packbits(np.unpackbits(codes.reshape(-1, 1), axis=1)[:, -self.bits :]).tobytes()
 
     def entropy(self) -> float:
         """Returns the bits under a code of the numbers' frequencies; real numbers take those by count."""
         if self.bits == FLOAT:
             return float(self.size)
-        counts = torch.unique(self.values, return_counts=True)[1].double()
-        shares = counts / counts.sum()
-        return float(-(shares.log2() * counts).sum())
+        counts = np.bincount(self._unsigned())
+        counts = counts[counts > 0]
+        return float(-(np.log2(counts / counts.sum()) * counts).sum())
+
+    def _unsigned(self) -> npt.NDArray[np.uint8]:
+        """Returns the whole numbers modulo 2^bits, in one row."""
+        return self.values.numpy().ravel().astype(np.uint8) & np.uint8(2**self.bits - 1)
 
 
 @dataclass(frozen=True)

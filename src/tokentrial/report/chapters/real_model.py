@@ -55,12 +55,15 @@ def loss_words(view: View) -> Iterator[str]:
             f"{view.arm_name(condition.study, arm)} {_interval(row)}"
             for arm, row in sorted(apart.items(), key=lambda pair: pair[1]["mean"])
         ]
-        level = with_interval(full["mean"], full["low"], full["high"])
+        level = _interval(full, signed=False)
         yield f"{title(condition)} (n = {full['n']}): full table {level} nats; above it: {', '.join(parts)}."
 
 
-def _interval(row: Mapping[str, Any]) -> str:
-    return with_interval(row["mean"], row["low"], row["high"], signed=True)
+def _interval(
+    row: Mapping[str, Any], names: tuple[str, str, str] = ("mean", "low", "high"), signed: bool = True
+) -> str:
+    """``+0.024 [+0.020, +0.028]``."""
+    return with_interval(*(row[name] for name in names), signed=signed, decimals=3).replace("\n", " ")
 
 
 def dominance_words(view: View) -> Iterator[str]:
@@ -88,7 +91,7 @@ def band_words(view: View) -> Iterator[str]:
                 if row:
                     words = " minus ".join(view.arm_name(condition.study, each) for each in (arm, other))
                     bits = ", ".join(number(bits_a_number(view, condition, each), 2) for each in (arm, other))
-                    apart = with_interval(row["difference"], row["t_low"], row["t_high"], signed=True)
+                    apart = _interval(row, ("difference", "t_low", "t_high"))
                     yield f"{title(condition)}: {words} {apart} nats ({bits} bits a number)."
 
 
