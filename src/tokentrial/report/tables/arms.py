@@ -150,12 +150,15 @@ source("arm", METHOD)(lambda asked: asdict(asked.view.method(asked.condition.stu
 source("other", METHOD)(lambda asked: asdict(asked.view.method(asked.condition.study, asked.other or asked.arm)))
 source("cost", [*ARMS.names, "total"])(lambda asked: asked.view.cost(asked.condition.id, asked.arm))
 source("derived", list(DERIVED))(lambda asked: Lookup(lambda name: DERIVED[name](asked)))
-for name, metric in (("loss", LOSS), ("accuracy", ACCURACY), ("bits", BITS), ("agreement", AGREEMENT)):
+for name, metric in (("loss", LOSS), ("accuracy", ACCURACY), ("bits", BITS)):
     for split in ("test", "validation"):
         source(f"{split}_{name}", MOMENTS)(partial(_on, split, metric))
 for name, metric in (("loss", LOSS), ("accuracy", ACCURACY)):
     source(name, SUMMARY.names)(partial(_level, metric))
     source(f"{name}_pair", STATISTICS.names)(partial(_pair, metric))
+
+
+source("test_agreement", MOMENTS)(partial(_on, "test", AGREEMENT))
 
 
 @source("test_difference", MOMENTS)
