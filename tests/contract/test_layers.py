@@ -16,6 +16,7 @@ LAYERS = (
     "models",
     "training",
     "cramming",
+    "real_model",
     "released",
     "studies",  # the plan
     "schema",

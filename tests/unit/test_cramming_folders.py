@@ -2,12 +2,23 @@
 
 import json
 import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import CohereConfig, CohereForCausalLM, GPT2Config, GPT2LMHeadModel, OPTConfig, OPTForCausalLM
+from transformers import (
+    CohereConfig,
+    CohereForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    OPTConfig,
+    OPTForCausalLM,
+    XLNetConfig,
+    XLNetLMHeadModel,
+)
 
 from tokentrial.cramming import architectures, folders
 from tokentrial.errors import InputError
@@ -95,6 +106,32 @@ def test_scores_that_are_rescaled_after_the_output_layer_are_refused(tmp_path: P
         folders.read(save(cohere, tokenizer, tmp_path / "cohere"))
 
 
+def test_a_model_that_sees_later_tokens_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    """A Llama whose config says that it is not causal, and an XLNet, which sees both sides."""
+    path = save(architectures.build(shape("llama"), VOCABULARY, seed=1), tokenizer, tmp_path / "llama")
+    folders.read(path)
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps({**config, "is_causal": False}))
+    with pytest.raises(
+        InputError, match="LlamaForCausalLM sees tokens behind the one that it predicts, expected a caus"
+    ):
+        folders.read(path)
+    both = XLNetLMHeadModel(XLNetConfig(vocab_size=VOCABULARY, d_model=16, n_layer=1, n_head=2, d_inner=16))
+    with pytest.raises(InputError, match="XLNetLMHeadModel") as caught:
+        folders.read(save(both, tokenizer, tmp_path / "xlnet"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_token_id_beyond_the_table(folder: Path) -> None:
+    """As many tokens as rows, but one has a larger id."""
+    content = json.loads((folder / "tokenizer.json").read_text())
+    vocabulary = content["model"]["vocab"]
+    vocabulary["w39"] = VOCABULARY + 7
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="found a tokenizer with the id 47, expected ids below the 40 rows"):
+        folders.read(folder)
+
+
 def test_a_folder_without_a_tokenizer(folder: Path) -> None:
     for file in folder.glob("tokenizer*"):
         file.unlink()
@@ -160,3 +197,33 @@ def test_a_hub_name_without_network_says_so_in_one_line(tmp_path: Path, monkeypa
     assert "\n" not in str(caught.value) and not (tmp_path / "copy").exists()
     with pytest.raises(InputError, match="hub: 'a/b/c': is not a name of the hub"):
         folders.download("a/b/c", "main", tmp_path / "copy")
+
+
+class Gated(BaseHTTPRequestHandler):
+    """A hub whose every model is gated: the status and the header of the real one."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("X-Error-Code", "GatedRepo")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_gated_model_is_not_called_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Gated)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    try:
+        with pytest.raises(InputError, match=r"hub: 'some/gated': the model is gated \(.*ask its owner") as caught:
+            folders.download("some/gated", "main", tmp_path / "copy")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "\n" not in str(caught.value) and not (tmp_path / "copy").exists()

@@ -11,7 +11,7 @@ from tokentrial import config
 from tokentrial.errors import InputError
 from tokentrial.schema import study_files, validation
 from tokentrial.schema.declared import OWN, Study
-from tokentrial.studies import cramming, language_models, small_models
+from tokentrial.studies import cramming, language_models, real_model, small_models
 
 ROOT = Path(__file__).parents[2]
 FILES = study_files.load(ROOT)
@@ -45,6 +45,7 @@ def jobs(complete: Tree) -> dict[str, list[str]]:
     """Study -> its jobs."""
     small = {study: list(small_models.conditions_of(complete, study)) for study in small_models.STUDIES}
     others = {"language_models": list(language_models.jobs(complete)), "cramming": list(cramming.jobs(complete))}
+    others["real_model"] = list(real_model.jobs(complete))
     return {**small, **others, "scripts": list(small_models.scripts(complete))}
 
 

@@ -77,6 +77,7 @@ def small_config() -> dict[str, Any]:
     }
     config["language_models"]["experiments"] = {}  # has tests of its own, since it needs the text
     config["cramming"]["experiments"] = {}  # so has this one
+    config["real_model"]["experiments"] = {}
     config["bespoke"] |= {"scripts": {}, "experiments": {}}  # see bespoke_config
     without_aliases: dict[str, Any] = json.loads(json.dumps(config))  # YAML would make the shared parts one object
     return without_aliases

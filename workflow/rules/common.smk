@@ -1,6 +1,6 @@
 # PURPOSE  Check the config and the documents, and turn the config into jobs; helper functions for all rules.
 # INPUTS   config/config.yaml and its overlays, studies/<study>.yaml; documents/
-# OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED: id -> specification (no files)
+# OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED, REAL_MODEL: id -> specification (no files)
 # STEPS    merge the config over the studies' settings, check the result, list the jobs and the library modules of a job
 
 import functools
@@ -18,7 +18,7 @@ from tokentrial.errors import InputError
 from tokentrial.report import catalogue, catalogue_check
 from tokentrial.run.conditions import planned
 from tokentrial.schema import study_files, validation
-from tokentrial.studies import cramming, language_models, rates, small_models
+from tokentrial.studies import cramming, language_models, rates, real_model, small_models
 
 folder_names.mend()
 
@@ -50,9 +50,10 @@ try:
     LANGUAGE_MODELS = language_models.jobs(config)
     TWINS = language_models.twins(LANGUAGE_MODELS)
     CRAMMED = cramming.jobs(config)
+    REAL_MODEL = real_model.jobs(config)
     CRAMMING_MODELS = {
         name: cramming.inputs(config, name, corpora.candidates(CORPUS), place=PLACE, absolute=not IS_HERE)
-        for name in sorted({spec["model"] for spec in CRAMMED.values()})
+        for name in sorted({spec["model"] for spec in [*CRAMMED.values(), *REAL_MODEL.values()]})
     }
 except InputError as error:
     sys.exit(f"error: {error}")
@@ -64,7 +65,7 @@ def parts(job):
     return [study] if part == "as-released" else [study, part]
 
 
-JOBS = [*SCRIPTS, *CONDITIONS, *LANGUAGE_MODELS, *CRAMMED]
+JOBS = [*SCRIPTS, *CONDITIONS, *LANGUAGE_MODELS, *CRAMMED, *REAL_MODEL]
 STUDIES = [study for study in catalogue.STUDIES if study in {job.partition("/")[0] for job in JOBS}]
 STUDIES_AND_PARTS = sorted({part for job in JOBS for part in parts(job)})
 TOKENS = sorted({spec["tokens"] for spec in LANGUAGE_MODELS.values()})
@@ -77,7 +78,7 @@ PLAN = planned(
     DATASETS,
     LANGUAGE_MODELS,
     {name: tokens["tokenizer"] for name, tokens in config["language_models"]["tokens"].items()},
-    CRAMMED,
+    CRAMMED | REAL_MODEL,
 )
 
 
@@ -88,6 +89,7 @@ wildcard_constraints:
     tokens="[a-z0-9-]+",
     job=f"{language_models.STUDY}/[a-z0-9_/-]+",
     crammed=f"{cramming.STUDY}/[a-z0-9_/-]+",
+    encoded=f"{real_model.STUDY}/[a-z0-9_/-]+",
     model="[a-z0-9_-]+",
 
 
@@ -119,7 +121,7 @@ def source(path):
 
 
 # The record of the run's text; empty for a run without real text.
-CORPUS_RECORD = "results/data/corpus/corpus.json" if LANGUAGE_MODELS or CRAMMED else []
+CORPUS_RECORD = "results/data/corpus/corpus.json" if LANGUAGE_MODELS or CRAMMED or REAL_MODEL else []
 
 
 # The files with the titles of tables and figures.

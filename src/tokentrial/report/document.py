@@ -13,7 +13,7 @@ from tokentrial.claims import frozen
 from tokentrial.data.corpora import Corpus, read_record
 from tokentrial.published import PublishedTable, load
 from tokentrial.report import catalogue
-from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, verdicts
+from tokentrial.report.chapters import audit, bespoke, cramming, language_models, learned_encoding, real_model, verdicts
 from tokentrial.report.chapters.verdicts import fixed
 from tokentrial.report.deviations import assumptions
 from tokentrial.report.scale import scale_values, spread, text_said, trained_once
@@ -27,6 +27,7 @@ CHAPTERS = {
     "language_models": language_models.values,
     "bespoke": bespoke.values,
     "cramming": cramming.values,
+    "real_model": real_model.values,
 }
 VERDICTS = {"verdicts": verdicts.values, "audit": audit.values}
 """The chapters made from the verdicts, after the first page."""
@@ -92,6 +93,14 @@ def text_row(corpus: Corpus | None, title: str) -> str:
     return f"[Text], [{escape(said)}],\n    " if said else ""
 
 
+def left_out_row(studies: Sequence[str], config: Mapping[str, Any], corpus: str) -> str:
+    """A Typst table row: the studies of the config that this report has no rows of, if there are any."""
+    missing = [study for study in catalogue.STUDIES if study not in studies and config[study]["experiments"]]
+    titles = "; ".join(catalogue.study_title(study, corpus) for study in missing)
+    why = "its package is not installed, or these rows are older"
+    return f"[Left out], [{escape(f'{titles}: {why}.')}],\n    " if titles else ""
+
+
 def deviations_list(root: Path) -> str:
     """The guesses as a Typst list."""
     return "\n".join(f'- #raw("{where}"): {escape(text)}' for where, text in assumptions(root))
@@ -137,6 +146,7 @@ def report_source(
         "title.headline": escape(catalogue.table_title(catalogue.HEADLINE)),
         "corpus.title": escape(view.corpus),
         "corpus.row": text_row(None if corpus is None else read_record(corpus), view.corpus),
+        "scale.left_out": left_out_row(studies, config, view.corpus),
         "scale.studies": ",\n    ".join(study_rows(view)),
         **statistics_values(config),
         **rules_values(read(claims), frozen.provenance(frozen.read(rules), config["seed"], checkout.ROOT)),

@@ -38,7 +38,7 @@ class Condition:
     value: str | None = None
     fresh: bool = False
     data: str | None = None
-    """Name of the data set within the experiment."""
+    """Name of the data set within the experiment, or of a pretrained model's text."""
     source: str | None = None
     """Source of synthetic data: ``zipf_markov``, ..."""
     train: int | None = None
@@ -68,7 +68,7 @@ class Condition:
     held_out_fraction: float | None = None
     """Share of the validation and test text."""
     model: str | None = None
-    """Language model of a crammed text."""
+    """Language model of a crammed text, or with an encoded table."""
     kind: str | None = None
     """Kind of a crammed text."""
     vectors: int | None = None

@@ -23,9 +23,9 @@ def planned(
 ) -> list[Row]:
     """Returns the columns of every condition that the config defines, in the config's order.
 
-    scripts, crammed: specifications by job; the conditions of such a job are known only after the job, and their names
-    begin with the job's name. conditions, language_models: specifications by job (see studies); datasets: by name;
-    tokenizers: tokenisation -> kind of tokenizer.
+    scripts, crammed: specifications by job, also of encoded token tables; the conditions of such a job are known only
+    after the job, and their names begin with the job's name. conditions, language_models: specifications by job (see
+    studies); datasets: by name; tokenizers: tokenisation -> kind of tokenizer.
     """
     rows: list[Row] = [{**_script(job), "condition": job, "way": "as-released", "of_job": True} for job in scripts]
     rows += _of_small_models(conditions, datasets)
@@ -121,6 +121,9 @@ def _below(job: Row, name: str) -> Row:
     """Returns the columns in the part of a condition's name after its job; none if there is no such part."""
     if not name:
         return {}
+    if job["study"] == "real_model":
+        text, _, use = name.rpartition("-")  # <text>-<use>
+        return {"data": text, "tied": use == "tied"}
     if job["study"] != "cramming":
         cell = name.removesuffix(FRESH)
         varied, _, value = cell.partition("-")

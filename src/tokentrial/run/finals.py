@@ -7,6 +7,7 @@ import pandas as pd
 LOSS, ACCURACY, SIMULATED = "cross_entropy", "accuracy", "simulated_loss"
 BITS = "bits_per_byte"  # of the raw text: the loss times a constant of the condition and split
 # Metric -> whether higher is better. Bits per byte are not compared, since they say the same as the loss.
+AGREEMENT = "agreement"  # share of positions at which two models' most probable tokens are the same
 METRICS = {LOSS: False, BITS: False, ACCURACY: True, SIMULATED: False}
 COMPARED = [metric for metric in METRICS if metric != BITS]
 BANDS = tuple(f"{LOSS}_{band}" for band in ("high", "mid", "low"))

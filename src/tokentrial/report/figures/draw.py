@@ -13,14 +13,28 @@ from tokentrial.published import load
 from tokentrial.real_text import UNNAMED
 from tokentrial.report import catalogue
 from tokentrial.report.figures import calibration as instrument
-from tokentrial.report.figures import curves, differences, forest, front, gains, levels, power, seeds, style, texts
+from tokentrial.report.figures import (
+    curves,
+    differences,
+    forest,
+    front,
+    gains,
+    levels,
+    power,
+    real_model,
+    seeds,
+    style,
+    texts,
+)
 from tokentrial.report.figures import sensitivity as choices
 from tokentrial.report.figures import verdicts as claims
 from tokentrial.report.figures.registry import KINDS, Sources, draw
 from tokentrial.report.verdicts import read
 from tokentrial.run.view import View
 
-MODULES = (choices, claims, curves, differences, forest, front, gains, instrument, levels, power, seeds, texts)
+MODULES = (
+    *(choices, claims, curves, differences, forest, front, gains, instrument, levels, power, real_model, seeds, texts),
+)
 """Each registers its kinds in `KINDS`."""
 _of_fork: list[Callable[[str], None]] = []
 __all__ = ["KINDS", "MODULES", "write_figures"]

@@ -9,19 +9,22 @@ from tokentrial import config
 from tokentrial.errors import InputError
 from tokentrial.report.bespoke_results import MODEL, arms_of, data_name, parameters, training_tokens
 from tokentrial.report.formats import MINUS, count, number
+from tokentrial.report.language_model_names import FULL, bound, perplexity, title, vocabulary
 from tokentrial.report.language_model_names import arms_of as measured_arms
-from tokentrial.report.language_model_names import bound, perplexity, title, vocabulary
+from tokentrial.report.real_model_names import arms_by_bits, bits_a_number
+from tokentrial.report.real_model_names import title as title_of_real_model
 from tokentrial.report.synthetic_names import name_among
 from tokentrial.report.tables.declared import read
 from tokentrial.report.tables.registry import Ask, Lookup, Row, Sources, heading, kind, order
 from tokentrial.results import ARMS, STATISTICS, SUMMARY
 from tokentrial.run.columns import Condition, Method
-from tokentrial.run.finals import ACCURACY, BITS, LOSS
+from tokentrial.run.finals import ACCURACY, AGREEMENT, BITS, LOSS
 from tokentrial.run.view import View
 from tokentrial.schema.declared import OWN
 from tokentrial.schema.tables import OfArms
 
 BOUNDS = ("chance", "unigram", "floor")
+STORED = ("bytes", "bytes_zstd", "bytes_entropy")
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ DERIVED: dict[str, Callable[[Asked], float | None]] = {
     "full_over_bits": lambda asked: _ratio(_bits(asked, "full"), _bits(asked, asked.arm)),
     "bits_over_full": lambda asked: _ratio(_bits(asked, asked.arm), _bits(asked, "full")),
     "gap_closed": _gap_closed,
+    "bits_a_number": lambda asked: bits_a_number(asked.view, asked.condition, asked.arm),
 }
 """Quantities that are computed from several columns; None if one of them is missing."""
 
@@ -154,12 +158,30 @@ for name, metric in (("loss", LOSS), ("accuracy", ACCURACY)):
     source(f"{name}_pair", STATISTICS.names)(partial(_pair, metric))
 
 
+source("test_agreement", MOMENTS)(partial(_on, "test", AGREEMENT))
+
+
 @source("test_difference", MOMENTS)
 def _difference(asked: Asked) -> Row:
     """The loss of the arm minus that of the other one, seed by seed; nothing without another one."""
     if asked.other is None:
         return {}
     return asked.view.difference_on("test", asked.condition.id, asked.arm, asked.other)
+
+
+@source("over_full", MOMENTS)
+def _over_full(asked: Asked) -> Row:
+    """The loss of the arm minus that of the full table, seed by seed; nothing for the full table."""
+    if asked.arm == FULL:
+        return {}
+    return asked.view.difference_on("test", asked.condition.id, asked.arm, FULL)
+
+
+@source("stored", list(STORED))
+def _stored(asked: Asked) -> Row:
+    """The sizes of an encoded table, bytes."""
+    sizes = {name: asked.view.values_on("table", asked.condition.id, asked.arm, name) for name in STORED}
+    return {name: float(values.iloc[0]) if len(values) else None for name, values in sizes.items()}
 
 
 @source("own_minus_arm", STATISTICS.names)
@@ -192,6 +214,7 @@ def _own_first(view: View, condition: Condition) -> list[str]:
 
 
 order("by ratio")(measured_arms)
+order("by bits")(arms_by_bits)
 
 
 @order("by layout")
@@ -202,6 +225,7 @@ def _by_layout(view: View, condition: Condition) -> list[str]:
 # Headings of a condition
 
 heading("data")(lambda view, condition: str(condition.data))
+heading("model, text and use")(lambda view, condition: title_of_real_model(condition))
 heading("language model")(lambda view, condition: title(condition))
 heading("corpus size")(lambda view, condition: f"{condition.title}: {data_name(condition)}")
 heading("title and data")(lambda view, condition: f"{condition.title}: {name_among(view, condition)}")

@@ -1,0 +1,111 @@
+"""The section ``real_model``: the token table of a pretrained language model, encoded in many ways."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tokentrial.schema.base import (
+    ArmNames,
+    Distinct,
+    ExperimentName,
+    Flag,
+    Positive,
+    Section,
+    Text,
+    Whole,
+    Width,
+    contradiction,
+    key,
+    unknown,
+)
+from tokentrial.schema.declared import METHODS, ExperimentNames, Methods
+
+ArmName = Annotated[Text, Field(pattern="^[a-z][a-z0-9_]*(-[0-9]+)?$")]
+Bits = Annotated[Whole, Field(ge=2, le=8)]
+Order = Literal["frequency", "permuted", "reversed", "uniform"]
+
+# Code -> the options that it needs, and those that it may have.
+OPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "plain": ((), ()),
+    "svd": (("width",), ("counted",)),
+    "integers": (("bits",), ("clip", "group")),
+    "product": (("width",), ("counted",)),
+    "residual": (("width", "bits"), ("clip", "group", "counted")),
+    "banded_widths": (("widths", "order"), ()),
+    "banded_bits": (("levels", "order"), ("clip",)),
+}
+
+
+class Code(Section):
+    """An encoding of a trained table; real numbers are stored as float16."""
+
+    code: Literal["plain", "svd", "integers", "product", "residual", "banded_widths", "banded_bits"] = key(
+        "plain: the table as it is; svd: fewer dimensions; integers: fewer bits; product: centroids of groups of "
+        "numbers; residual: svd, and integers for the rest; banded_widths and banded_bits: bands of tokens by "
+        "frequency (document 003's 80 and 95 %), each with its own svd or integers."
+    )
+    width: Width = key("Dimensions of svd and residual; numbers of a group of product.", None)
+    bits: Bits = key("Bits of a number.", None)
+    clip: Positive = key("Largest magnitude in standard deviations of the numbers with one scale.", None)
+    group: Width = key("Numbers with one scale, a divisor of the table's width; if missing, a row.", None)
+    counted: Flag = key("Whether errors weigh as much as their token is frequent.", None)
+    widths: Annotated[list[Width], Field(min_length=3, max_length=3)] = key("Dimensions of each band.", None)
+    levels: Annotated[list[Bits], Field(min_length=3, max_length=3)] = key("Bits of each band.", None)
+    order: Order = key(
+        "Which tokens get the first band: the most frequent ones, random ones, or the rarest; uniform: one width for "
+        "all tokens within the same number of stored numbers.",
+        None,
+    )
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Self:
+        needed, allowed = OPTIONS[self.code]
+        given = [name for name in type(self).model_fields if name != "code" and getattr(self, name) is not None]
+        for name in needed:
+            if name not in given:
+                raise contradiction(f"code '{self.code}': key '{name}' is missing")
+        for name in given:
+            if name not in (*needed, *allowed):
+                expected = ", ".join((*needed, *allowed)) or "no option"
+                raise contradiction(f"code '{self.code}': found the key '{name}', expected {expected}")
+        if self.code == "banded_bits" and self.order == "uniform":
+            raise contradiction("order: found 'uniform', expected frequency, permuted or reversed for bits")
+        return self
+
+
+class RealExperiment(ExperimentNames):
+    """An experiment: encodings of the table of each of its models."""
+
+    models: Distinct[Text] = key("Names of models of the section cramming.")
+    arms: ArmNames = key("Names of encodings; the first is full, with whose predictions all others are compared.")
+
+    @model_validator(mode="after")
+    def _full_is_first(self) -> Self:
+        if not self.arms or self.arms[0] != "full":
+            raise contradiction(f"arms: found {', '.join(self.arms) or 'none'}, expected 'full' as the first")
+        return self
+
+
+class RealModel(Section):
+    """The token table of a pretrained language model, encoded after its training."""
+
+    documents: Annotated[Whole, Field(ge=2, le=1000)] = key(
+        "Held-out documents of every text; comparisons are paired over them."
+    )
+    tokens: Annotated[Whole, Field(ge=8, le=100_000)] = key("Predicted tokens at the beginning of each document.")
+    counted_tokens: Annotated[Whole, Field(ge=1000, le=100_000_000)] = key(
+        "Tokens of every training text whose frequencies weigh errors and make bands."
+    )
+    arms: dict[ArmName, Code] = key("Name of an arm -> its encoding.", min_length=1)
+    methods: Methods = key(METHODS, None)
+    experiments: dict[ExperimentName, RealExperiment] = key(
+        "Name of an experiment -> its models and encodings.", max_length=100
+    )
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for name, experiment in self.experiments.items():
+            for entry in experiment.arms:
+                if entry not in self.arms:
+                    raise unknown(entry, list(self.arms), "arms", "experiments", name)
+        return self

@@ -1,0 +1,192 @@
+"""Encodings of a trained token table: what is stored, what is decoded, and what is best."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from torch import Tensor
+
+from tokentrial.real_model import codes
+from tokentrial.real_model.codes import Part, bands_of, encode
+from tokentrial.schema.real_model import OPTIONS
+
+V, D = 600, 24
+
+
+@pytest.fixture(scope="module")
+def table() -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    strengths = torch.linspace(2, 0.1, D)
+    mixed = torch.linalg.qr(torch.randn(D, D, generator=generator)).Q
+    return (torch.randn(V, D, generator=generator) * strengths) @ mixed
+
+
+@pytest.fixture(scope="module")
+def counts() -> Tensor:
+    """Zipf's law, ids in random order, a third of the tokens unseen."""
+    frequencies = (4000 / torch.arange(1, V + 1)).long()
+    frequencies[2 * V // 3 :] = 0
+    return frequencies[torch.from_numpy(np.random.default_rng(2).permutation(V))]
+
+
+def made(table: Tensor, counts: Tensor, **options: Any) -> codes.Coded:
+    return encode(options, table, counts, np.random.default_rng(3))
+
+
+def error(table: Tensor, coded: codes.Coded, weight: Tensor | None = None) -> float:
+    rows = (table - coded.table).double().square().sum(1)
+    return float((rows if weight is None else rows * weight).sum())
+
+
+ENTRIES: dict[str, tuple[dict[str, Any], int]] = {
+    "plain": ({}, 16 * V * D),
+    "svd": ({"width": 6}, 16 * 6 * (V + D)),
+    "integers": ({"bits": 4}, 4 * V * D + 16 * V),
+    "integers in groups": ({"bits": 3, "group": 8}, 3 * V * D + 16 * V * 3),
+    "product": ({"width": 4}, 8 * V * 6 + 16 * 256 * D),
+    "residual": ({"width": 2, "bits": 3}, 16 * 2 * (V + D) + 3 * V * D + 16 * V),
+}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_bits_are_those_of_the_numbers_that_are_stored(name: str, table: Tensor, counts: Tensor) -> None:
+    options, bits = ENTRIES[name]
+    coded = made(table, counts, code=name.partition(" ")[0], **options)
+    assert coded.bits == bits
+    assert coded.table.shape == table.shape and coded.table.dtype == torch.float32
+    sizes = coded.sizes()
+    assert sizes["bytes"] == bits / 8 == sum(len(part.packed()) for part in coded.parts)
+    assert 0 < sizes["bytes_entropy"] <= sizes["bytes"]
+    assert 0 < sizes["bytes_zstd"] < 1.1 * sizes["bytes"]
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_packed_codes_unpack_to_the_codes(bits: int) -> None:
+    most = 2 ** (bits - 1) - 1
+    values = torch.randint(-most, most + 1, (101,), generator=torch.Generator().manual_seed(bits)).to(torch.int8)
+    raw = np.unpackbits(np.frombuffer(Part(values, bits).packed(), dtype=np.uint8))[: 101 * bits].reshape(101, bits)
+    unsigned = raw @ (1 << np.arange(bits)[::-1])
+    assert np.where(unsigned > most, unsigned - 2**bits, unsigned).tolist() == values.tolist()
+
+
+def test_entropy_of_codes() -> None:
+    codes_ = torch.tensor([0, 0, 0, 0, 1, 1, 2, 3], dtype=torch.int8)
+    assert Part(codes_, 8).entropy() == pytest.approx(8 * 1.75)
+    assert Part(torch.zeros(9).half(), 16).entropy() == 9 * 16
+
+
+def test_constant_codes_are_compressed_away() -> None:
+    coded = codes.Coded(torch.zeros(1, 1), [Part(torch.zeros(10_000, dtype=torch.int8), 4)])
+    assert coded.sizes()["bytes_zstd"] == len(pa.compress(bytes(5000), "zstd", asbytes=True)) < 100
+
+
+def test_svd_leaves_the_squares_of_the_singular_values(table: Tensor, counts: Tensor) -> None:
+    left = torch.linalg.svdvals(table.double())[6:].square().sum()
+    assert error(table, made(table, counts, code="svd", width=6)) == pytest.approx(float(left), rel=1e-3)
+    # codes and lift are each rounded by at most 2^-11 of themselves
+    total = float(table.double().square().sum())
+    assert error(table, made(table, counts, code="svd", width=D)) < (2 * 2**-11) ** 2 * total
+
+
+def test_the_weighted_svd_is_the_best_for_its_weights(table: Tensor, counts: Tensor) -> None:
+    """Its weighted error is that of the SVD of the rows times the roots of their weights."""
+    weight = counts.double() + 1
+    counted, plain = (made(table, counts, code="svd", width=6, counted=way) for way in (True, False))
+    best = torch.linalg.svdvals(table.double() * weight.sqrt().unsqueeze(1))[6:].square().sum()
+    assert error(table, counted, weight) == pytest.approx(float(best), rel=1e-3)
+    assert error(table, counted, weight) < error(table, plain, weight)
+    assert error(table, counted) > error(table, plain)
+
+
+@pytest.mark.parametrize("group", [None, 8])
+def test_no_integer_is_off_by_more_than_half_its_scale(group: int | None, table: Tensor, counts: Tensor) -> None:
+    coded = made(table, counts, code="integers", bits=4, **({} if group is None else {"group": group}))
+    rows = table.view(V, -1, group or D)
+    scales = rows.abs().amax(-1, keepdim=True) / 7
+    off = (rows - coded.table.view_as(rows)).abs()
+    assert bool((off <= scales * 0.5 * (1 + 2e-3) + 8 * scales * 2**-11).all())
+
+
+def test_clipping_and_groups_help_where_rows_have_outliers(counts: Tensor) -> None:
+    generator = torch.Generator().manual_seed(5)
+    table = torch.randn(V, 64, generator=generator)
+    table[:, 0] *= 8
+    plain, clipped, grouped = (
+        made(table, counts, code="integers", bits=3, **options) for options in ({}, {"clip": 3.0}, {"group": 16})
+    )
+    assert error(table[:, 1:], codes.Coded(clipped.table[:, 1:], [])) < error(
+        table[:, 1:], codes.Coded(plain.table[:, 1:], [])
+    )
+    assert error(table, grouped) < error(table, plain)
+
+
+def test_a_row_of_zeros_stays_zero(counts: Tensor) -> None:
+    table = torch.zeros(V, D)
+    table[1:] = 1
+    for options in ({"bits": 3}, {"bits": 3, "clip": 3.0}):
+        coded = made(table, counts, code="integers", **options)
+        assert torch.equal(coded.table[0], torch.zeros(D)) and bool(coded.table.isfinite().all())
+
+
+def test_product_codes_name_the_nearest_centroids(table: Tensor, counts: Tensor) -> None:
+    coded = made(table, counts, code="product", width=4)
+    stored, centroids = (part.values for part in coded.parts)  # (V, 6), (6, 256, 4)
+    group = 2
+    distances = torch.cdist(table[:, 8:12].double(), centroids[group].double())
+    chosen = distances.gather(1, stored[:, group : group + 1].long())
+    assert bool((chosen <= distances.min(1, keepdim=True).values + 1e-5).all())
+    assert torch.equal(coded.table[:, 8:12], centroids[group][stored[:, group].long()].float())
+    assert error(table, coded) < 0.3 * float(table.double().square().sum())
+
+
+def test_what_is_left_of_an_svd_is_quantised(table: Tensor, counts: Tensor) -> None:
+    low, both = made(table, counts, code="svd", width=2), made(table, counts, code="residual", width=2, bits=4)
+    assert error(table, both) < 0.1 * error(table, low)
+
+
+def test_bands_hold_the_shares_of_document_003(counts: Tensor) -> None:
+    bands = bands_of(counts, "frequency", np.random.default_rng(0))
+    shares = [float(counts[bands == band].sum() / counts.sum()) for band in range(3)]
+    assert 0.79 < shares[0] < 0.82 and 0.94 < shares[0] + shares[1] < 0.96
+    assert counts[bands == 0].min() >= counts[bands == 1].max() >= counts[bands == 2].max()
+
+
+@pytest.mark.parametrize("order", ["permuted", "reversed"])
+def test_controls_have_bands_of_the_same_sizes_for_other_tokens(order: str, counts: Tensor) -> None:
+    bands, other = (bands_of(counts, each, np.random.default_rng(0)) for each in ("frequency", order))
+    assert torch.equal(bands.bincount(), other.bincount())
+    assert not torch.equal(bands, other)
+    if order == "reversed":
+        assert counts[other == 0].max() == 0
+
+
+def test_controls_of_widths_and_bits_have_the_same_budget(table: Tensor, counts: Tensor) -> None:
+    for code, options in (("banded_widths", {"widths": [16, 8, 2]}), ("banded_bits", {"levels": [8, 4, 3]})):
+        own, permuted, reverse = (
+            made(table, counts, code=code, order=order, **options) for order in ("frequency", "permuted", "reversed")
+        )
+        assert own.bits == permuted.bits == reverse.bits
+        weight = counts.double() + 1
+        assert error(table, own, weight) < error(table, permuted, weight) < error(table, reverse, weight)
+    uniform = made(table, counts, code="banded_widths", widths=[16, 8, 2], order="uniform")
+    banded = made(table, counts, code="banded_widths", widths=[16, 8, 2], order="frequency")
+    assert uniform.bits <= banded.bits < uniform.bits + 16 * (V + D)
+
+
+def test_the_schema_knows_the_codes_and_their_options() -> None:
+    import inspect
+
+    assert OPTIONS.keys() == codes.CODES.keys()
+    for name, (needed, allowed) in OPTIONS.items():
+        parameters = list(inspect.signature(codes.CODES[name]).parameters.values())[3:]
+        assert {each.name for each in parameters} == {*needed, *allowed}, name
+        assert {each.name for each in parameters if each.default is each.empty} == {*needed}, name
+
+
+def test_the_same_stream_gives_the_same_code(table: Tensor, counts: Tensor) -> None:
+    first, again = (made(table, counts, code="product", width=4) for _ in range(2))
+    other = encode({"code": "product", "width": 4}, table, counts, np.random.default_rng(4))
+    assert torch.equal(first.table, again.table)
+    assert not torch.equal(first.table, other.table)

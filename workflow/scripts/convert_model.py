@@ -1,0 +1,11 @@
+"""Makes a folder of a language model that is a GGUF file."""
+
+from tokentrial.job import run
+
+run(
+    snakemake.log[0],
+    "tokentrial.cramming.packaged.make_folder",
+    spec=snakemake.params.spec,
+    path=next(iter(snakemake.input.gguf), None),
+    folder=snakemake.output.folder,
+)
