@@ -63,7 +63,8 @@ def _interval(
     row: Mapping[str, Any], names: tuple[str, str, str] = ("mean", "low", "high"), signed: bool = True
 ) -> str:
     """``+0.024 [+0.020, +0.028]``."""
-    return with_interval(*(row[name] for name in names), signed=signed, decimals=3).replace("\n", " ")
+    value, low, high = (row[name] for name in names)
+    return with_interval(value, low, high, signed, decimals=3).replace("\n", " ")
 
 
 def dominance_words(view: View) -> Iterator[str]:
