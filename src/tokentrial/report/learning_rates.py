@@ -51,7 +51,8 @@ def source_words(view: View) -> str:
     fair = view.arms[view.arms["condition"].isin(view.of_way("done-right"))]
     roles = [view.method(study, arm).role for study, arm in zip(fair["study"], fair["arm"], strict=True)]
     trained = fair[[role != "as released" for role in roles]]
-    searched = int((trained["rate_source"] == SEARCH).sum())
+    sources = trained.reindex(columns=["rate_source"])["rate_source"]  # a run without arms has no such column
+    searched = int((sources == SEARCH).sum())
     if searched == len(trained) and searched:
         return f"All {searched} fair arms train at a rate that a search chose on other seeds (studies/rates.json)."
     tries = "tries the rates of its experiment, and each seed keeps the best on validation data."
