@@ -80,6 +80,8 @@ class Contrast:
     constant: float | None = None
     """The best prediction that ignores the input."""
     confidence: float = 0.95
+    reference: float = math.nan
+    """The other arm's mean over all of its seeds, of which a relative margin is a share."""
 
     @property
     def estimate(self) -> Estimate:
@@ -187,25 +189,36 @@ def contrast(
     results: Results, condition: str, arm: str, other: str, metric: str, margin: Margin | None = None
 ) -> Contrast | None:
     """The comparison of two arms of a condition; None where an arm has no values of the metric."""
+    key = (condition, arm, other, metric, results.center)
+    if key not in results.compared:
+        results.compared[key] = _without_margin(results, condition, arm, other, metric)
+    made: Contrast | None = results.compared[key]
+    if made is None:
+        return None
+    limit = by_share(results, condition, metric, margin_of(margin, made.margin, made.reference))
+    if math.isnan(limit):
+        raise InputError(f"{condition}: no margin for {arm} against {other} in {metric}; give the claim its own")
+    if limit <= 0:
+        raise InputError(f"{condition}: found a margin of {limit:g} for {arm} against {other}, expected one above 0")
+    return replace(made, margin=limit)
+
+
+def _without_margin(results: Results, condition: str, arm: str, other: str, metric: str) -> Contrast | None:
+    """The comparison at the study's margin, NaN where it has none: all of it that no claim's own margin changes."""
     values = [results.values(condition, name, metric) for name in (arm, other)]
     if min(len(found) for found in values) == 0:
         return None
-    label = results.label(condition)
     loss_row = results.pair(condition, arm, other, LOSS) or results.pair(condition, other, arm, LOSS)
     row = results.pair(condition, arm, other, metric) or results.pair(condition, other, arm, metric)
-    study_margin = float(row.get("margin") or loss_row.get("margin") or math.nan)
-    limit = margin_of(margin, study_margin, float(values[1].mean()))
-    limit = by_share(results, condition, metric, limit)
-    if math.isnan(limit):
-        raise InputError(f"{condition}: no margin for {arm} against {other} in {metric}; give the claim its own")
-    made = paired(label, values[0], values[1], limit, results.confidence, results.center)
+    made = paired(results.label(condition), values[0], values[1], 1.0, results.confidence, results.center)
     bounds = results.level(condition, arm, metric)
     flags = tuple(str(results.level(condition, name, _flagged(metric)).get("flag", "")) for name in (arm, other))
     return replace(
         made, condition=condition, arm=arm, other=other, metric=metric,
         ids=results.ids(condition, (arm, other), metric) or results.ids(condition, (arm, other), LOSS),
         p_holm=row.get("p_holm") if results.center == "mean" else None, flags=(flags[0], flags[1]),
-        floor=bounds.get("floor"), constant=bounds.get("unigram"),
+        floor=bounds.get("floor"), constant=bounds.get("unigram"), reference=float(values[1].mean()),
+        margin=float(row.get("margin") or loss_row.get("margin") or math.nan),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -115,6 +115,11 @@ class Results(View):
         return None if value is None else int(value)
 
     @cached_property
+    def compared(self) -> dict[tuple[str, ...], Any]:
+        """The comparisons that were made, without a claim's own margin (see contrasts.contrast)."""
+        return {}
+
+    @cached_property
     def _of_text(self) -> frozenset[str]:
         """The conditions of real text."""
         return frozenset(self.arms.loc[self.arms["corpus"].notna(), "condition"])
@@ -122,7 +127,7 @@ class Results(View):
 
 def keys(condition: Condition) -> Mapping[str, Any]:
     """What tells a condition apart: the columns that say something of it."""
-    return {name: value for name, value in asdict(condition).items() if value is not None}
+    return {name: value for name, value in vars(condition).items() if value is not None}
 
 
 def _named(experiment: str) -> dict[str, str]:
