@@ -16,7 +16,7 @@ from tokentrial.report.figures.verdicts import LOOKS
 from tokentrial.report.sensitivity import by_margin
 from tokentrial.schema import figures as declared
 
-LEFT, RIGHT, TOP, ROW, FOOT, GAP = 3.1, 0.1, 0.9, 0.27, 1.5, 0.35  # cm
+LEFT, RIGHT, TOP, ROW, FOOT, GAP = 3.8, 0.2, 0.9, 0.3, 1.5, 0.35  # cm
 
 
 class Block(NamedTuple):
@@ -30,9 +30,9 @@ class Block(NamedTuple):
 
 BLOCKS = (
     Block("as the rule has it"),
-    Block("the other metric", metric=True),
+    Block("other metric", metric=True),
     Block("median of seeds", center="median"),
-    Block("the other baseline", baseline=True),
+    Block("other baseline", baseline=True),
 )
 
 
