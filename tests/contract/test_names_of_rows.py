@@ -12,6 +12,9 @@ ALLOWED = ("run/", "studies/", "schema/", "released/", "code_lists.py")
 OTHERS = {
     "claims/decisions/single.py": "the name of a model on a hub",
     "claims/rules/results.py": "an experiment as a claim's entry names it",
+    "claims/frozen.py": "an experiment as a claim's entry names it",
+    "claims/sensitivity.py": "an arm as a claim's entry names it",
+    "publish/spot_check.py": "a job, which a rule names",
     "cramming/cells.py": "the name of a language model",
     "report/figures/gains.py": "the name of a language model",
     "publish/crate/": "paths of files",

@@ -80,6 +80,7 @@ ONLY_OF_REFERENCE = {
     *(f"/learned_encoding/experiments/{name}/done-right/arms+" for name in ("markov", "baselines", *OF_001)),
     *(f"/learned_encoding/experiments/{name}/baselines" for name in OF_001),
     *("/learned_encoding/methods", "/bespoke/experiments/large"),
+    *(f"/cramming/experiments/{name}/search" for name in ("capacity", "uncertainty")),
 }
 
 

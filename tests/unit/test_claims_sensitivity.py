@@ -70,7 +70,7 @@ def test_the_other_metric_is_judged_by_its_own_direction_and_distance() -> None:
     more = [
         row
         for arm, level in (("learned", 0.5), ("autoencoder", 0.6), ("reference.chance", 0.1), ("reference.floor", 0.9))
-        for row in rows(ONE, arm, around(level, 0.002) if "." not in arm else [level] * 10, "accuracy")
+        for row in rows(ONE, arm, around(level, 0.002, phase=len(arm)) if "." not in arm else [level] * 10, "accuracy")
     ]
     found = judge([claim()], run(-0.5, more=more))
     assert set(by(found).values()) == {CONFIRMED}

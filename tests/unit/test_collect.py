@@ -60,5 +60,7 @@ def test_the_first_unreadable_file_is_named_and_nothing_is_written(files: list[s
 
 def test_a_file_of_another_table_is_refused(files: list[str], tmp_path: Path) -> None:
     pq.write_table(pa.table({"seed": pa.array([1], pa.int32())}), files[3])
-    with pytest.raises(InputError, match=rf"^{files[3]}: columns are \(seed: int32\), expected \(study: string"):
+    with pytest.raises(
+        InputError, match=rf"^{files[3]}: columns are \(seed: int32, text: string\), expected \(study: string"
+    ):
         collect(files, str(tmp_path / "runs.parquet"), results.RUNS)

@@ -59,7 +59,14 @@ def statistics() -> pd.DataFrame:
 
 def verdicts() -> pd.DataFrame:
     fixed = {"document": "001", "section": "Abstract", "kind": "empirical", "reported": "null", "check": "better"}
-    fixed |= {"parameters": "{}", "comparison": "[]", "decided_by": "headline", "decision": "p < 0.05", "fixed": ""}
+    fixed |= {
+        "parameters": "{}",
+        "comparison": "[]",
+        "decided_by": "headline",
+        "decision": "p < 0.05",
+        "fixed": "",
+        "unfrozen": "",
+    }
     fixed |= {"basis": "the run", "quotes": "{}"}
     made = [
         {"id": "LE1-A", "paraphrase": "It is better", "verdict": "CONFIRMED", "reason": "It was better by 0.1."}

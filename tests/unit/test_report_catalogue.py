@@ -122,7 +122,12 @@ def test_a_figure_that_its_chapter_does_not_show_is_at_the_end() -> None:
 
 def test_captions_name_the_settings_and_the_text() -> None:
     texts = catalogue.captions(("learned_encoding", "language_models"), "A & B_", SETTINGS)
-    named = ["verdict-matrix", *catalogue.figures_of(["learned_encoding", "language_models"])]
+    named = [
+        "verdict-matrix",
+        "calibration",
+        "sensitivity",
+        *catalogue.figures_of(["learned_encoding", "language_models"]),
+    ]
     assert list(texts) == named
     assert (
         r"margin\, 7 \% of the distance from chance" in texts["forest"] and r"are 90 \% t intervals" in texts["forest"]

@@ -141,7 +141,7 @@ def test_the_report_names_the_text_in_titles_and_on_its_first_page(
     run: dict[str, str], shipped: dict[str, Any]
 ) -> None:
     printed = (list(catalogue.STUDIES), views.PRINTED)
-    rest = ("workflow/report/report.typ", *printed, shipped, "snakemake all", run["record"])
+    rest = ("workflow/report/report.typ", *printed, shipped, "snakemake all", "documents/rules.json", run["record"])
     source = document.report_source(tables_of(run), run["verdicts"], *rest)
     assert other_text(source) == []
     assert f"\n= Learned encodings of {OWN}\n" in source

@@ -49,12 +49,12 @@ def test_an_unknown_experiment_is_one_line(shipped: Tree) -> None:
 
 def test_without_a_file_every_arm_trains_as_the_study_says(shipped: Tree, tmp_path: Path) -> None:
     plan = rates.plan(shipped)
-    assert rates.applied(rates.read(tmp_path / "none.json"), plan, plan) == (plan.conditions, [])
+    assert rates.applied(rates.read(tmp_path / "none.json"), plan, lambda: plan) == (plan.conditions, [])
 
 
 def test_searched_arms_get_their_rate_and_steps_and_others_stay(shipped: Tree, tmp_path: Path) -> None:
     plan = rates.plan(shipped)
-    specs, without = rates.applied(rates.read(written(shipped, tmp_path)), plan, plan)
+    specs, without = rates.applied(rates.read(written(shipped, tmp_path)), plan, lambda: plan)
     assert without == [] and list(specs) == list(plan.conditions)
     for name, spec in specs.items():
         if name.startswith(f"{NAME}/done-right"):
@@ -66,7 +66,7 @@ def test_searched_arms_get_their_rate_and_steps_and_others_stay(shipped: Tree, t
 
 def test_other_seeds_take_the_same_rates(shipped: Tree, tmp_path: Path) -> None:
     content, default = rates.read(written(shipped, tmp_path)), rates.plan(shipped)
-    specs, without = rates.applied(content, changed(shipped, {"seeds": 30, "seed": 7}), default)
+    specs, without = rates.applied(content, changed(shipped, {"seeds": 30, "seed": 7}), lambda: default)
     assert without == [] and specs[f"{NAME}/done-right/ordered"]["arms"]["learned"]["steps"] == 1600
 
 
@@ -92,7 +92,7 @@ def test_what_an_overlay_changes_comes_before_the_file_and_is_told(
 ) -> None:
     content, default = rates.read(written(shipped, tmp_path)), rates.plan(shipped)
     plan = changed(shipped, {"learned_encoding": overlay})
-    specs, without = rates.applied(content, plan, default)
+    specs, without = rates.applied(content, plan, lambda: default)
     expected = [
         f"{name}/{arm}"
         for name, spec in plan.conditions.items()
@@ -111,17 +111,17 @@ def test_a_file_for_another_design_is_refused(shipped: Tree, tmp_path: Path) -> 
     content = rates.read(written(shipped, tmp_path))
     other = changed(shipped, {"learned_encoding": {"hidden": 16}})
     with pytest.raises(InputError, match=rf"rates.json: {NAME}/done-right/\w+: \w+: found .* as in stud"):
-        rates.applied(content, other, other)
+        rates.applied(content, other, lambda: other)
     without = changed(shipped, {"learned_encoding": {"experiments": {"signal": {"done-right": {"arms": ["learned"]}}}}})
     with pytest.raises(InputError, match="expected no such arm"):
-        rates.applied(content, without, without)
+        rates.applied(content, without, lambda: without)
 
 
 def test_a_second_search_keeps_the_other_experiments(shipped: Tree, tmp_path: Path) -> None:
     written(shipped, tmp_path)
     content = rates.read(written(shipped, tmp_path, "bespoke/initial", {**CHOICE, "rate": 0.002}))
     assert set(content["experiments"]) == {NAME, "bespoke/initial"}
-    specs, _ = rates.applied(content, rates.plan(shipped), rates.plan(shipped))
+    specs, _ = rates.applied(content, rates.plan(shipped), lambda: rates.plan(shipped))
     assert specs["bespoke/initial/done-right/chain"]["arms"]["standard"]["learning_rates"] == [0.002]
     assert specs[f"{NAME}/done-right/ordered"]["arms"]["full"]["learning_rates"] == [0.06]
 

@@ -1,10 +1,7 @@
 # PURPOSE  A verdict on every claim of the documents; how many planted errors the checks see.
 # INPUTS   documents/<id>/{document,claims}.yaml, the result tables; the documents' text if TOKENTRIAL_PAPERS names its folder
-# OUTPUTS  results/verdicts.parquet and .json: one row per claim, with the numbers that decide the verdict;
-#          results/calibration.parquet: one row per planted error and per true statement;
-#          results/sensitivity.parquet: one row per claim with a rule and way to judge it
-# STEPS    check the registry, apply each claim's check or decision rule, write all verdicts or none; plant errors in true
-#          statements and truths in false ones, and apply the checks to them
+# OUTPUTS  results/verdicts.parquet and .json: one row per claim; results/{calibration,sensitivity}.parquet: see claims/
+# STEPS    judge each claim by its check or its rule, all or none; plant errors and truths; judge again by other choices
 
 from tokentrial.claims import frozen
 

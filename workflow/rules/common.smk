@@ -44,8 +44,8 @@ try:
     CORPUS = corpora.setting(config["corpus"])
     DECLARED = rates.plan(config)  # rates and steps of small models as the config says them
     DATASETS = DECLARED.datasets
-    default = rates.plan(study_files.completed(settings.load(ROOT / "config/config.yaml"), STUDY_FILES))
-    CONDITIONS, UNSEARCHED = rates.applied(rates.read(ROOT / rates.FILE), DECLARED, default)
+    searched = rates.read(ROOT / rates.FILE)
+    CONDITIONS, UNSEARCHED = rates.applied(searched, DECLARED, lambda: rates.plan(study_files.default(ROOT)))
     SCRIPTS = small_models.scripts(config)
     LANGUAGE_MODELS = language_models.jobs(config)
     TWINS = language_models.twins(LANGUAGE_MODELS)

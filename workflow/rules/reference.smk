@@ -1,27 +1,22 @@
 # PURPOSE  Judge the shipped run again without training; compare a finished run with the shipped run.
 # INPUTS   results/reference/*.parquet, the shipped run; results/*.parquet of a finished run at any scale
 # OUTPUTS  results/reference_report/ (as results/ after collect), results/reference_tables/, results/compare_reference.*
-# STEPS    take the shipped rows if the config trains the same models, and run every rule after collect on these rows;
-#          or compare the rows, decisions and verdicts of two runs
+# STEPS    take the shipped rows if the config trains the same models, run every rule after collect; or compare two runs
 
 from tokentrial import shipped
 
 SHIPPED = source("results/reference")
 JUDGED_AGAIN = "results/reference_report"
 SHIPPED_STUDIES = [study for study in STUDIES if study in shipped.STUDIES]
-OTHERS = [study for study in STUDIES if study not in shipped.STUDIES]
 # The names of tables and figures of studies of which the shipped run has no rows.
-NOT_SHIPPED = {
-    name for study in OTHERS for name in (*catalogue.entries(study).tables, *catalogue.entries(study).figures)
-}
+OTHERS = [catalogue.entries(study) for study in STUDIES if study not in shipped.STUDIES]
+NOT_SHIPPED = {name for entries in OTHERS for name in (*entries.tables, *entries.figures)}
 
 
 def of_shipped(named):
     """Returns the inputs or outputs of a rule by name, without the tables and figures of other studies."""
     lists = {name: files for name, files in named.items() if not isinstance(files, str)}
-    return {**named} | {
-        name: [file for file in files if Path(file).stem not in NOT_SHIPPED] for name, files in lists.items()
-    }
+    return {**named, **{name: [file for file in lists[name] if Path(file).stem not in NOT_SHIPPED] for name in lists}}
 
 
 # The only step that differs from those of a run: rows are copied, not collected.

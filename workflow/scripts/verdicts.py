@@ -20,10 +20,5 @@ with logged(snakemake.log[0]):
     judging = frozen.Judging(
         snakemake.params.seed, statistics, json.loads(snakemake.params.designs), freeze.code(checkout.ROOT)
     )
-
-    def fixed(claim):
-        """When a claim's rule was fixed, and why not before the run."""
-        return frozen.fixed(rules, judging, claim.id, freeze.rule_of(claim))
-
-    all_verdicts = verdicts.judge(registry.load(folder, schema), run, fixed)
+    all_verdicts = verdicts.judge(registry.load(folder, schema), run, freeze.fixed_by(rules, judging))
     verdicts.write(Path(snakemake.output.parquet).parent, all_verdicts)

@@ -6,19 +6,19 @@ that is printed here.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tokentrial import checkout
 from tokentrial import config as settings
-from tokentrial.claims import frozen, registry
+from tokentrial.claims import decisions, frozen, registry
+from tokentrial.claims.frozen import Frozen, Judging
 from tokentrial.claims.registry import Claim
 from tokentrial.claims.rules import RULES
 from tokentrial.schema import study_files
 from tokentrial.studies import rates
 
-DECISIONS = "tokentrial.claims.decisions"
 CONFIG = "config/config.yaml"
 OVERLAYS = ("config/reference.yaml", "config/paper.yaml")
 """Configs whose designs are frozen beside the default one."""
@@ -30,10 +30,15 @@ def rule_of(claim: Claim) -> dict[str, Any]:
     return {"rule": claim.check, "parameters": parameters, "decision": claim.decision}
 
 
+def fixed_by(rules: Frozen, judging: Judging) -> Callable[[Claim], tuple[str, str]]:
+    """Says of an empirical claim when its rule was fixed, and why not before the run (see `frozen.fixed`)."""
+    return lambda claim: frozen.fixed(rules, judging, claim.id, rule_of(claim))
+
+
 def code(root: Path) -> dict[str, str]:
     """Rule -> digest of the code that decides by it."""
     modules = {name: rule.__module__ for name, rule in RULES.items()}
-    return frozen.code(root, modules | {frozen.OF_CRAMMING: DECISIONS})
+    return frozen.code(root, modules | {frozen.OF_CRAMMING: decisions.__name__})
 
 
 def content(root: Path) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def read(path: str | Path) -> Frozen:
     """The frozen rules. Raises InputError for a file that cannot be used; a missing one is an empty one."""
     try:
         content = Path(path).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Frozen("", {}, {}, {}, {})
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None

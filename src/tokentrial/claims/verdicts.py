@@ -55,7 +55,7 @@ def finding(claim: Claim, results: Results | None) -> Finding:
     return found if claim.call is not None or results is None else results.with_text(found)
 
 
-def row(claim: Claim, found: Finding, fixed: tuple[str, str]) -> dict[str, Any]:
+def row(claim: Claim, found: Finding, fixed: tuple[str, str] = ("", "")) -> dict[str, Any]:
     """One row of `VERDICTS`. fixed: when an empirical claim's rule was fixed, and why not before the run."""
     return {
         "id": claim.id,

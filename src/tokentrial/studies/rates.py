@@ -13,7 +13,7 @@ config says; a file that does not fit the shipped studies is refused.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,12 +154,15 @@ def _conditions(content: Spec) -> Iterator[tuple[str, Spec]]:
         yield from entry["conditions"].items()
 
 
-def applied(content: Spec, plan: Plan, shipped: Plan) -> tuple[dict[str, Spec], list[str]]:
+def applied(content: Spec, plan: Plan, planned: Callable[[], Plan]) -> tuple[dict[str, Spec], list[str]]:
     """Returns the conditions with the rate and the steps of every searched arm, and the arms that have none.
 
-    Those are arms of searched experiments, as ``<condition>/<arm>``. shipped: see :func:`check`, whose errors are
-    raised here too.
+    Those are arms of searched experiments, as ``<condition>/<arm>``. planned: makes the plan of the default config,
+    which only a file with rates asks for; see :func:`check`, whose errors are raised here too.
     """
+    if not content["experiments"]:
+        return {name: dict(spec) for name, spec in plan.conditions.items()}, []
+    shipped = planned()
     check(content, shipped)
     specs, without = {name: dict(spec) for name, spec in plan.conditions.items()}, list[str]()
     searched = dict(_conditions(content))
@@ -177,8 +180,14 @@ def applied(content: Spec, plan: Plan, shipped: Plan) -> tuple[dict[str, Spec], 
                 arms[arm] = {**options, "learning_rates": [choice["rate"]], "steps": choice["steps"]}
             else:
                 without.append(f"{name}/{arm}")
-        specs[name] = {**spec, "arms": arms}
+        table = {key: arms["full"][key] for key in SEARCHED} if _is_searched(spec, arms, "full") else {}
+        specs[name] = {**spec, "arms": arms, **({"full": table} if table else {})}
     return specs, without
+
+
+def _is_searched(spec: Mapping[str, Any], arms: Mapping[str, Any], arm: str) -> bool:
+    """Whether an arm has taken a rate and steps that its design does not say, and is otherwise the plain table."""
+    return arm in arms and arms[arm] != spec["arms"][arm] and spec["arms"][arm] == {"encoder": "full"}
 
 
 def _declared(spec: Mapping[str, Any], arm: str) -> list[Any]:

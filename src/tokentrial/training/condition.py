@@ -55,9 +55,10 @@ class Job:
 
     @property
     def full(self) -> Mapping[str, Any]:
-        """The options of the arm that trains the uncompressed table; without this arm, the condition's own training."""
-        options: Mapping[str, Any] = self.spec["arms"].get("full", {})
-        return options if options.get("encoder") == "full" else {"encoder": "full"}
+        """The options of the table that others compress: the condition's own training, whatever an arm 'full' has, at
+        the rate and the steps that a search found for it."""
+        searched: Mapping[str, Any] = self.spec.get("full", {})
+        return {"encoder": "full", **searched}
 
 
 @dataclass(frozen=True)

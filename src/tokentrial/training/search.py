@@ -184,7 +184,10 @@ class Searched(Task):
     def _settle(self, part: str) -> None:
         """Gives an arm its rate and steps, with which it trains the table of the arms that start from it."""
         choice = self.choices[part]
-        self.job.spec["arms"][part] |= {"learning_rates": [choice["rate"]], "steps": choice["steps"]}
+        taken = {"learning_rates": [choice["rate"]], "steps": choice["steps"]}
+        if self.job.spec["arms"][part] == {"encoder": "full"}:  # the table that the others compress
+            self.job.spec["full"] = taken
+        self.job.spec["arms"][part] |= taken
 
     def saved(self) -> Saved:
         return Saved(values={"choices": self.choices})

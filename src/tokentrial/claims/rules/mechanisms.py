@@ -60,10 +60,9 @@ def from_relationships(
     intact, loss).
     """
     names = {"intact": intact, "shuffled": shuffled, **({"relabelled": relabelled} if relabelled else {})}
-    conditions = {part: results.chosen(study, {"data": [name]})[0] for part, name in names.items()}
-    if absent := [name for part, name in names.items() if not conditions[part]]:
+    where = {part: next(iter(results.chosen(study, {"data": [name]})[0]), "") for part, name in names.items()}
+    if absent := [name for part, name in names.items() if not where[part]]:
         return untestable([f"{study} ({name})" for name in absent])
-    where = {part: first for part, (first, *_) in conditions.items()}
     losses = {part: results.values(name, arm, LOSS) for part, name in where.items()}
     gains = {part: _gain(results, name, arm, blind) for part, name in where.items()}
     if gains["intact"].empty or gains["shuffled"].empty:
@@ -73,26 +72,28 @@ def from_relationships(
     if removed is not None and (certain := _by_construction(results, where["shuffled"], arm, removed, recomputed)):
         return certain
     once = results.alpha / (1 + (removed is None) + bool(relabelled))  # Bonferroni's level of refuting by one part
+    limit = by_share(results, where["shuffled"], LOSS, margin_of(equivalence, math.nan, blind_loss))
     if removed is not None:
         parts = [_removed(gains, removed, seeds, results.confidence, once, recomputed)]
     else:
-        limit = by_share(results, where["shuffled"], LOSS, margin_of(equivalence, math.nan, blind_loss))
         parts = _gains(gains, limit, seeds, results.confidence, once, recomputed)
     if relabelled:
-        limit = by_share(
-            results, where["intact"], LOSS, margin_of(equivalence, math.nan, float(losses["intact"].mean()))
-        )
-        same = paired("relabelled against intact", losses["relabelled"], losses["intact"], limit, results.confidence)
+        same = _renamed(results, where, losses, equivalence)
         parts.append(_equivalence("relabelling changes the loss by", same, seeds, once, recomputed, "relabelled"))
-    fewest = min(len(gain) for gain in gains.values())
+    fewest = min(map(len, gains.values()))
     recomputed |= {"n": fewest, "differs": differs}
-    notes = [
-        *(part.words for part in parts),
-        outcomes.few_seeds(fewest, seeds),
-        f"design: {differs}" if differs else "",
-    ]
+    notes = [*(part.words for part in parts), outcomes.few_seeds(fewest, seeds), f"design: {differs}" * bool(differs)]
     ids = [name for condition in where.values() for name in results.ids(condition, (arm, blind), LOSS)]
     return finding(verdict(parts), recomputed, notes, ids)
+
+
+def _renamed(
+    results: Results, where: Mapping[str, str], losses: Mapping[str, pd.Series], equivalence: Margin
+) -> Contrast:
+    """The loss with renamed tokens against that of the intact text."""
+    limit = margin_of(equivalence, math.nan, float(losses["intact"].mean()))
+    limit = by_share(results, where["intact"], LOSS, limit)
+    return paired("relabelled against intact", losses["relabelled"], losses["intact"], limit, results.confidence)
 
 
 def _gain(results: Results, condition: str, arm: str, blind: str) -> pd.Series:

@@ -9,7 +9,7 @@ from tokentrial import real_text, results
 from tokentrial.claims.calibration.measure import CALIBRATION
 from tokentrial.claims.sensitivity import SENSITIVITY
 from tokentrial.errors import InputError
-from tokentrial.published import load
+from tokentrial.published import PublishedTable, load
 from tokentrial.real_text import UNNAMED
 from tokentrial.report import catalogue
 from tokentrial.report.figures import calibration as instrument
@@ -64,9 +64,7 @@ def write_figures(
     view, printed = View.read(tables, confidence), load(published)
     sources = {study: Sources(view.only(study), printed, predict_first) for study in studies}
     if verdicts is not None:
-        planted = None if calibration is None else results.read(calibration, CALIBRATION).to_pandas()
-        judged = None if sensitivity is None else results.read(sensitivity, SENSITIVITY).to_pandas()
-        sources[catalogue.VERDICTS] = Sources(view, printed, False, read(verdicts), planted, judged)
+        sources[catalogue.VERDICTS] = _of_claims(view, printed, verdicts, calibration, sensitivity)
     known = {name: (part, entry) for part in sources for name, entry in catalogue.entries(part).figures.items()}
     files: dict[str, list[str]] = {}
     for path in paths:
@@ -92,6 +90,14 @@ def write_figures(
     with ProcessPoolExecutor(processes, get_context("fork"), _keep, (write,)) as pool:
         for _ in pool.map(_write, files):
             pass
+
+
+def _of_claims(
+    view: View, printed: Mapping[str, PublishedTable], verdicts: str, calibration: str | None, sensitivity: str | None
+) -> Sources:
+    planted = None if calibration is None else results.read(calibration, CALIBRATION).to_pandas()
+    judged = None if sensitivity is None else results.read(sensitivity, SENSITIVITY).to_pandas()
+    return Sources(view, printed, False, read(verdicts), planted, judged)
 
 
 def _keep(write: Callable[[str], None]) -> None:
