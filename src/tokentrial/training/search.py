@@ -186,7 +186,7 @@ class Searched(Task):
         choice = self.choices[part]
         taken = {"learning_rates": [choice["rate"]], "steps": choice["steps"]}
         if self.job.spec["arms"][part] == {"encoder": "full"}:  # the table that the others compress
-            self.job.spec["full"] = taken
+            self.job.spec = {**self.job.spec, "full": taken}
         self.job.spec["arms"][part] |= taken
 
     def saved(self) -> Saved:
