@@ -108,8 +108,8 @@ def test_every_trained_arm_gets_the_rate_that_trains_best(spec_of: Any, source: 
             for rate, loss in zip(tried["rates"], tried["losses"], strict=True):
                 options = {"learning_rates": [rate], "steps": tried["steps"]}
                 full = {key: choices["full"][key] for key in ("rate", "steps")}
-                arms = {"full": {**ARMS["full"], "learning_rates": [full["rate"]], "steps": full["steps"]}}
-                job = condition.begin({**spec, "arms": {**arms, arm: {**ARMS[arm], **options}}}, data)
+                table = {"learning_rates": [full["rate"]], "steps": full["steps"]}
+                job = condition.begin({**spec, "full": table, "arms": {arm: {**ARMS[arm], **options}}}, data)
                 fit = condition.fit_arm(job, arm, job.spec["arms"][arm])[2]
                 best = torch.stack([values for _, values in fit.curve]).min(0).values
                 assert loss == pytest.approx(float(best.mean()), rel=1e-6), (arm, rate)

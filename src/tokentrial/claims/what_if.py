@@ -77,6 +77,7 @@ class Scaled:
 
     def __init__(self, run: Results, factor: float) -> None:
         self._run, self._factor = run, factor
+        self.compared: dict[tuple[str, ...], Any] = {}  # of its own, since comparisons keep the margin
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._run, name)
