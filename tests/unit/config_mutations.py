@@ -207,8 +207,12 @@ def shortened(made: Tree) -> Tree:
         }
         arms = "settings" if study == "cramming" else "arms"
         made[study][arms] = {name: entry for name, entry in made[study][arms].items() if name in used}
+    real = made["real_model"]
+    for experiment in real["experiments"].values():
+        experiment["arms"] = experiment["arms"][:3]
+        real["arms"] = {name: entry for name, entry in real["arms"].items() if name in experiment["arms"]}
     models = made["cramming"]["models"]
-    kept = ("llama-64x2", "llama-64x4", "untrained", "pythia-160m")
+    kept = ("llama-64x2", "llama-64x4", "untrained", "pythia-160m", "smollm2")
     made["cramming"]["models"] = {name: models[name] for name in kept}
     return made
 
