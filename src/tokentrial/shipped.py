@@ -1,6 +1,7 @@
 """Recognises the shipped configs, and configs that train the same models as the shipped run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from tokentrial import config as settings
@@ -44,6 +45,12 @@ def is_default(config: Mapping[str, Any]) -> bool:
 def trains_as_shipped(config: Mapping[str, Any]) -> bool:
     """Whether this config has the default config's settings of training; other settings may differ."""
     return digest(settings.canonical(_training(config))) == DEFAULT_TRAINING
+
+
+def without(files: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Returns a rule's inputs or outputs by name, without the files of these stems in its lists."""
+    lists = {name: paths for name, paths in files.items() if not isinstance(paths, str)}
+    return {**files, **{name: [path for path in lists[name] if Path(path).stem not in names] for name in lists}}
 
 
 def check_training(config: Mapping[str, Any], default: Mapping[str, Any]) -> None:

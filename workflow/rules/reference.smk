@@ -13,12 +13,6 @@ OTHERS = [catalogue.entries(study) for study in STUDIES if study not in shipped.
 NOT_SHIPPED = {name for entries in OTHERS for name in (*entries.tables, *entries.figures)}
 
 
-def of_shipped(named):
-    """Returns the inputs or outputs of a rule by name, without the tables and figures of other studies."""
-    lists = {name: files for name, files in named.items() if not isinstance(files, str)}
-    return {**named, **{name: [file for file in lists[name] if Path(file).stem not in NOT_SHIPPED] for name in lists}}
-
-
 # The only step that differs from those of a run: rows are copied, not collected.
 rule reference_rows:
     input:
@@ -101,9 +95,9 @@ use rule sensitivity as reference_sensitivity with:
 
 use rule tables as reference_report_tables with:
     input:
-        **moved(of_shipped(rules.tables.input), JUDGED_AGAIN),
+        **moved(shipped.without(rules.tables.input, NOT_SHIPPED), JUDGED_AGAIN),
     output:
-        **moved(of_shipped(rules.tables.output), JUDGED_AGAIN),
+        **moved(shipped.without(rules.tables.output, NOT_SHIPPED), JUDGED_AGAIN),
     log:
         "logs/reference_report_tables.log",
     params:
@@ -114,9 +108,9 @@ use rule tables as reference_report_tables with:
 
 use rule figures as reference_figures with:
     input:
-        **moved(of_shipped(rules.figures.input), JUDGED_AGAIN),
+        **moved(shipped.without(rules.figures.input, NOT_SHIPPED), JUDGED_AGAIN),
     output:
-        **moved(of_shipped(rules.figures.output), JUDGED_AGAIN),
+        **moved(shipped.without(rules.figures.output, NOT_SHIPPED), JUDGED_AGAIN),
     log:
         "logs/reference_figures.log",
     params:
@@ -127,9 +121,9 @@ use rule figures as reference_figures with:
 
 use rule claims_page as reference_claims_page with:
     input:
-        **moved(of_shipped(rules.claims_page.input), JUDGED_AGAIN),
+        **moved(shipped.without(rules.claims_page.input, NOT_SHIPPED), JUDGED_AGAIN),
     output:
-        **moved(of_shipped(rules.claims_page.output), JUDGED_AGAIN),
+        **moved(shipped.without(rules.claims_page.output, NOT_SHIPPED), JUDGED_AGAIN),
     log:
         "logs/reference_claims_page.log",
     message:
@@ -139,10 +133,10 @@ use rule claims_page as reference_claims_page with:
 # The last of these rules is the target, so it also waits for the page of verdicts.
 use rule report as reference_report with:
     input:
-        **moved(of_shipped(rules.report.input), JUDGED_AGAIN),
+        **moved(shipped.without(rules.report.input, NOT_SHIPPED), JUDGED_AGAIN),
         page=rules.reference_claims_page.output.page,
     output:
-        **moved(of_shipped(rules.report.output), JUDGED_AGAIN),
+        **moved(shipped.without(rules.report.output, NOT_SHIPPED), JUDGED_AGAIN),
     log:
         "logs/reference_report.log",
     params:
@@ -167,10 +161,12 @@ use rule sensitivity as reference_tables_sensitivity with:
 # Only the tables, in seconds: from the shipped tables if the config is the default, else from the rows judged again.
 use rule tables as reference_tables with:
     input:
-        **moved(of_shipped(rules.tables.input), SHIPPED if shipped.is_default(config) else JUDGED_AGAIN)
+        **moved(
+            shipped.without(rules.tables.input, NOT_SHIPPED), SHIPPED if shipped.is_default(config) else JUDGED_AGAIN
+        )
         | {"sensitivity": rules.reference_tables_sensitivity.output.parquet},
     output:
-        **moved(of_shipped(rules.tables.output), "results/reference_tables", f"{RESULTS}/tables"),
+        **moved(shipped.without(rules.tables.output, NOT_SHIPPED), "results/reference_tables", f"{RESULTS}/tables"),
     log:
         "logs/reference_tables.log",
     params:
