@@ -99,6 +99,7 @@ def job_of() -> Callable[..., Any]:
     """A job of chosen replicates of a data set: ``job(spec, data, (7,))`` holds replicate 7 alone."""
     import torch
 
+    from tokentrial.data.spec import parse_spec
     from tokentrial.training import condition
 
     class Some(condition.Job):
@@ -112,7 +113,7 @@ def job_of() -> Callable[..., Any]:
         chosen = tuple(replicates)
         splits = condition.tensors(data, torch.device("cpu"))
         picked = {split: (ids[list(chosen)], targets[list(chosen)]) for split, (ids, targets) in splits.items()}
-        job = Some(spec, picked, condition.token_counts(picked["train"][0], data.vocab_size))
+        job = Some(spec, parse_spec(data.spec), picked, condition.token_counts(picked["train"][0], data.vocab_size))
         job.chosen = chosen
         return job
 

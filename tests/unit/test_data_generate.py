@@ -93,6 +93,19 @@ def test_every_replicate_has_a_source_of_its_own(name: str) -> None:
     assert levels(data, seed=0)["floor_token"] != levels(data, seed=1)["floor_token"]
 
 
+@pytest.mark.parametrize("name", ["markov", "zipf_markov"])
+def test_data_that_do_not_vary_are_those_of_the_first_replicate(name: str) -> None:
+    spec = {**SPECS[name], "relabel": True, "shuffle": True}
+    everything, data = (generate(each, 1, 3) for each in (spec, {**spec, "vary": "data"}))
+    for vary in ("weights", "order"):
+        same = generate({**spec, "vary": vary}, 1, 3)
+        for split, tokens in same.tokens.items():
+            np.testing.assert_array_equal(data.tokens[split], everything.tokens[split])
+            assert not np.array_equal(tokens[0], everything.tokens[split][1])
+            for replicate in range(3):
+                np.testing.assert_array_equal(tokens[replicate], everything.tokens[split][0])
+
+
 def test_every_split_and_replicate_is_shuffled_on_its_own() -> None:
     # all sequences of this data set are one and the same before the shuffle
     spec = {**SPECS["released"], "kind": "structured", "length": 8, "held_out": True, "shuffle": True}

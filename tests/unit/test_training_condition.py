@@ -16,7 +16,7 @@ from tokentrial.results import ARMS, RUNS
 from tokentrial.training import condition
 from tokentrial.training.condition import fit_arm, tensors, token_counts, train_arm, train_condition
 from tokentrial.training.job import run_condition
-from tokentrial.training.loop import HeldOut
+from tokentrial.training.loop import HeldOut, batch_order
 
 
 def test_rows_of_an_arm(arms: Any, spec_of: Any, data_of: Any) -> None:
@@ -39,6 +39,33 @@ def test_rows_of_an_arm(arms: Any, spec_of: Any, data_of: Any) -> None:
         assert all(math.isfinite(r.value) for r in arm.rows if r.value is not None)
         assert arm.seconds > 0
     assert {r.arm for r in levels} == {f"reference.{name}" for name in ("chance", "unigram", "floor", "oracle")}
+
+
+def test_only_what_varies_differs_between_seeds(arms: Any, spec_of: Any, data_of: Any) -> None:
+    """The streams of a job in which one thing varies; the first seed is the same in all of them."""
+    spec = spec_of(arms={"autoencoder": arms["autoencoder"]})
+    spec["training"] = {**spec["training"], "batch_size": 8}
+    losses = {}
+    for vary in (None, "data", "weights", "order"):
+        data = data_of() if vary is None else data_of(vary=vary)
+        rows = train_condition(spec, data)[0][0].rows
+        losses[vary] = [r.value for r in rows if (r.split, r.metric, r.step) == ("test", "cross_entropy", None)]
+        start = {purpose: fit_streams(condition.begin(spec, data), purpose) for purpose in ("data", "weights", "order")}
+        assert {purpose for purpose, varies in start.items() if varies} == set(start if vary is None else [vary])
+    assert {values[0] for values in losses.values()} == {losses[None][0]}
+    assert all(len(set(values)) == 3 for values in losses.values())
+    assert len({tuple(values) for values in losses.values()}) == 4
+
+
+def fit_streams(job: condition.Job, purpose: str) -> bool:
+    """Whether the seeds of a job differ in the data, the initial weights or the order of batches."""
+    if purpose == "data":
+        drawn = job.data["train"][0]
+    elif purpose == "weights":
+        drawn = condition.prepared(job, "unigram", {"encoder": "learned"}).trainable["table"]
+    else:
+        drawn = batch_order(job.spec["seed"], job.drawn_as("order"), 40, 8, 10)
+    return not all(torch.equal(drawn[0], each) for each in drawn)
 
 
 @pytest.mark.parametrize(("targets", "picked"), [("all", slice(1, None)), ("last", slice(-1, None))])

@@ -40,11 +40,12 @@ def generate(spec: Mapping[str, Any], seed: int, seeds: int) -> Dataset:
     drawn: list[dict[Split, Tokens]] = []
     rows: list[tuple[int, str, str, float, str]] = []
     for replicate in range(seeds):
-        sources = _sources(checked, seed, replicate)
-        tokens = {split: _sequences(checked, sources[split], split, seed, replicate) for split in SPLITS}
+        drawn_as = checked.drawn_as("data", replicate)
+        sources = _sources(checked, seed, drawn_as)
+        tokens = {split: _sequences(checked, sources[split], split, seed, drawn_as) for split in SPLITS}
         for split, levels in _levels(checked, sources, tokens).items():
             rows += [(replicate, split, name, value, _unit(name)) for name, value in levels.items()]
-        drawn.append({split: _relabel(checked, sequences, seed, replicate) for split, sequences in tokens.items()})
+        drawn.append({split: _relabel(checked, sequences, seed, drawn_as) for split, sequences in tokens.items()})
     stacked = {str(split): np.stack([tokens[split] for tokens in drawn]) for split in SPLITS}
     reference = pd.DataFrame(rows, columns=list(REFERENCE_COLUMNS)).astype({"seed": "int32"})
     return Dataset(stacked, checked.vocab_size, checked.targets, checked.as_dict(), seed, reference)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tokentrial.data.patterns import KINDS, VARIANTS, Kind, Variant, default_noise, smallest_vocabulary
 from tokentrial.errors import InputError
@@ -10,9 +10,10 @@ from tokentrial.errors import InputError
 Source = Literal["markov", "patterns", "zipf_iid", "zipf_markov"]
 Targets = Literal["all", "last"]
 Split = Literal["train", "validation", "test"]
+Vary = Literal["data", "weights", "order"]
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-COMMON = ("source", "vocab_size", "length", "targets", *SPLITS, "shuffle", "relabel", "held_out")
+COMMON = ("source", "vocab_size", "length", "targets", *SPLITS, "shuffle", "relabel", "held_out", "vary")
 OF_SOURCE: dict[Source, tuple[str, ...]] = {
     "markov": ("chains",),
     "patterns": ("kind", "variant", "noise"),
@@ -29,7 +30,8 @@ class Spec:
     1..length-1 from the tokens before, "last" only the last token. ``train``, ``validation`` and ``test`` count
     sequences; with ``held_out`` false, validation and test are the training sequences themselves, as in the released
     code. ``shuffle`` permutes the tokens inside every sequence; ``relabel`` renames all ids at random, equally in every
-    split.
+    split. ``vary`` names what alone differs between replicates: source and sequences, initial weights or the order of
+    batches; None: all of it.
     """
 
     source: Source
@@ -42,6 +44,7 @@ class Spec:
     shuffle: bool
     relabel: bool
     held_out: bool
+    vary: Vary | None = None
     chains: Literal["shared", "per_split"] | None = None
     kind: Kind | None = None
     variant: Variant | None = None
@@ -52,6 +55,10 @@ class Spec:
     def as_dict(self) -> dict[str, Any]:
         """Returns the keys that apply to this source, with defaults filled in."""
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
+
+    def drawn_as(self, purpose: Vary, replicate: int) -> int:
+        """Returns the replicate whose streams of a purpose a replicate draws from: its own, or the first one's."""
+        return replicate if self.vary in (None, purpose) else 0
 
 
 def _fail(key: str, found: object, expected: str) -> InputError:
@@ -126,6 +133,7 @@ def parse_spec(values: Mapping[str, Any]) -> Spec:
         shuffle=_flag("shuffle", values.get("shuffle", False)),
         relabel=_flag("relabel", values.get("relabel", False)),
         held_out=_flag("held_out", values.get("held_out", True)),
+        vary=_choice("vary", values.get("vary"), (None, *get_args(Vary))),
         **_own_keys(source, values, vocab_size),
     )
     if spec.chains == "per_split" and not spec.held_out:

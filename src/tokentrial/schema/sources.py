@@ -24,6 +24,11 @@ class Source(Section):
     test: Sequences = key("Test sequences of each seed.")
     shuffle: Flag = key("Permute the tokens inside each sequence.", False)
     relabel: Flag = key("Rename all tokens at random, in the same way in every split.", False)
+    vary: Literal["data", "weights", "order"] = key(
+        "What alone differs between seeds: source and sequences, initial weights, or the order of batches; all of it if "
+        "missing.",
+        None,
+    )
     held_out: Flag = key(
         "Whether validation and test have their own sequences; false takes the training sequences, as the released "
         "code does.",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tokentrial.data.dataset import Dataset
+from tokentrial.data.spec import Spec, Vary, parse_spec
 from tokentrial.encoders.base import Context, Encoder, Parameters, load
 from tokentrial.errors import InputError
 from tokentrial.models import heads
@@ -40,6 +41,7 @@ class Job:
     """State that the arms of a condition share. ``spec``: see studies.small_models.conditions."""
 
     spec: Mapping[str, Any]
+    source: Spec
     data: dict[str, tuple[Tensor, Tensor]]
     counts: Tensor
     fits: dict[str, tuple[Encoder, heads.Head, Fit]] = field(default_factory=dict)
@@ -48,6 +50,10 @@ class Job:
     @property
     def replicates(self) -> tuple[int, ...]:
         return tuple(range(self.spec["seeds"]))
+
+    def drawn_as(self, purpose: Vary) -> tuple[int, ...]:
+        """Returns the replicates whose streams of a purpose the seeds draw from."""
+        return tuple(self.source.drawn_as(purpose, replicate) for replicate in self.replicates)
 
     def settings(self, **changes: Any) -> Settings:
         training = {**self.spec["training"], **changes}
@@ -97,7 +103,7 @@ def token_counts(inputs: Tensor, vocab_size: int) -> Tensor:
 def begin(spec: Mapping[str, Any], dataset: Dataset) -> Job:
     """Returns a condition before its first arm, on its device."""
     data = tensors(dataset, prepare(spec))
-    return Job(spec, data, token_counts(data["train"][0], dataset.vocab_size))
+    return Job(spec, parse_spec(dataset.spec), data, token_counts(data["train"][0], dataset.vocab_size))
 
 
 def levels(spec: Mapping[str, Any], dataset: Dataset) -> list[Measurement]:
@@ -139,7 +145,7 @@ def fit_arm(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, h
     start = job.starts[key] = prepared(job, name, options)
     train = walk if options.get("update") == "noise_walk" else fit
     models = (start.encoder, start.head, start.trainable, start.frozen)
-    result = train(*models, job.data, start.settings, job.spec["seed"], job.replicates, log)
+    result = train(*models, job.data, start.settings, job.spec["seed"], job.drawn_as("order"), log)
     job.fits[key] = (start.encoder, start.head, result)
     return job.fits[key]
 
@@ -172,7 +178,7 @@ def prepared(job: Job, name: str, options: Mapping[str, Any]) -> Start:
     encoder, head = build(job, name, options)
     released = options.get("update") == "noise_walk"
     scale, head_scale = (RELEASED_SCALE,) * 2 if released else (spec["initial_scale"], spec["head_scale"])
-    context = Context(spec["seed"], job.replicates, job.counts, trained_table, scale, logger(job, name))
+    context = Context(spec["seed"], job.drawn_as("weights"), job.counts, trained_table, scale, logger(job, name))
     trainable, frozen = encoder.initialise(context)
     if taken := sorted({*trainable, *frozen} & {"bias", *head.shapes()}):
         found = f"found a tensor '{taken[0]}', which is the task model's; expected another name"
@@ -219,7 +225,7 @@ def check(job: Job, name: str, encoder: Encoder, head: heads.Head, result: Fit) 
     in_head = head.shapes()
     seeds = [
         {key: value[seed : seed + 1] for key, value in result.parameters.items() if key not in in_head}
-        for seed in range(len(job.replicates))
+        for seed in job.replicates
     ]
     where = f"{job.spec['condition']}: {name}: encoder '{options['encoder']}'"
     check_declared(where, encoder, build(job, name, options)[0], seeds)

@@ -175,7 +175,7 @@ class Searched(Task):
         settings = replace(start.settings, learning_rates=tuple(rates), steps=steps)
         models = (start.encoder, start.head, start.trainable, start.frozen)
         log = condition.logger(job, part)
-        best = fit_rates(*models, job.data, settings, job.spec["seed"], job.replicates, log)
+        best = fit_rates(*models, job.data, settings, job.spec["seed"], job.drawn_as("order"), log)
         losses = best.loss.nan_to_num(nan=math.inf).view(len(rates), -1).mean(1).tolist()
         curve = np.stack([loss.cpu().numpy() for _, loss in best.curve])  # (E, R*S)
         gains = late_gain([step for step, _ in best.curve], curve).reshape(len(rates), -1).mean(1)
