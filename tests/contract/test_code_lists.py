@@ -25,7 +25,7 @@ NAMED = {
     "provenance": {"provenance"},  # it prints the versions, too
 }
 # Scripts whose jobs load encoders by name, checked job by job below.
-BY_JOB = ("train", "language_model", "search_condition")
+BY_JOB = ("train", "language_model", "search_condition", "search_language_models")
 SCRIPTS = sorted(path.stem for path in (Path(__file__).parents[2] / "workflow/scripts").glob("*.py"))
 
 

@@ -42,12 +42,13 @@ try:
     if workflow.is_main_process:
         catalogue_check.check(settings.judging(config))
     CORPUS = corpora.setting(config["corpus"])
-    DECLARED = rates.plan(config)  # rates and steps of small models as the config says them
+    DECLARED = rates.plan(config)  # rates and steps as the config says them
     DATASETS = DECLARED.datasets
     searched = rates.read(ROOT / rates.FILE)
-    CONDITIONS, UNSEARCHED = rates.applied(searched, DECLARED, lambda: rates.plan(study_files.default(ROOT)))
+    CONDITIONS, LANGUAGE_MODELS, UNSEARCHED = rates.applied(
+        searched, DECLARED, lambda: rates.plan(study_files.default(ROOT))
+    )
     SCRIPTS = small_models.scripts(config)
-    LANGUAGE_MODELS = language_models.jobs(config)
     TWINS = language_models.twins(LANGUAGE_MODELS)
     CRAMMED = cramming.jobs(config)
     REAL_MODEL = real_model.jobs(config)
@@ -88,6 +89,7 @@ wildcard_constraints:
     script=f"({'|'.join(small_models.STUDIES)})/as-released/[a-z-]+",
     tokens="[a-z0-9-]+",
     job=f"{language_models.STUDY}/[a-z0-9_/-]+",
+    searched=f"{language_models.STUDY}/[a-z0-9_/-]+",
     crammed=f"{cramming.STUDY}/[a-z0-9_/-]+",
     encoded=f"{real_model.STUDY}/[a-z0-9_/-]+",
     model="[a-z0-9_-]+",

@@ -1,5 +1,5 @@
-# PURPOSE  Search the learning rate and the steps of every fair arm of small models, on seeds of its own.
-# INPUTS   config: search; the conditions done right of its experiments
+# PURPOSE  Search the learning rate of every fair arm, on seeds of its own; of small models the steps, too.
+# INPUTS   config: search; the conditions done right of its experiments; for language models the tokenised corpus
 # OUTPUTS  results/search/<condition>.json; results/rates.json, to be kept as studies/rates.json
 # STEPS    try a grid of rates that grows while its best is at an end; double the steps until the gain is flat
 #
@@ -34,6 +34,37 @@ rule search_condition:
         "Searching the learning rates of {wildcards.condition}"
     script:
         "../scripts/search_condition.py"
+
+
+rule search_language_models:
+    input:
+        train=lambda wildcards: f"results/data/corpus/{SEARCHES[wildcards.searched]['tokens']}/train.parquet",
+        validation=lambda wildcards: f"results/data/corpus/{SEARCHES[wildcards.searched]['tokens']}/validation.parquet",
+        test=lambda wildcards: f"results/data/corpus/{SEARCHES[wildcards.searched]['tokens']}/test.parquet",
+        vocabulary=lambda wildcards: f"results/data/corpus/{SEARCHES[wildcards.searched]['tokens']}/vocabulary.parquet",
+        reference=lambda wildcards: f"results/data/corpus/{SEARCHES[wildcards.searched]['tokens']}/reference.parquet",
+        code=lambda wildcards: code_of(
+            "search_language_models", *language_models.encoder_modules(SEARCHES[wildcards.searched])
+        ),
+    output:
+        choices="results/search/{searched}.json",
+    log:
+        "logs/search_language_models/{searched}.log",
+    benchmark:
+        "logs/benchmarks/search_language_models/{searched}.jsonl"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 480 * attempt,
+        gpu=1 if config["device"] == "cuda" else 0,
+    params:
+        code=content("search_language_models"),
+        spec=lambda wildcards: canonical(SEARCHES[wildcards.searched]),
+        checkpoints=lambda wildcards: f"{RESULTS}/checkpoints/search/{wildcards.searched}",
+    message:
+        "Searching the learning rates of {wildcards.searched}"
+    script:
+        "../scripts/search_language_models.py"
 
 
 rule search:

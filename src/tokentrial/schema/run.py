@@ -22,12 +22,14 @@ class Statistics(Section):
 
 
 class Search(Section):
-    """How ``snakemake search`` looks for the learning rates and steps of the fair arms of small models."""
+    """How ``snakemake search`` looks for the learning rates and steps of the fair arms; those of language models
+    keep their epochs."""
 
     only: Distinct[Annotated[Text, Field(pattern="^[a-z_]+/[a-z][a-z0-9-]*$")]] | None = key(
-        "Experiments to search, as study/experiment; null for all of small models that have a way done-right."
+        "Experiments to search, as study/experiment; null for all that have a way done-right."
     )
     seeds: Seeds = key("Replicates of the search, other ones than those of a run.")
+    language_model_seeds: Seeds = key("The same for language models, of which a seed takes seconds to minutes.")
     factor: Annotated[Number, Field(gt=1, le=10)] = key("Factor between neighbouring rates.")
     rates: Annotated[Whole, Field(ge=4, le=32)] = key("Rates of a first grid, around the study's rate.")
     most_rates: Annotated[Whole, Field(ge=4, le=32)] = key(

@@ -25,8 +25,8 @@ class Source(Section):
     shuffle: Flag = key("Permute the tokens inside each sequence.", False)
     relabel: Flag = key("Rename all tokens at random, in the same way in every split.", False)
     vary: Literal["data", "weights", "order"] = key(
-        "What alone differs between seeds: source and sequences, initial weights, or the order of batches; all of it if "
-        "missing.",
+        "What alone differs between seeds: source and sequences, initial weights, or the order of batches; if missing, "
+        "all of it.",
         None,
     )
     held_out: Flag = key(

@@ -18,8 +18,9 @@ FULL = "full"  # the arm whose trained model is the start of two-stage arms
 
 Spec = dict[str, Any]
 
-# Encoders that are made from the trained full model; those after TWO_STAGE also keep its body.
-FROM_FULL = (*TWO_STAGE, "svd", "quantised", "product_quantised")
+# Encoders that are made from the trained full model; the second ones keep its body too, so nothing of them is trained.
+UNTRAINED = ("svd", "quantised", "product_quantised")
+FROM_FULL = (*TWO_STAGE, *UNTRAINED)
 
 
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
@@ -130,3 +131,8 @@ def needs_full(spec: Spec) -> bool:
 def encoder_module(spec: Spec) -> str:
     """Returns the module of an arm's encoder, which its job loads by name."""
     return f"encoders/{spec['encoder']['encoder']}"
+
+
+def encoder_modules(search: Spec) -> list[str]:
+    """Returns the modules of the encoders of a search's arms, sorted."""
+    return sorted({encoder_module(job) for job in search["arms"].values()})

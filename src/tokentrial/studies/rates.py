@@ -5,8 +5,7 @@ for their searched steps. Every arm is kept with a digest of its condition's spe
 seeds. An overlay that changes the design of a condition, its rates or its steps, and an arm of one's own, train as the
 config says; a file that does not fit the shipped studies is refused.
 
-    seed, settings           of the search
-    experiments              <study>/<experiment> -> commit, seeds and conditions:
+    experiments              <study>/<experiment> -> commit, seed, seeds, limits and conditions:
       <condition>            arm -> spec (digest) and the arm's training.search.Choice
     sha256                   of all that, as canonical JSON
 """
@@ -22,7 +21,7 @@ from tokentrial import provenance, results
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
 from tokentrial.seeds import of_search
-from tokentrial.studies import small_models
+from tokentrial.studies import language_models, small_models
 
 FILE = "studies/rates.json"
 FAIR = "done-right"
@@ -34,18 +33,22 @@ Specs = Mapping[str, Mapping[str, Any]]
 
 
 class Plan(NamedTuple):
-    """Conditions and data sets of small models (studies.small_models), by name."""
+    """Conditions and data sets of small models (studies.small_models), and jobs of language models with the settings of
+    their tokens (studies.language_models), by name."""
 
     conditions: Specs
     datasets: Specs
+    language_models: Specs
+    tokens: Specs
 
 
 def plan(config: Mapping[str, Any]) -> Plan:
-    """Returns the conditions and data sets of a config; raises InputError for a source that cannot be drawn."""
+    """Returns what a config plans to train; raises InputError for a source that cannot be drawn."""
     datasets = small_models.datasets(config)
     for name, dataset in datasets.items():
         dataset["source"] = complete(dataset["source"], where=f"config: {name}")
-    return Plan(small_models.conditions(config), datasets)
+    tokens = config[language_models.STUDY]["tokens"]
+    return Plan(small_models.conditions(config), datasets, language_models.jobs(config), tokens)
 
 
 def experiment(condition: str) -> str:
@@ -58,24 +61,56 @@ def jobs(config: Mapping[str, Any], plan: Plan) -> dict[str, Spec]:
 
     Raises InputError for an experiment without conditions done right.
     """
-    search = config["search"]
-    fair = {name: spec for name, spec in plan.conditions.items() if spec["way"] == FAIR}
-    known = list(dict.fromkeys(map(experiment, fair)))
+    search, found = config["search"], {**_of_small_models(plan), **_of_language_models(plan)}
+    known = list(dict.fromkeys(map(experiment, found)))
     wanted = known if search["only"] is None else search["only"]
     for name in wanted:
         if name not in known:
             raise InputError(f"config: search.only: {settings.unknown_key(name, known)}")
+    chosen = {}
+    for name, spec in found.items():
+        seeds = search["language_model_seeds" if "tokens" in spec else "seeds"]
+        own = {"seed": of_search(config["seed"]), "seeds": seeds}
+        if "tokens" in spec:  # every arm is a job's specification
+            spec["arms"] = {arm: {**options, **own} for arm, options in spec["arms"].items()}
+        if experiment(name) in wanted:
+            chosen[name] = {**spec, **own, "limits": {key: search[key] for key in LIMITS}}
+    return chosen
+
+
+def _of_small_models(plan: Plan) -> dict[str, Spec]:
     return {
         name: {
             **{key: value for key, value in spec.items() if key != "dataset"},
             "source": plan.datasets[spec["dataset"]]["source"],
-            "seed": of_search(config["seed"]),
-            "seeds": search["seeds"],
-            "limits": {key: search[key] for key in LIMITS},
         }
-        for name, spec in fair.items()
-        if experiment(name) in wanted
+        for name, spec in plan.conditions.items()
+        if spec["way"] == FAIR
     }
+
+
+def _of_language_models(plan: Plan) -> dict[str, Spec]:
+    """Returns condition -> its trained arms, each the specification of its job."""
+    found: dict[str, Spec] = {}
+    for spec in plan.language_models.values():
+        if _has_rate(spec):
+            names = {"study": spec["study"], "condition": spec["condition"], "tokens": spec["tokens"]}
+            known = found.setdefault(spec["condition"], {**names, "tokenizer": plan.tokens[spec["tokens"]], "arms": {}})
+            known["arms"][spec["arm"]] = spec
+    return found
+
+
+def _has_rate(spec: Mapping[str, Any]) -> bool:
+    """Whether a job of a language model is fair and trains something."""
+    return spec["way"] == FAIR and spec["encoder"]["encoder"] not in language_models.UNTRAINED
+
+
+def digest_of_language_model(spec: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> str:
+    """Returns a digest of all that the rate of a job's arm depends on, but for rates and seeds themselves."""
+    names = ("condition", "arm", "reference", "seed", "seeds", "device", "tokens", "training")
+    shared = {key: value for key, value in spec.items() if key not in names}
+    training = {key: value for key, value in spec["training"].items() if key != "learning_rates"}
+    return provenance.digest(settings.canonical([shared, training, tokenizer]))
 
 
 def digest(spec: Mapping[str, Any], source: Mapping[str, Any], arm: str) -> str:
@@ -126,7 +161,11 @@ def write(path: str, jobs: Mapping[str, Spec], choices: Mapping[str, str], earli
 
 def _chosen(spec: Spec, file: str) -> Spec:
     choices = json.loads(Path(file).read_text(encoding="utf-8"))
-    return {arm: {"spec": digest(spec, spec["source"], arm), **choice} for arm, choice in choices.items()}
+    if "tokens" in spec:
+        digests = {arm: digest_of_language_model(job, spec["tokenizer"]) for arm, job in spec["arms"].items()}
+    else:
+        digests = {arm: digest(spec, spec["source"], arm) for arm in spec["arms"]}
+    return {arm: {"spec": digests[arm], **choice} for arm, choice in choices.items()}
 
 
 def _sha256(content: Any) -> str:
@@ -141,9 +180,11 @@ def check(content: Spec, shipped: Plan) -> None:
     for name, choices in _conditions(content):
         spec = shipped.conditions.get(name)
         for arm, choice in choices.items():
-            expected = "no such arm"
+            expected, job = "no such arm", shipped.language_models.get(f"{name}/{arm}")
             if spec is not None and arm in spec["arms"]:
                 expected = digest(spec, shipped.datasets[spec["dataset"]]["source"], arm)
+            elif job is not None:
+                expected = digest_of_language_model(job, shipped.tokens[job["tokens"]])
             if choice["spec"] != expected:
                 found = f"found a rate searched for the design {choice['spec']}, expected {expected}"
                 raise InputError(f"{FILE}: {name}: {arm}: {found} as in studies/; search {experiment(name)} again")
@@ -154,16 +195,54 @@ def _conditions(content: Spec) -> Iterator[tuple[str, Spec]]:
         yield from entry["conditions"].items()
 
 
-def applied(content: Spec, plan: Plan, planned: Callable[[], Plan]) -> tuple[dict[str, Spec], list[str]]:
-    """Returns the conditions with the rate and the steps of every searched arm, and the arms that have none.
+class Applied(NamedTuple):
+    """Conditions of small models and jobs of language models with the rate and the steps of every searched arm.
 
-    Those are arms of searched experiments, as ``<condition>/<arm>``. planned: makes the plan of the default config,
-    which only a file with rates asks for; see :func:`check`, whose errors are raised here too.
+    without: the arms of searched experiments that have none, as ``<condition>/<arm>``.
+    """
+
+    conditions: dict[str, Spec]
+    language_models: dict[str, Spec]
+    without: list[str]
+
+
+def applied(content: Spec, plan: Plan, planned: Callable[[], Plan]) -> Applied:
+    """Returns a plan with the searched rates.
+
+    planned: makes the plan of the default config, which only a file with rates asks for; see :func:`check`, whose
+    errors are raised here too.
     """
     if not content["experiments"]:
-        return {name: dict(spec) for name, spec in plan.conditions.items()}, []
+        conditions, models = ({name: dict(spec) for name, spec in specs.items()} for specs in (plan[0], plan[2]))
+        return Applied(conditions, models, [])
     shipped = planned()
     check(content, shipped)
+    conditions, without = _applied_to_small_models(content, plan, shipped)
+    models, others = _applied_to_language_models(content, plan, shipped)
+    return Applied(conditions, models, without + others)
+
+
+def _applied_to_language_models(content: Spec, plan: Plan, shipped: Plan) -> tuple[dict[str, Spec], list[str]]:
+    specs, without = {name: dict(spec) for name, spec in plan.language_models.items()}, list[str]()
+    searched = dict(_conditions(content))
+    for name, spec in plan.language_models.items():
+        if experiment(name) not in content["experiments"] or not _has_rate(spec):
+            continue
+        choice = searched.get(spec["condition"], {}).get(spec["arm"])
+        fits = choice is not None and choice["spec"] == digest_of_language_model(spec, plan.tokens[spec["tokens"]])
+        if fits and _rates(spec) == _rates(shipped.language_models[name]):
+            training = {**spec["training"], "learning_rates": [choice["rate"]]}
+            specs[name] = {**spec, "training": training, "rates": "search"}
+        else:
+            without.append(name)
+    return specs, without
+
+
+def _rates(spec: Mapping[str, Any]) -> Any:
+    return spec["training"]["learning_rates"]
+
+
+def _applied_to_small_models(content: Spec, plan: Plan, shipped: Plan) -> tuple[dict[str, Spec], list[str]]:
     specs, without = {name: dict(spec) for name, spec in plan.conditions.items()}, list[str]()
     searched = dict(_conditions(content))
     for name, spec in plan.conditions.items():

@@ -30,8 +30,8 @@ from tokentrial.training.text import Text, cut
 Tokens = npt.NDArray[np.int32]
 
 # Keys in which arms that start from one full model may differ. They include the condition's name, since two conditions
-# may share the model. The other keys of a spec decide whose trained model an arm can start from.
-OWN_KEYS = ("condition", "arm", "encoder", "width", "body_width", "body", "reference")
+# may share the model. The other keys of a spec, but for learning rates, decide whose trained model an arm can start from.
+OWN_KEYS = ("condition", "arm", "encoder", "width", "body_width", "body", "reference", "rates")
 # reference arm -> quantities of data.tokenise.reference_levels for (cross-entropy, accuracy)
 LEVELS = {
     "reference.chance": ("chance", "accuracy_chance"),
@@ -106,6 +106,7 @@ class Job(Task):
         self.device = device.prepare(spec)
         self.fingerprint = digest_of_arrays(data.tokens)
         family = {key: value for key, value in spec.items() if key not in OWN_KEYS}
+        family["training"] = {key: value for key, value in spec["training"].items() if key != "learning_rates"}
         self.family = provenance.digest(json.dumps([family, self.fingerprint], sort_keys=True))
         self.train_tokens = share(data.tokens["train"], self.settings.fraction)
         self.texts = texts(self.settings, data.tokens, self.train_tokens, files, self.device)
@@ -127,28 +128,47 @@ class Job(Task):
 
     def _train_seed(self, replicate: int, state: Saved | None, runner: Runner) -> Chosen:
         """Returns the model of this seed's best learning rate; its loss is infinite if all rates diverge."""
-        model, rates = self.model, self.settings.learning_rates
+        rates = self.settings.learning_rates
         if self.trained is not None and not self.trained.under(str(replicate)):
             self.log(f"seed {replicate}: the full arm's training diverged, so there is nothing to start from")
             return Chosen()
-        model.initialise(self._context(replicate))
-        self._check()  # at once too, since training may take hours
-        if model.encoder.after_training:
-            return self._load_trained(model, replicate)
-        start = {name: value.clone() for name, value in model.state_dict().items()}
+        start = self.start(replicate)
+        if self.model.encoder.after_training:
+            return self._load_trained(self.model, replicate)
         for rate in range(self.rate, len(rates)):
             self.rate = rate
-            model.load_state_dict(start)
-            run = Run(model, self.settings, rates[rate], self.spec["seed"], replicate)
-            if state is not None:
-                run.restore(state)
-                self.log(f"seed {replicate}: goes on from step {run.step} at rate {run.learning_rate:g}")
-            candidate = run.train(self.texts["train"], self.texts["validation"], self.log, runner)
-            self._count(run)
+            candidate = self.trained_at(rates[rate], replicate, start, runner, state)
             if candidate.loss < self.chosen.loss:
                 self.chosen = candidate
             state = None
         return self.chosen
+
+    def start(self, replicate: int) -> dict[str, Tensor]:
+        """Initialises the model for a seed, and returns its weights before training."""
+        self.model.initialise(self._context(replicate))
+        self._check()  # at once too, since training may take hours
+        return {name: value.clone() for name, value in self.model.state_dict().items()}
+
+    def trained_at(
+        self,
+        rate: float,
+        replicate: int,
+        start: Mapping[str, Tensor],
+        runner: Runner | None,
+        state: Saved | None = None,
+    ) -> Chosen:
+        """Trains the model from a seed's first weights at one learning rate, and returns the best of it.
+
+        state: of an interrupted training, from which it goes on; runner: None to keep no state.
+        """
+        self.model.load_state_dict(start)
+        run = Run(self.model, self.settings, rate, self.spec["seed"], replicate)
+        if state is not None:
+            run.restore(state)
+            self.log(f"seed {replicate}: goes on from step {run.step} at rate {run.learning_rate:g}")
+        chosen = run.train(self.texts["train"], self.texts["validation"], self.log, runner)
+        self._count(run)
+        return chosen
 
     def _context(self, replicate: int) -> Context:
         counts = np.bincount(self.train_tokens, minlength=self.vocab_size)
@@ -256,7 +276,7 @@ class Job(Task):
             "starts_from": None if self.trained is None else "full",
             "steps_before": before,
             "tokens_seen": (self.steps + before) * self.settings.batch_size * self.settings.length,
-            "rate_source": "study",
+            "rate_source": self.spec.get("rates", "study"),
             "tokens_per_second": self.training_tokens / self.training_seconds if self.training_seconds else None,
             "wall_seconds": seconds,
         }

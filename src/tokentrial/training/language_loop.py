@@ -114,7 +114,7 @@ class Run:
         self.losses = torch.zeros((), device=self.weights[0].device)  # sum since the last look, to detect divergence
         torch.manual_seed(int(stream(seed, "dropout", replicate, repr(learning_rate)).integers(2**63)))
 
-    def train(self, text: Text, validation: Text, log: Callable[[str], None], runner: Runner) -> Chosen:
+    def train(self, text: Text, validation: Text, log: Callable[[str], None], runner: Runner | None) -> Chosen:
         """Trains from the run's present step to the end, and saves whenever ``runner`` says that a save is due."""
         looks = self.settings.evaluation_steps(text.steps)
         total = self.settings.epochs * text.steps
@@ -127,11 +127,11 @@ class Run:
             if position == 0 or not len(order):
                 order = text.epoch_order(self.seed, self.replicate, epoch)
             self._step(text.inputs[order[position]], text.targets[order[position]], position == 0, total)
-            if self.step in looks or runner.due():
+            if self.step in looks or (runner and runner.due()):
                 self._stop_clock()
                 if self.step in looks:
                     self._look(validation, log, total)
-                if runner.due():
+                if runner and runner.due():
                     runner.save(self.saved())
                 self._start_clock()
         return self.best
