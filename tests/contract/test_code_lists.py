@@ -15,7 +15,7 @@ import pytest
 
 from tokentrial import code_lists
 from tokentrial.data.corpora import Corpus, checksum
-from tokentrial.studies import language_models, small_models
+from tokentrial.studies import language_models, rates, small_models
 from tokentrial.training import condition
 
 # Modules whose text is part of a result although code_lists.NOT_LISTED has them.
@@ -222,6 +222,16 @@ def test_a_search_lists_what_it_imports(root: Path, shipped: dict[str, Any]) -> 
         listing = code_lists.code_of(root, "search_condition", *modules)
         encoders = (f"tokentrial.{module.replace('/', '.')}" for module in modules)
         assert_listed(listed(root, listing), needed_by(root, "search_condition", *encoders), name)
+
+
+def test_a_search_of_language_models_lists_what_it_imports(root: Path, shipped: dict[str, Any]) -> None:
+    searched = {name: spec for name, spec in rates.jobs(shipped, rates.plan(shipped)).items() if "tokens" in spec}
+    assert searched
+    for name, spec in searched.items():
+        modules = language_models.encoder_modules(spec)
+        listing = code_lists.code_of(root, "search_language_models", *modules)
+        encoders = (f"tokentrial.{module.replace('/', '.')}" for module in modules)
+        assert_listed(listed(root, listing), needed_by(root, "search_language_models", *encoders), name)
 
 
 def test_a_language_model_lists_what_it_imports(root: Path, workflow: dict[str, Any], shipped: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from tokentrial.seeds import of_search
 from tokentrial.studies import rates
 
 NAME = "learned_encoding/signal"
+TEXT = "language_models/transformer/done-right"
 CHOICE = {"rate": 0.06, "steps": 1600, "inside": True, "converged": True, "tried": []}
 Tree = dict[str, Any]
 
@@ -35,10 +36,25 @@ def written(shipped: Tree, folder: Path, name: str = NAME, choice: Tree = CHOICE
 def test_by_default_every_fair_condition_is_searched_on_seeds_of_its_own(shipped: Tree) -> None:
     plan = rates.plan(shipped)
     jobs = rates.jobs(shipped, plan)
-    assert set(jobs) == {name for name, spec in plan.conditions.items() if spec["way"] == "done-right"}
-    for spec in jobs.values():
-        assert (spec["seed"], spec["seeds"]) == (of_search(42), shipped["search"]["seeds"])
-        assert spec["limits"]["rates"] >= 4 and spec["source"]["vocab_size"] == spec["vocab_size"]
+    fair = {name for name, spec in plan.conditions.items() if spec["way"] == "done-right"}
+    texts = {spec["condition"] for spec in plan.language_models.values() if spec["way"] == "done-right"}
+    assert set(jobs) == fair | texts and fair and texts
+    for name, spec in jobs.items():
+        assert spec["seed"] == of_search(shipped["seed"]) and spec["limits"]["rates"] >= 4
+        if name in fair:
+            assert spec["seeds"] == shipped["search"]["seeds"] and spec["source"]["vocab_size"] == spec["vocab_size"]
+        else:
+            assert spec["seeds"] == shipped["search"]["language_model_seeds"]
+
+
+def test_the_arms_of_a_language_model_that_are_trained_are_searched(shipped: Tree) -> None:
+    """Each with the specification of its job, on the search's seeds; codes of a trained table have no rate."""
+    plan = rates.plan(shipped)
+    spec = rates.jobs(shipped, plan)[f"{TEXT}/bpe"]
+    jobs = {job["arm"]: job for job in plan.language_models.values() if job["condition"] == f"{TEXT}/bpe"}
+    assert set(jobs) - set(spec["arms"]) == {arm for arm in jobs if arm.startswith(("svd", "int", "pq"))}
+    for arm, job in spec["arms"].items():
+        assert job == {**jobs[arm], "seed": spec["seed"], "seeds": spec["seeds"]}
 
 
 def test_an_unknown_experiment_is_one_line(shipped: Tree) -> None:
@@ -49,13 +65,14 @@ def test_an_unknown_experiment_is_one_line(shipped: Tree) -> None:
 
 def test_without_a_file_every_arm_trains_as_the_study_says(shipped: Tree, tmp_path: Path) -> None:
     plan = rates.plan(shipped)
-    assert rates.applied(rates.read(tmp_path / "none.json"), plan, lambda: plan) == (plan.conditions, [])
+    applied = rates.applied(rates.read(tmp_path / "none.json"), plan, lambda: plan)
+    assert applied == (plan.conditions, plan.language_models, [])
 
 
 def test_searched_arms_get_their_rate_and_steps_and_others_stay(shipped: Tree, tmp_path: Path) -> None:
     plan = rates.plan(shipped)
-    specs, without = rates.applied(rates.read(written(shipped, tmp_path)), plan, lambda: plan)
-    assert without == [] and list(specs) == list(plan.conditions)
+    specs, models, without = rates.applied(rates.read(written(shipped, tmp_path)), plan, lambda: plan)
+    assert without == [] and list(specs) == list(plan.conditions) and models == plan.language_models
     for name, spec in specs.items():
         if name.startswith(f"{NAME}/done-right"):
             for arm, options in spec["arms"].items():
@@ -66,9 +83,42 @@ def test_searched_arms_get_their_rate_and_steps_and_others_stay(shipped: Tree, t
             assert spec == plan.conditions[name]
 
 
+def test_searched_language_models_get_their_rate_and_keep_their_epochs(shipped: Tree, tmp_path: Path) -> None:
+    plan = rates.plan(shipped)
+    content = rates.read(written(shipped, tmp_path, TEXT.rpartition("/")[0]))
+    specs, models, without = rates.applied(content, plan, lambda: plan)
+    assert without == [] and specs == plan.conditions and list(models) == list(plan.language_models)
+    searched = rates.jobs(shipped, plan)[f"{TEXT}/bpe"]["arms"]
+    for name, spec in models.items():
+        declared = plan.language_models[name]
+        if name.startswith(f"{TEXT}/") and spec["arm"] in searched:
+            assert spec["training"] == {**declared["training"], "learning_rates": [0.06]}
+            assert {**spec, "training": declared["training"]} == {**declared, "rates": "search"}
+        else:
+            assert spec == declared
+
+
+@pytest.mark.parametrize(
+    ("overlay", "arms"),
+    [
+        ({"training": {"done-right": {"fraction": 0.02}}}, "all"),
+        ({"training": {"done-right": {"learning_rates": [0.5]}}}, "all"),
+        ({"tokens": {"bpe": {"tokenizer": "bpe", "vocab_size": 999}}}, "all"),
+        ({"arms": {"hash": {"encoder": "hashed", "buckets": 8}}}, "hash"),
+    ],
+)
+def test_a_changed_language_model_has_no_searched_rate(overlay: Tree, arms: str, shipped: Tree, tmp_path: Path) -> None:
+    content, default = rates.read(written(shipped, tmp_path, TEXT.rpartition("/")[0])), rates.plan(shipped)
+    plan = changed(shipped, {"language_models": overlay})
+    models, without = rates.applied(content, plan, lambda: default)[1:]
+    searched = rates.jobs(shipped, plan)[f"{TEXT}/bpe"]["arms"]
+    assert set(without) == {f"{TEXT}/bpe/{arm}" for arm in searched if arms in ("all", arm)}
+    assert [models[name] for name in without] == [plan.language_models[name] for name in without]
+
+
 def test_other_seeds_take_the_same_rates(shipped: Tree, tmp_path: Path) -> None:
     content, default = rates.read(written(shipped, tmp_path)), rates.plan(shipped)
-    specs, without = rates.applied(content, changed(shipped, {"seeds": 30, "seed": 7}), lambda: default)
+    specs, _, without = rates.applied(content, changed(shipped, {"seeds": 30, "seed": 7}), lambda: default)
     assert without == [] and specs[f"{NAME}/done-right/ordered"]["arms"]["learned"]["steps"] == 1600
 
 
@@ -94,7 +144,7 @@ def test_what_an_overlay_changes_comes_before_the_file_and_is_told(
 ) -> None:
     content, default = rates.read(written(shipped, tmp_path)), rates.plan(shipped)
     plan = changed(shipped, {"learned_encoding": overlay})
-    specs, without = rates.applied(content, plan, lambda: default)
+    specs, _, without = rates.applied(content, plan, lambda: default)
     expected = [
         f"{name}/{arm}"
         for name, spec in plan.conditions.items()
@@ -123,7 +173,7 @@ def test_a_second_search_keeps_the_other_experiments(shipped: Tree, tmp_path: Pa
     written(shipped, tmp_path)
     content = rates.read(written(shipped, tmp_path, "bespoke/initial", {**CHOICE, "rate": 0.002}))
     assert set(content["experiments"]) == {NAME, "bespoke/initial"}
-    specs, _ = rates.applied(content, rates.plan(shipped), lambda: rates.plan(shipped))
+    specs, _, _ = rates.applied(content, rates.plan(shipped), lambda: rates.plan(shipped))
     assert specs["bespoke/initial/done-right/chain"]["arms"]["standard"]["learning_rates"] == [0.002]
     assert specs[f"{NAME}/done-right/ordered"]["arms"]["full"]["learning_rates"] == [0.06]
 

@@ -30,7 +30,7 @@ from tokentrial.training.text import Text, cut
 Tokens = npt.NDArray[np.int32]
 
 # Keys in which arms that start from one full model may differ. They include the condition's name, since two conditions
-# may share the model. The other keys of a spec, but for learning rates, decide whose trained model an arm can start from.
+# may share the model. The other keys of a spec, rates apart, decide whose trained model an arm can start from.
 OWN_KEYS = ("condition", "arm", "encoder", "width", "body_width", "body", "reference", "rates")
 # reference arm -> quantities of data.tokenise.reference_levels for (cross-entropy, accuracy)
 LEVELS = {
