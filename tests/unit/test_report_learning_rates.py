@@ -63,13 +63,14 @@ def test_the_sentence_does_not_depend_on_what_the_config_lists(shipped: dict[str
 def test_how_many_rates_were_searched_is_said() -> None:
     def said(**sources: str | None) -> str:
         arms = [
-            {"study": "learned_encoding", "condition": MARKOV, "arm": arm, "rate_source": source}
+            {"study": "learned_encoding", "condition": MARKOV, "arm": arm, "rate_source": source, "steps": arm != "pca"}
             for arm, source in sources.items()
         ]
         frame = pd.DataFrame(arms).reindex(columns=views.SCHEMAS["arms"].names)
         return source_words(views.view(arms=frame))
 
     assert said(learned="search", full="search", noise_walk="study").startswith("All 2 fair arms train at a rate")
+    assert said(learned="search", full="search", pca="study").startswith("All 2 fair arms")  # nothing of it is trained
     assert said(learned="search", full="study").startswith("1 of 2 fair arms train at a searched rate")
     assert said(learned="study", full=None).startswith("No rate was searched")
 

@@ -1,5 +1,7 @@
 """At which learning rates the fair arms were trained, by the rows of a run."""
 
+import numpy as np
+
 from tokentrial.report.template import escape
 from tokentrial.run.view import View
 
@@ -47,10 +49,10 @@ def _listed(rates: tuple[float, ...]) -> str:
 
 
 def source_words(view: View) -> str:
-    """Returns the sentence that says how many fair arms train at a searched rate."""
+    """Returns the sentence that says how many fair arms train at a searched rate; a code of a trained table has none."""
     fair = view.arms[view.arms["condition"].isin(view.of_way("done-right"))]
     roles = [view.method(study, arm).role for study, arm in zip(fair["study"], fair["arm"], strict=True)]
-    trained = fair[[role != "as released" for role in roles]]
+    trained = fair[(np.array(roles) != "as released") & (fair["steps"] != 0)]
     sources = trained.reindex(columns=["rate_source"])["rate_source"]  # a run without arms has no such column
     searched = int((sources == SEARCH).sum())
     if searched == len(trained) and searched:

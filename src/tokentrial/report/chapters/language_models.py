@@ -27,7 +27,7 @@ from tokentrial.report.language_model_names import (
     vocabulary,
     with_full,
 )
-from tokentrial.report.learning_rates import RATE
+from tokentrial.report.learning_rates import RATE, source_words
 from tokentrial.report.tables.language_models import trained_rows
 from tokentrial.report.tables.registry import Row
 from tokentrial.report.template import escape
@@ -61,6 +61,7 @@ def values(view: View, config: Mapping[str, Any], printed: Mapping[str, Publishe
         "protocol.designs": ",\n    ".join(design_rows(view, config)),
         "protocol.alpha": f"{view.alpha:g}",
         "protocol.margin": f"{config['language_models']['margins']['cross_entropy']:g}",
+        "protocol.rate_source": escape(source_words(view)),
         "protocol.precision": escape(config["language_models"]["precision"]),
         "found.ratios": listed(ratio_words(view)),
         "found.equal": listed(equal_words(view)),
