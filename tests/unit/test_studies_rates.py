@@ -98,10 +98,18 @@ def test_searched_language_models_get_their_rate_and_keep_their_epochs(shipped: 
             assert spec == declared
 
 
+def test_a_longer_training_takes_the_same_rates(shipped: Tree, tmp_path: Path) -> None:
+    content, default = rates.read(written(shipped, tmp_path, TEXT.rpartition("/")[0])), rates.plan(shipped)
+    plan = changed(shipped, {"language_models": {"training": {"done-right": {"fraction": 0.5, "epochs": 3}}}})
+    models, without = rates.applied(content, plan, lambda: default)[1:]
+    assert without == [] and models[f"{TEXT}/bpe/full"]["training"]["epochs"] == 3
+    assert models[f"{TEXT}/bpe/full"]["training"]["learning_rates"] == [0.06]
+
+
 @pytest.mark.parametrize(
     ("overlay", "arms"),
     [
-        ({"training": {"done-right": {"fraction": 0.02}}}, "all"),
+        ({"training": {"done-right": {"batch_size": 8}}}, "all"),
         ({"training": {"done-right": {"learning_rates": [0.5]}}}, "all"),
         ({"tokens": {"bpe": {"tokenizer": "bpe", "vocab_size": 999}}}, "all"),
         ({"arms": {"hash": {"encoder": "hashed", "buckets": 8}}}, "hash"),

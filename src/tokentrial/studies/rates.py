@@ -3,7 +3,8 @@
 The file holds whole experiments, and an experiment in it is an experiment whose fair arms train at their searched rates
 for their searched steps. Every arm is kept with a digest of its condition's specification without rates, steps and
 seeds. An overlay that changes the design of a condition, its rates or its steps, and an arm of one's own, train as the
-config says; a file that does not fit the shipped studies is refused.
+config says; a file that does not fit the shipped studies is refused. A language model's rate is that of any share of
+the text and any number of epochs.
 
     experiments              <study>/<experiment> -> commit, seed, seeds, limits and conditions:
       <condition>            arm -> spec (digest) and the arm's training.search.Choice
@@ -26,6 +27,7 @@ from tokentrial.studies import language_models, small_models
 FILE = "studies/rates.json"
 FAIR = "done-right"
 SEARCHED = ("learning_rates", "steps")
+AMOUNT = ("fraction", "held_out_fraction", "epochs", "evaluations")
 LIMITS = ("factor", "rates", "most_rates", "doublings")
 
 Spec = dict[str, Any]
@@ -106,10 +108,13 @@ def _has_rate(spec: Mapping[str, Any]) -> bool:
 
 
 def digest_of_language_model(spec: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> str:
-    """Returns a digest of all that the rate of a job's arm depends on, but for rates and seeds themselves."""
+    """Returns a digest of all that the rate of a job's arm depends on, but for rates, seeds and the amount of text.
+
+    A rate that was searched on a share of the text serves a longer training, too: the search of one costs days.
+    """
     names = ("condition", "arm", "reference", "seed", "seeds", "device", "tokens", "training")
     shared = {key: value for key, value in spec.items() if key not in names}
-    training = {key: value for key, value in spec["training"].items() if key != "learning_rates"}
+    training = {key: value for key, value in spec["training"].items() if key not in ("learning_rates", *AMOUNT)}
     return provenance.digest(settings.canonical([shared, training, tokenizer]))
 
 
