@@ -49,7 +49,7 @@ def _listed(rates: tuple[float, ...]) -> str:
 
 
 def source_words(view: View) -> str:
-    """Returns the sentence that says how many fair arms train at a searched rate; codes of a trained table have none."""
+    """Returns the sentence that says how many fair arms train at a searched rate; untrained codes have none."""
     fair = view.arms[view.arms["condition"].isin(view.of_way("done-right"))]
     roles = [view.method(study, arm).role for study, arm in zip(fair["study"], fair["arm"], strict=True)]
     trained = fair[(np.array(roles) != "as released") & (fair["steps"] != 0)]
