@@ -46,6 +46,11 @@ ENTRIES: dict[str, tuple[dict[str, Any], int]] = {
     "integers": ({"bits": 4}, 4 * V * D + 16 * V),
     "integers in groups": ({"bits": 3, "group": 8}, 3 * V * D + 16 * V * 3),
     "product": ({"width": 4}, 8 * V * 6 + 16 * 256 * D),
+    "additive": ({"width": 4, "stages": 2}, 2 * (8 * V * 6 + 16 * 256 * D)),
+    "autoencoder": ({"width": 6}, 16 * (6 * V + 6 * D + D)),
+    "autoencoder of directions": ({"width": 6, "loss": "direction"}, 16 * (6 * V + 6 * D + D + V)),
+    "autoencoder with a hidden layer": ({"width": 6, "hidden": 8}, 16 * (6 * V + 6 * 8 + 8 + 8 * D + D)),
+    "tensor_train": ({"rank": 5}, 16 * (6 * 2 * 5 + 5 * 10 * 3 * 5 + 5 * 10 * 4)),
     "residual": ({"width": 2, "bits": 3}, 16 * 2 * (V + D) + 3 * V * D + 16 * V),
 }
 
@@ -139,6 +144,57 @@ def test_product_codes_name_the_nearest_centroids(table: Tensor, counts: Tensor)
     assert bool((chosen <= distances.min(1, keepdim=True).values + 1e-5).all())
     assert torch.equal(coded.table[:, 8:12], centroids[group][stored[:, group].long()].float())
     assert error(table, coded) < 0.3 * float(table.double().square().sum())
+
+
+def test_a_second_product_code_takes_what_the_first_left(table: Tensor, counts: Tensor) -> None:
+    first, both = (made(table, counts, code="additive", width=8, stages=stages) for stages in (1, 2))
+    assert torch.equal(first.table, made(table, counts, code="product", width=8).table)
+    assert error(table, both) < error(table, first) / 2
+
+
+def test_a_linear_autoencoder_comes_near_the_svd_and_never_below(table: Tensor, counts: Tensor) -> None:
+    best = error(table, made(table, counts, code="svd", width=6))
+    few, many = (error(table, made(table, counts, code="autoencoder", width=6, steps=n)) for n in (50, 1500))
+    assert best <= many < 1.1 * best < few
+
+
+def test_an_autoencoder_of_directions_keeps_lengths_and_turns_vectors_less(table: Tensor, counts: Tensor) -> None:
+    skewed = table * torch.linspace(0.2, 5, V).unsqueeze(1)
+    squared, turned = (
+        made(skewed, counts, code="autoencoder", width=6, steps=800, loss=loss) for loss in ("squared", "direction")
+    )
+    assert torch.allclose(turned.table.norm(dim=1), skewed.norm(dim=1), rtol=2e-3)
+    cosines = [torch.nn.functional.cosine_similarity(each.table, skewed).mean() for each in (squared, turned)]
+    assert cosines[1] > cosines[0] and error(skewed, squared) < error(skewed, turned)
+
+
+def test_a_hidden_layer_bends_the_code(counts: Tensor) -> None:
+    """Points on a circle have one dimension, which no line reaches."""
+    angle = torch.linspace(0, 3, V)
+    circle = torch.stack([angle.cos(), angle.sin(), torch.zeros(V)], 1)
+    linear, deep = (
+        error(circle, made(circle, counts, code="autoencoder", width=1, steps=1500, hidden=hidden))
+        for hidden in (None, 32)
+    )
+    assert deep < linear / 5
+
+
+def test_a_tensor_train_of_full_rank_is_the_table(table: Tensor, counts: Tensor) -> None:
+    whole = made(table, counts, code="tensor_train", rank=1000)
+    assert torch.allclose(whole.table, table, atol=0.02)
+    errors = [error(table, made(table, counts, code="tensor_train", rank=rank)) for rank in (2, 8, 16)]
+    assert errors == sorted(errors, reverse=True) and error(table, whole) < errors[-1] / 100
+
+
+def test_a_table_that_is_a_tensor_train_is_found(counts: Tensor) -> None:
+    generator = torch.Generator().manual_seed(5)
+    shapes = ((8, 2, 3), (3, 8, 3, 3), (3, 10, 4))
+    first, second, third = (torch.randn(shape, generator=generator) for shape in shapes)
+    table = torch.einsum("adr,rbes,scf->abcdef", first, second, third).reshape(8 * 8 * 10, 24)[:V]
+    padded = torch.einsum("adr,rbes,scf->abcdef", first, second, third).reshape(8 * 8 * 10, 24)
+    found = made(padded, counts, code="tensor_train", rank=3)
+    assert error(padded, found) < 1e-4 * float(padded.double().square().sum())
+    assert len(made(table, counts, code="tensor_train", rank=3).table) == V
 
 
 def test_what_is_left_of_an_svd_is_quantised(table: Tensor, counts: Tensor) -> None:

@@ -1,91 +1,26 @@
-"""Encodings of a trained token table that need no gradient: fewer dimensions, fewer bits, or both.
+"""Encodings of a trained token table that see no text but its counts: fewer dimensions, fewer bits, or both.
 
 Every function takes a table (V, d) float32, token counts (V,) of a training text and a random generator, and returns a
-:class:`Coded`. Real numbers are stored as float16 and decoded from what is stored, so bits by count are those of the
-numbers that the model sees.
+:class:`~tokentrial.real_model.stored.Coded`. Real numbers are stored as float16 and decoded from what is stored, so
+bits by count are those of the numbers that the model sees.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 import torch
 from torch import Tensor
 
 from tokentrial.encoders.layouts import Categories, assign, ranking
 from tokentrial.encoders.product_quantised import kmeans, nearest
+from tokentrial.real_model.autoencoders import autoencoder
+from tokentrial.real_model.stored import FLOAT, Coded, Part, half, weights
+from tokentrial.real_model.tensor_train import tensor_train
 
-FLOAT = 16  # bits of a stored real number
 CENTROIDS = 256  # of a group of product quantisation: a code is a byte
 SAMPLED = 8192  # rows from which the centroids are made
 ENDS = (0.80, 0.95)  # shares of the text at which document 003 ends its bands
-
-
-class Part(NamedTuple):
-    """Something stored: real numbers in float16, or whole numbers of ``bits`` bits."""
-
-    values: Tensor
-    bits: int
-
-    @property
-    def size(self) -> int:
-        """Bits by count."""
-        return self.values.numel() * self.bits
-
-    def packed(self) -> bytes:
-        """Returns the numbers side by side, without gaps."""
-        if self.bits == FLOAT:
-            return self.values.numpy().astype("<f2").tobytes()
-        codes = self._unsigned()
-        if self.bits == 8:
-            return codes.tobytes()
-        return np.packbits(np.unpackbits(codes.reshape(-1, 1), axis=1)[:, -self.bits :]).tobytes()
-
-    def entropy(self) -> float:
-        """Returns the bits under a code of the numbers' frequencies; real numbers take those by count."""
-        if self.bits == FLOAT:
-            return float(self.size)
-        counts = np.bincount(self._unsigned())
-        counts = counts[counts > 0]
-        return float(-(np.log2(counts / counts.sum()) * counts).sum())
-
-    def _unsigned(self) -> npt.NDArray[np.uint8]:
-        """Returns the whole numbers modulo 2^bits, in one row."""
-        return self.values.numpy().ravel().astype(np.uint8) & np.uint8(2**self.bits - 1)
-
-
-@dataclass(frozen=True)
-class Coded:
-    """An encoded table. table: (V, d) float32, as decoded; parts: what is stored."""
-
-    table: Tensor
-    parts: Sequence[Part]
-
-    @property
-    def bits(self) -> int:
-        """Bits by count."""
-        return sum(part.size for part in self.parts)
-
-    def sizes(self) -> dict[str, float]:
-        """Returns the bytes by count, after zstd, and under a code of the numbers' frequencies."""
-        return {
-            "bytes": self.bits / 8,
-            "bytes_zstd": float(sum(len(pa.compress(part.packed(), "zstd", asbytes=True)) for part in self.parts)),
-            "bytes_entropy": sum(part.entropy() for part in self.parts) / 8,
-        }
-
-
-def half(values: Tensor) -> Tensor:
-    """Returns values as float16 keeps them, in float32."""
-    return values.half().float()
-
-
-def weights(counts: Tensor) -> Tensor:
-    """Returns the weight of each token's error (V,): its count plus one, since no token may count nothing."""
-    return counts.double() + 1
 
 
 def plain(table: Tensor, counts: Tensor, rng: np.random.Generator) -> Coded:
@@ -162,6 +97,15 @@ def product(table: Tensor, counts: Tensor, rng: np.random.Generator, width: int,
     return Coded(decoded, [Part(stored, 8), Part(torch.stack(centroids).half(), FLOAT)])
 
 
+def additive(table: Tensor, counts: Tensor, rng: np.random.Generator, width: int, stages: int) -> Coded:
+    """A sum of product codes, each of what the ones before left (residual quantisation, Chen et al. 2010)."""
+    decoded, parts = torch.zeros_like(table), list[Part]()
+    for _ in range(stages):
+        stage = product(table - decoded, counts, rng, width)
+        decoded, parts = decoded + stage.table, [*parts, *stage.parts]
+    return Coded(decoded, parts)
+
+
 def residual(
     table: Tensor,
     counts: Tensor,
@@ -234,7 +178,10 @@ def bands_of(counts: Tensor, order: str, rng: np.random.Generator) -> Tensor:
 
 
 CODES: dict[str, Callable[..., Coded]] = {
-    each.__name__: each for each in (plain, svd, integers, product, residual, banded_widths, banded_bits)
+    each.__name__: each
+    for each in (
+        *(plain, svd, autoencoder, tensor_train, integers, product, additive, residual, banded_widths, banded_bits),
+    )
 }
 
 

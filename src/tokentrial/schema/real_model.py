@@ -22,6 +22,18 @@ from tokentrial.schema.declared import METHODS, ExperimentNames, Methods
 
 ArmName = Annotated[Text, Field(pattern="^[a-z][a-z0-9_]*(-[0-9]+)?$")]
 Bits = Annotated[Whole, Field(ge=2, le=8)]
+Name = Literal[
+    "plain",
+    "svd",
+    "autoencoder",
+    "tensor_train",
+    "integers",
+    "product",
+    "additive",
+    "residual",
+    "banded_widths",
+    "banded_bits",
+]
 Order = Literal["frequency", "permuted", "reversed", "uniform"]
 
 # Code -> the options that it needs, and those that it may have.
@@ -29,7 +41,10 @@ OPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "plain": ((), ()),
     "svd": (("width",), ("counted",)),
     "integers": (("bits",), ("clip", "group")),
+    "autoencoder": (("width",), ("loss", "hidden", "steps", "counted")),
+    "tensor_train": (("rank",), ()),
     "product": (("width",), ("counted",)),
+    "additive": (("width", "stages"), ()),
     "residual": (("width", "bits"), ("clip", "group", "counted")),
     "banded_widths": (("widths", "order"), ()),
     "banded_bits": (("levels", "order"), ("clip",)),
@@ -39,12 +54,18 @@ OPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 class Code(Section):
     """An encoding of a trained table; real numbers are stored as float16."""
 
-    code: Literal["plain", "svd", "integers", "product", "residual", "banded_widths", "banded_bits"] = key(
-        "plain: the table as it is; svd: fewer dimensions; integers: fewer bits; product: centroids of groups of "
-        "numbers; residual: svd, and integers for the rest; banded_widths and banded_bits: bands of tokens by "
-        "frequency (document 003's 80 and 95 %), each with its own svd or integers."
+    code: Name = key(
+        "plain: the table as it is; svd, autoencoder: fewer dimensions; tensor_train: three small tensors; integers: "
+        "fewer bits; product: centroids of groups of numbers; additive: sums of these; residual: svd, and integers for "
+        "the rest; banded_widths and banded_bits: bands of tokens by frequency (document 003's 80 and 95 %), each with "
+        "its own svd or integers."
     )
-    width: Width = key("Dimensions of svd and residual; numbers of a group of product.", None)
+    width: Width = key("Dimensions of svd, autoencoder and residual; numbers of a group of product and additive.", None)
+    rank: Width = key("Largest rank of tensor_train.", None)
+    stages: Annotated[Whole, Field(ge=1, le=16)] = key("Product codes that additive adds up.", None)
+    loss: Literal["squared", "direction"] = key("What an autoencoder is trained to; squared error if missing.", None)
+    hidden: Width = key("Width of an autoencoder's hidden layer on each side; if missing, its maps are linear.", None)
+    steps: Width = key("Optimiser steps of an autoencoder; if missing, 400.", None)
     bits: Bits = key("Bits of a number.", None)
     clip: Positive = key("Largest magnitude in standard deviations of the numbers with one scale.", None)
     group: Width = key("Numbers with one scale, a divisor of the table's width; if missing, a row.", None)
