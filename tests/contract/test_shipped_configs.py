@@ -75,11 +75,8 @@ def test_the_config_file_is_about_all_studies_and_each_design_about_one(root: Pa
     assert common | set(study_files.STUDIES) == set(loaded("config.yaml"))
 
 
-OF_001 = ("compression", "vocabulary", "complexity")
 ONLY_OF_REFERENCE = {
-    *(f"/learned_encoding/experiments/{name}/done-right/arms+" for name in ("markov", "baselines", *OF_001)),
-    *(f"/learned_encoding/experiments/{name}/baselines" for name in OF_001),
-    *("/learned_encoding/methods", "/bespoke/experiments/large"),
+    "/bespoke/experiments/large",
     *(f"/cramming/experiments/{name}/search" for name in ("capacity", "uncertainty")),
 }
 
@@ -87,7 +84,7 @@ ONLY_OF_REFERENCE = {
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name != "config.yaml"])
 def test_an_overlay_changes_what_is_there(name: str, shipped: Tree, root: Path) -> None:
     """A key that the default lacks would be a new data set, arm or script that only this scale has. Only the reference
-    run has such: second baselines, and a large vocabulary."""
+    run has such: a large vocabulary, and the search for capacities."""
 
     def paths(tree: Tree, base: Tree, path: str = "") -> list[str]:
         found = []
@@ -136,7 +133,7 @@ def test_data_sets_have_complete_specifications(name: str) -> None:
     for identity, dataset in small_models.datasets(loaded(name)).items():
         made = complete(dataset["source"], where=identity)
         assert made.items() >= dataset["source"].items()
-        assert set(made) == {*COMMON, *OF_SOURCE[made["source"]]}
+        assert set(made) - {*OPTIONAL} == {*COMMON, *OF_SOURCE[made["source"]]}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -375,12 +372,13 @@ def test_the_schema_knows_what_the_sources_know() -> None:
     """Of each source its own keys, their ranges and defaults: data sets that say the least are completed alike."""
     for choice in of("learned_encoding.experiments.*.done-right.data.*")["choices"]:
         [source] = choice["properties"]["source"]["enum"]
-        assert set(choice["properties"]) == {*COMMON, *OF_SOURCE[source]}
+        assert set(choice["properties"]) == {*COMMON, *OPTIONAL, *OF_SOURCE[source]}
         least = {key: choice["properties"][key] for key in choice["required"]}
         given = {key: part["enum"][0] if "enum" in part else part["maximum"] for key, part in least.items()}
         made = complete(given, where=source)
         for key, part in choice["properties"].items():
-            assert key in choice["required"] or made[key] == part.get("default", 0), key
+            absent = key not in made if key in OPTIONAL else made[key] == part.get("default", 0)
+            assert key in choice["required"] or absent, key
 
 
 OPTIONS = {kind: [tag.partition("/") for tag in kind.tags] for kind in encoders.SHIPPED}

@@ -13,7 +13,11 @@ from tokentrial.studies import rates
 
 NAME = "learned_encoding/signal"
 TEXT = "language_models/transformer/done-right"
-CHOICE = {"rate": 0.06, "steps": 1600, "inside": True, "converged": True, "tried": []}
+TRIED = [
+    {"steps": 800, "rates": [0.01, 0.03, 0.09], "losses": [2.0, 1.5, None]},
+    {"steps": 1600, "rates": [0.03, 0.06, 0.12], "losses": [1.3, 1.2, 1.4]},
+]
+CHOICE = {"rate": 0.06, "steps": 1600, "inside": True, "converged": True, "tried": TRIED}
 Tree = dict[str, Any]
 
 
@@ -65,13 +69,13 @@ def test_an_unknown_experiment_is_one_line(shipped: Tree) -> None:
 
 def test_without_a_file_every_arm_trains_as_the_study_says(shipped: Tree, tmp_path: Path) -> None:
     plan = rates.plan(shipped)
-    applied = rates.applied(rates.read(tmp_path / "none.json"), plan, lambda: plan)
+    applied = rates.applied(rates.read(tmp_path / "none.json"), plan, 3, lambda: plan)
     assert applied == (plan.conditions, plan.language_models, [])
 
 
 def test_searched_arms_get_their_rate_and_steps_and_others_stay(shipped: Tree, tmp_path: Path) -> None:
     plan = rates.plan(shipped)
-    specs, models, without = rates.applied(rates.read(written(shipped, tmp_path)), plan, lambda: plan)
+    specs, models, without = rates.applied(rates.read(written(shipped, tmp_path)), plan, 3, lambda: plan)
     assert without == [] and list(specs) == list(plan.conditions) and models == plan.language_models
     for name, spec in specs.items():
         if name.startswith(f"{NAME}/done-right"):
@@ -86,7 +90,7 @@ def test_searched_arms_get_their_rate_and_steps_and_others_stay(shipped: Tree, t
 def test_searched_language_models_get_their_rate_and_keep_their_epochs(shipped: Tree, tmp_path: Path) -> None:
     plan = rates.plan(shipped)
     content = rates.read(written(shipped, tmp_path, TEXT.rpartition("/")[0]))
-    specs, models, without = rates.applied(content, plan, lambda: plan)
+    specs, models, without = rates.applied(content, plan, 3, lambda: plan)
     assert without == [] and specs == plan.conditions and list(models) == list(plan.language_models)
     searched = rates.jobs(shipped, plan)[f"{TEXT}/bpe"]["arms"]
     for name, spec in models.items():
@@ -101,7 +105,7 @@ def test_searched_language_models_get_their_rate_and_keep_their_epochs(shipped: 
 def test_a_longer_training_takes_the_same_rates(shipped: Tree, tmp_path: Path) -> None:
     content, default = rates.read(written(shipped, tmp_path, TEXT.rpartition("/")[0])), rates.plan(shipped)
     plan = changed(shipped, {"language_models": {"training": {"done-right": {"fraction": 0.5, "epochs": 3}}}})
-    models, without = rates.applied(content, plan, lambda: default)[1:]
+    models, without = rates.applied(content, plan, 3, lambda: default)[1:]
     assert without == [] and models[f"{TEXT}/bpe/full"]["training"]["epochs"] == 3
     assert models[f"{TEXT}/bpe/full"]["training"]["learning_rates"] == [0.06]
 
@@ -118,15 +122,22 @@ def test_a_longer_training_takes_the_same_rates(shipped: Tree, tmp_path: Path) -
 def test_a_changed_language_model_has_no_searched_rate(overlay: Tree, arms: str, shipped: Tree, tmp_path: Path) -> None:
     content, default = rates.read(written(shipped, tmp_path, TEXT.rpartition("/")[0])), rates.plan(shipped)
     plan = changed(shipped, {"language_models": overlay})
-    models, without = rates.applied(content, plan, lambda: default)[1:]
+    models, without = rates.applied(content, plan, 3, lambda: default)[1:]
     searched = rates.jobs(shipped, plan)[f"{TEXT}/bpe"]["arms"]
     assert set(without) == {f"{TEXT}/bpe/{arm}" for arm in searched if arms in ("all", arm)}
     assert [models[name] for name in without] == [plan.language_models[name] for name in without]
 
 
+@pytest.mark.parametrize(
+    ("doublings", "rate", "steps"), [(0, 0.03, 800), (1, 0.06, 1600), (3, 0.06, 1600)], ids=["none", "one", "all"]
+)
+def test_a_run_takes_the_best_rate_for_the_steps_that_it_affords(doublings: int, rate: float, steps: int) -> None:
+    assert rates.chosen(CHOICE, doublings) == {"learning_rates": [rate], "steps": steps}
+
+
 def test_other_seeds_take_the_same_rates(shipped: Tree, tmp_path: Path) -> None:
     content, default = rates.read(written(shipped, tmp_path)), rates.plan(shipped)
-    specs, _, without = rates.applied(content, changed(shipped, {"seeds": 30, "seed": 7}), lambda: default)
+    specs, _, without = rates.applied(content, changed(shipped, {"seeds": 30, "seed": 7}), 3, lambda: default)
     assert without == [] and specs[f"{NAME}/done-right/ordered"]["arms"]["learned"]["steps"] == 1600
 
 
@@ -152,7 +163,7 @@ def test_what_an_overlay_changes_comes_before_the_file_and_is_told(
 ) -> None:
     content, default = rates.read(written(shipped, tmp_path)), rates.plan(shipped)
     plan = changed(shipped, {"learned_encoding": overlay})
-    specs, _, without = rates.applied(content, plan, lambda: default)
+    specs, _, without = rates.applied(content, plan, 3, lambda: default)
     expected = [
         f"{name}/{arm}"
         for name, spec in plan.conditions.items()
@@ -171,17 +182,18 @@ def test_a_file_for_another_design_is_refused(shipped: Tree, tmp_path: Path) -> 
     content = rates.read(written(shipped, tmp_path))
     other = changed(shipped, {"learned_encoding": {"hidden": 16}})
     with pytest.raises(InputError, match=rf"rates.json: {NAME}/done-right/\w+: \w+: found .* as in stud"):
-        rates.applied(content, other, lambda: other)
+        rates.applied(content, other, 3, lambda: other)
     without = changed(shipped, {"learned_encoding": {"experiments": {"signal": {"done-right": {"arms": ["learned"]}}}}})
     with pytest.raises(InputError, match="expected no such arm"):
-        rates.applied(content, without, lambda: without)
+        rates.applied(content, without, 3, lambda: without)
 
 
 def test_a_second_search_keeps_the_other_experiments(shipped: Tree, tmp_path: Path) -> None:
     written(shipped, tmp_path)
-    content = rates.read(written(shipped, tmp_path, "bespoke/initial", {**CHOICE, "rate": 0.002}))
+    tried = [{"steps": 500, "rates": [0.001, 0.002], "losses": [2.0, 1.0]}]
+    content = rates.read(written(shipped, tmp_path, "bespoke/initial", {**CHOICE, "tried": tried}))
     assert set(content["experiments"]) == {NAME, "bespoke/initial"}
-    specs, _, _ = rates.applied(content, rates.plan(shipped), lambda: rates.plan(shipped))
+    specs, _, _ = rates.applied(content, rates.plan(shipped), 3, lambda: rates.plan(shipped))
     assert specs["bespoke/initial/done-right/chain"]["arms"]["standard"]["learning_rates"] == [0.002]
     assert specs[f"{NAME}/done-right/ordered"]["arms"]["full"]["learning_rates"] == [0.06]
 

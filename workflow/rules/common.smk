@@ -46,7 +46,7 @@ try:
     DATASETS = DECLARED.datasets
     searched = rates.read(ROOT / rates.FILE)
     CONDITIONS, LANGUAGE_MODELS, UNSEARCHED = rates.applied(
-        searched, DECLARED, lambda: rates.plan(study_files.default(ROOT))
+        searched, DECLARED, config["search"]["doublings"], lambda: rates.plan(study_files.default(ROOT))
     )
     SCRIPTS = small_models.scripts(config)
     TWINS = language_models.twins(LANGUAGE_MODELS)

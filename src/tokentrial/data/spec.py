@@ -13,7 +13,8 @@ Split = Literal["train", "validation", "test"]
 Vary = Literal["data", "weights", "order"]
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-COMMON = ("source", "vocab_size", "length", "targets", *SPLITS, "shuffle", "relabel", "held_out", "vary")
+COMMON = ("source", "vocab_size", "length", "targets", *SPLITS, "shuffle", "relabel", "held_out")
+OPTIONAL = ("vary",)
 OF_SOURCE: dict[Source, tuple[str, ...]] = {
     "markov": ("chains",),
     "patterns": ("kind", "variant", "noise"),
@@ -115,7 +116,7 @@ def parse_spec(values: Mapping[str, Any]) -> Spec:
     semi-random patterns). All other keys are required; a key of another source is an error.
     """
     source: Source = _choice("source", values.get("source"), tuple(OF_SOURCE))
-    known = (*COMMON, *OF_SOURCE[source])
+    known = (*COMMON, *OPTIONAL, *OF_SOURCE[source])
     for key in values:
         if key not in known:
             raise InputError(

@@ -25,7 +25,7 @@ def autoencoder(
     width: int,
     loss: str = "squared",
     hidden: int | None = None,
-    steps: int = 400,
+    steps: int = 1000,
     counted: bool = False,
 ) -> Coded:
     """x = g(c[i]), the codes c = f(x) those of an autoencoder of the table (V, d).

@@ -26,9 +26,9 @@ def tensor_train(table: Tensor, counts: Tensor, rng: np.random.Generator, rank: 
     for v, d in zip(digits[:-1], parts[:-1], strict=True):
         rest = rest.reshape(left * v * d, -1)
         kept = min(rank, *rest.shape)
-        vectors = torch.linalg.eigh(rest.double() @ rest.double().T).eigenvectors[:, -kept:].flip(1).float()
-        cores.append(vectors.view(left, v, d, kept).half())
-        rest, left = vectors.T @ rest, kept
+        vectors, values, others = torch.linalg.svd(rest, full_matrices=False)
+        cores.append(vectors[:, :kept].reshape(left, v, d, kept).half())
+        rest, left = values[:kept].unsqueeze(1) * others[:kept], kept
     cores.append(rest.view(left, digits[-1], parts[-1], 1).half())
     return Coded(_decoded(cores)[: len(table)].contiguous(), [Part(core, FLOAT) for core in cores])
 

@@ -65,7 +65,7 @@ class Code(Section):
     stages: Annotated[Whole, Field(ge=1, le=16)] = key("Product codes that additive adds up.", None)
     loss: Literal["squared", "direction"] = key("What an autoencoder is trained to; squared error if missing.", None)
     hidden: Width = key("Width of an autoencoder's hidden layer on each side; if missing, its maps are linear.", None)
-    steps: Width = key("Optimiser steps of an autoencoder; if missing, 400.", None)
+    steps: Width = key("Optimiser steps of an autoencoder; if missing, 1,000.", None)
     bits: Bits = key("Bits of a number.", None)
     clip: Positive = key("Largest magnitude in standard deviations of the numbers with one scale.", None)
     group: Width = key("Numbers with one scale, a divisor of the table's width; if missing, a row.", None)

@@ -37,7 +37,7 @@ class Search(Section):
     )
     doublings: Annotated[Whole, Field(ge=0, le=10)] = key(
         "How often the study's steps are doubled, at most, until the last quarter brings less than 1 % of the distance "
-        "from chance to the floor."
+        "from chance to the floor. A run takes the rate and the steps that were the best within as many doublings."
     )
 
     @model_validator(mode="after")

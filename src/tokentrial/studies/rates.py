@@ -211,18 +211,18 @@ class Applied(NamedTuple):
     without: list[str]
 
 
-def applied(content: Spec, plan: Plan, planned: Callable[[], Plan]) -> Applied:
+def applied(content: Spec, plan: Plan, doublings: int, planned: Callable[[], Plan]) -> Applied:
     """Returns a plan with the searched rates.
 
-    planned: makes the plan of the default config, which only a file with rates asks for; see :func:`check`, whose
-    errors are raised here too.
+    doublings: how often the study's steps may be doubled, see :func:`chosen`; planned: makes the plan of the default
+    config, which only a file with rates asks for; see :func:`check`, whose errors are raised here too.
     """
     if not content["experiments"]:
         conditions, models = ({name: dict(spec) for name, spec in specs.items()} for specs in (plan[0], plan[2]))
         return Applied(conditions, models, [])
     shipped = planned()
     check(content, shipped)
-    conditions, without = _applied_to_small_models(content, plan, shipped)
+    conditions, without = _applied_to_small_models(content, plan, doublings, shipped)
     models, others = _applied_to_language_models(content, plan, shipped)
     return Applied(conditions, models, without + others)
 
@@ -247,7 +247,20 @@ def _rates(spec: Mapping[str, Any]) -> Any:
     return spec["training"]["learning_rates"]
 
 
-def _applied_to_small_models(content: Spec, plan: Plan, shipped: Plan) -> tuple[dict[str, Spec], list[str]]:
+def chosen(choice: Spec, doublings: int) -> Spec:
+    """Returns learning rates and steps of a small model's arm, as its options say them.
+
+    The search may have gone on doubling the steps for longer than a run can afford. Then the run trains for the steps
+    that it can, at the rate that was the best for these.
+    """
+    tried = choice["tried"][: doublings + 1][-1]
+    losses = [float("inf") if loss is None else loss for loss in tried["losses"]]
+    return {"learning_rates": [tried["rates"][losses.index(min(losses))]], "steps": tried["steps"]}
+
+
+def _applied_to_small_models(
+    content: Spec, plan: Plan, doublings: int, shipped: Plan
+) -> tuple[dict[str, Spec], list[str]]:
     specs, without = {name: dict(spec) for name, spec in plan.conditions.items()}, list[str]()
     searched = dict(_conditions(content))
     for name, spec in plan.conditions.items():
@@ -261,7 +274,7 @@ def _applied_to_small_models(content: Spec, plan: Plan, shipped: Plan) -> tuple[
             choice = searched.get(name, {}).get(arm)
             fits = choice is not None and choice["spec"] == digest(spec, source, arm)
             if choice is not None and fits and _declared(spec, arm) == _declared(shipped.conditions[name], arm):
-                arms[arm] = {**options, "learning_rates": [choice["rate"]], "steps": choice["steps"]}
+                arms[arm] = {**options, **chosen(choice, doublings)}
             else:
                 without.append(f"{name}/{arm}")
         table = {key: arms["full"][key] for key in SEARCHED} if _is_searched(spec, arms, "full") else {}
