@@ -16,7 +16,7 @@ from snakemake.utils import update_config
 
 from tokentrial import config, released
 from tokentrial.data import patterns
-from tokentrial.data.spec import COMMON, OF_SOURCE, Source, Targets, complete
+from tokentrial.data.spec import COMMON, OF_SOURCE, OPTIONAL, Source, Targets, complete
 from tokentrial.data.tokenise import TokenizerKind
 from tokentrial.encoders import schemes
 from tokentrial.encoders.banded import Banded
