@@ -43,7 +43,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def every_study(text: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The same of a config with a cell or two of each of the four studies, in which every rule has jobs."""
+    """The same of a config with a cell or two of each study, in which every rule has jobs."""
     return shared(tmp_path_factory, "every_study", every_study_config(), **{VARIABLE: text})
 
 

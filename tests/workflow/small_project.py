@@ -138,7 +138,7 @@ def cramming_config(folder: str) -> dict[str, Any]:
 
 
 def every_study_config(model_folder: str = "models/wikitext-2/llama-64x2") -> dict[str, Any]:
-    """A cell or two of each of the four studies in one config: about the least that ``all`` can make a report of.
+    """A cell or two of each study in one config: about the least that ``all`` can make a report of.
 
     A run needs the text (the fixture ``text``). ``model_folder`` is crammed as it is: a shipped model, or any other.
     """
@@ -160,6 +160,11 @@ def every_study_config(model_folder: str = "models/wikitext-2/llama-64x2") -> di
         "vocabulary": study["experiments"]["vocabulary"],
     }
     study["scripts"] = {"corrected": study["scripts"]["corrected"]}
+    config["real_model"] |= {"documents": 2, "tokens": 8, "counted_tokens": 1000}
+    config["real_model"]["experiments"] = {
+        "token-table": {"models": ["smollm2"], "arms": ["full", "int8", "bit_bands", "bit_bands_permuted"]}
+    }
+    cramming["cramming"]["models"]["smollm2"] = study_files.default(ROOT)["cramming"]["models"]["smollm2"]
     parts = {"language_models": language, "cramming": cramming, "bespoke": bespoke}
     return config | {name: part[name] for name, part in parts.items()}
 

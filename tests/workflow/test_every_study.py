@@ -10,8 +10,9 @@ from tokentrial.publish.crate import record
 from tokentrial.report.catalogue import STUDIES, figures_of, study_title, tables_of, verdict_figures, verdict_tables
 from tokentrial.schema import study_files
 
-# With tests of their own: test_cramming.py, test_compare_reference.py, test_faults.py, test_provenance.py.
-EXTRA = {"download_model", "compare_reference", "verify", "crate"}
+# With tests of their own: test_cramming.py, test_compare_reference.py, test_faults.py, test_provenance.py and
+# test_search.py.
+EXTRA = {"download_model", "compare_reference", "verify", "crate", "search_condition", "search"}
 
 
 @pytest.mark.slow
@@ -50,6 +51,7 @@ def test_a_shipped_config_is_planned(overlay: str, tmp_path: Path) -> None:
     project = copy_project(tmp_path, study_files.default(ROOT))
     chosen = ("--configfile", f"config/{overlay}.yaml", "--") if overlay else ()
     planned = project.planned(*chosen, "all")
-    kinds = {"data", "train", "released", "released_bespoke", "full_language_model", "language_model", "cram", "report"}
+    kinds = {"data", "train", "released", "released_bespoke", "full_language_model", "language_model", "cram"}
+    kinds |= {"convert_model", "real_model", "report"}
     assert kinds <= planned.keys()
     assert overlay != "smoke" or "pretrain" in planned  # the others may take the shipped models

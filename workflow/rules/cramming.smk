@@ -54,7 +54,7 @@ rule convert_model:
         gguf=lambda wildcards: cramming.gguf_file(config, wildcards.model, absolute=not IS_HERE),
         code=code_of("convert_model"),
     output:
-        folder=directory("results/models/gguf/{model}"),
+        **{file.partition(".")[0]: f"results/models/gguf/{{model}}/{file}" for file in cramming.CONVERTED},
     log:
         "logs/convert_model/{model}.log",
     resources:

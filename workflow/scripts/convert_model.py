@@ -1,5 +1,7 @@
 """Makes a folder of a language model that is a GGUF file."""
 
+from pathlib import Path
+
 from tokentrial.job import run
 
 run(
@@ -7,5 +9,5 @@ run(
     "tokentrial.cramming.packaged.make_folder",
     spec=snakemake.params.spec,
     path=next(iter(snakemake.input.gguf), None),
-    folder=snakemake.output.folder,
+    folder=str(Path(snakemake.output.config).parent),
 )

