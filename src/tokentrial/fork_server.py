@@ -238,6 +238,8 @@ class Server:
             os.dup2(stdout, 1)
             os.dup2(stderr, 2)
             status = _run(script, log, request)
+        except KeyboardInterrupt:  # before the job's log was open
+            status = 128 + 2
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
