@@ -101,7 +101,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     """Ends a server and waits, so that no process is left and its resources count for this process's children."""
     try:
         server.communicate(timeout=30)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
         server.kill()
 
 
