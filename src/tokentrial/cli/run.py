@@ -38,8 +38,9 @@ def run(context: typer.Context, own: Documents = None, only_print: DryRun = Fals
     cores = [] if named & SCALE else ["--cores", "all"]
     shown = common.progress_of_jobs() if "--logger" not in named else []
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), *shown, *cores, *context.args]
+    given = [] if own is None else [f"{documents.VARIABLE}={folders[-1].absolute()}"]
     if only_print:
-        typer.echo(" ".join(command))
+        typer.echo(" ".join([*given, *command]))
         return
     checkout.lead_children()
     os.execve(command[0], command, {**os.environ, documents.VARIABLE: str(folders[-1].absolute())})

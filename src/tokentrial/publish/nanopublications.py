@@ -52,7 +52,7 @@ def _of_claim(row: Mapping[Any, Any], works: Works, created: str | None) -> Iter
     assertion, provenance, info = ({"@id": f"{place}{name}"} for name in ("assertion", "provenance", "pubinfo"))
     head = {"@id": place, "@type": "np:Nanopublication"}
     head |= {"np:hasAssertion": assertion, "np:hasProvenance": provenance, "np:hasPublicationInfo": info}
-    tool = {"@id": TOOL, "@type": "prov:SoftwareAgent", "rdfs:label": f"tokentrial {__version__}"}
+    tool = {"@id": TOOL, "@type": "SoftwareApplication", "rdfs:label": f"tokentrial {__version__}"}
     sources = [(work, work.iri or f"{TEMPORARY}document/{work.name}") for work in named(str(row["document"]), works)]
     verdict = {**review(row, works), "@id": f"{place}review", "author": {"@id": TOOL}}
     # no blank nodes: a nanopublication names all that it speaks of
