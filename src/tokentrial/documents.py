@@ -3,19 +3,26 @@
 ``document.yaml`` describes the document, ``claims.yaml`` lists its claims (see claims.registry), and ``printed.yaml``
 has its printed tables (see published), if it prints any. The folder ``cross``, if there is one, has the claims about
 several documents.
+
+The environment variable `VARIABLE` names a folder of documents of one's own, outside the checkout. They stand beside
+the shipped ones: wherever documents are asked for, all folders are looked into.
 """
 
+import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tokentrial import config
+from tokentrial.checkout import ROOT
 from tokentrial.errors import InputError
 
+VARIABLE = "TOKENTRIAL_DOCUMENTS"
+FOLDER = "documents"
 CROSS = "cross"
 """The folder of claims about several documents."""
 DOCUMENT, CLAIMS, PRINTED = "document.yaml", "claims.yaml", "printed.yaml"
@@ -24,6 +31,8 @@ NAME = re.compile(r"(?!all$)[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 NAMES = "up to 40 letters, digits, - and _ that begin with a letter or digit, and not 'all'"
 
 Text = Annotated[str, Field(min_length=1)]
+Folders = str | Path | Sequence[str | Path]
+"""One folder of documents, or several."""
 
 
 class Group(BaseModel):
@@ -52,40 +61,79 @@ class Document(Group):
     conclusion: str = ""
 
 
-def names(folder: Path) -> list[str]:
-    """Returns the names of the documents in a folder, sorted, ``cross`` last. Other folders are ignored."""
-    inside = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-    return sorted((name for name in inside if NAME.fullmatch(name)), key=lambda name: (name == CROSS, name))
+def folders(root: Path = ROOT, own: Path | None = None) -> list[Path]:
+    """Returns the folders of documents: that of the checkout ``root``, and one's own, if there is one.
+
+    own: the folder of one's own, by default that in `VARIABLE`. Raises InputError if there is no such folder.
+    """
+    shipped, own = root / FOLDER, own or Path(os.environ.get(VARIABLE, "") or root / FOLDER)
+    if own == shipped or (own.is_dir() and shipped.is_dir() and shipped.samefile(own)):
+        return [shipped]
+    if not own.is_dir():
+        raise InputError(f"{VARIABLE}: found {own}, expected a folder with a folder for each document")
+    return [shipped, own.resolve()]
 
 
-def printed_files(folder: Path) -> list[Path]:
+def folders_of(files: Iterable[str | Path]) -> list[Path]:
+    """Returns the folders of documents with these files, such as ``documents/000/claims.yaml``, each once."""
+    return list(dict.fromkeys(Path(file).parents[1] for file in files))
+
+
+def several(inside: Folders) -> list[Path]:
+    """Returns the folders as a list."""
+    return [Path(inside)] if isinstance(inside, str | Path) else [Path(folder) for folder in inside]
+
+
+def places(*inside: Path) -> dict[str, Path]:
+    """Returns the name of each document in these folders, sorted, ``cross`` last, with its own folder.
+
+    Other folders are ignored. Raises InputError for a document that is there twice.
+    """
+    found: dict[str, Path] = {}
+    for folder in inside:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if not path.is_dir() or not NAME.fullmatch(path.name):
+                continue
+            if path.name in found:
+                raise InputError(f"{path}: found the document twice, {found[path.name]} is the other; rename one")
+            found[path.name] = path
+    return dict(sorted(found.items(), key=lambda entry: (entry[0] == CROSS, entry[0])))
+
+
+def names(*inside: Path) -> list[str]:
+    """Returns the names of the documents in these folders (see `places`)."""
+    return list(places(*inside))
+
+
+def printed_files(*inside: Path) -> list[Path]:
     """Returns the files of printed tables, in the order of the documents."""
-    files = [folder / name / PRINTED for name in names(folder)]
+    files = [folder / PRINTED for folder in places(*inside).values()]
     return [file for file in files if file.is_file()]
 
 
-def load(folder: Path) -> dict[str, Group]:
-    """Returns name -> document, in the order of ``names``.
+def load(*inside: Path) -> dict[str, Group]:
+    """Returns name -> document of these folders, in the order of ``names``.
 
-    Raises InputError for a folder that is no document, a document without description or claims, a missing or malformed
-    entry of a file, and a claim's id that occurs twice.
+    Raises InputError for a folder that is no document, a document without description or claims or twice, a missing or
+    malformed entry of a file, and a claim's id that occurs twice.
     """
-    known = names(folder)
+    known = places(*inside)
     if not known:
-        raise InputError(f"{folder}: found no document, expected a folder for each, such as 000")
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and path.name not in known and not path.name.startswith("."):
-            raise InputError(f"{path}: found a folder {config.shown(path.name)}, expected {NAMES}")
-    for name in known:
+        raise InputError(f"{inside[0]}: found no document, expected a folder for each, such as 000")
+    for folder in inside:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if path.is_dir() and path.name not in known and not path.name.startswith("."):
+                raise InputError(f"{path}: found a folder {config.shown(path.name)}, expected {NAMES}")
+    for folder in known.values():
         for file in (DOCUMENT, CLAIMS):
-            if not (folder / name / file).is_file():
-                raise InputError(f"{folder / name}: found no {file}, expected {DOCUMENT} and {CLAIMS}")
-    documents = {name: read(folder / name / DOCUMENT) for name in known}
+            if not (folder / file).is_file():
+                raise InputError(f"{folder}: found no {file}, expected {DOCUMENT} and {CLAIMS}")
+    documents = {name: read(folder / DOCUMENT) for name, folder in known.items()}
     owners: dict[str, str] = {}
     for name, group in documents.items():
         for claim in group.claims:
             if claim in owners:
-                first, second = (folder / each / DOCUMENT for each in (owners[claim], name))
+                first, second = (known[each] / DOCUMENT for each in (owners[claim], name))
                 raise InputError(f"{second}: ids: found {claim}, which {first} has, too; expected it once")
             owners[claim] = name
     return documents

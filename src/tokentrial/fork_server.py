@@ -101,7 +101,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     """Ends a server and waits, so that no process is left and its resources count for this process's children."""
     try:
         server.communicate(timeout=30)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
         server.kill()
 
 
@@ -238,6 +238,8 @@ class Server:
             os.dup2(stdout, 1)
             os.dup2(stderr, 2)
             status = _run(script, log, request)
+        except KeyboardInterrupt:  # before the job's log was open
+            status = 128 + 2
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:

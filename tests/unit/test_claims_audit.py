@@ -78,6 +78,18 @@ def test_an_audit_imports_no_torch() -> None:
     assert json.loads(done.stdout)["counts"] == {"CONSISTENT": 8, "INCONSISTENT": 8}
 
 
+def test_the_public_claims_of_a_real_paper(command: Command) -> None:  # noqa: F811
+    """Its printed numbers hold; the others need a run, and none is called wrong."""
+    found = audits.audit(ROOT / "examples/documents/progressive-cramming")
+    assert set(found.verdicts["verdict"]) == {"CONSISTENT"} and len(found.verdicts) == 4
+    assert [claim.check for claim in found.unjudged] == ["needs_study"] * 5
+    answers = [json.loads(text) for text in found.verdicts["recomputed"]]
+    assert answers[0]["answers"] == 2 * 64  # 127 of 128 tokens are .992
+    assert (
+        "5 empirical claims need a run" in command("audit", str(ROOT / "examples/documents/progressive-cramming")).out
+    )
+
+
 PAPER = """# Hashed tokens lose nothing
 
 The hashed table has **1,024** parameters and saves 75 % of them. A difference of −0.005 is left.

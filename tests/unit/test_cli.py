@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -220,6 +221,33 @@ def test_run_passes_its_options_on(command: Command) -> None:  # noqa: F811
     assert command("run", "--print", "--cores", "2", "all").out == f"{start} --cores 2 all\n"
     said = command("run", "--print", "-n", "--configfile", "config/smoke.yaml", "--", "all").out
     assert said == f"{start} --cores all -n --configfile config/smoke.yaml -- all\n"
+
+
+def test_run_with_documents_of_one_s_own(command: Command, tmp_path: Path) -> None:  # noqa: F811
+    own = ROOT / "examples/documents"
+    said = command("run", "--print", "--documents", str(own), "-n")
+    assert said.out.startswith(f"TOKENTRIAL_DOCUMENTS={own} {sys.executable} -m snakemake ")
+    line = refused(command("run", "--print", "--documents", str(tmp_path / "mine")))
+    assert line == f"TOKENTRIAL_DOCUMENTS: found {tmp_path / 'mine'}, expected a folder with a folder for each document"
+    shutil.copytree(ROOT / "documents/004", tmp_path / "004")  # a document twice
+    line = refused(command("run", "--print", "--documents", str(tmp_path)))
+    assert line.startswith(f"{tmp_path / '004'}: found the document twice, ")
+    (tmp_path / "004").rename(tmp_path / "copy")  # under another name: its claims are there twice
+    line = refused(command("run", "--print", "--documents", str(tmp_path)))
+    assert re.fullmatch(
+        r"\S+document\.yaml: ids: found CR4-\S+, which \S+document\.yaml has, too; expected it once", line
+    )
+
+
+def test_run_reads_documents_of_one_s_own(tmp_path: Path) -> None:
+    arguments = ["run", "--documents", "mine", "--cores", "1", "-n", "--quiet", "rules", "--", "reference_report"]
+    shutil.copytree(ROOT / "examples/documents", tmp_path / "mine")
+    call = [sys.executable, "-m", "tokentrial", *arguments]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "mine/progressive-cramming/claims.yaml").unlink()
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
 
 
 def test_run_is_snakemake_with_the_right_snakefile(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from command import Command, command, refused  # noqa: F401
 from scipy import stats
 
 from tokentrial import results
+from tokentrial.claims import what_if
 from tokentrial.data import corpora
 from tokentrial.errors import InputError
 from tokentrial.publish import spot_check
@@ -120,6 +121,78 @@ def test_a_statement_says_what_was_compared() -> None:
     said = spot_check.statement(plan, bad, "one", "another")
     assert f"{good[0].job}: 1 of 2 rows differ, by at most 0.5 of the value." in said
     assert "another processor (one; here another)" in said[-1]
+
+
+def recomputed(check: Check, name: str, folder: Path, shift: float) -> spot_check.Plan:
+    """A folder with a job computed again, the losses of its learned arm higher by ``shift``; the plan that drew it."""
+    job, mask = check.jobs[name]
+    table = check.runs[mask].copy()
+    table.loc[(table["arm"] == "learned") & (table["metric"] == "cross_entropy"), "value"] += shift
+    results.write(folder / f"results/runs/{name}.parquet", results.table(table, results.RUNS))
+    return spot_check.Plan((job,), (name,), {})
+
+
+JOB = "learned_encoding/compression/done-right/v20-ratio-8"
+
+
+def test_the_mixture_is_the_run_with_the_recomputed_rows(check: Check, tmp_path: Path) -> None:
+    plan = recomputed(check, JOB, tmp_path, 1.0)
+    mixed = check.mixture(plan, tmp_path)
+    assert len(mixed) == len(check.runs)
+    changed = mixed["value"].sum() - check.runs["value"].sum()
+    mask = check.jobs[JOB][1] & (check.runs["arm"] == "learned") & (check.runs["metric"] == "cross_entropy")
+    assert changed == pytest.approx(mask.sum(), abs=0.01) and mask.sum() > 10
+
+
+def test_verdicts_that_the_recomputed_rows_change_are_named(check: Check, tmp_path: Path) -> None:
+    plan = recomputed(check, JOB, tmp_path, 1.0)
+    answer = spot_check.answer(check, plan, tmp_path)
+    assert answer.differ and answer.flips
+    assert all(flip.before != flip.after for flip in answer.flips)
+    assert f"  {answer.flips[0].id}: {answer.flips[0].before}, here {answer.flips[0].after}" in answer.said
+    assert any(f" {len(answer.flips)} of " in line and "empirical verdicts differ:" in line for line in answer.said)
+
+
+def test_equal_rows_need_no_verdicts(check: Check, tmp_path: Path) -> None:
+    answer = spot_check.answer(check, recomputed(check, JOB, tmp_path, 0.0), tmp_path)
+    assert not answer.differ and answer.flips == []
+    assert spot_check.on_verdicts(60, []) == [
+        "With the recomputed rows in place of the shipped ones all 60 empirical verdicts are the same."
+    ]
+
+
+def test_a_copy_of_some_tables_has_no_verdicts(check: Check, tmp_path: Path) -> None:
+    plan = recomputed(check, JOB, tmp_path, 1.0)
+    for name in ("runs", "arms"):
+        shutil.copy(SHIPPED / f"{name}.parquet", tmp_path)
+    answer = spot_check.answer(Check.read(tmp_path), plan, tmp_path)
+    assert answer.differ and answer.said[-1].startswith("Verdicts were not looked at: ")
+
+
+@pytest.mark.parametrize(
+    ("same", "flips", "differ", "code"),
+    [
+        (True, [], False, 0),
+        (True, [], True, 1),
+        (False, [], True, 3),
+        (False, [what_if.Flip("A", "x", "y", "")], True, 4),
+    ],
+)
+def test_exit_codes(
+    same: bool,
+    flips: list[what_if.Flip],
+    differ: bool,
+    code: int,
+    command: Command,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The answer decides; what it is made of is tested above, so that nothing is computed here."""
+    outcome = compared("a", rows([1.0]), rows([2.0 if differ else 1.0]))
+    monkeypatch.setattr(spot_check, "compute", lambda *_, **__: None)
+    monkeypatch.setattr(spot_check, "answer", lambda *_: spot_check.Answer([outcome], flips, ["said"]))
+    monkeypatch.setattr(Check, "same_processor", same)
+    said = command("spot-check", "--minutes", "1", "--cores", "1")
+    assert (said.out, said.code) == ("said\n", code)
 
 
 def test_the_plan_alone_computes_nothing(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

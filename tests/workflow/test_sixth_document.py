@@ -24,6 +24,7 @@ from tokentrial.run.view import SCHEMAS
 SCHEMA = ROOT / "workflow/schemas/claims.schema.yaml"
 NAMES = {"measures": "cramming", "decisions": "cramming_decisions"}
 NEW = "documents/005"
+OUTSIDE = "progressive-cramming"
 
 
 def add(folder: Path) -> None:
@@ -73,9 +74,12 @@ def test_the_report_lists_its_claims_before_those_across_documents(extended: Pro
     assert '#wide-table("verdicts-005", [Document 005: every claim and its verdict.])' in sections[-2]
 
 
-def test_it_runs_to_tables_report_and_page(finished: Project) -> None:
-    """Two more documents, one of them without three digits in its name and without a text in the folder of texts."""
+def test_it_runs_to_tables_report_and_page(finished: Project, tmp_path: Path) -> None:
+    """Three more documents: two without three digits in their names, of which one is outside the checkout."""
     add(finished.folder)
+    outside = tmp_path / "mine"
+    shutil.copytree(ROOT / "examples/documents", outside)
+    finished.environment[documents.VARIABLE] = str(outside)
     named = finished.folder / "documents/hashed_tokens-2025"
     shutil.copytree(finished.folder / NEW, named)
     for path in named.iterdir():  # the same document under another name, with claims and a table of its own
@@ -92,11 +96,30 @@ def test_it_runs_to_tables_report_and_page(finished: Project) -> None:
         assert f"{prefix}-DIFFERENCE" in (folder / "report.typ").read_text()
         assert f'id="document-{name}"' in (folder / "verdicts.html").read_text()
     order = list(dict.fromkeys(judged["document"].where(~judged["document"].str.contains("+", regex=False), "cross")))
-    assert order[-3:] == ["005", "hashed_tokens-2025", "cross"]
+    assert order[-4:] == ["005", "hashed_tokens-2025", OUTSIDE, "cross"]
+    of_outside(folder, judged)
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF-")
     edited = named / "claims.yaml"  # an edit of a registry file of one's own judges anew
     edited.write_text(edited.read_text().replace('difference: "0.009"', 'difference: "0.005"'))
     assert {"verdicts", "tables", "report", "claims_page"} <= finished.planned("all").keys()
+    edited.write_text(edited.read_text().replace('difference: "0.005"', 'difference: "0.009"'))
+    assert finished.planned("all").keys() == set()
+    edited = outside / OUTSIDE / "claims.yaml"  # and so does one outside the checkout
+    edited.write_text(edited.read_text().replace('["0.992"]', '["0.993"]'))
+    assert {"verdicts", "tables", "report", "claims_page"} <= finished.planned("all").keys()
+
+
+def of_outside(folder: Path, judged: pd.DataFrame) -> None:
+    """The document outside the checkout is in the results' tables, counts, report and page."""
+    rows = pd.read_csv(folder / f"tables/verdicts-{OUTSIDE}.csv", dtype=str)
+    found = dict(zip(rows["id"], rows["verdict"], strict=True))
+    assert (found["PCRAM-GRIM"], found["PCRAM-FULL"], len(found)) == ("CONSISTENT", "UNTESTABLE", 9)
+    assert len(judged[judged["document"] == OUTSIDE]) == 9
+    matrix = (folder / "tables/verdict-matrix.md").read_text()
+    assert f"Document {OUTSIDE}" in matrix
+    assert "PCRAM-HORIZON" in (folder / "report.typ").read_text()
+    page = (folder / "verdicts.html").read_text()
+    assert f'id="document-{OUTSIDE}"' in page and "PCRAM-DOWNSTREAM" in page
 
 
 def test_documents_need_no_claims_across_them(finished: Project) -> None:
@@ -107,6 +130,28 @@ def test_documents_need_no_claims_across_them(finished: Project) -> None:
     assert list(documents.load(finished.folder / "documents")) == ["005"]
     claims = registry.load(finished.folder / "documents", SCHEMA)
     assert {claim.document for claim in claims} == {"005"}
+
+
+def test_a_folder_outside_the_checkout(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = tmp_path / "mine"
+    monkeypatch.setenv(documents.VARIABLE, str(outside))
+    with pytest.raises(
+        InputError, match=r"TOKENTRIAL_DOCUMENTS: found \S*mine, expected a folder with a folder for each"
+    ):
+        documents.folders(tmp_path)
+    shutil.copytree(ROOT / "examples/documents", outside)
+    assert documents.folders(tmp_path) == [folder, outside]
+    both = documents.folders(tmp_path)
+    assert documents.names(*both) == ["000", "001", "002", "003", "004", "005", OUTSIDE, "cross"]
+    assert {claim.document for claim in registry.load(both, SCHEMA)} >= {"005", OUTSIDE}
+    assert documents.folders_of([folder / "000/claims.yaml", outside / OUTSIDE / "claims.yaml"]) == both
+    shutil.copytree(folder / "004", outside / "004")
+    with pytest.raises(
+        InputError, match=r"mine/004: found the document twice, \S*documents/004 is the other; rename one$"
+    ):
+        registry.load(both, SCHEMA)
+    monkeypatch.setenv(documents.VARIABLE, str(folder))
+    assert documents.folders(tmp_path) == [folder]  # that of the checkout itself
 
 
 def test_its_claims_are_judged_beside_the_others(folder: Path) -> None:

@@ -10,7 +10,7 @@ rule verdicts:
     input:
         **{name: path for name, path in VIEWED.items() if name != "measures"},
         documents=DOCUMENTS,
-        claims=[source(f"documents/{name}/{documents.CLAIMS}") for name in catalogue.DOCUMENTS],
+        claims=CLAIMS,
         schema=source("workflow/schemas/claims.schema.yaml"),
         frozen=source(frozen.FILE.as_posix()),
         code=code_of("verdicts"),

@@ -1,5 +1,5 @@
 # PURPOSE  Check the config and the documents, and turn the config into jobs; helper functions for all rules.
-# INPUTS   config/config.yaml and its overlays, studies/<study>.yaml; documents/
+# INPUTS   config/config.yaml and its overlays, studies/<study>.yaml; documents/, folder in TOKENTRIAL_DOCUMENTS
 # OUTPUTS  DATASETS, CONDITIONS, SCRIPTS, LANGUAGE_MODELS, CRAMMED, REAL_MODEL: id -> specification (no files)
 # STEPS    merge the config over the studies' settings, check the result, list the jobs and the library modules of a job
 
@@ -37,8 +37,8 @@ try:
     config.update(study_files.completed(config, STUDY_FILES))
     validation.check(config, STUDY_FILES)
     NAMES = study_files.names(config, STUDY_FILES)  # of experiments and methods, by study
-    documents.load(ROOT / "documents")
-    published.load(documents.printed_files(ROOT / "documents"))
+    documents.load(*DOCUMENT_FOLDERS)
+    published.load(documents.printed_files(*DOCUMENT_FOLDERS))
     if workflow.is_main_process:
         catalogue_check.check(settings.judging(config))
     CORPUS = corpora.setting(config["corpus"])
@@ -165,11 +165,11 @@ def digest(*files):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-# The files that describe the documents, and those with their printed tables.
-DOCUMENTS = [source(f"documents/{name}/{documents.DOCUMENT}") for name in catalogue.DOCUMENTS]
-PRINTED = [source(file.relative_to(ROOT).as_posix()) for file in documents.printed_files(ROOT / "documents")]
+# The files that describe the documents, those with their claims, and those with their printed tables.
+DOCUMENTS, CLAIMS = ([f"{place}/{file}" for place in PLACES] for file in (documents.DOCUMENT, documents.CLAIMS))
+PRINTED = [f"{place}/{documents.PRINTED}" for place in PLACES if (ROOT / place / documents.PRINTED).is_file()]
 
-CHECKED = tuple(source(folder) for folder in ("src/", "config/", "documents/", "studies/", "workflow/"))
+CHECKED = (*map(source, ("src/", "config/", "documents/", "studies/", "workflow/")), *(f"{place}/" for place in PLACES))
 
 
 def content(name):

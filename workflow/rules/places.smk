@@ -1,6 +1,6 @@
 # PURPOSE  Name the places of checkout, results and logs, and check that Python finds the library beside the Snakefile.
 # INPUTS   the Snakefile's own place, the working directory, the prefix of a module
-# OUTPUTS  ROOT, IS_MAIN, IS_HERE, PLACE, RESULTS, LOGS, PREFIX, moved() (no files)
+# OUTPUTS  ROOT, IS_MAIN, IS_HERE, PLACE, RESULTS, LOGS, PREFIX, DOCUMENT_FOLDERS, PLACES, moved()
 # STEPS    find the checkout, name its files, stop where another library would run
 
 import importlib.util
@@ -35,11 +35,23 @@ if len(places) != 1 or not os.path.isdir(places[0]) or not LIBRARY.samefile(plac
         f"Snakefile; put PYTHONPATH={LIBRARY.parent} before the command, or pip install --no-deps -e {ROOT}"
     )
 
-from tokentrial import checkout
+from tokentrial import checkout, documents
+from tokentrial.errors import InputError
 
 checkout.lead_children()
 if workflow.is_main_process:
     checkout.drop_stale_bytecode()
+
+# The folder of each document. Modules take the names of tables from them when they are imported, so that a mistake has
+# to show here.
+try:
+    DOCUMENT_FOLDERS = documents.folders(ROOT)
+    PLACES = [
+        f"{PLACE}{folder.relative_to(ROOT).as_posix()}" if folder.is_relative_to(ROOT) else str(folder)
+        for folder in documents.places(*DOCUMENT_FOLDERS).values()
+    ]
+except InputError as error:
+    sys.exit(f"error: {error}")
 
 
 # Results of the code alone, the same for every run.

@@ -1,7 +1,6 @@
 """Measures how many planted errors the checks see, and how many true statements they flag."""
 
-from pathlib import Path
-
+from tokentrial import documents
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
@@ -9,7 +8,7 @@ with logged(snakemake.log[0]):
     from tokentrial.provenance import git_commit
 
     write(
-        documents=Path(snakemake.input.claims[0]).parents[1],
+        documents=documents.folders_of(snakemake.input.claims),
         schema=snakemake.input.schema,
         made_up=snakemake.input.made_up,
         seed=snakemake.params.seed,

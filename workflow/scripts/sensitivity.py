@@ -1,8 +1,8 @@
 """Judges every claim with a rule by other margins, metrics and baselines."""
 
 import json
-from pathlib import Path
 
+from tokentrial import documents
 from tokentrial.job import logged
 
 with logged(snakemake.log[0]):
@@ -10,7 +10,7 @@ with logged(snakemake.log[0]):
 
     write(
         tables={name: snakemake.input[name] for name in snakemake.params.tables},
-        documents=Path(snakemake.input.claims[0]).parents[1],
+        documents=documents.folders_of(snakemake.input.claims),
         schema=snakemake.input.schema,
         confidence=json.loads(snakemake.params.settings)["confidence"],
         output=snakemake.output.parquet,

@@ -55,12 +55,12 @@ class Claim:
         return f"{self.file}: {self.id}"
 
 
-def load(folder: str | Path, schema_path: str | Path) -> list[Claim]:
-    """All claims of the documents in a folder, in the order of the documents. Raises InputError with file and id."""
-    folder, schema = Path(folder), config.load(schema_path)
-    groups = documents.load(folder)
+def load(inside: documents.Folders, schema_path: str | Path) -> list[Claim]:
+    """All claims of the documents in these folders, in their order. Raises InputError with file and id."""
+    folders, schema = documents.several(inside), config.load(schema_path)
+    groups, places = documents.load(*folders), documents.places(*folders)
     known = [name for name in groups if name != documents.CROSS]
-    files = {folder / name / documents.CLAIMS: group.claims for name, group in groups.items()}
+    files = {places[name] / documents.CLAIMS: group.claims for name, group in groups.items()}
     return [claim for file, ids in files.items() for claim in read_file(file, schema, ids, known)]
 
 
@@ -190,14 +190,15 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
-def check_texts(texts: str | Path, folder: str | Path) -> int:
+def check_texts(texts: str | Path, inside: documents.Folders) -> int:
     """Compares the documents' texts in the folder ``texts`` with their checksums; returns how many were compared.
 
     The folder need not have the text of every document. Raises InputError if it has none, and for a text that cannot be
     read or that is no longer the text from which the claims were taken.
     """
     compared, names = 0, list[str]()
-    for name, document in documents.load(Path(folder)).items():
+    folders = documents.several(inside)
+    for name, document in documents.load(*folders).items():
         if not isinstance(document, documents.Document):
             continue
         path = Path(texts) / document.file
@@ -209,7 +210,7 @@ def check_texts(texts: str | Path, folder: str | Path) -> int:
         except OSError as error:
             raise InputError(f"{path}: document {name} cannot be read: {error.strerror}") from None
         if found != document.sha256:
-            expected = f"{Path(folder) / name / documents.DOCUMENT} expects {document.sha256[:12]}"
+            expected = f"{documents.places(*folders)[name] / documents.DOCUMENT} expects {document.sha256[:12]}"
             raise InputError(f"{path}: document {name} has changed: its checksum is {found[:12]}, {expected}")
         compared += 1
     if not compared:

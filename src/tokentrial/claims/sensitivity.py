@@ -20,6 +20,7 @@ from tokentrial.claims import registry, verdicts
 from tokentrial.claims.registry import Claim
 from tokentrial.claims.rules import Results
 from tokentrial.claims.verdict import UNTESTABLE
+from tokentrial.documents import Folders
 from tokentrial.errors import InputError
 from tokentrial.run.finals import ACCURACY, LOSS
 
@@ -160,8 +161,8 @@ def _row(claim: Claim, specification: Specification, results: Results) -> tuple[
     return row, missing
 
 
-def write(tables: Mapping[str, str], documents: str | Path, schema: str | Path, confidence: float, output: str) -> None:
-    """Writes `SENSITIVITY` of a run. tables: see run.view.View.read; documents: the folder of the registry."""
+def write(tables: Mapping[str, str], documents: Folders, schema: str | Path, confidence: float, output: str) -> None:
+    """Writes `SENSITIVITY` of a run. tables: see run.view.View.read; documents: the folders of the registry."""
     run = Results.read(tables, confidence)
     assert isinstance(run, Results)
     rows = judge(registry.load(documents, schema), run)

@@ -29,8 +29,12 @@ class Table:
 Tables = Mapping[str, Table]
 
 
-def of_text(text: str, where: str) -> dict[str, Table]:
-    """Returns the tables of a Markdown text by name: that of the caption just before or after, else Table 1, 2, ..."""
+def of_text(text: str, where: str, strict: bool = True) -> dict[str, Table]:
+    """Returns the tables of a Markdown text by name: that of the caption just before or after, else Table 1, 2, ...
+
+    Raises InputError for a table that cannot be read and for two of one name; without ``strict`` the one is left out,
+    the other numbered.
+    """
     lines = text.splitlines()
     tables: dict[str, Table] = {}
     number = 0
@@ -42,8 +46,14 @@ def of_text(text: str, where: str) -> dict[str, Table]:
             around += [line for line in lines[end : end + 2] if line.strip()]
             caption = next((match[1] for line in around if (match := CAPTION.match(line))), f"Table {number}")
             if caption in tables:
-                raise InputError(f"{where}: found two tables with the name {caption!r}, expected one")
-            tables[caption] = parsed(lines[start:end], f"{where}: {caption}")
+                if strict:
+                    raise InputError(f"{where}: found two tables with the name {caption!r}, expected one")
+                caption = f"{caption}, the text's table {number}"
+            try:
+                tables[caption] = parsed(lines[start:end], f"{where}: {caption}")
+            except InputError:
+                if strict:
+                    raise
     return tables
 
 

@@ -101,7 +101,7 @@ class Dispute:
         if recorded:
             self._take(json.loads(recorded))
         self.files = study_files.load(root)
-        self.claims = {claim.id: claim for claim in registry.load(root / "documents", SCHEMA)}
+        self.claims = {claim.id: claim for claim in registry.load(documents.folders(root), SCHEMA)}
         self.run = self._read(self.config)
 
     def _take(self, recorded: Mapping[str, Any]) -> None:
@@ -138,11 +138,29 @@ class Dispute:
         decided = [name for name, claim in other.items() if claim is not self.claims[name]]
         if settings:
             decided = [name for name, claim in other.items() if name in decided or claim.call is None]
-        before = self.judged([self.claims[name] for name in decided])
-        after = self.judged([other[name] for name in decided], run)
+        return self._differing(decided, other, run)
+
+    def flips_by(self, runs: Path) -> tuple[int, list[Flip]]:
+        """Returns how many empirical claims there are, and those whose verdicts differ by other measurements.
+
+        runs: a file as runs.parquet, with the same conditions and arms; all else is that of the run.
+        """
+        names = [name for name, claim in self.claims.items() if claim.call is None]
+        with tempfile.TemporaryDirectory() as name:
+            again = Path(name)
+            self._make(again, self.config, runs)
+            (again / "runs.parquet").symlink_to(runs.resolve())
+            return len(names), self._differing(names, self.claims, self._read(self.config, again))
+
+    def _differing(self, names: Sequence[str], other: Mapping[str, Claim], run: Results) -> list[Flip]:
+        """Returns those of the named claims whose verdicts are others for other entries and another run."""
+        before, after = (
+            self.judged([self.claims[name] for name in names]),
+            self.judged([other[name] for name in names], run),
+        )
         return [
             Flip(name, before[name].verdict, after[name].verdict, after[name].reason)
-            for name in decided
+            for name in names
             if before[name].verdict != after[name].verdict
         ]
 
@@ -154,13 +172,15 @@ class Dispute:
             self._make(again, other)
             return self._read(other, again)
 
-    def _make(self, folder: Path, other: Mapping[str, Any]) -> None:
+    def _make(self, folder: Path, other: Mapping[str, Any], runs: Path | None = None) -> None:
+        """Makes statistics and decisions by other settings, or by measurements of another file than the run's."""
         inputs = {name: str(self.folder / f"{name}.parquet") for name in ("runs", "conditions", "methods")}
+        inputs["runs"] = str(runs or self.folder / "runs.parquet")
         judging, seed = config.judging(other), other["seed"]
         outputs = {name: str(folder / f"{name}.parquet") for name in ("summary", "statistics")}
         # Rules read no bootstrap of a comparison, which would take most of the time.
         write_statistics(**inputs, **outputs, settings={**judging, "resamples": FEWEST}, seed=seed)
-        if all(judging[key] == self.config["statistics"][key] for key in OF_DECISIONS):
+        if runs is None and all(judging[key] == self.config["statistics"][key] for key in OF_DECISIONS):
             return
         decisions.write(
             **inputs,
@@ -171,7 +191,7 @@ class Dispute:
                 "models": cramming.shapes(other),
             },
             seed=seed,
-            published=[str(path) for path in documents.printed_files(ROOT / "documents")],
+            published=[str(path) for path in documents.printed_files(*documents.folders())],
         )
 
     def changed(self, change: str, claims: Mapping[str, Claim]) -> Claim:

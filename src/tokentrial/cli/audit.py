@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from tokentrial.checkout import ROOT
-from tokentrial.cli import common
+from tokentrial.cli import common, exporting
 from tokentrial.cli.common import Json, Output
+from tokentrial.cli.exporting import Format
 from tokentrial.errors import InputError
 
 EXAMPLE = ROOT / "examples/paper.yaml"
@@ -18,6 +19,7 @@ Example = Annotated[bool, typer.Option("--example", help="Print an example of a 
 Draft = Annotated[bool, typer.Option("--draft", help="Propose entries for the numbers of a .md or .txt text.")]
 Html = Annotated[bool, typer.Option("--html", help="One HTML page that needs no other file.")]
 Md = Annotated[bool, typer.Option("--md", help="Markdown.")]
+Export = Annotated[Format | None, typer.Option(help=f"Verdicts for other programs: {exporting.HELP}")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if a claim is INCONSISTENT.")]
 
 
@@ -29,35 +31,47 @@ def audit(
     html: Html = False,
     md: Md = False,
     json: Json = False,
+    export: Export = None,
     output: Output = None,
     strict: Strict = False,
 ) -> None:
     """Audit a paper's printed numbers: seconds, no training, no run."""
     if example:
         common.emit(EXAMPLE.read_text(encoding="utf-8"), output)
-        return
-    if checks:
+    elif checks:
         _list(json, output)
-        return
-    if paper is None:
+    elif paper is None:
         raise InputError("audit: found no file, expected one, or --checks or --example")
-    if draft:
+    elif draft:
         from tokentrial.claims import draft as drafts
 
         common.emit(drafts.to_yaml(*drafts.read(paper)), output)
-        return
-    if sum((html, md, json)) > 1:
-        raise InputError("audit: found several of --html, --md and --json, expected at most one")
+    else:
+        formats = {name: value for name, value in (("html", html), ("md", md), ("json", json)) if value}
+        if len(formats) + (export is not None) > 1:
+            raise InputError("audit: found several of --html, --md, --json and --export, expected at most one")
+        if output is not None and not formats and export is None:
+            raise InputError(
+                f"audit: found --output {output}, expected one of --html, --md, --json and --export beside it"
+            )
+        _judged(paper, next(iter(formats), None), export, output, strict)
+
+
+def _judged(paper: Path, format: str | None, export: Format | None, output: Path | None, strict: bool) -> None:
+    """Judges a paper and prints or writes its verdicts."""
     from tokentrial.claims.audit import audit as judged
     from tokentrial.claims.verdict import INCONSISTENT
+    from tokentrial.publish.works import Work
     from tokentrial.report import audit_page
 
     audited = judged(paper)
-    if html or md or json:
-        write = audit_page.html if html else audit_page.markdown if md else audit_page.as_json
+    if export is not None:
+        names = sorted(set(audited.verdicts["document"]))
+        works = {name: Work(name, audited.title if len(names) == 1 else name) for name in names}
+        exporting.export(audited.verdicts, works, export, output)
+    elif format is not None:
+        write = {"html": audit_page.html, "md": audit_page.markdown, "json": audit_page.as_json}[format]
         common.emit(write(audited), output)
-    elif output is not None:
-        raise InputError(f"audit: found --output {output}, expected one of --html, --md and --json beside it")
     else:
         shown = common.table("claim", "place", "what it says", "verdict", "reason", title=audited.title)
         for row in audit_page.entries(audited):

@@ -1,23 +1,13 @@
 """``tokentrial claims``: the claims of a run, the chain of evidence of one, and all of them for other programs."""
 
 import json as to_json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from tokentrial.checkout import ROOT
-from tokentrial.cli import common
+from tokentrial.cli import common, exporting
 from tokentrial.cli.common import Json, Output, Run
-
-
-class Format(StrEnum):
-    """A format of ``claims export``."""
-
-    CSV = "csv"
-    JSON = "json"
-    JSONLD = "jsonld"
-
+from tokentrial.cli.exporting import Format
 
 Document = Annotated[str | None, typer.Option(help="Only the claims of this document, such as 000.")]
 Kind = Annotated[str | None, typer.Option(help="Only claims of this kind, such as empirical.")]
@@ -79,21 +69,12 @@ def show(claim: Id, run: Run = None, json: Json = False) -> None:
 
 
 def export(
-    format: Annotated[
-        Format,
-        typer.Option(help="csv (a row per claim), json (numbers as values) or jsonld (ClaimReview of schema.org)."),
-    ],
-    run: Run = None,
-    output: Output = None,
+    format: Annotated[Format, typer.Option(help=exporting.HELP)], run: Run = None, output: Output = None
 ) -> None:
     """Export all claims and verdicts for other programs."""
-    from tokentrial.claims import evidence, verdicts
+    from tokentrial import documents
+    from tokentrial.claims import evidence
+    from tokentrial.publish import works
 
     rows = evidence.read(common.run_folder(run))
-    if format is Format.JSONLD:
-        from tokentrial import documents
-        from tokentrial.publish import claim_reviews
-
-        common.emit(claim_reviews.to_json(rows, documents.load(ROOT / "documents")), output)
-        return
-    common.emit(verdicts.to_json(rows) if format is Format.JSON else rows.to_csv(index=False), output)
+    exporting.export(rows, works.of_documents(documents.load(*documents.folders())), format, output)

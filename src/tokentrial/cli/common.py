@@ -1,10 +1,13 @@
 """What the subcommands share: formats of the output, run folders, and how an answer is printed or written."""
 
+import importlib.util
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -19,10 +22,13 @@ BAD_INPUT = 2
 """Exit code for input that cannot be used, as for a wrong option."""
 DIFFERENT = 1
 """Exit code for an answer that is a failure: the help of each command says of which kind."""
+STOPPED = 130
+"""Exit code after Ctrl-C, as of a shell."""
 WIDTH = 110
 """Columns of the output if it is no terminal and the variable COLUMNS is not set."""
 STYLES = {"INCONSISTENT": "red", "REFUTED": "red", "ARTEFACT": "red", "PARTLY": "yellow", "TOO SMALL": "yellow"}
 
+Item = TypeVar("Item")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write to this file, whole or not at all, instead of printing.")
@@ -57,12 +63,37 @@ def emit(text: str, output: Path | None = None) -> None:
         return
     with results.whole_file(output) as file:
         file.write(text.encode())
-    print(f"wrote {output}", file=sys.stderr)
+    told(f"wrote {output}")
+
+
+def told(line: str) -> None:
+    """Prints a line about the work to stderr, so that stdout has the answer alone."""
+    print(line, file=sys.stderr)
 
 
 def emit_json(value: Any, output: Path | None = None) -> None:
     """Prints or writes a value as JSON."""
     emit(json.dumps(value, ensure_ascii=False, indent=1) + "\n", output)
+
+
+def watched(items: Sequence[Item], what: str) -> Iterable[Item]:
+    """Returns the items for a loop that takes long, with a bar of progress if stderr is a terminal."""
+    if not sys.stderr.isatty():
+        return items
+    from rich.progress import track
+
+    return track(items, what, console=Console(stderr=True), transient=True)
+
+
+def working(what: str) -> AbstractContextManager[Any]:
+    """Shows that work of unknown length is going on, if stderr is a terminal."""
+    return Console(stderr=True).status(what) if sys.stderr.isatty() else nullcontext()
+
+
+def progress_of_jobs() -> list[str]:
+    """Returns Snakemake's options for a display of progress, if stderr is a terminal and the plugin is here."""
+    here = sys.stderr.isatty() and importlib.util.find_spec("snakemake_logger_plugin_rich")
+    return ["--logger", "rich"] if here else []
 
 
 def table(*columns: str, title: str | None = None) -> Table:

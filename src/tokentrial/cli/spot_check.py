@@ -1,5 +1,6 @@
 """``tokentrial spot-check``: is the shipped run real? Some of its jobs, computed again."""
 
+import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -12,11 +13,12 @@ from tokentrial.cli import common
 from tokentrial.cli.common import Json, Run
 from tokentrial.errors import InputError
 
-ELSEWHERE = 3
-"""Exit code if rows differ and the shipped run is from another processor."""
+ELSEWHERE, OTHERWISE = 3, 4
+"""Exit codes if rows differ and the shipped run is from another processor: with the same verdicts, and with others."""
 CODES = (
     "Exit codes: 0 all drawn jobs are equal to the last bit, 1 rows differ, 2 input that cannot be used, 3 rows differ "
-    "and the shipped run is from another model of processor."
+    "as on another model of processor and the verdicts are the same with them, 4 the same but verdicts differ, 130 "
+    "stopped by Ctrl-C."
 )
 
 Minutes = Annotated[float, typer.Option(help="Budget of time. The number of draws follows from it.")]
@@ -38,7 +40,6 @@ def spot_check(
     """Compute random jobs of the shipped run again and compare them row by row."""
     if minutes <= 0 or seed < 0 or (cores is not None and cores < 1):
         raise InputError("spot-check: expected --minutes above 0, --seed of at least 0 and --cores of at least 1")
-    from tokentrial import provenance
     from tokentrial.publish import machine, spot_check
 
     number = cores or machine.available_cores()
@@ -52,15 +53,20 @@ def spot_check(
         else:
             common.emit("".join(f"{name}\n" for name in plan.jobs))
         return
-    with tempfile.TemporaryDirectory() as temporary:
-        place = folder or Path(temporary)
-        spot_check.compute(plan, place.resolve(), number)
-        outcomes = check.outcomes(plan, place)
-    here = provenance.device_name("cpu")
-    said = spot_check.statement(plan, outcomes, check.device, here)
+    place = folder or Path(tempfile.mkdtemp(prefix="spot-check-"))
+    try:
+        spot_check.compute(plan, place.resolve(), number, shown=common.progress_of_jobs() or spot_check.QUIET)
+        with common.working("Comparing"):
+            answer = spot_check.answer(check, plan, place)
+    except KeyboardInterrupt:
+        common.told(f"stopped; --folder {place} goes on from the jobs that are finished")
+        raise typer.Exit(common.STOPPED) from None
+    if folder is None:
+        shutil.rmtree(place)
     if json:
-        common.emit_json({"seed": seed, **asdict(plan), "outcomes": [asdict(each) for each in outcomes], "said": said})
+        common.emit_json({"seed": seed, **asdict(plan), **asdict(answer)})
     else:
-        common.emit("\n".join(said) + "\n")
-    if any(not each.equal for each in outcomes):
-        raise typer.Exit(common.DIFFERENT if check.same_processor else ELSEWHERE)
+        common.emit("\n".join(answer.said) + "\n")
+    if answer.differ:
+        elsewhere = OTHERWISE if answer.flips else ELSEWHERE
+        raise typer.Exit(common.DIFFERENT if check.same_processor else elsewhere)

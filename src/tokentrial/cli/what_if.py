@@ -27,11 +27,13 @@ def what_if(
         raise InputError("what-if: found no change, expected --set, --claim or --margins")
     from tokentrial.claims.what_if import Dispute, words
 
-    dispute = Dispute(common.run_folder(run))
-    flips = dispute.flips(settings or [], claims or [])
+    with common.working("Judging the run again"):
+        dispute = Dispute(common.run_folder(run))
+        flips = dispute.flips(settings or [], claims or [])
     named = [change.split(".")[0] for change in claims or []]
-    only = [] if margins else list(dict.fromkeys([flip.id for flip in flips] + named))
-    limits = dispute.limits(only) if margins or only else []
+    only = list(dispute.claims if margins else dict.fromkeys([flip.id for flip in flips] + named))
+    each_claim = common.watched([dispute.claims[name] for name in only], "Looking for margins")
+    limits = [limit for claim in each_claim if (limit := dispute.limit(claim)) is not None]
     if json:
         common.emit_json({"flips": [asdict(flip) for flip in flips], "limits": [asdict(each) for each in limits]})
         return

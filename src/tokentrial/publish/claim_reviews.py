@@ -11,37 +11,38 @@ from typing import Any
 
 import pandas as pd
 
-from tokentrial.documents import CROSS, Document, Group
+from tokentrial.publish.works import Works, named
 
 CONTEXT = "https://schema.org"
 TOOL = {"@type": "SoftwareApplication", "name": "tokentrial"}
 
 
-def reviews(verdicts: pd.DataFrame, documents: Mapping[str, Group]) -> dict[str, Any]:
-    """Returns one graph. verdicts: rows of claims.verdict.VERDICTS; documents: by name (see documents.load)."""
-    return {"@context": CONTEXT, "@graph": [_review(row, documents) for row in verdicts.to_dict("records")]}
+def reviews(verdicts: pd.DataFrame, works: Works) -> dict[str, Any]:
+    """Returns one graph. verdicts: rows of claims.verdict.VERDICTS; works: the documents that they are about."""
+    return {"@context": CONTEXT, "@graph": [review(row, works) for row in verdicts.to_dict("records")]}
 
 
-def to_json(verdicts: pd.DataFrame, documents: Mapping[str, Group]) -> str:
+def to_json(verdicts: pd.DataFrame, works: Works) -> str:
     """Returns the graph as text."""
-    return json.dumps(reviews(verdicts, documents), ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(reviews(verdicts, works), ensure_ascii=False, indent=1) + "\n"
 
 
-def _review(row: Mapping[Any, Any], documents: Mapping[str, Group]) -> dict[str, Any]:
-    works = [_work(name, documents.get(name)) for name in str(row["document"]).split(" + ") if name != CROSS]
+def review(row: Mapping[Any, Any], works: Works) -> dict[str, Any]:
+    """Returns one verdict as a ClaimReview."""
     return {
         "@type": "ClaimReview",
         "@id": f"#{row['id']}",
         "claimReviewed": row["paraphrase"],
-        "itemReviewed": {"@type": "Claim", "name": row["section"], "appearance": works},
+        "itemReviewed": {
+            "@type": "Claim",
+            "name": row["section"],
+            "appearance": [
+                {"@type": "CreativeWork", "identifier": work.name, "name": work.title}
+                | ({"sha256": work.sha256} if work.sha256 else {})
+                for work in named(str(row["document"]), works)
+            ],
+        },
         "reviewRating": {"@type": "Rating", "alternateName": row["verdict"], "ratingExplanation": row["reason"]},
         "reviewAspect": row["kind"],
         "author": TOOL,
     }
-
-
-def _work(name: str, group: Group | None) -> dict[str, Any]:
-    work = {"@type": "CreativeWork", "identifier": name, "name": group.title if group else name}
-    if isinstance(group, Document):
-        work["sha256"] = group.sha256
-    return work

@@ -6,11 +6,18 @@ rows that differ, so that an upper bound of the first (Clopper and Pearson 1934,
 
 The number of draws is fixed before anything is computed, by the seconds that the shipped run's jobs took. Jobs that
 take longer than the whole budget cannot be drawn; the answer says which share of the rows that leaves out.
+
+Another model of processor rounds differently, and training amplifies that. Then the recomputed rows are put in place of
+the shipped ones, statistics and verdicts are made again of the mixture, and the answer says which verdicts differ. This
+shows that the drawn jobs do not hang on the processor's rounding where it matters; the jobs that were not drawn remain
+as they were shipped.
 """
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +29,7 @@ from scipy import stats
 
 from tokentrial import checkout, provenance, results, shipped
 from tokentrial.checkout import ROOT
+from tokentrial.claims.what_if import Dispute, Flip
 from tokentrial.data import corpora
 from tokentrial.errors import InputError
 from tokentrial.publish.reference import rows
@@ -35,6 +43,8 @@ START = 4.0
 OF_TEXT = (language_models.STUDY, cramming.STUDY)
 MOST = 10_000  # draws
 STDERR = 2  # file descriptor, so that stdout has the answer alone
+QUIET = ("--quiet", "all")
+PATIENCE = 1.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -137,26 +147,39 @@ def bound(different: int, draws: int) -> float:
     return float(stats.beta.ppf(CONFIDENCE, different + 1, draws - different))
 
 
-def compute(plan: Plan, folder: Path, cores: int, root: Path = ROOT) -> None:
+def compute(plan: Plan, folder: Path, cores: int, root: Path = ROOT, shown: Sequence[str] = QUIET) -> None:
     """Computes the drawn jobs in a folder by the workflow's own rules.
 
-    A stopped check goes on in the same folder. Raises InputError if a job fails, with the place of its log.
+    shown: options of Snakemake for what it prints, on stderr. A stopped check goes on in the same folder. Raises
+    InputError if a job fails, with the place of its log, and KeyboardInterrupt when all jobs have ended after Ctrl-C.
     """
     targets = [f"results/runs/{name}.parquet" for name in plan.jobs]
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
-    command += ["--directory", str(folder), "--cores", str(cores), "--quiet", "all", "--", *targets]
+    command += ["--directory", str(folder), "--cores", str(cores), *shown, "--", *targets]
     checkout.lead_children(root)
     folder.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(command, stdout=STDERR)
     try:
         code = process.wait()
-    except KeyboardInterrupt:  # the jobs have it from the terminal, too
-        process.wait()
+    except KeyboardInterrupt:
+        _end(process)
         raise
     if code:
         raise InputError(
             f"{folder}: snakemake ended with {code}, expected 0; {folder / 'logs'} has the logs of its jobs"
         )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Waits until Snakemake has ended with its jobs.
+
+    From a terminal it has Ctrl-C, too; a signal to this process alone is passed on.
+    """
+    try:
+        process.wait(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        process.wait()
 
 
 @dataclass(frozen=True)
@@ -229,6 +252,23 @@ class Check:
     def same_processor(self) -> bool:
         return self.device == provenance.device_name("cpu")
 
+    def mixture(self, plan: Plan, folder: Path) -> pd.DataFrame:
+        """Returns the run's rows with those of the recomputed jobs in the place of the shipped ones."""
+        drawn = np.any([self.jobs[name][1] for name in plan.jobs], axis=0)
+        again = [results.read(folder / f"results/runs/{name}.parquet", results.RUNS).to_pandas() for name in plan.jobs]
+        return pd.concat([self.runs[~drawn], *again], ignore_index=True)
+
+    def changed_verdicts(self, plan: Plan, folder: Path) -> tuple[int, list[Flip]]:
+        """Returns how many empirical claims there are, and those that the mixture decides otherwise.
+
+        Raises InputError if the run lacks a table that verdicts need.
+        """
+        dispute = Dispute(self.folder)
+        with tempfile.TemporaryDirectory() as name:
+            runs = Path(name) / "runs.parquet"
+            results.write(runs, results.table(self.mixture(plan, folder), results.RUNS))
+            return dispute.flips_by(runs)
+
 
 def statement(plan: Plan, outcomes: Sequence[Outcome], device: str, here: str) -> list[str]:
     """Returns what the check shows, in sentences."""
@@ -250,7 +290,42 @@ def statement(plan: Plan, outcomes: Sequence[Outcome], device: str, here: str) -
             said.append(f"{each.job}: {each.differing} of {each.rows} rows differ{apart}{alone}.")
     if different and device != here:
         said.append(f"The shipped run is from another processor ({device}; here {here}): it rounds differently, and")
-        said[-1] += (
-            " training amplifies that, so this decides nothing. A whole run and tokentrial compare show verdicts."
-        )
+        said[-1] += " training amplifies that."
     return said
+
+
+def on_verdicts(claims: int, flips: Sequence[Flip]) -> list[str]:
+    """Returns what the recomputed rows do to the verdicts, in sentences. claims: how many are decided by rows."""
+    if not flips:
+        return [f"With the recomputed rows in place of the shipped ones all {claims} empirical verdicts are the same."]
+    said = [
+        f"With the recomputed rows in place of the shipped ones {len(flips)} of {claims} empirical verdicts differ:"
+    ]
+    return said + [f"  {flip.id}: {flip.before}, here {flip.after}" for flip in flips]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a check shows. flips: verdicts that the recomputed rows change; said: all of it in sentences."""
+
+    outcomes: list[Outcome]
+    flips: list[Flip]
+    said: list[str]
+
+    @property
+    def differ(self) -> bool:
+        """Whether rows differ."""
+        return not all(each.equal for each in self.outcomes)
+
+
+def answer(check: Check, plan: Plan, folder: Path) -> Answer:
+    """Returns what the jobs that were computed in a folder show."""
+    outcomes = check.outcomes(plan, folder)
+    said = statement(plan, outcomes, check.device, provenance.device_name("cpu"))
+    if all(each.equal for each in outcomes):
+        return Answer(outcomes, [], said)
+    try:
+        claims, flips = check.changed_verdicts(plan, folder)
+    except InputError as error:  # a copy of some tables
+        return Answer(outcomes, [], [*said, f"Verdicts were not looked at: {error}."])
+    return Answer(outcomes, flips, said + on_verdicts(claims, flips))

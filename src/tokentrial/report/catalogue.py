@@ -36,7 +36,7 @@ def among(names: Iterable[str]) -> dict[str, str]:
 
 
 # What the claims' tables are about.
-DOCUMENTS = among(documents.names(ROOT / "documents"))
+DOCUMENTS = among(documents.names(*documents.folders()))
 LISTINGS = {f"verdicts-{name}": name for name in DOCUMENTS}
 """The tables of all claims, by document."""
 DOCUMENT = "{document}"
@@ -56,7 +56,7 @@ _read = cache(study_files.load)  # for the checkout as for any other folder: onc
 @cache
 def conclusions(root: Path = ROOT) -> dict[str, str]:
     """Document -> how its concluding section is cited; without the documents that have none."""
-    groups = documents.load(root / "documents").items()
+    groups = documents.load(*documents.folders(root)).items()
     return {name: each.conclusion for name, each in groups if isinstance(each, documents.Document) and each.conclusion}
 
 

@@ -40,6 +40,7 @@ from tokentrial.claims.calibration.statements import (
 )
 from tokentrial.claims.calibration.truths import mended, redrawn
 from tokentrial.claims.verdict import CONSISTENT, INCONSISTENT
+from tokentrial.documents import Folders
 from tokentrial.seeds import stream
 
 PLANT = "plant"
@@ -67,7 +68,7 @@ CALIBRATION = pa.schema(
 )
 
 
-def base(documents: Path, schema: Path, made_up: Sequence[Path]) -> tuple[list[Statement], list[Statement]]:
+def base(documents: Folders, schema: Path, made_up: Sequence[Path]) -> tuple[list[Statement], list[Statement]]:
     """True statements that `readings` can read, and false ones, of the documents and the made-up ones.
 
     A statement of the documents counts as true if its check says CONSISTENT and `readings` agrees.
@@ -85,7 +86,7 @@ def base(documents: Path, schema: Path, made_up: Sequence[Path]) -> tuple[list[S
 
 
 def measure(
-    true: Sequence[Statement], false: Sequence[Statement], seed: int, documents: Path | None = None
+    true: Sequence[Statement], false: Sequence[Statement], seed: int, documents: Folders | None = None
 ) -> pd.DataFrame:
     """A row of `CALIBRATION` for every plant, every control, and every number of the documents' printed tables."""
     rows = [*plants(true, seed), *controls(true, false, seed)]
@@ -94,7 +95,7 @@ def measure(
     return pd.DataFrame(rows, columns=CALIBRATION.names)
 
 
-def read_by_entries(statements: Sequence[Statement], documents: Path) -> Iterator[dict[str, object]]:
+def read_by_entries(statements: Sequence[Statement], documents: Folders) -> Iterator[dict[str, object]]:
     """A row for each number of the printed tables; flagged: some entry of the document prints the same text.
 
     This is an upper end of what the entries read: the same digits may stand for another number.
@@ -103,7 +104,7 @@ def read_by_entries(statements: Sequence[Statement], documents: Path) -> Iterato
     for statement in statements:
         for _, _, text in numbers(statement):
             texts.setdefault(statement.document, set()).add(text.rstrip("x%"))
-    for name, table in published.load(documents_.printed_files(documents)).items():
+    for name, table in published.load(documents_.printed_files(*documents_.several(documents))).items():
         for row in table.rows.values():
             for text in row.values():
                 if table.in_document and published.NUMBER.fullmatch(text):
@@ -235,13 +236,13 @@ def rates(rows: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
 
 
 def write(
-    documents: str | Path, schema: str | Path, made_up: Sequence[str | Path], seed: int, output: str, commit: str = ""
+    documents: Folders, schema: str | Path, made_up: Sequence[str | Path], seed: int, output: str, commit: str = ""
 ) -> None:
     """Writes `CALIBRATION` with the seed, and the commit of the code if it is known, as metadata of the file.
 
-    documents: the folder of the registry; made_up: files of made-up documents.
+    documents: the folders of the registry; made_up: files of made-up documents.
     """
-    true, false = base(Path(documents), Path(schema), [Path(path) for path in made_up])
-    rows = measure(true, false, seed, Path(documents))
+    true, false = base(documents, Path(schema), [Path(path) for path in made_up])
+    rows = measure(true, false, seed, documents)
     known = {"seed": str(seed), **({"commit": commit} if commit else {})}
     results.write(output, results.table(rows, CALIBRATION).replace_schema_metadata(known))

@@ -6,7 +6,9 @@ Their inputs (data, rows of single jobs, trained models) are referred to by name
 collected tables, data can be drawn again from the seeds, and the real text is not ours to publish.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +16,14 @@ from urllib.parse import quote
 from rocrate.model import ContextEntity  # type: ignore[import-untyped]
 from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
 
-from tokentrial import __version__, results
+from tokentrial import __version__, documents, results
+from tokentrial.claims.evidence import read
 from tokentrial.data import corpora
+from tokentrial.publish import nanopublications
 from tokentrial.publish.crate import actions, files, jobs
 from tokentrial.publish.crate.files import Project
 from tokentrial.publish.crate.jobs import Job
+from tokentrial.publish.works import of_documents
 
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {
@@ -31,6 +36,7 @@ LICENSE = "https://spdx.org/licenses/MIT"
 # Folders whose job outputs are in the crate.
 INCLUDED = {"results", "results/figures", "results/tables"}
 CONFIG, REPORT = "results/config.yaml", "results/report.pdf"
+VERDICTS, NANOPUBLICATIONS = "results/verdicts.parquet", "results/verdicts.nanopub.jsonld"
 WITHHELD = "Not in the crate, since it names a folder of the machine or of its user."
 ABSENT = "Not in the crate: an intermediate file of the run."
 TEXT = "text/plain"  # for all other files: rules, Typst, rst, lock
@@ -71,6 +77,8 @@ def write_crate(
     ids |= _add_references(crate, project, finished, withheld, ids)
     text = _add_text(crate, provenance["data"]["corpus"]) if provenance["data"]["corpus"] else []
     action_ids = actions.add(crate, actions.Run(finished, final, provenance, ids, text))
+    if VERDICTS in included:
+        _add_nanopublications(crate, project, provenance["run"]["ended"])
     _describe(crate, provenance, withheld, action_ids)
     with results.whole_file(output) as file:
         for chunk in crate.stream_zip():
@@ -172,6 +180,21 @@ def _add_text(crate: Any, text: Mapping[str, Any]) -> list[str]:
         properties |= {"@type": "CreativeWork"} | ({"isBasedOn": text["identifier"]} if "identifier" in text else {})
         ids.append(crate.add(ContextEntity(crate, f"#text/{split}", properties=properties)).id)
     return ids
+
+
+def _add_nanopublications(crate: Any, project: Project, created: str | None) -> None:
+    """Adds the verdicts as nanopublications, which no job of the run made. created: when the run ended."""
+    works = of_documents(documents.load(*documents.folders(project.code)))
+    text = nanopublications.to_json(read(project.file(VERDICTS).parent), works, created)
+    properties = {
+        "name": NANOPUBLICATIONS,
+        "description": "The verdicts as nanopublications, to be signed and published by whoever stands for them.",
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "contentSize": str(len(text.encode())),
+        "encodingFormat": "application/ld+json",
+        "isBasedOn": {"@id": VERDICTS},
+    }
+    crate.add_file(BytesIO(text.encode()), NANOPUBLICATIONS, properties=properties)
 
 
 def _describe(crate: Any, provenance: Mapping[str, Any], withheld: Sequence[str], action_ids: Sequence[str]) -> None:
