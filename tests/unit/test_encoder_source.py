@@ -82,7 +82,7 @@ class Complete(Broken):
 def test_an_error_in_an_encoders_own_code_is_not_called_an_option() -> None:
     with pytest.raises(TypeError, match=r"object of type 'int' has no len"):
         instance("arm", Complete, 4, 2, 4, {"rows": 2})
-    with pytest.raises(InputError, match="^arm has no such option: row; expected one of rows$"):
+    with pytest.raises(InputError, match=r"^arm has no such option: row; expected one of rows$"):
         instance("arm", Complete, 4, 2, 4, {"row": 2})
-    with pytest.raises(InputError, match="^arm does not define forward, parameter_counts; "):
+    with pytest.raises(InputError, match=r"^arm does not define forward, parameter_counts; "):
         instance("arm", Broken, 4, 2, 4, {})
