@@ -13,6 +13,7 @@ LAYERS = (
     "statistics",  # pure functions of arrays
     "data",
     "encoders",
+    "embeddings",  # the encoders as modules for other people's models
     "models",
     "training",
     "cramming",
