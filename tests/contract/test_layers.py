@@ -22,6 +22,7 @@ LAYERS = (
     "studies",  # the plan
     "schema",
     "run",
+    "trial",  # an own encoder beside the shipped run
     "claims",
     "report",
     "publish",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tokentrial.embeddings import fits
-from tokentrial.embeddings.modules import EncodedEmbedding, weight_of
+from tokentrial.embeddings.modules import EncodedEmbedding, sizes, weight_of
 from tokentrial.encoders.banded import Banded
 from tokentrial.encoders.layouts import Layout, assign, check_counts, efficiency_score, ranking, usage_distribution
 from tokentrial.errors import InputError
@@ -68,7 +68,7 @@ class BespokeEmbedding(_Bands):
     @classmethod
     def from_embedding(cls, embedding: nn.Embedding, counts: Tensor, layout: str = "optimized", **options: Any) -> Self:
         weight = weight_of(embedding)
-        return cls(*weight.shape, counts, layout, **options)._fitted(weight)
+        return cls(*sizes(weight), counts, layout, **options)._fitted(weight)
 
     def compute_efficiency_score(self, quality_ratio: float = 1.0) -> float:
         """Returns the released scripts' score; quality_ratio: loss over that of the full table, which you measure."""
@@ -102,4 +102,4 @@ class AdaptiveEmbedding(_Bands):
         cls, embedding: nn.Embedding, cutoffs: Sequence[int], factor: int = 4, *, counts: Tensor | None = None
     ) -> Self:
         weight = weight_of(embedding)
-        return cls(*weight.shape, cutoffs, factor, counts=counts)._fitted(weight)
+        return cls(*sizes(weight), cutoffs, factor, counts=counts)._fitted(weight)

@@ -41,15 +41,15 @@ class EncodedEmbedding(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.num_embeddings, self.embedding_dim = encoder.vocab_size, encoder.output_width
-        kind = {} if table is None else {"device": table.device}
-        occurrences = torch.ones(encoder.vocab_size, **kind) if counts is None else counts.to(**kind).float()
+        device = torch.device("cpu") if table is None else table.device
+        occurrences = torch.ones(encoder.vocab_size) if counts is None else counts.float()
 
         def trained() -> Tensor:
             if table is not None:
                 return table.detach().float().unsqueeze(0)
             return context.normal("full_table", encoder.vocab_size, encoder.full_width) * SCALE
 
-        context = Context(seed, (0,), occurrences.unsqueeze(0), trained, SCALE, lambda message: None)
+        context = Context(seed, (0,), occurrences.to(device).unsqueeze(0), trained, SCALE, lambda message: None)
         trainable, frozen = encoder.initialise(context)
         for name, value in trainable.items():
             self.register_parameter(name, nn.Parameter(value[0]))
@@ -69,7 +69,8 @@ class EncodedEmbedding(nn.Module):
     def weight(self) -> Tensor:
         """The vectors of all tokens (V, D), as torch.nn.Embedding has them: for a tied output layer."""
         device = next(iter(self.tensors().values())).device
-        return self(torch.arange(self.num_embeddings, device=device))
+        vectors: Tensor = self(torch.arange(self.num_embeddings, device=device))
+        return vectors
 
     def tensors(self) -> dict[str, Tensor]:
         """Returns parameters and buffers by the encoder's names."""
@@ -123,6 +124,11 @@ def weight_of(embedding: nn.Embedding) -> Tensor:
     return weight
 
 
+def sizes(table: Tensor) -> tuple[int, int]:
+    """Returns V and D of a table."""
+    return table.shape[0], table.shape[1]
+
+
 class LearnedEmbedding(EncodedEmbedding):
     """A narrow table, d_c numbers a token: the model behind it takes vectors of this width."""
 
@@ -135,7 +141,7 @@ class LearnedEmbedding(EncodedEmbedding):
         weight = weight_of(embedding)
         same = width is None or width == weight.shape[1]
         table = weight if same else fits.ranked(weight, width or 0)[0]
-        return cls(*table.shape)._filled({"table": table}, weight)
+        return cls(*sizes(table))._filled({"table": table}, weight)
 
 
 class FactorisedEmbedding(EncodedEmbedding):
@@ -149,7 +155,7 @@ class FactorisedEmbedding(EncodedEmbedding):
         """Starts from the nearest matrix of this rank."""
         weight = weight_of(embedding)
         table, projection = fits.ranked(weight, width)
-        return cls(*weight.shape, width)._filled({"table": table, "projection": projection}, weight)
+        return cls(*sizes(weight), width)._filled({"table": table, "projection": projection}, weight)
 
 
 class LowRankEmbedding(EncodedEmbedding):
@@ -175,7 +181,7 @@ class QuantisedEmbedding(EncodedEmbedding):
     @classmethod
     def from_embedding(cls, embedding: nn.Embedding, bits: int) -> Self:
         weight = weight_of(embedding)
-        return cls._of(Quantised(*weight.shape, weight.shape[1], bits), weight)
+        return cls._of(Quantised(*sizes(weight), weight.shape[1], bits), weight)
 
 
 class ProductQuantisedEmbedding(EncodedEmbedding):
@@ -184,14 +190,14 @@ class ProductQuantisedEmbedding(EncodedEmbedding):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, groups: int, centroids: int = 256, *, seed: int = 0
     ) -> None:
-        sizes = (num_embeddings, embedding_dim, embedding_dim)
-        super().__init__(ProductQuantised(*sizes, groups, centroids), seed)
+        three = (num_embeddings, embedding_dim, embedding_dim)
+        super().__init__(ProductQuantised(*three, groups, centroids), seed)
 
     @classmethod
     def from_embedding(cls, embedding: nn.Embedding, groups: int, centroids: int = 256, *, seed: int = 0) -> Self:
         """seed: of the k-means++ start."""
         weight = weight_of(embedding)
-        encoder = ProductQuantised(*weight.shape, weight.shape[1], groups, centroids)
+        encoder = ProductQuantised(*sizes(weight), weight.shape[1], groups, centroids)
         return cls._of(encoder, weight, seed=seed)
 
 
@@ -206,7 +212,7 @@ class QuotientRemainderEmbedding(EncodedEmbedding):
     @classmethod
     def from_embedding(cls, embedding: nn.Embedding, buckets: int, combine: str = "multiply") -> Self:
         weight = weight_of(embedding)
-        module = cls(*weight.shape, buckets, combine)
+        module = cls(*sizes(weight), buckets, combine)
         quotient, remainder = fits.quotient_remainder(weight, buckets, combine)
         return module._filled({"quotient": quotient, "remainder": remainder}, weight)
 
@@ -226,7 +232,7 @@ class HashEmbedding(EncodedEmbedding):
         Takes B^3 operations and V x B numbers of memory.
         """
         weight = weight_of(embedding)
-        module = cls(*weight.shape, buckets, hashes, seed=seed).to(weight.device)
+        module = cls(*sizes(weight), buckets, hashes, seed=seed).to(weight.device)
         tensors = module.tensors()
         factor, offset = tensors["functions"]
         rows = (torch.arange(len(weight), device=weight.device).unsqueeze(1) * factor + offset) % PRIME % buckets
