@@ -15,6 +15,7 @@ import pytest
 
 from tokentrial import code_lists
 from tokentrial.data.corpora import Corpus, checksum
+from tokentrial.encoders import base
 from tokentrial.studies import language_models, rates, small_models
 from tokentrial.training import condition
 
@@ -181,7 +182,7 @@ def test_no_training_depends_on_what_plans_it_or_follows_it(script: str, root: P
 def encoders_loaded(spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch, data_of: Any) -> set[str]:
     """The encoders that training a condition's arms loads; found by training them for one step."""
     loaded: set[str] = set()
-    plain = condition.load
+    plain = base.load
 
     def load(name: str) -> Any:
         loaded.add(name)
@@ -195,7 +196,7 @@ def encoders_loaded(spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch, data_
     short = {**spec["training"], "steps": 1, "evaluations": 1, "batch_size": 2}
     data = data_of(seeds=1, vocab_size=spec["vocab_size"], targets=targets, train=300, validation=2, test=2)
     with monkeypatch.context() as patch:
-        patch.setattr(condition, "load", load)
+        patch.setattr(base, "load", load)
         condition.train_condition({**spec, "seeds": 1, "training": short, "arms": arms}, data)
     return loaded
 

@@ -13,6 +13,7 @@ LAYERS = (
     "statistics",  # pure functions of arrays
     "data",
     "encoders",
+    "embeddings",  # the encoders as modules for other people's models
     "models",
     "training",
     "cramming",
@@ -21,6 +22,7 @@ LAYERS = (
     "studies",  # the plan
     "schema",
     "run",
+    "trial",  # an own encoder beside the shipped run
     "claims",
     "report",
     "publish",

@@ -19,7 +19,18 @@ from tokentrial.claims.verdict import VERDICTS
 ROOT = Path(__file__).parents[2]
 EXAMPLE = str(ROOT / "examples/paper.yaml")
 SHIPPED = str(ROOT / "results/reference")
-COMMANDS = ("audit", "what-if", "compare", "spot-check", "doctor", "run", "claims list", "claims show", "claims export")
+COMMANDS = (
+    "audit",
+    "what-if",
+    "compare",
+    "spot-check",
+    "doctor",
+    "run",
+    "try",
+    "claims list",
+    "claims show",
+    "claims export",
+)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -227,7 +227,7 @@ MISTAKES = [
         {},
         r"config: bespoke\.experiments: unknown key 'markov': expected one of initial, ",
     ),
-    ("bespoke/arms/a-b-c", {"encoder": "full"}, r"config: bespoke\.arms: found the key 'a-b-c', expected a key like "),
+    ("bespoke/arms/a--b", {"encoder": "full"}, r"config: bespoke\.arms: found the key 'a--b', expected a key like "),
     ("bespoke/arms/standard/encoder", 3, r"config: bespoke\.arms\.standard\.encoder: found 3, expected .* string$"),
     ("bespoke", ..., r"config: key 'bespoke' is missing$"),
     (

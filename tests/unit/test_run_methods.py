@@ -57,14 +57,15 @@ def test_every_shipped_arm_has_its_columns(study: str) -> None:
 
 
 def test_an_arm_is_a_method_and_a_size() -> None:
-    arms = described(["learned-2", "learned-16", "svd-2", "svd", "int8", "pq_16"], learned={"role": "own"}).values()
+    names = ["learned-2", "int8", "svd-2", "svd", "pq_16", "mine_v2"]
+    arms = described(names, learned={"role": "own"}, int={"name": "integers"}).values()
     assert [(each.method, each.family, each.size, each.ratio, each.name) for each in arms] == [
         ("learned", "learned", "2", 2, "learned 2:1"),
-        ("learned", "learned", "16", 16, "learned 16:1"),
+        ("int8", "int", None, None, "integers (int8)"),
         ("svd", "svd", "2", 2, "svd 2:1"),
         ("svd", "svd", None, None, "svd"),
-        ("int8", "int", None, None, "int8"),
-        ("pq_16", "pq", None, None, "pq 16"),
+        ("pq_16", "pq_16", None, None, "pq 16"),  # no method 'pq' is declared, so the number is a part of the name
+        ("mine_v2", "mine_v2", None, None, "mine v2"),
     ]
 
 
@@ -126,3 +127,12 @@ def test_a_name_is_that_of_the_method_and_of_the_size(
     arms = pd.DataFrame([(study, "bespoke-ultra"), (study, arm)], columns=["study", "arm"])  # a layout of its own arms
     row = {row["arm"]: row for row in records(methods.table(views.studies(), arms), METHODS)}[arm]
     assert (row["name"], row["family_name"], row["size_name"]) == (name, family_name, size_name)
+
+
+def test_versions_of_an_own_method_are_methods_of_their_own() -> None:
+    arms = described(["mine_v2", "mine_v3", "My-Own-TT"], **{"My-Own-TT": {"role": "own"}}).values()
+    assert [(each.method, each.family, each.size, each.role) for each in arms] == [
+        ("My-Own-TT", "My-Own-TT", None, "own"),
+        ("mine_v2", "mine_v2", None, "control"),
+        ("mine_v3", "mine_v3", None, "control"),
+    ]

@@ -1,10 +1,12 @@
 """Keys that do not fit each other: the models refuse them in one line, before anything runs."""
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tokentrial import encoders
 from tokentrial.errors import InputError
 from tokentrial.schema import validation
 
@@ -153,6 +155,28 @@ def test_an_encoder_without_a_module_is_named(shipped: Tree, study: str) -> None
         f"config: {study}.arms.unigram: encoder 'lerned' has no module in src/tokentrial/encoders: "
         "did you mean 'learned'? expected one of "
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"rows": 8}, None),
+        ({}, "encoder 'rows_of_ours' needs the option 'rows', found none"),
+        ({"rosw": 8}, "encoder 'rows_of_ours' has no option 'rosw': did you mean 'rows'? expected one of rows, scale"),
+    ],
+)
+def test_options_of_an_own_encoder_are_checked_before_a_job(
+    shipped: Tree, options: Tree, line: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = "def __init__(self, vocab_size, width, full_width, rows, scale=1.0):"
+    (tmp_path / "rows_of_ours.py").write_text(f"class Rows(Encoder):\n    {start}\n        pass\n")
+    monkeypatch.setattr(encoders, "__path__", [*encoders.__path__, str(tmp_path)])
+    config = deepcopy(shipped)
+    config["learned_encoding"]["arms"]["unigram"] = {"encoder": "rows_of_ours", **options}
+    if line is None:
+        validation.check(config)
+    else:
+        assert refused(config) == f"config: learned_encoding.arms.unigram: {line}"
 
 
 # An encoder decides which options an arm has

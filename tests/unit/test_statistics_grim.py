@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tokentrial.errors import InputError
-from tokentrial.statistics.grim import grim, grimmer
+from tokentrial.statistics.granularity import grim, grimmer
 
 
 def rounded(text: str) -> tuple[Fraction, Fraction]:

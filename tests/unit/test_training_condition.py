@@ -171,6 +171,15 @@ def test_a_killed_job_goes_on_after_its_last_finished_arm(
     assert "was finished before" not in capsys.readouterr().err
 
 
+def test_a_diverged_model_has_no_accuracy(spec_of: Any, data_of: Any) -> None:
+    spec = spec_of(arms={"learned": {"encoder": "learned"}})
+    training = {**spec["training"], "learning_rates": [1e38], "decay": False, "select": "last"}
+    [[arm], _] = train_condition({**spec, "training": training}, data_of())
+    final = {(row.split, row.metric): row.value for row in arm.rows if row.step is None and row.seed == 0}
+    for split in SPLITS:
+        assert not math.isfinite(final[split, "cross_entropy"]) and math.isnan(final[split, "accuracy"])
+
+
 # A user's mistakes
 
 
@@ -187,8 +196,9 @@ def test_a_missing_gpu_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, spec
         ({"encoder": "tables"}, r"^config: encoder 'tables': its module defines 0 encoders, expected one$"),
         (
             {"encoder": "learned", "activation": "relu"},
-            r"^config: arms: mine: encoder 'learned' has no such option: \{'activation': 'relu'\}$",
+            r"^config: arms: mine: encoder 'learned' has no such option: activation; it has none$",
         ),
+        ({"encoder": "hashed"}, r"^config: arms: mine: encoder 'hashed' needs the option 'buckets', found none$"),
         ({"encoder": "autoencoder", "variant": "wide"}, r"^config: autoencoder variant 'wide' is unknown; expected st"),
         ({"encoder": "autoencoder", "activation": "tanh"}, r"^config: autoencoder activation 'tanh' is unknown; expec"),
         ({"encoder": "pca", "table": "tusk"}, r"^config: table 'tusk' is unknown; expected 'task' or 'random'$"),

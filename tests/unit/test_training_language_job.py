@@ -327,7 +327,7 @@ def test_an_arm_without_its_trained_model_is_refused(run: Run, tmp_path: Path) -
             r"validation\.parquet: found 3 tokens to use, expected at least 41",
         ),
         ({"training": {"fraction": 1.5}}, "share of 1.5"),
-        ({"encoder": {"encoder": "learned", "colour": 1}}, "encoder 'learned' has no such option: colour"),
+        ({"encoder": {"encoder": "learned", "colour": 1}}, "encoder 'learned' has no such option: colour; it has none"),
         ({"encoder": {"encoder": "nothing"}}, "encoder 'nothing' is unknown"),
     ],
 )

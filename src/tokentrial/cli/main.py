@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tokentrial.cli import audit, claims, compare, doctor, run, spot_check, what_if
+from tokentrial.cli import audit, claims, compare, doctor, run, spot_check, try_encoder, what_if
 from tokentrial.cli.common import BAD_INPUT
 from tokentrial.errors import InputError
 
@@ -48,6 +48,14 @@ app.command(
     epilog=_epilog("tokentrial run --cores 8 all", codes="Exit codes: those of snakemake."),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(run.run)
+app.command(
+    "try",
+    epilog=_epilog(
+        "tokentrial try my_encoder.py --set rank=2,4,8",
+        "tokentrial try my_encoder.py:Mine --check",
+        codes=try_encoder.CODES,
+    ),
+)(try_encoder.try_encoder)
 of_claims.command("list", epilog=_epilog("tokentrial claims list --document 000 --verdict REFUTED"))(claims.listed)
 of_claims.command("show", epilog=_epilog("tokentrial claims show LE0-RQ"))(claims.show)
 of_claims.command("export", epilog=_epilog("tokentrial claims export --format csv -o claims.csv"))(claims.export)

@@ -5,9 +5,10 @@ Parameters are a flat dict of tensors whose first axis is the seed. To add an en
 """
 
 import importlib
+import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -173,3 +174,28 @@ def load(name: str) -> type[Encoder]:
     if len(classes) != 1:
         raise InputError(f"config: encoder '{name}': its module defines {len(classes)} encoders, expected one")
     return classes[0]
+
+
+def make(where: str, name: str, vocab_size: int, width: int, full_width: int, options: Mapping[str, Any]) -> Encoder:
+    """Returns an encoder by its name; raises InputError for an option that it lacks or needs. where: its arm."""
+    return instance(f"{where}: encoder '{name}'", load(name), vocab_size, width, full_width, options)
+
+
+def instance(
+    where: str, kind: type[Encoder], vocab_size: int, width: int, full_width: int, options: Mapping[str, Any]
+) -> Encoder:
+    """Returns an object of an encoder's class; raises InputError for options or methods that do not fit.
+
+    An error in the class's own code is no fault of an option, so it is not caught.
+    """
+    if missing := sorted(getattr(kind, "__abstractmethods__", ())):
+        raise InputError(f"{where} does not define {', '.join(missing)}; expected all of encoders/base.py")
+    known = inspect.signature(kind).parameters
+    anything = any(one.kind is one.VAR_KEYWORD for one in known.values())
+    named = [name for name, one in known.items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)][3:]
+    if unknown := [name for name in options if name not in named and not anything]:
+        expected = f"expected one of {', '.join(named)}" if named else "it has none"
+        raise InputError(f"{where} has no such option: {unknown[0]}; {expected}")
+    if lacking := [name for name in named if name not in options and known[name].default is inspect.Parameter.empty]:
+        raise InputError(f"{where} needs the option '{lacking[0]}', found none")
+    return kind(vocab_size, width, full_width, **options)

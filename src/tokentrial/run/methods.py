@@ -51,7 +51,7 @@ def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> 
         "study": name_of_study,
         "arm": arm,
         "method": method,
-        "family": SIZE.sub("", method),
+        "family": _family(study, method),
         "size": size,
         "ratio": int(size) if size is not None and size.isdigit() else None,
         "role": study.role(method),
@@ -60,9 +60,15 @@ def _row(study: Study, name_of_study: str, arm: str, sizes: Collection[str]) -> 
     }
 
 
+def _family(study: Study, method: str) -> str:
+    """Returns the name without its number if the study declares a method of this name, else the whole name."""
+    family = SIZE.sub("", method)
+    return family if family in study.methods else method
+
+
 def _names(study: Study, method: str, size: str | None) -> dict[str, str | None]:
     """Returns the names for readers: ``learned 8:1``, ``bands permuted, scaling``, ``product quantised (pq_16)``."""
-    family = SIZE.sub("", method)
+    family = _family(study, method)
     family_name = _name(study, family)
     known = study.methods.get(family)
     of_bits = method not in study.methods and known is not None and known.name is not None
@@ -81,7 +87,7 @@ def _name(study: Study, method: str) -> str:
 
 def _look(study: Study, method: str) -> dict[str, Any]:
     """Returns the declared look of a method or of its family; empty if there is none."""
-    for name in (method, SIZE.sub("", method)):
+    for name in (method, _family(study, method)):
         declared = study.methods.get(name)
         if declared is not None and declared.look is not None:
             label, color, marker, size = (value for _, value in declared.look)

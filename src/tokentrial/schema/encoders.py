@@ -1,7 +1,7 @@
 """The options of the encoders: an arm's ``encoder`` decides which keys the arm has.
 
 The encoders themselves need torch, which planning does not load; a test compares these models with the encoders'
-signatures. Any other encoder is a user's own module, whose options the training job checks.
+signatures. Any other encoder is a user's own module, whose text says which options it has.
 """
 
 import importlib.util
@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from tokentrial import encoder_source
 from tokentrial.config import nearest
 from tokentrial.schema.base import Count, Flag, Number, Positive, Section, Steps, Text, Whole, contradiction, key
 
@@ -259,6 +260,19 @@ class Foreign(Options):
         if not has_module(self.encoder):
             missing = f"encoder '{self.encoder}' has no module in src/tokentrial/encoders"
             raise contradiction(f"{missing}: {nearest(self.encoder, KNOWN)}expected one of {', '.join(KNOWN)}")
+        return self
+
+    @model_validator(mode="after")
+    def _options_exist(self) -> Self:
+        options, required, *_ = encoder_source.read(self.encoder)
+        given = self.__pydantic_extra__ or {}
+        if options is None:
+            return self
+        if unknown := [name for name in given if name not in options]:
+            known = f"{nearest(unknown[0], options)}expected one of {', '.join(options)}" if options else "it has none"
+            raise contradiction(f"encoder '{self.encoder}' has no option '{unknown[0]}': {known}")
+        if missing := [name for name in required if name not in given]:
+            raise contradiction(f"encoder '{self.encoder}' needs the option '{missing[0]}', found none")
         return self
 
 

@@ -30,7 +30,7 @@ from tokentrial.schema.base import (
 )
 from tokentrial.schema.declared import METHODS, ExperimentOfWays, Methods
 from tokentrial.schema.encoders import arms_type
-from tokentrial.studies.language_models import FROM_FULL, FULL, arms_of, needs_full
+from tokentrial.studies.language_models import FULL, arms_of, keeps_body, needs_full
 
 BYTES = 256  # types with which a byte-level BPE starts
 
@@ -260,7 +260,7 @@ class LanguageModels(Section):
         if two_stage and FULL not in design.single:
             missing = f"single: '{FULL}' is missing; the '{two_stage[0]}' encoder starts from its table"
             raise contradiction(missing, *place)
-        others = [encoder for encoder in two_stage if encoder in FROM_FULL[2:]]
+        others = [encoder for encoder in two_stage if keeps_body(encoder)]
         if others and design.narrow:
             found = f"narrow: found true, but '{others[0]}' keeps the full model's body; expected false"
             raise contradiction(found, *place)

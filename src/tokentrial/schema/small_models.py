@@ -31,7 +31,7 @@ from tokentrial.schema.encoders import arms_type
 from tokentrial.schema.sources import AnySource
 
 Windows = Annotated[Whole, Field(ge=1, le=1_000_000)]
-ArmName = Annotated[Text, Field(pattern="^[a-z0-9_]+(-[a-z0-9_]+)?$")]
+ArmName = Annotated[Text, Field(pattern="^[A-Za-z0-9_]+(-[A-Za-z0-9_]+)*$")]
 
 
 # The public scripts as released

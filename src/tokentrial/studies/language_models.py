@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tokentrial.studies.small_models import TWO_STAGE, designs
+from tokentrial import encoder_source
+from tokentrial.studies.small_models import TWO_STAGE, designs, starts_from_table
 
 STUDY = "language_models"
 FULL = "full"  # the arm whose trained model is the start of two-stage arms
@@ -124,8 +125,12 @@ def twins(specs: Mapping[str, Spec]) -> dict[str, str]:
 
 def needs_full(spec: Spec) -> bool:
     """Whether a job starts from the trained full model of its condition."""
-    options = spec["encoder"]
-    return options["encoder"] in FROM_FULL and options.get("table", "task") == "task"
+    return keeps_body(spec["encoder"]["encoder"]) or starts_from_table(spec["encoder"])
+
+
+def keeps_body(encoder: str) -> bool:
+    """Whether an encoder replaces the table of the trained full model and keeps its body."""
+    return encoder in FROM_FULL[len(TWO_STAGE) :] or encoder_source.read(encoder).after_training
 
 
 def encoder_module(spec: Spec) -> str:

@@ -8,6 +8,8 @@ needs nothing beyond the standard library.
 from collections.abc import Mapping
 from typing import Any
 
+from tokentrial import encoder_source
+
 STUDIES = ("learned_encoding", "bespoke")
 TWO_STAGE = ("pca", "autoencoder")  # encoders that compress a table, by default the table of the full arm
 WAYS = ("as-released", "as-described", "done-right")
@@ -31,9 +33,15 @@ def encoder_modules(spec: Spec) -> list[str]:
     An arm that starts from a table trained on the task needs the encoder of the full arm, which trains that table.
     """
     names = {arm["encoder"] for arm in spec["arms"].values()}
-    if any(arm["encoder"] in TWO_STAGE and arm.get("table", "task") == "task" for arm in spec["arms"].values()):
+    if any(starts_from_table(arm) for arm in spec["arms"].values()):
         names.add("full")
     return [f"encoders/{name}" for name in sorted(names)]
+
+
+def starts_from_table(arm: Mapping[str, Any]) -> bool:
+    """Whether an arm's encoder starts from a table trained on the task; an encoder of one's own says so by its code."""
+    encoder = arm["encoder"]
+    return (encoder in TWO_STAGE or encoder_source.read(encoder).uses_table) and arm.get("table", "task") == "task"
 
 
 def conditions_of(config: Mapping[str, Any], study: str) -> dict[str, Spec]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tokentrial.data.dataset import Dataset
 from tokentrial.data.spec import Spec, Vary, parse_spec
-from tokentrial.encoders.base import Context, Encoder, Parameters, load
+from tokentrial.encoders.base import Context, Encoder, Parameters, make
 from tokentrial.errors import InputError
 from tokentrial.models import heads
 from tokentrial.results import Measurement
@@ -124,10 +124,8 @@ def build(job: Job, name: str, options: Mapping[str, Any]) -> tuple[Encoder, hea
     """Returns the untrained encoder and task model of an arm; raises InputError for an option that does not exist."""
     spec = job.spec
     known = {key: value for key, value in options.items() if key not in ("encoder", "update", *OF_TRAINING)}
-    try:
-        encoder = load(options["encoder"])(spec["vocab_size"], spec["width"], spec["full_width"], **known)
-    except TypeError:
-        raise InputError(f"config: arms: {name}: encoder '{options['encoder']}' has no such option: {known}") from None
+    sizes = (spec["vocab_size"], spec["width"], spec["full_width"])
+    encoder = make(f"config: arms: {name}", options["encoder"], *sizes, known)
     length = job.data["train"][0].shape[2]
     shape = (spec["vocab_size"], encoder.output_width, length, spec["hidden"], spec["head_bias"])
     return encoder, heads.build(spec["head"], *shape)
@@ -202,8 +200,10 @@ def train_arm(job: Job, name: str) -> Arm:
     for split in ("train", "validation", "test"):
         inputs, targets = (value[:, : enough.get(split)] for value in job.data[split])
         text = HeldOut(encoder, head, inputs, targets)
-        add(split, None, "cross_entropy", text.loss(result.parameters), "nats")
-        add(split, None, "accuracy", text.accuracy(result.parameters), "fraction")
+        loss, accuracy = text.loss(result.parameters), text.accuracy(result.parameters)
+        add(split, None, "cross_entropy", loss, "nats")
+        # a diverged model guesses the first token: what it gets right is no measurement
+        add(split, None, "accuracy", torch.where(loss.isfinite(), accuracy, torch.nan), "fraction")
     if job.spec.get("bands"):
         by_band = losses_by_band(encoder, head, result.parameters, *job.data["test"], job.counts)
         for metric, values, unit in band_metrics(*by_band):

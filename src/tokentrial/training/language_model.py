@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tokentrial.encoders.base import Context, Encoder, Parameters, load
+from tokentrial.encoders.base import Context, Encoder, Parameters, make
 from tokentrial.errors import InputError
 from tokentrial.models import language
 from tokentrial.models.language import Body, State
@@ -120,12 +120,7 @@ def build_encoder(spec: Mapping[str, Any], vocab_size: int) -> Encoder:
     """Returns the untrained encoder of an arm; raises InputError for options that it lacks."""
     options = dict(spec["encoder"])
     name = options.pop("encoder")
-    try:
-        return load(name)(vocab_size, spec["width"], spec["full_width"], **options)
-    except TypeError:
-        raise InputError(
-            f"config: arms: {spec['arm']}: encoder '{name}' has no such option: {', '.join(options)}"
-        ) from None
+    return make(f"config: arms: {spec['arm']}", name, vocab_size, spec["width"], spec["full_width"], options)
 
 
 @torch.no_grad()

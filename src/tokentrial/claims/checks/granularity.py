@@ -7,7 +7,7 @@ from tokentrial.claims.catalogue import check
 from tokentrial.claims.parameters import Count, Spread
 from tokentrial.claims.printed import Quantity
 from tokentrial.claims.verdict import Each, Finding, failing, listed, verdict_of
-from tokentrial.statistics.grim import grim, grimmer
+from tokentrial.statistics.granularity import grim, grimmer
 
 
 @check(

@@ -1,0 +1,138 @@
+"""``tokentrial try``: an encoder of one's own, judged at equal bits beside the shipped methods."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tokentrial.cli import common
+from tokentrial.cli.common import Json
+from tokentrial.errors import InputError
+
+if TYPE_CHECKING:
+    from tokentrial.trial.candidates import Candidate
+    from tokentrial.trial.judged import Place
+
+CODES = "Exit codes: 0 judged, or all checks are right, 1 with --check if one is not, 2 input that cannot be used."
+STOPPED = 130
+"""Exit code after Ctrl-C, as a shell's."""
+MARKS = {"ok": "ok", "wrong": "✖"}
+
+Encoder = Annotated[str, typer.Argument(help="my.py, my.py:Class or package.module:Class.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Options: rank=2,4,8 tries each value; repeatable.")]
+Check = Annotated[bool, typer.Option("--check", help="Only look at shapes, gradients, seeds, options and bits.")]
+Ratios = Annotated[
+    str | None,
+    typer.Option("--ratios", help="Widths D/2, D/8: 2,8; by default all, or one if bits do not depend on the width."),
+]
+On = Annotated[str, typer.Option("--on", help="Experiment and data of the study of learned encodings.")]
+Page = Annotated[Path | None, typer.Option("--output", "-o", help="The HTML page; by default try-<class>.html here.")]
+
+
+def try_encoder(
+    encoder: Encoder,
+    options: Set = None,
+    check: Check = False,
+    ratios: Ratios = None,
+    on: On = "compression/v100",
+    json: Json = False,
+    output: Page = None,
+) -> None:
+    """Train an encoder of your own and compare it with every shipped method at the same bits.
+
+    Any torch.nn.Module from ids to vectors, or a subclass of tokentrial.encoders.base.Encoder. Only this encoder is
+    trained, with the seeds, data and batches of the shipped rows.
+    """
+    try:
+        _try(encoder, options or [], check, ratios, on, json, output)
+    except KeyboardInterrupt:
+        typer.echo("stopped: nothing was written", err=True)
+        raise typer.Exit(STOPPED) from None
+
+
+def _try(
+    encoder: str, options: Sequence[str], check: bool, ratios: str | None, on: str, json: bool, output: Path | None
+) -> None:
+    from tokentrial.trial import candidates, checks, judged
+
+    sweep = candidates.sweep(options)
+    wanted = _whole(ratios)
+    candidate = candidates.load(encoder)
+    where = judged.place(on)
+    if check:
+        _check(candidate, where, sweep, json)
+        return
+    page = output or Path(f"try-{candidate.name}.html")
+    _writable(page)
+    checks.require(candidate, where.sizes(where.middle), sweep)
+    result = judged.judge(candidate, where, sweep, judged.ratios_of(where, candidate, sweep, wanted))
+    from tokentrial.report import trial_page
+
+    common.emit(trial_page.html(result), page)
+    content = trial_page.content(result)
+    if json:
+        common.emit_json(content)
+        return
+    _tables(content)
+
+
+def _whole(text: str | None) -> list[int]:
+    if text is None:
+        return []
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--ratios: found '{text}', expected whole numbers such as 2,8") from None
+
+
+def _writable(page: Path) -> None:
+    """Raises InputError for a place that cannot be written, before minutes are spent."""
+    folder = page.parent
+    if not folder.is_dir():
+        raise InputError(f"{page}: cannot be written: {folder} is no folder")
+    if page.is_dir() or not os.access(folder, os.W_OK):
+        reason = "it is a folder" if page.is_dir() else "Permission denied"
+        raise InputError(f"{page}: cannot be written: {reason}")
+
+
+def _check(candidate: "Candidate", where: "Place", sweep: Sequence[dict[str, Any]], json: bool) -> None:
+    from tokentrial.trial import checks
+
+    found = [
+        {"options": called, "check": one.check, "result": one.result, "said": one.said}
+        for called, one in checks.findings(candidate, where.sizes(where.middle), sweep)
+    ]
+    if json:
+        common.emit_json(found)
+    else:
+        table = common.table("check", "", "found", title=candidate.where)
+        for one in found:
+            table.add_row(one["check"], MARKS[one["result"]], one["said"])
+        common.console().print(table)
+    if any(one["result"] == checks.WRONG for one in found):
+        raise typer.Exit(common.DIFFERENT)
+
+
+def _tables(content: dict[str, Any]) -> None:
+    from tokentrial.report.trial_page import interval
+
+    arms = common.table("arm", "ratio", "bits", "encoder's", "bytes", "zstd", "test loss", "flag", "front")
+    for row in content["arms"]:
+        counts = (f"{row[name]:,}" for name in ("bits", "table_bits", "bytes", "bytes_zstd"))
+        front = "on" if row["on_front"] else ""
+        arms.add_row(row["arm"], f"{row['ratio']}:1", *counts, f"{row['loss']:.4f}", row["flag"], front)
+    methods = common.table("method", "at equal bits", "bits", "difference in nats (interval)")
+    for row in content["comparisons"]:
+        bits = "\n".join(f"{size['bits']:,}" for size in row["sizes"])
+        said = "\n".join(interval(size) for size in row["sizes"])
+        if row["nearest"]:
+            near = row["nearest"]
+            bits, said = f"{near['bits']:,.0f} beside {near['other_bits']:,.0f}", interval(near)
+        methods.add_row(row["name"], row["verdict"], bits, said)
+    console = common.console()
+    console.print(arms)
+    common.emit("\n")
+    console.print(methods)
+    common.emit(f"\n{content['verdict']}\n{content['note']}\n")
