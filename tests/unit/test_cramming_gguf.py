@@ -245,7 +245,7 @@ def test_a_gguf_file_by_its_path(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cramming\.models\.mine\.gguf: .*mine\.gguf: no such file, expected a GGUF"):
         cramming.inputs(config, "mine", ())
     (tmp_path / "mine.gguf").touch()
-    assert cramming.inputs(config, "mine", ()) [-1] == "results/models/gguf/mine/gguf.json"
+    assert cramming.inputs(config, "mine", ())[-1] == "results/models/gguf/mine/gguf.json"
     assert cramming.gguf_file(config, "mine") == [str(tmp_path / "mine.gguf")]
 
 

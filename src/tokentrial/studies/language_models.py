@@ -130,7 +130,7 @@ def needs_full(spec: Spec) -> bool:
 
 def keeps_body(encoder: str) -> bool:
     """Whether an encoder replaces the table of the trained full model and keeps its body."""
-    return encoder in FROM_FULL[len(TWO_STAGE) :] or encoder_source.read(encoder).after_training
+    return encoder in UNTRAINED or encoder_source.read(encoder).after_training
 
 
 def encoder_module(spec: Spec) -> str:

@@ -104,7 +104,7 @@ def _of_language_models(plan: Plan) -> dict[str, Spec]:
 
 def _has_rate(spec: Mapping[str, Any]) -> bool:
     """Whether a job of a language model is fair and trains something."""
-    return spec["way"] == FAIR and spec["encoder"]["encoder"] not in language_models.UNTRAINED
+    return spec["way"] == FAIR and not language_models.keeps_body(spec["encoder"]["encoder"])
 
 
 def digest_of_language_model(spec: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> str:
