@@ -16,7 +16,6 @@ ROOT = Path(__file__).parents[1]
 OWN = ROOT / "examples/documents/progressive-cramming"
 CALLS = {
     "a paper's printed numbers audited": (("audit", str(ROOT / "examples/paper.yaml")), 1),
-    "the longest shipped document audited": (("audit", str(ROOT / "documents/001")), 0),
     "a claim's margin disputed": (("what-if", "--claim", "LE0-RQ.margin=.001"), 0),
     "the margin of all claims disputed": (("what-if", "--set", "statistics.equivalence_margin=.2"), 0),
     "the margin at which each claim flips": (("what-if", "--margins"), 0),

@@ -117,7 +117,7 @@ def of_outside(folder: Path, judged: pd.DataFrame) -> None:
     assert len(judged[judged["document"] == OUTSIDE]) == 9
     matrix = (folder / "tables/verdict-matrix.md").read_text()
     assert f"Document {OUTSIDE}" in matrix
-    assert "PCRAM-HORIZON" in (folder / "report.typ").read_text()
+    assert f'#wide-table("verdicts-{OUTSIDE}"' in (folder / "report.typ").read_text()
     page = (folder / "verdicts.html").read_text()
     assert f'id="document-{OUTSIDE}"' in page and "PCRAM-DOWNSTREAM" in page
 

@@ -50,7 +50,7 @@ def _of_claim(row: Mapping[Any, Any], works: Works, created: str | None) -> Iter
     """Yields the four graphs of one claim."""
     place = f"{TEMPORARY}{row['id']}#"
     assertion, provenance, info = ({"@id": f"{place}{name}"} for name in ("assertion", "provenance", "pubinfo"))
-    head = {"@id": place, "@type": "np:Nanopublication"}
+    head: dict[str, Any] = {"@id": place, "@type": "np:Nanopublication"}
     head |= {"np:hasAssertion": assertion, "np:hasProvenance": provenance, "np:hasPublicationInfo": info}
     tool = {"@id": TOOL, "@type": "SoftwareApplication", "rdfs:label": f"tokentrial {__version__}"}
     sources = [(work, work.iri or f"{TEMPORARY}document/{work.name}") for work in named(str(row["document"]), works)]

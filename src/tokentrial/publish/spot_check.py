@@ -256,7 +256,8 @@ class Check:
         """Returns the run's rows with those of the recomputed jobs in the place of the shipped ones."""
         drawn = np.any([self.jobs[name][1] for name in plan.jobs], axis=0)
         again = [results.read(folder / f"results/runs/{name}.parquet", results.RUNS).to_pandas() for name in plan.jobs]
-        return pd.concat([self.runs[~drawn], *again], ignore_index=True)
+        mixed: pd.DataFrame = pd.concat([self.runs[~drawn], *again], ignore_index=True)
+        return mixed
 
     def changed_verdicts(self, plan: Plan, folder: Path) -> tuple[int, list[Flip]]:
         """Returns how many empirical claims there are, and those that the mixture decides otherwise.
