@@ -1,5 +1,6 @@
 """What the subcommands share: formats of the output, run folders, and how an answer is printed or written."""
 
+import importlib.util
 import json
 import os
 import sys
@@ -42,6 +43,14 @@ def run_folder(folder: Path | None) -> Path:
     if not (folder / "verdicts.parquet").is_file():
         raise InputError(f"{folder}: found no verdicts.parquet, expected the folder of a finished run, such as results")
     return folder
+
+
+def need(command: str, extra: str, *modules: str) -> None:
+    """Raises InputError if a module is missing that a command needs, with the extra of the package that has it."""
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            install = f"pip install 'tokentrial[{extra}]'"
+            raise InputError(f"{command}: needs the module '{module}', which is not installed: {install}")
 
 
 def console() -> Console:
