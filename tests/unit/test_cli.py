@@ -26,6 +26,7 @@ COMMANDS = (
     "doctor",
     "run",
     "try",
+    "init",
     "claims list",
     "claims show",
     "claims export",
