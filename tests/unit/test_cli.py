@@ -27,6 +27,7 @@ COMMANDS = (
     "doctor",
     "run",
     "try",
+    "init",
     "claims list",
     "claims show",
     "claims export",

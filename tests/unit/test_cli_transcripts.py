@@ -26,7 +26,7 @@ def pattern(lines: list[str]) -> str:
 def test_every_command_has_a_transcript() -> None:
     said = "\n".join(COMMANDS)
     of_claims = ("claims list", "claims show", "claims export")
-    for name in ("audit", "what-if", "compare", *of_claims, "spot-check", "doctor", "run", "try"):
+    for name in ("audit", "what-if", "compare", *of_claims, "spot-check", "doctor", "run", "try", "init"):
         assert f"tokentrial {name}" in said, name
 
 

@@ -50,6 +50,14 @@ def run_folder(folder: Path | None) -> Path:
     return folder
 
 
+def need(command: str, extra: str, *modules: str) -> None:
+    """Raises InputError if a module is missing that a command needs, with the extra of the package that has it."""
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            install = f"pip install 'tokentrial[{extra}]'"
+            raise InputError(f"{command}: needs the module '{module}', which is not installed: {install}")
+
+
 def console() -> Console:
     """Returns the console of the answer, on stdout."""
     terminal = sys.stdout.isatty() or "COLUMNS" in os.environ

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tokentrial.cli import audit, claims, compare, doctor, run, spot_check, try_encoder, what_if
+from tokentrial.cli import audit, claims, compare, doctor, init, run, spot_check, try_encoder, what_if
 from tokentrial.cli.common import BAD_INPUT
 from tokentrial.errors import InputError
 
@@ -48,6 +48,7 @@ app.command(
     epilog=_epilog("tokentrial run --cores 8 all", codes="Exit codes: those of snakemake."),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(run.run)
+app.command("init", epilog=_epilog("tokentrial init trial"))(init.init)
 app.command(
     "try",
     epilog=_epilog(

@@ -8,11 +8,9 @@ from typing import Annotated
 import typer
 
 from tokentrial import checkout, documents
-from tokentrial.checkout import ROOT
+from tokentrial.checkout import LIBRARY, ROOT
 from tokentrial.cli import common
 from tokentrial.errors import InputError
-
-SNAKEFILE = ROOT / "Snakefile"
 
 SCALE = {"--cores", "-c", "--jobs", "-j", "--profile"}
 """Options of Snakemake that say how much runs at once."""
@@ -27,20 +25,29 @@ DryRun = Annotated[bool, typer.Option("--print", help="Print the command of Snak
 def run(context: typer.Context, own: Documents = None, only_print: DryRun = False) -> None:
     """Run the workflow: all options and targets go to Snakemake.
 
-    Results appear in the folder of the call. Snakemake takes the place of this process, so that Ctrl-C ends it with its
-    jobs; finished jobs are kept and a later call goes on with the others.
+    Results appear in the folder of the call. A folder that ``tokentrial init`` made, or a checkout, runs its own
+    workflow with its own library. Snakemake takes the place of this process, so that Ctrl-C ends it with its jobs;
+    finished jobs are kept and a later call goes on with the others.
     """
-    folders = documents.folders(own=own)
+    root = project(Path.cwd())
+    folders = documents.folders(root, own)
     documents.load(*folders)
-    if not SNAKEFILE.is_file():
-        raise InputError(f"{SNAKEFILE}: not found, expected the Snakefile beside the library")
+    snakefile = root / "Snakefile"
+    if not snakefile.is_file():
+        raise InputError(f"{snakefile}: not found, expected the Snakefile beside the library")
     named = {option.split("=")[0] for option in context.args}
     cores = [] if named & SCALE else ["--cores", "all"]
     shown = common.progress_of_jobs() if "--logger" not in named else []
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), *shown, *cores, *context.args]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), *shown, *cores, *context.args]
     given = [] if own is None else [f"{documents.VARIABLE}={folders[-1].absolute()}"]
     if only_print:
         typer.echo(" ".join([*given, *command]))
         return
-    checkout.lead_children()
+    common.need("run", "workflow", "snakemake", "torch")
+    checkout.lead_children(root)
     os.execve(command[0], command, {**os.environ, documents.VARIABLE: str(folders[-1].absolute())})
+
+
+def project(folder: Path) -> Path:
+    """Returns the folder if it is a project with a library, else the checkout whose code runs."""
+    return folder if (folder / "Snakefile").is_file() and (folder / LIBRARY / "__init__.py").is_file() else ROOT

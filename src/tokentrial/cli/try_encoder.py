@@ -55,6 +55,7 @@ def try_encoder(
 def _try(
     encoder: str, options: Sequence[str], check: bool, ratios: str | None, on: str, json: bool, output: Path | None
 ) -> None:
+    common.need("try", "torch", "torch", "safetensors", "matplotlib")
     from tokentrial.trial import candidates, checks, judged
 
     sweep = candidates.sweep(options)

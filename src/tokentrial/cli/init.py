@@ -1,0 +1,69 @@
+"""``tokentrial init``: a project of one's own, laid out like a checkout, from the installed one."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tokentrial import checkout
+from tokentrial.checkout import ROOT
+from tokentrial.errors import InputError
+
+PARTS = (*checkout.READ, "docs", "examples", "profiles", "results/reference")
+FILES = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.egg-info", "*.sif")
+NEXT = """made {folder}, a project of your own: src/tokentrial/encoders, studies, documents and config are yours to edit
+  cd {folder}
+  tokentrial run --cores 2 -n study_bespoke   # what would run
+  tokentrial run --cores 2 study_bespoke
+"""
+
+Folder = Annotated[Path, typer.Argument(help="The folder to make.")]
+
+
+def init(folder: Folder) -> None:
+    """Make a project of your own: workflow, studies, documents, library and the shipped rows in one folder.
+
+    ``tokentrial run`` in this folder runs its workflow with its library. The folder appears whole or not at all.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: found {'files in it' if folder.is_dir() else 'a file'}, expected a new folder")
+    target = folder.resolve()
+    if target.is_relative_to(ROOT):
+        raise InputError(f"{folder}: it is inside {ROOT}, from which it would be copied; expected another place")
+    try:
+        beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
+    try:
+        _copy(beside)
+        beside.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        beside.rename(target)
+    except BaseException as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        if isinstance(error, OSError | shutil.Error):
+            raise InputError(f"{folder}: cannot be made: {error}") from None
+        if isinstance(error, KeyboardInterrupt):
+            typer.echo("stopped: nothing was made", err=True)
+            raise typer.Exit(130) from None
+        raise
+    typer.echo(NEXT.format(folder=folder), nl=False)
+
+
+def _copy(target: Path) -> None:
+    for part in PARTS:
+        source = ROOT / part
+        if not source.exists():
+            raise InputError(f"{source}: not found, expected the project beside the library")
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target / part, ignore=LEFT_OUT)
+        else:
+            shutil.copy2(source, target / part)
+    for file in FILES:
+        if (ROOT / file).is_file():
+            shutil.copy2(ROOT / file, target / file)

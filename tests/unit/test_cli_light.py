@@ -1,0 +1,89 @@
+"""The light base: audit, statistics and shipped claims need neither torch nor Snakemake; extras have what is named."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+IMPORTED = {"huggingface-hub": "huggingface_hub", "snakemake-logger-plugin-rich": "snakemake_logger_plugin_rich"}
+LIGHT = """
+import sys
+from importlib.machinery import PathFinder
+
+class Installed:
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in {missing!r} else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Installed()
+sys.argv = ["tokentrial", *sys.argv[1:]]
+from tokentrial.cli.main import main
+main()
+"""
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(one).name) for one in requirements}
+
+
+def missing(*extras: str) -> set[str]:
+    """The modules that only these extras have."""
+    of_extras = set().union(*(names(EXTRAS[extra]) for extra in extras)) - {"tokentrial"}
+    return {IMPORTED.get(name, name.replace("-", "_")) for name in of_extras - names(PROJECT["dependencies"])}
+
+
+def light(*words: str, without: set[str]) -> subprocess.CompletedProcess[str]:
+    code = LIGHT.format(missing=sorted(without))
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("audit", str(ROOT / "examples/paper.yaml")),
+        ("claims", "show", "LE0-RQ"),
+        ("what-if", "--claim", "LE0-TAB-DIFF-2.reported.difference=+0.026"),
+        ("compare", str(ROOT / "results/reference")),
+        ("run", "--print", "all"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_these_need_the_base_alone(words: tuple[str, ...]) -> None:
+    done = light(*words, without=missing("torch", "workflow", "slurm"))
+    assert done.returncode == 0 and done.stdout, done.stderr[-2000:]
+
+
+def test_what_needs_more_says_so_in_one_line(tmp_path: Path) -> None:
+    wanted = light("try", "mine.py", without=missing("torch", "workflow", "slurm"))
+    line = "error: try: needs the module 'torch', which is not installed: pip install 'tokentrial[torch]'\n"
+    assert (wanted.returncode, wanted.stdout, wanted.stderr) == (2, "", line)
+    wanted = light("run", "-n", without=missing("workflow", "slurm"))
+    assert wanted.returncode == 2 and wanted.stderr.endswith("pip install 'tokentrial[workflow]'\n")
+
+
+def test_the_extra_torch_suffices_for_an_encoder(tmp_path: Path) -> None:
+    done = light("try", str(ROOT / "examples/tensor_train.py"), "--set", "rank=4", "--check",
+                 without=missing("workflow", "slurm") - missing("torch"))  # fmt: skip
+    assert done.returncode == 0 and "bits as declared" in done.stdout, done.stderr[-2000:]
+    code = "import tokentrial.embeddings, tokentrial.report.trial_page, tokentrial.training.condition"
+    blocked = LIGHT.format(missing=sorted(missing("workflow", "slurm") - missing("torch")))
+    blocked = blocked.partition("sys.argv = ")[0] + code
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
+    found = subprocess.run(
+        [sys.executable, "-c", blocked], env=environment, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+
+
+def test_larger_extras_have_the_smaller_ones() -> None:
+    for larger, smaller in (("workflow", "torch"), ("slurm", "workflow"), ("dev", "slurm")):
+        assert f"tokentrial[{smaller}]" in EXTRAS[larger]
+    assert set(EXTRAS) == {"torch", "workflow", "slurm", "dev"}
