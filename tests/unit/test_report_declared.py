@@ -8,9 +8,9 @@ import pytest
 import views
 import yaml
 
-from tokentrial import shipped
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue, formats
+from tokentrial.report.catalogue import STUDIES
 from tokentrial.report.formats import MISSING
 from tokentrial.report.tables import arms, build, declared, estimates, of_study, registry
 from tokentrial.run.finals import LOSS
@@ -141,7 +141,7 @@ def shipped_tables() -> dict[str, formats.Table]:
     return {table.name: table for table in build(view, views.tables(), views.printed())}
 
 
-@pytest.mark.parametrize("name", [name for study in shipped.STUDIES for name in views.tables()[study]])
+@pytest.mark.parametrize("name", [name for study in STUDIES for name in views.tables()[study]])
 def test_a_table_has_the_columns_that_it_declares(name: str, shipped_tables: dict[str, formats.Table]) -> None:
     """In the CSV, and in every section: those of the entry or of one of its parts, each with a number or a word."""
     entry, table = ENTRIES[name], shipped_tables[name]

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 import views
 
-from tokentrial import results, shipped
+from tokentrial import results
 from tokentrial.errors import InputError
+from tokentrial.report.catalogue import STUDIES
 from tokentrial.run.view import SCHEMAS, View, records
 
 STUDY = "learned_encoding"
@@ -191,7 +192,7 @@ def test_the_shipped_run_is_read() -> None:
     names = {name: name for name in (*views.TABLES, "conditions", "methods")}
     names |= {"measures": "cramming", "decisions": "cramming_decisions"}
     view = View.read({name: str(folder / f"{file}.parquet") for name, file in names.items()}, 0.95)
-    assert {each.study for each in view.select()} == set(shipped.STUDIES)
+    assert {each.study for each in view.select()} == set(STUDIES)
     assert view.only("bespoke").corpus == view.corpus == "WikiText-2"
     for _, row in view.arms.iterrows():
         assert view.method(row["study"], row["arm"]).arm == row["arm"]

@@ -7,10 +7,6 @@ from tokentrial import shipped
 
 SHIPPED = source("results/reference")
 JUDGED_AGAIN = "results/reference_report"
-SHIPPED_STUDIES = [study for study in STUDIES if study in shipped.STUDIES]
-# The names of tables and figures of studies of which the shipped run has no rows.
-OTHERS = [catalogue.entries(study) for study in STUDIES if study not in shipped.STUDIES]
-NOT_SHIPPED = {name for entries in OTHERS for name in (*entries.tables, *entries.figures)}
 
 
 # The only step that differs from those of a run: rows are copied, not collected.
@@ -31,6 +27,7 @@ rule reference_rows:
     params:
         code=content("reference_rows"),
         config=canonical(config),
+        studies=STUDIES,
         designs=hashlib.sha256(canonical([file.design for file in STUDY_FILES.values()]).encode()).hexdigest(),
     message:
         "Taking the rows of the shipped run"
@@ -95,35 +92,31 @@ use rule sensitivity as reference_sensitivity with:
 
 use rule tables as reference_report_tables with:
     input:
-        **moved(shipped.without(rules.tables.input, NOT_SHIPPED), JUDGED_AGAIN),
+        **moved(rules.tables.input, JUDGED_AGAIN),
     output:
-        **moved(shipped.without(rules.tables.output, NOT_SHIPPED), JUDGED_AGAIN),
+        **moved(rules.tables.output, JUDGED_AGAIN),
     log:
         "logs/reference_report_tables.log",
-    params:
-        studies=SHIPPED_STUDIES,
     message:
         "Writing the tables of the shipped rows"
 
 
 use rule figures as reference_figures with:
     input:
-        **moved(shipped.without(rules.figures.input, NOT_SHIPPED), JUDGED_AGAIN),
+        **moved(rules.figures.input, JUDGED_AGAIN),
     output:
-        **moved(shipped.without(rules.figures.output, NOT_SHIPPED), JUDGED_AGAIN),
+        **moved(rules.figures.output, JUDGED_AGAIN),
     log:
         "logs/reference_figures.log",
-    params:
-        studies=SHIPPED_STUDIES,
     message:
         "Drawing the figures of the shipped rows"
 
 
 use rule claims_page as reference_claims_page with:
     input:
-        **moved(shipped.without(rules.claims_page.input, NOT_SHIPPED), JUDGED_AGAIN),
+        **moved(rules.claims_page.input, JUDGED_AGAIN),
     output:
-        **moved(shipped.without(rules.claims_page.output, NOT_SHIPPED), JUDGED_AGAIN),
+        **moved(rules.claims_page.output, JUDGED_AGAIN),
     log:
         "logs/reference_claims_page.log",
     message:
@@ -133,14 +126,13 @@ use rule claims_page as reference_claims_page with:
 # The last of these rules is the target, so it also waits for the page of verdicts.
 use rule report as reference_report with:
     input:
-        **moved(shipped.without(rules.report.input, NOT_SHIPPED), JUDGED_AGAIN),
+        **moved(rules.report.input, JUDGED_AGAIN),
         page=rules.reference_claims_page.output.page,
     output:
-        **moved(shipped.without(rules.report.output, NOT_SHIPPED), JUDGED_AGAIN),
+        **moved(rules.report.output, JUDGED_AGAIN),
     log:
         "logs/reference_report.log",
     params:
-        studies=SHIPPED_STUDIES,
         command="snakemake --cores 1 reference_report",
     message:
         "Writing the report of the shipped rows"
@@ -161,16 +153,12 @@ use rule sensitivity as reference_tables_sensitivity with:
 # Only the tables, in seconds: from the shipped tables if the config is the default, else from the rows judged again.
 use rule tables as reference_tables with:
     input:
-        **moved(
-            shipped.without(rules.tables.input, NOT_SHIPPED), SHIPPED if shipped.is_default(config) else JUDGED_AGAIN
-        )
+        **moved(rules.tables.input, SHIPPED if shipped.is_default(config) else JUDGED_AGAIN)
         | {"sensitivity": rules.reference_tables_sensitivity.output.parquet},
     output:
-        **moved(shipped.without(rules.tables.output, NOT_SHIPPED), "results/reference_tables", f"{RESULTS}/tables"),
+        **moved(rules.tables.output, "results/reference_tables", f"{RESULTS}/tables"),
     log:
         "logs/reference_tables.log",
-    params:
-        studies=SHIPPED_STUDIES,
     message:
         "Writing the tables of the shipped run"
 

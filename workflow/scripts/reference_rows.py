@@ -14,6 +14,8 @@ with logged(snakemake.log[0]):
 
     checkout = Path(snakemake.input.default).parents[1]
     shipped.check_training(json.loads(snakemake.params.config), study_files.default(checkout))
-    collect([snakemake.input.runs], snakemake.output.runs, results.RUNS)
+    # a study that this machine cannot run has no tables and figures here, either
+    studies = snakemake.params.studies
+    collect([snakemake.input.runs], snakemake.output.runs, results.RUNS, studies)
     shutil.copyfile(snakemake.input.record, snakemake.output.record)
-    collect([snakemake.input.arms], snakemake.output.arms, results.ARMS)
+    collect([snakemake.input.arms], snakemake.output.arms, results.ARMS, studies)
