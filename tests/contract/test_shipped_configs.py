@@ -16,7 +16,7 @@ from snakemake.utils import update_config
 
 from tokentrial import config, released
 from tokentrial.data import patterns
-from tokentrial.data.spec import COMMON, OF_SOURCE, OPTIONAL, Source, Targets, complete
+from tokentrial.data.spec import COMMON, OF_SOURCE, OPTIONAL, Source, Targets, Vary, complete
 from tokentrial.data.tokenise import TokenizerKind
 from tokentrial.encoders import schemes
 from tokentrial.encoders.banded import Banded
@@ -345,10 +345,11 @@ def names(path: str) -> set[str]:
 def test_the_schema_knows_what_the_small_models_know() -> None:
     design = "learned_encoding.experiments.*.done-right"
     source = of(f"{design}.data.*")["properties"]
-    assert set(source) == {*COMMON, *(key for keys in OF_SOURCE.values() for key in keys)}
+    assert set(source) == {*COMMON, *OPTIONAL, *(key for keys in OF_SOURCE.values() for key in keys)}
     assert set(source["source"]["enum"]) == set(get_args(Source)) == set(OF_SOURCE)
     assert set(source["targets"]["enum"]) == set(get_args(Targets))
     assert set(source["kind"]["enum"]) == set(patterns.KINDS)
+    assert set(source["vary"]["enum"]) == set(get_args(Vary))
     assert set(source["variant"]["enum"]) == set(patterns.VARIANTS)
     assert set(of(f"{design}.heads")["items"]["enum"]) == set(HEADS)
     training = of(f"{design}.training")["properties"]

@@ -332,7 +332,7 @@ def test_collecting_keeps_every_row_in_order(tmp_path: Path) -> None:
 
 def test_collecting_the_rows_of_some_studies(tmp_path: Path) -> None:
     shipped = Path(__file__).parents[2] / "results/reference/arms.parquet"
-    collect([str(shipped)], str(tmp_path / "arms.parquet"), results.ARMS, ["bespoke", "cramming"])
+    collect.collect([str(shipped)], str(tmp_path / "arms.parquet"), results.ARMS, ["bespoke", "cramming"])
     every, some = (results.read(path, results.ARMS).to_pandas() for path in (shipped, tmp_path / "arms.parquet"))
     expected = every[every["study"].isin(["bespoke", "cramming"])].reset_index(drop=True)
     assert 0 < len(expected) < len(every)
