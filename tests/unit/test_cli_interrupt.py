@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 PATIENCE = 600.0  # seconds, on a machine that does much else
-NAMES = ("as-described/simple", "done-right/structured")
-JOBS = [f"results/runs/learned_encoding/complexity/{name}.parquet" for name in NAMES]
-CHECK = ("spot-check", "--minutes", "0.5", "--seed", "5", "--cores", "1")
-"""Draws these two jobs."""
+LEARNED = "results/runs/learned_encoding"
+FAST = [f"{LEARNED}/complexity/{name}.parquet" for name in ("as-described/simple", "done-right/structured")]
+CHECK = ("spot-check", "--minutes", "0.5", "--seed", "3", "--cores", "1")
+DRAWN = [
+    f"{LEARNED}/{name}.parquet" for name in ("markov/done-right/ratio-4-mean-pool", "baselines/done-right/patterns-v20")
+]
+"""The two jobs that the check draws, of which each takes longer than a signal."""
 STOPPED = 130
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -64,12 +67,12 @@ class Started:
             found += [child for child, parent in parents.items() if parent == process]
         return [process for process in found if process in parents]
 
-    def finished(self, folder: Path) -> Path:
+    def finished(self, folder: Path, jobs: list[str]) -> Path:
         """The job that is finished as soon as the other one runs."""
         until = time.monotonic() + PATIENCE
         while True:
-            done = [job for job in JOBS if (folder / job).exists() and not incomplete(folder, job)]
-            logs = [folder / job.replace("results/runs", "logs/train").replace("parquet", "log") for job in JOBS]
+            done = [job for job in jobs if (folder / job).exists() and not incomplete(folder, job)]
+            logs = [folder / job.replace("results/runs", "logs/train").replace("parquet", "log") for job in jobs]
             if done and all(log.exists() for log in logs):
                 return folder / done[0]
             assert self.process.poll() is None, self.process.communicate()
@@ -94,46 +97,48 @@ def start() -> Iterator[Callable[..., Started]]:
         command.process.wait()
 
 
-def kept(first: Path, folder: Path) -> None:
+def kept(first: Path, folder: Path, jobs: list[str]) -> None:
     """The first job is not planned again; the other one is, unless it was as fast as the signal."""
     assert first.is_file()
-    command = [sys.executable, "-m", "tokentrial", "run", "-n", "--cores", "1", "--directory", str(folder), *JOBS]
+    command = [sys.executable, "-m", "tokentrial", "run", "-n", "--cores", "1", "--directory", str(folder), *jobs]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     said = done.stdout + done.stderr
-    for job in JOBS:
+    for job in jobs:
         words = f"Training {job.removeprefix('results/runs/').removesuffix('.parquet')}"
         assert words in said or (folder / job).exists()
         assert words not in said or folder / job != first
 
 
-@pytest.mark.parametrize("alone", [False, True], ids=["from a terminal", "to the command alone"])
-def test_ctrl_c_ends_a_spot_check_whole(alone: bool, start: Callable[..., Started], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "by", ["terminal", pytest.param("kill", marks=pytest.mark.slow), pytest.param("hang up", marks=pytest.mark.slow)]
+)
+def test_ctrl_c_ends_a_spot_check_whole(by: str, start: Callable[..., Started], tmp_path: Path) -> None:
     command = start(*CHECK, "--folder", str(tmp_path))
-    first = command.finished(tmp_path)
+    first = command.finished(tmp_path, DRAWN)
     processes = command.alive()
     assert len(processes) > 1
-    if alone:
-        command.process.send_signal(signal.SIGINT)
-    else:
+    if by == "terminal":
         os.killpg(command.process.pid, signal.SIGINT)
+    else:  # a signal to the command alone
+        command.process.send_signal(signal.SIGINT if by == "kill" else signal.SIGHUP)
     out, err = command.process.communicate(timeout=PATIENCE)
     assert (command.process.returncode, out) == (STOPPED, ""), err
     assert err.endswith(f"stopped; --folder {tmp_path} goes on from the jobs that are finished\n")
     assert "Traceback" not in err, err
     assert not running(processes)
-    kept(first, tmp_path)
+    kept(first, tmp_path, DRAWN)
 
 
 def test_ctrl_c_ends_a_run_whole(start: Callable[..., Started], tmp_path: Path) -> None:
-    command = start("run", "--cores", "1", "--directory", str(tmp_path), *JOBS)
-    first = command.finished(tmp_path)
+    command = start("run", "--cores", "1", "--directory", str(tmp_path), *FAST)
+    first = command.finished(tmp_path, FAST)
     processes = command.alive()
     assert len(processes) > 1
     os.killpg(command.process.pid, signal.SIGINT)
     _, err = command.process.communicate(timeout=PATIENCE)
     assert command.process.returncode != 0 and "Traceback" not in err
     assert not running(processes)
-    kept(first, tmp_path)
+    kept(first, tmp_path, FAST)
 
 
 def test_ctrl_c_ends_a_dispute(start: Callable[..., Started]) -> None:

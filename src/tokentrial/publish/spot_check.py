@@ -18,7 +18,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,6 @@ OF_TEXT = (language_models.STUDY, cramming.STUDY)
 MOST = 10_000  # draws
 STDERR = 2  # file descriptor, so that stdout has the answer alone
 QUIET = ("--quiet", "all")
-PATIENCE = 1.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -158,27 +158,42 @@ def compute(plan: Plan, folder: Path, cores: int, root: Path = ROOT, shown: Sequ
     command += ["--directory", str(folder), "--cores", str(cores), *shown, "--", *targets]
     checkout.lead_children(root)
     folder.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(command, stdout=STDERR)
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        _end(process)
-        raise
+    # A group of its own, so that Snakemake has Ctrl-C once and from here: a second one would disturb its end.
+    process = subprocess.Popen(command, stdout=STDERR, process_group=0)
+    with _ended_by(signal.SIGTERM, signal.SIGHUP):
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            _end(process)
+            raise
     if code:
         raise InputError(
             f"{folder}: snakemake ended with {code}, expected 0; {folder / 'logs'} has the logs of its jobs"
         )
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Waits until Snakemake has ended with its jobs.
+@contextmanager
+def _ended_by(*signals: signal.Signals) -> Iterator[None]:
+    """Lets these signals end the body as Ctrl-C does."""
 
-    From a terminal it has Ctrl-C, too; a signal to this process alone is passed on.
-    """
+    def interrupted(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupted) for each in signals}
     try:
-        process.wait(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends Snakemake with its jobs as Ctrl-C does, and waits; a second Ctrl-C ends them at once."""
+    try:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+    except KeyboardInterrupt:
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
