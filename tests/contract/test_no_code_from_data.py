@@ -15,6 +15,9 @@ ALLOWED = {
     # the fork server itself, and libraries by names written there
     "src/tokentrial/fork_server.py": {"import_module(", "subprocess.Popen("},
     "src/tokentrial/job.py": {"import_module("},  # modules of this package, as named by the workflow's scripts
+    "src/tokentrial/statistics/__init__.py": {"import_module("},  # modules of this package, by names written there
+    # the encoder whose file or module the user names on the command line, to be run
+    "src/tokentrial/trial/candidates.py": {"import_module("},
     "src/tokentrial/checkout.py": {"subprocess.run("},  # git with fixed arguments
     "src/tokentrial/publish/machine.py": {"subprocess.run("},  # nvidia-smi with fixed arguments
     # Snakemake with the checkout's Snakefile; its targets are jobs of the default config's plan

@@ -65,6 +65,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def clean() -> dict[str, str]:
+    """Variables without those that lead to the checkout."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TOKENTRIAL"))}
+
+
 class Environment:
     """An environment with the wheel, and the other packages of this one."""
 
@@ -72,15 +77,14 @@ class Environment:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
         self.folder = folder
         pip = [sys.executable, "-m", "pip", "--python", folder / "bin/python", "install", "--quiet", "--no-deps"]
-        subprocess.run([*pip, "--no-index", wheel], check=True, capture_output=True)
+        subprocess.run([*pip, "--no-index", wheel], check=True, capture_output=True, env=clean())
         [packages] = folder.glob("lib/python*/site-packages")
         # as a line of its own: that folder's .pth files, among them the checkout's, are not read
         (packages / "zzz.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
     def run(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TOKENTRIAL"))}
         command = [str(self.folder / "bin/tokentrial"), *words]
-        return subprocess.run(command, cwd=cwd, env=kept, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=cwd, env=clean(), capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The studies' encoders as modules that take the place of torch.nn.Embedding in a model of your own.
 
-    >>> from tokentrial.embeddings import FactorisedEmbedding
-    >>> model.embed = FactorisedEmbedding.from_embedding(model.embed, width=64)
+    model.embed = FactorisedEmbedding.from_embedding(model.embed, width=64)
 
 The arithmetic is that of :mod:`tokentrial.encoders`; nothing is built twice. See docs/embeddings.md.
 """

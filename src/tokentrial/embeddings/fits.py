@@ -115,4 +115,5 @@ def _solved(gram: Tensor, right: Tensor) -> Tensor:
     """Solves the normal equations (..., n, n) x = (..., n, d) with a small ridge."""
     size = gram.diagonal(dim1=-2, dim2=-1).mean(-1).clamp_min(torch.finfo(gram.dtype).tiny)
     ridge = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device) * (RIDGE * size)[..., None, None]
-    return torch.linalg.solve(gram + ridge, right)
+    solved: Tensor = torch.linalg.solve(gram + ridge, right)
+    return solved

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -90,12 +91,13 @@ def _of_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise InputError(f"{path}: not found, expected a Python file with an encoder")
     spec = importlib.util.spec_from_file_location(f"tokentrial_tried_{re.sub(r'[^0-9a-zA-Z]', '_', path.stem)}", path)
-    if spec is None or spec.loader is None:
+    loader = None if spec is None else spec.loader
+    if spec is None or loader is None:
         raise InputError(f"{path}: found no Python file, expected one that ends with .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     sys.path.insert(0, str(path.resolve().parent))  # for modules beside it
-    _run(str(path), str(path), lambda: spec.loader and spec.loader.exec_module(module))
+    _run(str(path), str(path), partial(loader.exec_module, module))
     module.__file__ = str(path)
     return module
 

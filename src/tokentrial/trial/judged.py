@@ -45,6 +45,8 @@ ON = "compression/v100"
 """Where an encoder is tried: experiment and data set; a Zipfian Markov chain of 100 tokens with a known floor."""
 WITNESS = "learned"
 """The shipped arm that is trained again."""
+HEAD = "token_mlp"
+"""The task model of the conditions; one that sees several tokens has other bounds."""
 MIDDLE = 8
 """The ratio for encoders whose bits do not depend on the width."""
 AT = "@"  # between an arm and its ratio, where sizes of several conditions are one curve
@@ -94,6 +96,7 @@ class Place:
     """The conditions of an experiment and data set by ratio, with their data and the shipped rows."""
 
     on: str
+    experiment: str
     config: Spec
     specs: Mapping[int, Spec]
     source: Spec
@@ -121,15 +124,6 @@ def place(on: str, root: Path = ROOT) -> Place:
     shipped.check_training(config, config)
     plan = rates.plan(config)
     specs, _ = rates.applied(rates.read(root / rates.FILE), plan, lambda: plan)
-    known: dict[str, dict[int, Spec]] = {}
-    for name, spec in specs.items():
-        study, experiment, way, _ = name.split("/")
-        if (study, way) == (STUDY, WAY) and spec["head"] == "token_mlp":
-            data = spec["dataset"].rpartition("/")[2]
-            known.setdefault(f"{experiment}/{data}", {})[spec["full_width"] // spec["width"]] = spec
-    if on not in known:
-        raise InputError(f"--on: {settings.unknown_key(on, list(known)).removeprefix('unknown key ')}")
-    names = [spec["condition"] for spec in known[on].values()]
     reference = root / "results/reference"
     runs, arms, conditions, known_methods = (
         _read(reference / f"{table}.parquet", schema)
@@ -138,12 +132,28 @@ def place(on: str, root: Path = ROOT) -> Place:
             *(("conditions", columns.CONDITIONS), ("methods", columns.METHODS)),
         )
     )
-    chosen = [frame[frame["condition"].isin(names)] for frame in (runs, arms, conditions)]
-    if set(chosen[1]["condition"]) != set(names):
-        raise InputError(f"{reference}: found no rows of {on}, expected those of the shipped run")
-    source = plan.datasets[known[on][min(known[on])]["dataset"]]["source"]
-    of_study = known_methods[known_methods["study"] == STUDY]
-    return Place(on, config, known[on], source, chosen[0], chosen[1], chosen[2], of_study)
+    fair = (conditions["study"] == STUDY) & (conditions["way"] == WAY) & (conditions["head"] == HEAD)
+    titles = (conditions["experiment"] + "/" + conditions["data"]).where(fair)
+    if on not in set(titles.dropna()):
+        known = list(titles.dropna().unique())
+        raise InputError(f"--on: {settings.unknown_key(on, known).removeprefix('unknown key ')}")
+    rows = conditions[titles == on]
+    if missing := [name for name in rows["condition"] if name not in specs]:
+        raise InputError(f"{reference}: found the condition {missing[0]}, expected those of studies/{STUDY}.yaml")
+    chosen = {int(row["ratio"]): dict(specs[row["condition"]]) for row in rows.to_dict("records")}
+    names = list(rows["condition"])
+    source = plan.datasets[chosen[min(chosen)]["dataset"]]["source"]
+    return Place(
+        on,
+        str(rows["experiment"].iloc[0]),
+        config,
+        chosen,
+        source,
+        runs[runs["condition"].isin(names)],
+        arms[arms["condition"].isin(names)],
+        rows,
+        known_methods[known_methods["study"] == STUDY],
+    )
 
 
 def _read(path: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -185,14 +195,13 @@ def arms_of(candidate: Candidate, sweep: Sequence[Mapping[str, Any]]) -> dict[st
 
 def overlay(where: Place, candidate: Candidate, arms: Mapping[str, Spec]) -> Spec:
     """Returns the config with the arms in the experiment, as a run with this overlay has it; checks it like one."""
-    experiment = where.on.partition("/")[0]
     for name in arms:
         if name in where.config[STUDY]["arms"]:
             raise InputError(f"{candidate.where}: an arm is already called '{name}', expected another class's name")
     added = {
         "arms": dict(arms),
         "methods": {name: {"role": OWN} for name in arms},
-        "experiments": {experiment: {WAY: {"arms+": list(arms)}}},
+        "experiments": {where.experiment: {WAY: {"arms+": list(arms)}}},
     }
     config = settings.merge(where.config, {STUDY: added})
     settings.check_values(config)
