@@ -73,7 +73,11 @@ def test_the_numbers_are_those_of_a_run_with_the_overlay(
     design = {"experiments": {"compression": {"done-right": {"arms+": ["mine"]}}}, "arms": {"mine": arm}}
     config = settings.merge(study_files.default(ROOT), {"learned_encoding": design})
     plan = rates.plan(config)
-    spec = {**plan.conditions[CONDITION], "arms": {"mine": arm}}
+    searched = rates.applied(rates.read(ROOT / rates.FILE), plan, config["search"]["doublings"], lambda: plan)
+    spec = searched.conditions[CONDITION]
+    # the rates with which the search begins; the steps of the shipped learned arm
+    training = {"learning_rates": [0.0075, 0.015, 0.03, 0.06, 0.12], "steps": spec["arms"]["learned"]["steps"]}
+    spec = {**spec, "arms": {"mine": arm}, "training": {**spec["training"], **training}}
     data = plan.datasets[spec["dataset"]]
     [trained], _ = train_condition(spec, generate(data["source"], data["seed"], data["seeds"]))
     values = [row.value for row in trained.rows if (row.split, row.metric, row.step) == ("test", LOSS, None)]

@@ -134,7 +134,7 @@ def parse_spec(values: Mapping[str, Any]) -> Spec:
         shuffle=_flag("shuffle", values.get("shuffle", False)),
         relabel=_flag("relabel", values.get("relabel", False)),
         held_out=_flag("held_out", values.get("held_out", True)),
-        vary=_choice("vary", values.get("vary"), (None, *get_args(Vary))),
+        vary=None if values.get("vary") is None else _choice("vary", values["vary"], get_args(Vary)),
         **_own_keys(source, values, vocab_size),
     )
     if spec.chains == "per_split" and not spec.held_out:

@@ -234,8 +234,8 @@ def _applied_to_language_models(content: Spec, plan: Plan, shipped: Plan) -> tup
         if experiment(name) not in content["experiments"] or not _has_rate(spec):
             continue
         choice = searched.get(spec["condition"], {}).get(spec["arm"])
-        fits = choice is not None and choice["spec"] == digest_of_language_model(spec, plan.tokens[spec["tokens"]])
-        if fits and _rates(spec) == _rates(shipped.language_models[name]):
+        expected = digest_of_language_model(spec, plan.tokens[spec["tokens"]])
+        if choice is not None and choice["spec"] == expected and _rates(spec) == _rates(shipped.language_models[name]):
             training = {**spec["training"], "learning_rates": [choice["rate"]]}
             specs[name] = {**spec, "training": training, "rates": "search"}
         else:

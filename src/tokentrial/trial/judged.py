@@ -34,6 +34,7 @@ from tokentrial.statistics.pareto import Curve, EqualBits, compare_at_equal_bits
 from tokentrial.studies import rates
 from tokentrial.training import condition
 from tokentrial.training.deployed import attribute_bits
+from tokentrial.training.search import Limits, grid
 from tokentrial.training.writing import machine
 from tokentrial.trial import candidates, checks
 from tokentrial.trial.candidates import Candidate
@@ -123,7 +124,8 @@ def place(on: str, root: Path = ROOT) -> Place:
     config = study_files.default(root)
     shipped.check_training(config, config)
     plan = rates.plan(config)
-    specs, _ = rates.applied(rates.read(root / rates.FILE), plan, lambda: plan)
+    searched = rates.read(root / rates.FILE)
+    specs = rates.applied(searched, plan, config["search"]["doublings"], lambda: plan).conditions
     reference = root / "results/reference"
     runs, arms, conditions, known_methods = (
         _read(reference / f"{table}.parquet", schema)
@@ -225,7 +227,7 @@ def judge(
     dataset = generate(where.source, where.specs[ratios[0]]["seed"], seeds)
     rows, costs, trained = [where.runs], [where.arms], list[Trained]()
     for ratio in ratios:
-        spec = dict(planned[where.specs[ratio]["condition"]])
+        spec = trained_as(where, ratio, planned[where.specs[ratio]["condition"]], arms)
         own, facts = _condition(candidate, spec, arms, dataset, ratio)
         trained += facts
         rows.append(own)
@@ -248,6 +250,22 @@ def judge(
     judged.equal_bits.update(at_equal_bits(judged))
     judged.shown.update(zip(described["method"], described["family_name"], strict=True))
     return judged
+
+
+def trained_as(where: Place, ratio: int, planned: Spec, arms: Mapping[str, Spec]) -> Spec:
+    """Returns a condition in which own arms are trained as well as the shipped ones, whose rates were searched.
+
+    They try the rates with which the search begins, each seed keeps the best on validation data, and they take the
+    steps of the shipped learned arm. Two-stage encoders start from the shipped table.
+    """
+    shipped = where.specs[ratio]
+    search = where.config["search"]
+    limits = Limits(*(search[name] for name in rates.LIMITS))
+    tried = grid(sorted(planned["training"]["learning_rates"])[0], limits)
+    steps = shipped["arms"]["learned"].get("steps", planned["training"]["steps"])
+    own = {arm: {**planned["arms"][arm], "learning_rates": tried, "steps": steps} for arm in arms}
+    table = {"full": shipped["full"]} if "full" in shipped else {}
+    return {**planned, **table, "arms": {**planned["arms"], **own}}
 
 
 def _condition(
