@@ -151,11 +151,15 @@ def _moments(values: list[pd.Series], ddof: int) -> Row:
 
 
 def _relative(metric: str, learned: float | None, other: float | None) -> Row:
-    """How much lower the learned loss is; not defined for what should be high."""
+    """How much lower the learned loss is; not defined for what should be high, nor beside a loss of exactly 0."""
     if METRICS[metric] or learned is None or other is None:
         return {}
-    ratios = {"ratio_of_means": other / learned, "_learned_over_autoencoder": learned / other}
-    return {"improvement": 100 * (other - learned) / other, **ratios}
+    ratios = {"ratio_of_means": _ratio(other, learned), "_learned_over_autoencoder": _ratio(learned, other)}
+    return {"improvement": 100 * (other - learned) / other if other else None, **ratios}
+
+
+def _ratio(above: float, below: float) -> float | None:
+    return above / below if below else None
 
 
 def _effect(learned: pd.Series, other: pd.Series) -> float | None:
