@@ -24,7 +24,8 @@ LARGEST = 4 * 2**20  # bytes
 
 @pytest.fixture(scope="module")
 def recipes() -> dict[str, Any]:
-    return cramming.recipes(study_files.default(ROOT))
+    """Of the seed of the shipped models: they are older than the master seed, which follows from the frozen rules."""
+    return cramming.recipes({**study_files.default(ROOT), "seed": 42})
 
 
 def test_every_model_that_the_config_calls_shipped_is_there_and_no_other() -> None:

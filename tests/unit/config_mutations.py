@@ -74,12 +74,14 @@ PLACES = {
     "RESULTS": "results",
     "PLACE": "",
     "IS_MAIN": False,
+    "DOCUMENT_FOLDERS": [ROOT / "documents"],
     "IS_HERE": True,
     "workflow": SimpleNamespace(is_main_process=False),
 }
 
 
 # The studies' files without their designs, for configs that are complete in themselves.
+DEFAULT = study_files.default(ROOT)
 NAMES_ALONE = {study: file._replace(design={}) for study, file in study_files.load(ROOT).items()}
 
 
@@ -96,7 +98,8 @@ def planned(made: Any) -> list[str]:
     names: Tree = {"config": dict(made), **PLACES}
     try:
         # where Snakemake runs; what these lines name is relative to it
-        with chdir(ROOT), patch.object(study_files, "load", lambda root: NAMES_ALONE):
+        alone = patch.multiple(study_files, load=lambda root: NAMES_ALONE, default=lambda root: DEFAULT)
+        with chdir(ROOT), alone:
             exec(common(), names)
     except SystemExit as stop:
         line = str(stop.code)

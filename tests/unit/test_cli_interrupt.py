@@ -15,9 +15,10 @@ import pytest
 PATIENCE = 600.0  # seconds, on a machine that does much else
 LEARNED = "results/runs/learned_encoding"
 FAST = [f"{LEARNED}/complexity/{name}.parquet" for name in ("as-described/simple", "done-right/structured")]
-CHECK = ("spot-check", "--minutes", "0.5", "--seed", "3", "--cores", "1")
+CHECK = ("spot-check", "--minutes", "0.5", "--seed", "9", "--cores", "1")
 DRAWN = [
-    f"{LEARNED}/{name}.parquet" for name in ("markov/done-right/ratio-4-mean-pool", "baselines/done-right/patterns-v20")
+    f"{LEARNED}/{name}.parquet"
+    for name in ("compression/done-right/v20-ratio-2", "compression/done-right/v100-ratio-4")
 ]
 """The two jobs that the check draws, of which each takes longer than a signal."""
 STOPPED = 130

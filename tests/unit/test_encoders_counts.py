@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from tokentrial.data.spec import parse_spec
 from tokentrial.encoders.base import Context
 from tokentrial.encoders.factorised import Factorised
 from tokentrial.encoders.full import Full
@@ -20,7 +21,9 @@ ROLES = ("parameters_embedding", "parameters_encoder", "parameters_decoder", "pa
 def untrained(spec: dict[str, Any], length: int) -> condition.Job:
     """A job with a text of one sequence of ``length`` inputs."""
     ids = torch.zeros(spec["seeds"], 1, length, dtype=torch.int64)
-    return condition.Job(spec, {"train": (ids, ids)}, torch.ones(spec["seeds"], spec["vocab_size"]))
+    source = {"source": "zipf_iid", "exponent": 1, "vocab_size": spec["vocab_size"], "length": length + 1}
+    source |= {"train": 1, "validation": 1, "test": 1}
+    return condition.Job(spec, parse_spec(source), {"train": (ids, ids)}, torch.ones(spec["seeds"], spec["vocab_size"]))
 
 
 def costs(spec: dict[str, Any], arm: str, length: int) -> dict[str, int]:

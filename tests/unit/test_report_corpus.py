@@ -15,6 +15,7 @@ from tokentrial import real_text, results
 from tokentrial.claims import registry, verdicts
 from tokentrial.claims.rules import Results as Judge
 from tokentrial.claims.verdict import UNTESTABLE
+from tokentrial.collect import collect
 from tokentrial.data import corpora
 from tokentrial.data.corpora import Corpus
 from tokentrial.data.spec import complete
@@ -35,6 +36,7 @@ HOSTILE = 'a "b" & $R_D$ #1 <x> [y] @z *w* `v` \\u ~t'
 SPLITS = {split: {"bytes": 1234, "lines": 5, "sha256": "ab" * 32} for split in corpora.SPLITS}
 RECORD = Corpus("own", OWN, "own", None, None, False, SPLITS)
 OF_TEXT = ("language_models", "cramming")
+SHOWN = [study for study in catalogue.STUDIES if study != "real_model"]
 WITHOUT_TEXT = ("cramming-published",)  # arithmetic on published numbers
 
 
@@ -51,13 +53,18 @@ def plan(config: dict[str, Any]) -> list[Row]:
 
 @pytest.fixture(scope="module")
 def run(root: Path, shipped: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The shipped rows as those of another text: name of a table or ``record`` -> its file."""
+    """The shipped rows as those of another text: name of a table or ``record`` -> its file.
+
+    Without those of the real model, whose conditions are named by their texts.
+    """
     folder = tmp_path_factory.mktemp("own")
-    files = {"runs": "runs", "summary": "summary", "statistics": "statistics"}
-    files |= {"measures": "cramming", "decisions": "cramming_decisions"}
+    files = {"measures": "cramming", "decisions": "cramming_decisions"}
     paths = {name: str(root / f"results/reference/{file}.parquet") for name, file in files.items()}
-    paths |= {name: str(folder / f"{name}.parquet") for name in ("arms", "conditions", "methods", "verdicts")}
-    arms = results.read(root / "results/reference/arms.parquet", results.ARMS).to_pandas()
+    taken = {"runs": results.RUNS, "summary": results.SUMMARY, "statistics": results.STATISTICS, "arms": results.ARMS}
+    paths |= {name: str(folder / f"{name}.parquet") for name in (*taken, "conditions", "methods", "verdicts")}
+    for name, schema in taken.items():
+        collect([str(root / f"results/reference/{name}.parquet")], paths[name], schema, SHOWN)
+    arms = results.read(paths["arms"], results.ARMS).to_pandas()
     arms["corpus"] = [OWN if study in OF_TEXT else None for study in arms["study"]]
     results.write(paths["arms"], results.table(arms, results.ARMS))
     studies = study_files.names(shipped, study_files.load(root))

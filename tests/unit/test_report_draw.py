@@ -11,7 +11,6 @@ import views
 import yaml
 
 from tokentrial import results
-from tokentrial import shipped as shipped_run
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
 from tokentrial.report.figures import draw, style
@@ -43,7 +42,7 @@ def shipped() -> View:
     return View.read(views.shipped(), 0.95)
 
 
-DECLARED = [(study, name) for study in shipped_run.STUDIES for name in views.studies()[study].figures]
+DECLARED = [(study, name) for study in catalogue.STUDIES for name in views.studies()[study].figures]
 
 
 @pytest.mark.parametrize(("study", "name"), DECLARED)
@@ -80,7 +79,7 @@ def test_the_documented_figure_shows_what_the_view_says(shipped: View) -> None:
         draw.draw(name, schema.figure(nothing), Sources(view, {}))
     said = str(caught.value)
     assert said.startswith(f"figure {name}: select: found nothing to show in the results with way done-right (there ")
-    assert "experiment compresion (there is pure-python, " in said and said.endswith(", signal)") and "\n" not in said
+    assert "experiment compresion (there is pure-python, " in said and said.endswith(", variance)") and "\n" not in said
 
 
 def test_conditions_are_in_the_order_of_the_filter_and_others_stand_in(shipped: View) -> None:

@@ -1,5 +1,6 @@
 """The report says which rates the models were trained at, by the rows, whatever the config lists."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,11 @@ def test_the_shipped_rows_have_the_rates_of_their_experiments() -> None:
     """What the sentence says of the shipped run is what its rows say, arm by arm."""
     view = View.read(views.shipped(), 0.95).only("learned_encoding")
     said = rates_used(view)
-    assert "Markov chain (000): 0.005" in said and "Compression (001): 0.03" in said
     rows = view.runs[(view.runs["metric"] == "learning_rate") & view.runs["condition"].str.contains("/done-right/")]
+    signal = rows[rows["condition"].str.contains("/signal/") & (rows["arm"] == "one_hot")]
+    rates = " and ".join(f"{rate:g}" for rate in sorted({round(value, 6) for value in signal["value"]}))
+    assert re.search(rf"; Signal \(001, 002\): .*{rates} \([^)]*one-hot", said)
+    assert source_words(view).startswith("All ")
     for condition in rows["condition"].unique():
         assert view.condition(str(condition)).short in said.replace("\\", "")
     assert Path(views.ROOT / "workflow/report/learned_encoding.typ").read_text().count("{{ protocol.rates }}") == 1

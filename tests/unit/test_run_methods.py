@@ -22,6 +22,10 @@ ROLES = {
     },
     "bespoke": {"own": ["bespoke"], "baseline": ["standard"]},
     "cramming": {"own": ["tuned", "tuned_long"], "as released": ["paper"], "bound": ["model"]},
+    "real_model": {
+        "own": ["bands", "bit_bands"],
+        "baseline": ["full", "svd", "svd_counted", "autoencoder", "autoencoder_direction", "tensor_train"],
+    },
 }
 
 

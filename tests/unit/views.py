@@ -20,7 +20,7 @@ from tokentrial.run.view import SCHEMAS, View
 from tokentrial.schema import study_files
 from tokentrial.schema.declared import AnyTable, Study
 from tokentrial.schema.figures import Figure
-from tokentrial.studies import cramming, language_models, small_models
+from tokentrial.studies import cramming, language_models, real_model, small_models
 
 ROOT = Path(__file__).parents[2]
 PRINTED = [str(file) for file in documents.printed_files(ROOT / "documents")]
@@ -72,7 +72,7 @@ def plan() -> tuple[Row, ...]:
         dataset["source"] = complete(dataset["source"], where=name)
     tokenizers = {name: tokens["tokenizer"] for name, tokens in config["language_models"]["tokens"].items()}
     conditions, jobs = small_models.conditions(config), language_models.jobs(config)
-    scripts, crammed = small_models.scripts(config), cramming.jobs(config)
+    scripts, crammed = small_models.scripts(config), {**cramming.jobs(config), **real_model.jobs(config)}
     return tuple(conditions_.planned(scripts, conditions, datasets, jobs, tokenizers, crammed))
 
 

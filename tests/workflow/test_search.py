@@ -20,7 +20,8 @@ ARMS_OF = ["learned", "one_hot", "random_frozen", "unigram"]
 def tiny() -> dict[str, Any]:
     """The small config; the search has short limits."""
     config = small_config()
-    config["search"] = {"only": [NAME], "seeds": 2, "factor": 4, "rates": 4, "most_rates": 5, "doublings": 1}
+    limits = {"factor": 4, "rates": 4, "most_rates": 5, "doublings": 1}
+    config["search"] = {"only": [NAME], "seeds": 2, "language_model_seeds": 1, **limits}
     return config
 
 

@@ -36,12 +36,12 @@ from tokentrial.errors import InputError
 from tokentrial.publish.reference import rows
 from tokentrial.schema import study_files
 from tokentrial.seeds import stream
-from tokentrial.studies import cramming, language_models, small_models
+from tokentrial.studies import cramming, language_models, real_model, small_models
 
 CONFIDENCE = 0.95
 START = 4.0
 """Seconds that a job takes beside its training: to start, to draw its data, to write its rows."""
-OF_TEXT = (language_models.STUDY, cramming.STUDY)
+OF_TEXT = (language_models.STUDY, cramming.STUDY, real_model.STUDY)
 MOST = 10_000  # draws
 STDERR = 2  # file descriptor, so that stdout has the answer alone
 QUIET = ("--quiet", "all")
@@ -95,7 +95,8 @@ def jobs_of(runs: pd.DataFrame, arms: pd.DataFrame, config: Mapping[str, Any]) -
     models = language_models.jobs(config)
     twins = language_models.twins(models)
     jobs = {}
-    for name in (*small_models.scripts(config), *small_models.conditions(config), *cramming.jobs(config)):
+    whole = (small_models.scripts, small_models.conditions, cramming.jobs, real_model.jobs)
+    for name in (name for of_study in whole for name in of_study(config)):
         conditions = wall.index.get_level_values("condition")
         inside = (conditions == name) | conditions.str.startswith(f"{name}/")
         mask = (runs["condition"] == name) | runs["condition"].str.startswith(f"{name}/")

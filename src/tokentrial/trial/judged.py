@@ -23,7 +23,6 @@ from tokentrial import results, shipped
 from tokentrial.checkout import ROOT
 from tokentrial.data.dataset import Dataset
 from tokentrial.data.generate import generate
-from tokentrial.encoders.base import Encoder
 from tokentrial.errors import InputError
 from tokentrial.models import heads
 from tokentrial.run import columns, methods, statistics
@@ -33,12 +32,12 @@ from tokentrial.schema.declared import OWN, Study
 from tokentrial.statistics.pareto import Curve, EqualBits, compare_at_equal_bits, curves, front
 from tokentrial.studies import rates
 from tokentrial.training import condition
-from tokentrial.training.deployed import attribute_bits
 from tokentrial.training.search import Limits, grid
 from tokentrial.training.writing import machine
 from tokentrial.trial import candidates, checks
 from tokentrial.trial.candidates import Candidate
 from tokentrial.trial.checks import Sizes
+from tokentrial.trial.sizes import entropy_coded
 
 STUDY = "learned_encoding"
 WAY = "done-right"
@@ -303,34 +302,6 @@ def _stacked(seeds: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     import torch
 
     return {name: torch.cat([one[name] for one in seeds]) for name in seeds[0]}
-
-
-def entropy_coded(encoder: Encoder, seeds: Sequence[Mapping[str, Tensor]]) -> tuple[int, int]:
-    """Returns the bytes of a seed's deployed tensors, whole numbers packed to their bits, before and after zstd (-19).
-
-    Means over the seeds.
-    """
-    codec = pa.Codec("zstd", compression_level=19)
-    plain, small = [], []
-    for parameters in seeds:
-        parts = [_packed(one.values, one.bits) for one in encoder.deployed(dict(parameters)).values() if one.bits]
-        text = b"".join(parts)
-        plain.append(len(text))
-        small.append(len(codec.compress(text, asbytes=True)) if text else 0)
-    hidden = sum(attribute_bits(encoder).values()) // 8
-    return round(sum(plain) / len(plain)) + hidden, round(sum(small) / len(small)) + hidden
-
-
-def _packed(values: Tensor, bits: int) -> bytes:
-    """Returns the bytes of a tensor's elements at this many bits each."""
-    import numpy as np
-
-    array = values.detach().cpu().contiguous()
-    if bits >= 8 * array.element_size():
-        return array.numpy().tobytes()
-    whole = array.long().flatten().numpy()
-    planes = ((whole - whole.min())[:, None] >> np.arange(bits)) & 1
-    return np.packbits(planes.astype(np.uint8)).tobytes()
 
 
 def _costs(spec: Spec, facts: Sequence[Trained], seeds: int) -> pd.DataFrame:
