@@ -251,7 +251,7 @@ def judge(
     return judged
 
 
-def trained_as(where: Place, ratio: int, planned: Spec, arms: Mapping[str, Spec]) -> Spec:
+def trained_as(where: Place, ratio: int, planned: Mapping[str, Any], arms: Mapping[str, Spec]) -> Spec:
     """Returns a condition in which own arms are trained as well as the shipped ones, whose rates were searched.
 
     They try the rates with which the search begins, each seed keeps the best on validation data, and they take the
