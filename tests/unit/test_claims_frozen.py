@@ -3,15 +3,19 @@
 import copy
 import hashlib
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tokentrial import config as settings
+from tokentrial import results
 from tokentrial.claims import freeze, frozen, registry
 from tokentrial.claims.frozen import AFTER, BEFORE, Frozen, Judging
+from tokentrial.claims.verdict import VERDICTS
 from tokentrial.errors import InputError
 from tokentrial.schema import study_files
 
@@ -147,3 +151,22 @@ def test_freezing_is_the_same_twice_and_says_what_changed(content: dict[str, Any
     other["rules"]["LE0-RQ"]["parameters"]["metric"] = "cross_entropy"
     other["settings"]["equivalence_margin"] = 0.1
     assert freeze.differing(content, other) == ["rules: LE0-RQ", "settings: equivalence_margin"]
+
+
+def test_the_shipped_run_is_decided_by_the_file_as_it_was_committed() -> None:
+    """Every empirical verdict says so, the run's seed is the file's, and the file's commit comes before the run's."""
+    shipped = results.read(str(ROOT / "results/reference/verdicts.parquet"), VERDICTS).to_pandas()
+    empirical = shipped[shipped["kind"] == "empirical"]
+    assert len(empirical) == 60 and set(empirical["fixed"]) == {BEFORE}
+    arms = results.read(str(ROOT / "results/reference/arms.parquet"), results.ARMS).to_pandas()
+    [run] = set(arms["git_commit"])
+    frozen_text = _git("show", f"{run}:{frozen.FILE}")
+    assert hashlib.sha256(frozen_text).hexdigest() == frozen.read(ROOT / frozen.FILE).digest
+    frozen_at = _git("log", "-1", "--format=%H", run, "--", frozen.FILE).decode().strip()
+    assert frozen_at != run and _git("merge-base", frozen_at, run).decode().strip() == frozen_at
+    config = yaml.safe_load(_git("show", f"{run}:config/config.yaml"))
+    assert config["seed"] == frozen.read(ROOT / frozen.FILE).seed
+
+
+def _git(*arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
