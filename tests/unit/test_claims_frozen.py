@@ -158,6 +158,8 @@ def test_the_shipped_run_is_decided_by_the_file_as_it_was_committed() -> None:
     shipped = results.read(str(ROOT / "results/reference/verdicts.parquet"), VERDICTS).to_pandas()
     empirical = shipped[shipped["kind"] == "empirical"]
     assert len(empirical) == 60 and set(empirical["fixed"]) == {BEFORE}
+    if not (ROOT / ".git").exists() or _git("rev-parse", "--is-shallow-repository") == b"true\n":
+        pytest.skip("a copy without the project's history")
     arms = results.read(str(ROOT / "results/reference/arms.parquet"), results.ARMS).to_pandas()
     [run] = set(arms["git_commit"])
     frozen_text = _git("show", f"{run}:{frozen.FILE}")
