@@ -91,6 +91,7 @@ def copy_project(folder: Path, conditions: int) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         else:
             shutil.copy2(source, target)
+    (folder / "studies/rates.json").unlink()  # of other designs: each condition would be told as not searched
     (folder / OVERLAY).write_text(yaml.safe_dump(overlay(conditions), sort_keys=False), encoding="utf-8")
 
 

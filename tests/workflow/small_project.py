@@ -180,9 +180,10 @@ class Project:
     def write_config(self, config: dict[str, Any]) -> None:
         """Make a config the folder's default one: its designs into the studies' files, the rest into config.yaml.
 
-        The searched rates go, since they are those of other designs.
+        The searched rates go, since they are those of other designs than any config's but the default one.
         """
-        (self.folder / rates.FILE).unlink(missing_ok=True)
+        if config != study_files.default(ROOT):
+            (self.folder / rates.FILE).unlink(missing_ok=True)
         rest = dict(config)
         for study, file in study_files.load(ROOT).items():
             section = {key: value for key, value in config[study].items() if key in file.design}

@@ -79,6 +79,8 @@ def test_every_text_of_every_cell_has_its_rows(crammed: Project) -> None:
         base = f"cramming/capacity/{model}/text-test"
         assert cells == {(f"{base}/n-{length}-m-1", text) for length in (2, 4) for text in range(3)}
         values = final.pivot_table(index=["condition", "seed"], columns="metric", values="value")
+        solved = values.pop("solved_step") if "solved_step" in values else pd.Series(dtype=float)
+        assert solved.dropna().between(1, 30).all()  # a text that is not solved has none
         assert values.notna().all(axis=None) and (values["greedy_exact"] <= values["accuracy"]).all()
         if model == "small":  # the other was never trained, and what it reads moves it little
             assert (values["cross_entropy"] < values["cross_entropy_without"]).all()

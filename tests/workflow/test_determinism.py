@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 TABLES = ("runs", "arms", "summary", "statistics", "cramming")
 TARGETS = tuple(f"results/{name}.parquet" for name in TABLES)
-STUDIES = ("learned_encoding", "language_models", "bespoke", "cramming")
+STUDIES = ("learned_encoding", "language_models", "bespoke", "cramming", "real_model")
 
 
 @pytest.fixture(scope="module")

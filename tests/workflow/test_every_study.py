@@ -12,7 +12,15 @@ from tokentrial.schema import study_files
 
 # With tests of their own: test_cramming.py, test_compare_reference.py, test_faults.py, test_provenance.py and
 # test_search.py.
-EXTRA = {"download_model", "compare_reference", "verify", "crate", "search_condition", "search"}
+EXTRA = {
+    "download_model",
+    "compare_reference",
+    "verify",
+    "crate",
+    "search_condition",
+    "search_language_models",
+    "search",
+}
 
 
 @pytest.mark.slow
