@@ -1,8 +1,8 @@
 """The answer card: the main claims of each document, with both verdicts side by side.
 
-``documents/<id>/answers.yaml`` names a document's main claims. Each entry has two columns that are never merged: whether
-what the document prints supports the claim, and whether the claim is true in this project's runs. A document without
-the file shows its first empirical claims.
+``documents/<id>/answers.yaml`` names a document's main claims. Each entry has two columns that are never merged:
+whether what the document prints supports the claim, and whether the claim is true in this project's runs. A document
+without the file shows its first empirical claims.
 """
 
 import json
