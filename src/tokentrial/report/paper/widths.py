@@ -1,0 +1,177 @@
+"""Section on widths by frequency (workflow/report/paper/widths.typ)."""
+
+from tokentrial.published import number as value_of
+from tokentrial.report.bespoke_bands import FREQUENT, RARE, differences
+from tokentrial.report.bespoke_results import (
+    BESPOKE,
+    RATIO,
+    STUDY,
+    TESTS,
+    arms_of,
+    attributions,
+    released,
+    spread,
+    subjects,
+)
+from tokentrial.report.chapters.bespoke import CONTROLS, contrasts
+from tokentrial.report.paper.context import Paper, Values, listed, plain, table
+
+CLAIMS = {
+    "initial": "BT3-ROW-EMP-Initial",
+    "scaling-1k": "BT3-ROW-EMP-Scaling-1K",
+    "scaling-5k": "BT3-ROW-EMP-Scaling-5K",
+    "scaling-20k": "BT3-ROW-EMP-Scaling-20K",
+    "scaling-50k": "BT3-ROW-EMP-Scaling-50K",
+    "optimized": "BT3-ROW-EMP-Optimized",
+    "ultra": "BT3-ROW-EMP-Ultra",
+}
+"""Test -> the claim about its ratio."""
+LARGEST = "scaling-20k"
+
+
+def values(paper: Paper) -> Values:
+    """Every placeholder of the section."""
+    return {
+        "widths.lead": lead(paper),
+        "widths.table": ratios(paper),
+        "widths.attribution": attribution(paper),
+        "widths.fair": fair(paper),
+        "widths.bands": bands(paper),
+    }
+
+
+def lead(paper: Paper) -> str:
+    row = paper.printed["bespoke-tests"].rows[LARGEST]
+    measured = spread(paper.of(STUDY).series(released(paper.of(STUDY), TESTS[LARGEST]), BESPOKE, RATIO))
+    text = (
+        "The study of bespoke dimensions @bespoke prints seven ratios of a bespoke loss over a uniform one, each from one run of a few steps; the smallest, "
+        f"#said[{row['ratio']}], is its _24 times better_. "
+    )
+    if measured is None:
+        return text + "This run does not include the released scripts."
+    at = f"runs/{released(paper.of(STUDY), TESTS[LARGEST])}|{BESPOKE}|{RATIO}"
+    low, high = (paper.number(end, f"{at}/quantile", 3) for end in (measured.low, measured.high))
+    return text + (
+        f"Over {paper.count(measured.n, 'seeds of the released scaling script')} seeds of the released script the ratio lies between {low} and {high} in "
+        f"the central 95 %. In the fair design, @ratios, it is {paper.claim(CLAIMS[LARGEST], 'ratio')} "
+        f"({paper.claim(CLAIMS[LARGEST], 'ratio_low')} to {paper.claim(CLAIMS[LARGEST], 'ratio_high')})."
+    )
+
+
+def ratios(paper: Paper) -> str:
+    view, rows = paper.of(STUDY), []
+    for test, claim in CLAIMS.items():
+        printed = paper.printed["bespoke-tests"].rows[test]
+        measured = spread(view.series(released(view, TESTS[test]), BESPOKE, RATIO))
+        numbers = paper.recomputed(claim)
+        if not numbers:
+            continue
+        at = f"runs/{released(view, TESTS[test])}|{BESPOKE}|{RATIO}"
+        seeds = "–"
+        if measured is not None:
+            median, low, high = (
+                paper.number(x, f"{at}/quantile", 3) for x in (measured.median, measured.low, measured.high)
+            )
+            seeds = f"{median} ({low} to {high}; {measured.n})"
+        fair = [paper.claim(claim, key) for key in ("ratio", "ratio_low", "ratio_high")]
+        budget = view.comparison(_budget(paper, numbers))
+        rows.append(
+            [
+                plain(printed["label"]),
+                f"#said[{printed['ratio']}]",
+                seeds,
+                f"{fair[0]} ({fair[1]} to {fair[2]})",
+                paper.difference(budget, n=False, unit=False),
+                paper.verdict(claim),
+            ]
+        )
+    if not rows:
+        return "This run has no fair comparison of these layouts."
+    caption = (
+        "Document 003's seven ratios of a bespoke loss over a uniform one; below 1, bespoke is better. As released: median, central 95 % and number of seeds. "
+        "Fair: with a 95 % interval over seeds. Last: bespoke minus uniform widths with as many parameters, nats per token."
+    )
+    header = ["Test", "Printed", "As released", "Fair design", "− equal parameters", "Claim"]
+    return table(
+        "(auto, auto, 1fr, 1fr, 1fr, auto)", header, rows, caption, "ratios", "(left, right, right, right, right, left)"
+    )
+
+
+def _budget(paper: Paper, numbers: dict[str, object]) -> str:
+    """The id of the comparison with the uniform table of as many parameters."""
+    shown = str(numbers.get("shown", ""))
+    head, _, arms = shown.rpartition(":")
+    own = arms.removesuffix("-standard")
+    return f"{head}:{own}-budget-{own.removeprefix('bespoke-')}"
+
+
+def attribution(paper: Paper) -> str:
+    view = paper.of(STUDY)
+    found = dict(attributions(view))
+    tokens = next(
+        (size for size in found if size == int(TESTS[LARGEST].cell.removeprefix("corpus-"))), max(found, default=None)
+    )
+    if tokens is None:
+        return "This run has no released script with the arms that a decomposition needs."
+    rows = found[tokens]
+
+    def factor(name: str, part: str) -> str:
+        row = rows[(rows["factor"] == name) & (rows["part"] == part)].iloc[0]
+        at = f"attribution/{tokens}|{name}|{part}"
+        value, low, high = (
+            paper.number(2.718281828459045 ** float(row[key]), f"{at}/{key}", 2) for key in ("effect", "low", "high")
+        )
+        return f"{value} ({low} to {high})"
+
+    return (
+        f"At {tokens:,} tokens the reported ratio is {factor('reported ratio', 'total')} in the geometric mean over seeds. A factor of {factor('metric', 'sum')} comes from reporting "
+        f"the loss of the last training batch, {factor('extra linear layer', 'sum')} from a trained linear layer that only the bespoke table has, and {factor('width by frequency', 'sum')} "
+        f"from the widths themselves. A higher learning rate alone multiplies the uniform table's loss by {factor('learning rate', 'instead')}."
+    )
+
+
+def fair(paper: Paper) -> str:
+    parts = []
+    view = paper.of(STUDY)
+    for control, words in CONTROLS.items():
+        rows = contrasts(view, [control])
+        if len(rows):
+            significant = rows["p_holm"].astype(float) < view.alpha
+            better, worse = (int((significant & (sign * rows["difference"] < 0)).sum()) for sign in (1, -1))
+            what = f"fair comparisons with {words}"
+            parts.append(
+                f"against {words}, better in {paper.count(better, what + ', better')}, worse in {paper.count(worse, what + ', worse')} and equivalent in "
+                f"{paper.count(int(rows['equivalent'].sum()), what + ', equivalent')} of {paper.count(len(rows), what)}"
+            )
+    if not parts:
+        return "This run has no fair comparison."
+    return (
+        f"On held-out loss the bespoke tables are, {'; '.join(parts)}. If frequency were what matters, they would have to beat the last three controls, which have the same number of "
+        "parameters, and not only the uniform table."
+    )
+
+
+def bands(paper: Paper) -> str:
+    view = paper.of(STUDY)
+    tally: dict[str, list[tuple[float, float]]] = {}
+    for condition in view.select(way="done-right"):
+        for arm in subjects(arms_of(view, condition)):
+            for one in differences(view, condition, arm):
+                tally.setdefault(one.metric, []).append((one.low, one.high))
+    if RARE not in tally or FREQUENT not in tally:
+        return "This run has no losses by frequency band."
+
+    def outcome(metric: str, words: str) -> str:
+        lower, higher = sum(high < 0 for _, high in tally[metric]), sum(low > 0 for low, _ in tally[metric])
+        what = f"conditions, loss from {words} tokens"
+        return (
+            f"from {words} tokens are significantly better in {paper.count(lower, what + ', lower')} and worse in "
+            f"{paper.count(higher, what + ', higher')} of {paper.count(len(tally[metric]), what)} comparisons with the uniform table"
+        )
+
+    return f"Predictions {listed([outcome(FREQUENT, 'frequent'), outcome(RARE, 'rare')])}."
+
+
+def reported(paper: Paper, test: str) -> float:
+    """The printed ratio of a test."""
+    return value_of(paper.printed["bespoke-tests"].rows[test]["ratio"])
