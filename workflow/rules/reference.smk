@@ -128,6 +128,7 @@ use rule report as reference_report with:
     input:
         **moved(rules.report.input, JUDGED_AGAIN),
         page=rules.reference_claims_page.output.page,
+        shipped=[],
     output:
         **moved(rules.report.output, JUDGED_AGAIN),
     log:

@@ -17,7 +17,7 @@ from tokentrial.run.view import Row, View
 
 @dataclass(frozen=True)
 class Evidence:
-    """A comparison: words, then a row of results.STATISTICS, or condition, arm and other to be compared on test data."""
+    """A comparison in words, with a row of results.STATISTICS, or condition, arm and other to compare on test data."""
 
     words: str
     row: Row = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Advice:
 
 def advice(view: View) -> list[Advice]:
     """Returns the advice that this run's intervals support, the most useful first."""
-    return [*quantise(view), *train(view), *widths(view)]
+    return [*quantise(view), *by_frequency(view), *train(view), *widths(view)]
 
 
 def quantise(view: View) -> Iterator[Advice]:
@@ -56,6 +56,25 @@ def quantise(view: View) -> Iterator[Advice]:
     ends = [study.difference_on("test", *each.apart) for each in dropped]
     if ends and all(row and row["low"] is not None and row["low"] > 0.1 for row in ends):
         yield Advice("Do not cut dimensions of a trained table without training on.", tuple(dropped))
+
+
+def by_frequency(view: View) -> Iterator[Advice]:
+    """Ranks by frequency, if dimensions of a trained table have to go."""
+    study = view.only("real_model")
+    rows = [study.pair(each.id, "bands", "bands_uniform") for each in study.select() if not each.tied]
+    known = [row for row in rows if row]
+    if known and all(row["t_high"] is not None and row["t_high"] < 0 for row in known):
+        yield Advice(
+            "If dimensions of a trained table have to go, take them from rare tokens.",
+            tuple(
+                Evidence(
+                    f"{text_name(study.condition(row['condition']))}, ranks by frequency minus one rank of the same "
+                    "budget:",
+                    row,
+                )
+                for row in known
+            ),
+        )
 
 
 def train(view: View) -> Iterator[Advice]:
@@ -91,7 +110,7 @@ def widths(view: View) -> Iterator[Advice]:
     if known and not any(row["t_high"] < -row["margin"] for row in known):
         worst = max(known, key=lambda row: abs(row["difference"]))
         yield Advice(
-            "Do not make vectors wide by frequency to gain quality at equal parameters.",
+            "Do not expect widths by frequency to help a table that is trained from the start.",
             (Evidence("The largest difference of any layout from uniform widths of the same budget:", worst),),
         )
 

@@ -18,12 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tokentrial import config, documents
 from tokentrial.claims import verdict as words
 from tokentrial.errors import InputError
+from tokentrial.report import comparisons
 from tokentrial.report.formats import number
-from tokentrial.run.view import View
+from tokentrial.run.view import View, records
 
-FILE = "answers.yaml"
 WITHOUT_FILE = 5
-"""Claims of a document that has no `FILE`."""
+"""Claims of a document that has no answers.yaml."""
 UNITS = {"cross_entropy": " nats", "steps": " steps"}
 """Metric -> unit; a share, such as accuracy, has none."""
 
@@ -78,7 +78,7 @@ def entries(folder: Path) -> list[Entry]:
 
     Raises InputError that names file and key.
     """
-    file = folder / FILE
+    file = folder / documents.ANSWERS
     if not file.is_file():
         return []
     try:
@@ -95,7 +95,7 @@ def answers(verdicts: pd.DataFrame, view: View, folders: Mapping[str, Path]) -> 
     verdicts: those of all claims (see report.verdicts.read); folders: document -> its folder. A claim without a verdict
     in this run is left out of its row. Raises InputError for an id that no document has.
     """
-    judged = {str(row["id"]): row for row in verdicts.to_dict("records")}
+    judged = {row["id"]: row for row in records(verdicts)}
     groups = documents.load(*dict.fromkeys(folder.parent for folder in folders.values()))
     known = {claim for group in groups.values() for claim in group.claims}
     rows = []
@@ -104,7 +104,7 @@ def answers(verdicts: pd.DataFrame, view: View, folders: Mapping[str, Path]) -> 
         for entry in listed:
             for claim in (*entry.printed, *entry.runs):
                 if claim not in known:
-                    raise InputError(f"{folder / FILE}: {config.unknown_key(claim, sorted(known))}")
+                    raise InputError(f"{folder / documents.ANSWERS}: {config.unknown_key(claim, sorted(known))}")
         rows += [_answer(document, entry, judged, view) for entry in listed or _first(document, judged)]
     return [row for row in rows if row.printed or row.run]
 
@@ -167,7 +167,7 @@ def evidence(row: Row, measure: str, view: View) -> tuple[str, str]:
             low, high = numbers.get(f"{name}_low"), numbers.get(f"{name}_high")
     else:
         comparison = str(numbers.get("shown", ""))
-        pair = view.comparison(comparison)
+        pair = comparisons.comparison(view, comparison)
         metric = str(numbers.get("metric", pair.get("metric", "")))
         shown = " minus ".join(view.arm_name(pair["study"], pair[arm]) for arm in ("arm_a", "arm_b")) if pair else ""
         value, low, high = (numbers.get(each) for each in ("difference", "low", "high"))

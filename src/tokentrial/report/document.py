@@ -18,9 +18,9 @@ import yaml
 from tokentrial import checkout, documents, results
 from tokentrial.claims import frozen
 from tokentrial.claims.calibration.measure import CALIBRATION
-from tokentrial.data.corpora import Corpus, read_record
+from tokentrial.data.corpora import read_record
 from tokentrial.published import load
-from tokentrial.report import advice, catalogue
+from tokentrial.report import advice
 from tokentrial.report.answers import answers
 from tokentrial.report.paper import (
     appendix,
@@ -96,7 +96,7 @@ def paper_source(
     config: Mapping[str, Any],
     command: str,
     rules: str,
-    corpus: Corpus | None = None,
+    corpus: str | None = None,
     calibration: str | None = None,
     shipped: str | None = None,
 ) -> tuple[str, list[Printed]]:

@@ -40,7 +40,7 @@ def implied_p(sources: Sources, entry: declared.ImpliedP) -> Figure:
         marks.text(axes, "row", -0.27, y, label)
     axes.set(xlim=(0, 1.02), xlabel=entry.x_label)
     marks.text(axes, "above", ALPHA / 2, 1.005, "p < 0.05", ha="center", color=style.GREY)
-    looks = [style.Look(f"± as {name}", color, None, 4) for name, color in zip(_readings(), colors, strict=True)]
+    looks = [style.Look(f"± as {name}", color, "_", 4) for name, color in zip(_readings(), colors, strict=True)]
     handles = [style.sample(look, linewidth=2.2) for look in looks]
     handles.append(style.sample(style.Look("p as printed", style.VERMILLION, "o", 4)))
     style.legend(figure, handles, top=TOP + height + 1.0, columns=4)

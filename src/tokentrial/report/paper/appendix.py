@@ -4,30 +4,47 @@ import pandas as pd
 
 from tokentrial import checkout
 from tokentrial.claims import verdict as words
+from tokentrial.claims.calibration.measure import rates
 from tokentrial.report import catalogue
 from tokentrial.report.deviations import assumptions
 from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
 from tokentrial.report.verdicts import EMPIRICAL, counted
+from tokentrial.run.view import Row, records
 
 NEURIPS = {
     "Claims": "The abstract states what the run shows; each number is filled in by the run.",
     "Limitations": "All limits are in @discussion.",
     "Theory": "Bounds in closed form are derived in the code beside their formula; no theorem is claimed.",
-    "Reproducibility": "One command repeats the run; rows, config, rules and code are of the commits on the first page.",
+    "Reproducibility": (
+        "One command repeats the run; rows, config, rules and code are of the commits on the first page."
+    ),
     "Open access": "Code, rows and figures are public; texts are downloaded with checksums and not redistributed.",
     "Settings": "Every setting is in the config and the studies' files, which the run's site prints in full.",
-    "Significance": "Every comparison has an interval over seeds, documents or texts, with its number; tests are corrected.",
+    "Significance": (
+        "Every comparison has an interval over seeds, documents or texts, with its number; tests are corrected."
+    ),
     "Compute": "@studies and the first page.",
-    "Ethics, safeguards, human subjects": "Public documents and texts; no personal data; no model is released that could be misused.",
-    "Licences": "The project is under the MIT licence, WikiText-2 under CC BY-SA, SmolLM2 under Apache 2.0; the speeches are in the public domain.",
-    "Use of language models": "The code and the prose of this paper were written with the help of a language model; every number is computed.",
+    "Ethics, safeguards, human subjects": (
+        "Public documents and texts; no personal data; no model is released that could be misused."
+    ),
+    "Licences": (
+        "The project is under the MIT licence, WikiText-2 under CC BY-SA, SmolLM2 under Apache 2.0; the speeches "
+        "are in the public domain."
+    ),
+    "Use of language models": (
+        "The code and the prose of this paper were written with the help of a language model; every number is computed."
+    ),
 }
 CHALLENGE = {
     "Scope": "The main claims are on the first page, each with both answers.",
-    "Methodology": "The authors' code was run as released; designs that follow their words and fair designs were written anew.",
+    "Methodology": (
+        "The authors' code was run as released; designs that follow their words and fair designs were written anew."
+    ),
     "Results": "Per claim, with intervals and frozen rules.",
     "What was easy": "The public scripts run in seconds and need no special hardware.",
-    "What was difficult": "Published numbers do not come from the published code, and settings differ between text and code.",
+    "What was difficult": (
+        "Published numbers do not come from the published code, and settings differ between text and code."
+    ),
     "Communication with authors": "None; the documents and the public repositories are all that was used.",
 }
 """Points of the checklists of NeurIPS and of the ML Reproducibility Challenge, with our answers."""
@@ -80,29 +97,50 @@ def counts(paper: Paper) -> str:
 
 
 def flips() -> str:
-    return "A verdict that changes with the margin or the baseline is a statement about that choice. @figure-sensitivity judges every empirical claim again with margins of 1 to 10 %, on the other metric, on the median of the seeds, and against the other baseline."
+    return (
+        "A verdict that changes with the margin or the baseline is a statement about that choice. "
+        "@figure-sensitivity judges every empirical claim again with margins of 1 to 10 %, on the other metric, "
+        "on the median of the seeds, and against the other baseline."
+    )
 
 
 def instrument(paper: Paper, calibration: pd.DataFrame | None) -> str:
     """How many planted errors the checks find."""
     if calibration is None or calibration.empty:
         return "This run has not planted errors for the checks to find."
-    planted = calibration[calibration["group"] == "plant"]
-    visible = planted[planted["visible"]]
-    hits, clean = int(visible["flagged"].sum()), calibration[calibration["group"] != "plant"]
+    rows = {
+        (row["measure"], row["name"]): row
+        for row in records(rates(calibration, paper.view.confidence))
+        if row["by"] == ""
+    }
+    seen = next(row for (measure, _), row in rows.items() if measure == "recall")
+    alarms = next((row for (measure, _), row in rows.items() if measure == "false alarms"), None)
+
+    def share(row: Row, what: str) -> str:
+        hits, n = (paper.number(row[key], f"calibration/{what}/{key}", 0) for key in ("hits", "n"))
+        low, high = (paper.number(100 * row[end], f"calibration/{what}/{end}", 1) for end in ("low", "high"))
+        return f"{hits} of {n} ({low} to {high} %)"
+
     text = (
-        f"One number or word of a document was changed {paper.count(len(planted), 'planted errors')} times, one at a time. Of the {paper.count(len(visible), 'planted errors within reach of a check')} changes that a check reads and that its rounding does not hide, "
-        f"the checks flag {paper.count(hits, 'planted errors within reach, flagged')}. "
+        "Errors were planted in true statements, one at a time: a digit, a sign, a count, a number of runs. Of "
+        "those that contradict another printed number by more than rounding, the checks flag "
+        f"{share(seen, 'recall')}. "
     )
-    if len(clean):
-        wrong = int(clean["flagged"].sum())
-        text += f"Of {paper.count(len(clean), 'true statements')} true statements they flag {paper.count(wrong, 'true statements, flagged')}."
-    return text
+    if alarms is not None:
+        text += f"Of true statements, they flag {share(alarms, 'false alarms')}. "
+    return text + (
+        "A person has read each statement into an entry first, so these shares say nothing about errors in sentences "
+        "without one."
+    )
 
 
 def deviations(paper: Paper) -> str:
     every = assumptions(checkout.ROOT)
-    return f"Where a document leaves something open, the code states how it was decided: {paper.count(len(every), 'ASSUME comments')} decisions, each beside the line that it concerns, collected in `docs/deviations.md`."
+    return (
+        "Where a document leaves something open, the code states how it was decided: "
+        f"{paper.count(len(every), 'ASSUME comments')} decisions, each beside the line that it concerns, "
+        "collected in `docs/deviations.md`."
+    )
 
 
 def checklists() -> str:
@@ -115,8 +153,11 @@ def checklists() -> str:
 
 def repro(command: str) -> str:
     return (
-        f"The tables, figures and pages of this run are made by `{command}`. Results depend on the config and the code alone, not on cores, order of jobs or executor @snakemake; another processor may round differently. "
-        "All rows, comparisons and verdicts are Parquet files beside this paper; the config, the list of all claims and every table are on the run's site. The numbers of this paper are listed with the place of their rows in `report.numbers.csv`, "
+        f"The tables, figures and pages of this run are made by `{command}`. Results depend on the config and the "
+        "code alone, not on cores, order of jobs or executor @snakemake; another processor may round differently. "
+        "All rows, comparisons and verdicts are Parquet files beside this paper; the config, the list of all "
+        "claims and every table are on the run's site. The numbers of this paper are listed with the place of "
+        "their rows in `report.numbers.csv`, "
         "and `tokentrial trace` reads them again."
     )
 

@@ -21,8 +21,11 @@ def lead(paper: Paper) -> str:
     mine = paper.verdicts[paper.verdicts["kind"] != EMPIRICAL]
     bad = int((mine["verdict"] == words.INCONSISTENT).sum())
     return (
-        f"No experiment is needed to compare a document with itself. Of {paper.count(len(mine), 'claims and findings by checks')} claims and audit findings that rest on what is printed, "
-        f"{paper.count(bad, 'claims and findings by checks, INCONSISTENT')} are contradicted. Each check reads a printed number as any value that rounds to it. Four groups matter most."
+        "No experiment is needed to compare a document with itself. Of "
+        f"{paper.count(len(mine), 'claims and findings by checks')} claims and audit findings that rest on what is "
+        "printed, "
+        f"{paper.count(bad, 'claims and findings by checks, INCONSISTENT')} are contradicted. Each check reads a "
+        "printed number as any value that rounds to it. Four groups matter most."
     )
 
 
@@ -32,8 +35,11 @@ def chance(paper: Paper) -> str:
     numbers = paper.recomputed("LE1-T53-LNV")
     total = sum(int(numbers[key]) for key in ("learned", "at_chance", "above_chance"))
     return (
-        f"Of the {paper.number(total, 'verdicts/LE1-T53-LNV/losses', 0)} mean losses that the comparison paper prints, {paper.claim('LE1-T53-LNV', 'learned', 0)} lie clearly below that "
-        f"of a guess, {paper.claim('LE1-T53-LNV', 'at_chance', 0)} at it and {paper.claim('LE1-T53-LNV', 'above_chance', 0)} above. Models that have learned nothing were compared, so equal losses show nothing about encodings."
+        f"Of the {paper.number(total, 'verdicts/LE1-T53-LNV/losses', 0)} mean losses that the comparison paper "
+        f"prints, {paper.claim('LE1-T53-LNV', 'learned', 0)} lie clearly below that "
+        f"of a guess, {paper.claim('LE1-T53-LNV', 'at_chance', 0)} at it and "
+        f"{paper.claim('LE1-T53-LNV', 'above_chance', 0)} above. Models that have learned nothing were compared, so "
+        "equal losses show nothing about encodings."
     )
 
 
@@ -42,8 +48,11 @@ def significance(paper: Paper) -> str:
     if claim not in paper.judged:
         return ""
     text = (
-        f"Of the {paper.claim(claim, 'conditions', 0)} conditions, ten print a _p_, and {paper.claim(claim, 'printed', 0)} of these are below 0.05; of those with means but no test, {paper.claim(claim, 'recomputed', 0)} "
-        f"become significant when tested; {paper.claim(claim, 'unreported', 0)} print no number. At most {paper.claim(claim, 'most', 0)} can be significant. "
+        f"Of the {paper.claim(claim, 'conditions', 0)} conditions, ten print a _p_, and "
+        f"{paper.claim(claim, 'printed', 0)} of these are below 0.05; of those with means but no test, "
+        f"{paper.claim(claim, 'recomputed', 0)} "
+        f"become significant when tested; {paper.claim(claim, 'unreported', 0)} print no number. At most "
+        f"{paper.claim(claim, 'most', 0)} can be significant. "
     )
     if "LE1-T52-DP" in paper.judged:
         text += "No printed _p_ fits the printed effect size at the stated number of runs. "
@@ -54,11 +63,14 @@ def accuracy(paper: Paper) -> str:
     parts = []
     if paper.recomputed("LE0-TAB-CEILING"):
         parts.append(
-            f"On the data that the trade-off study @tradeoff describes, the best possible predictor is right in {paper.claim('LE0-TAB-CEILING', 'ceiling', 2, scale=100)} % of cases; the study prints up to #said[8.3] %."
+            "On the data that the trade-off study @tradeoff describes, the best possible predictor is right in "
+            f"{paper.claim('LE0-TAB-CEILING', 'ceiling', 2, scale=100)} % of cases; the study prints up to "
+            "#said[8.3] %."
         )
     if paper.recomputed("LE0-TAB-GRIM"):
         parts.append(
-            f"Of its {paper.claim('LE0-TAB-GRIM', 'means', 0)} mean accuracies, {paper.claim('LE0-TAB-GRIM', 'attainable', 0)} can be a mean of whole right answers."
+            f"Of its {paper.claim('LE0-TAB-GRIM', 'means', 0)} mean accuracies, "
+            f"{paper.claim('LE0-TAB-GRIM', 'attainable', 0)} can be a mean of whole right answers."
         )
     if paper.recomputed("LE0-TAB-RERUN"):
         parts.append("Its public code with its stated seed returns none of the printed accuracies.")
@@ -69,12 +81,16 @@ def bespoke(paper: Paper) -> str:
     parts = []
     if paper.recomputed("BT3-MET-ENTROPY"):
         parts.append(
-            f"The study of bespoke dimensions @bespoke prints {paper.claim('BT3-MET-ENTROPY', 'below', 0)} losses below the entropy of its own corpus, which no predictor of the next token can reach, and "
-            f"{paper.claim('BT3-BASE-ENTROPY', 'above', 0)} baseline losses above it, which a trained model would not have."
+            f"The study of bespoke dimensions @bespoke prints {paper.claim('BT3-MET-ENTROPY', 'below', 0)} losses "
+            "below the entropy of its own corpus, which no predictor of the next token can reach, and "
+            f"{paper.claim('BT3-BASE-ENTROPY', 'above', 0)} baseline losses above it, which a trained model would "
+            "not have."
         )
     if paper.recomputed("BT3-STAT-P"):
         parts.append(
-            f"Its _p_ < #said[0.001] cannot come from its seven ratios: a _t_ test gives {paper.claim('BT3-STAT-P', 't_test', 2)}, and no exact test of seven values can go below {paper.claim('BT3-STAT-P', 'smallest_exact', 3)}."
+            "Its _p_ < #said[0.001] cannot come from its seven ratios: a _t_ test gives "
+            f"{paper.claim('BT3-STAT-P', 't_test', 2)}, and no exact test of seven values can go below "
+            f"{paper.claim('BT3-STAT-P', 'smallest_exact', 3)}."
         )
     if paper.recomputed("BT3-CI-Q"):
         parts.append("Its confidence intervals are the smallest and the largest of selected rows.")
@@ -84,7 +100,10 @@ def bespoke(paper: Paper) -> str:
 def cramming(paper: Paper) -> str:
     if "CR4-LOSSLESS" not in paper.judged:
         return ""
-    return f"The cramming paper @cramming is mostly consistent. Its _lossless_ is not: its public code counts a text as compressed from a token accuracy of {paper.claim('CR4-LOSSLESS', '2.value', 2)}."
+    return (
+        "The cramming paper @cramming is mostly consistent. Its _lossless_ is not: its public code counts a text "
+        f"as compressed from a token accuracy of {paper.claim('CR4-LOSSLESS', '2.value', 2)}."
+    )
 
 
 __all__ = ["plain", "values"]

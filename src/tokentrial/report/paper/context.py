@@ -15,7 +15,7 @@ from tokentrial.published import PublishedTable
 from tokentrial.report.formats import MISSING, number
 from tokentrial.report.template import escape
 from tokentrial.run.finals import LOSS
-from tokentrial.run.view import Row, View
+from tokentrial.run.view import Row, View, records
 
 Values = dict[str, str]
 UNITS = {"cross_entropy": " nats", "steps": " steps", "accuracy": ""}
@@ -46,7 +46,7 @@ class Paper:
     @cached_property
     def judged(self) -> dict[str, Row]:
         """The claims' verdicts by id."""
-        return {str(row["id"]): dict(row) for row in self.verdicts.to_dict("records")}
+        return {row["id"]: row for row in records(self.verdicts)}
 
     def of(self, study: str) -> View:
         """Returns the results of one study."""
@@ -62,13 +62,13 @@ class Paper:
             return MISSING
         text = number(float(value), decimals, signed=signed)
         self.numbers.append(Printed(text, place, float(value)))
-        return f'#n("{place}")[{text}]'
+        return _marked(place, text)
 
     def count(self, amount: int, what: str) -> str:
         """Returns a whole number, in words up to nine; what: what was counted."""
         text = WORDS[amount] if 0 <= amount < len(WORDS) else f"{amount:,}"
         self.numbers.append(Printed(text, f"{COUNTED}: {what}", float(amount)))
-        return f'#n("{COUNTED}: {what}")[{text}]'
+        return _marked(f"{COUNTED}: {what}", text)
 
     def amount(self, amount: int, noun: str, what: str = "") -> str:
         """``two comparisons``."""
@@ -144,6 +144,11 @@ class Paper:
 
     def _significant(self, row: Row) -> bool:
         return bool(row) and row["p_holm"] is not None and row["p_holm"] < self.view.alpha
+
+
+def _marked(place: str, text: str) -> str:
+    """A number with its place; the comment keeps a semicolon, parenthesis or full stop behind it from being code."""
+    return f'#n("{place}")[{text}]/**/'
 
 
 def listed(items: list[str]) -> str:

@@ -21,8 +21,12 @@ def lead(paper: Paper) -> str:
     view = paper.of(STUDY)
     models = list(dict.fromkeys(scope.model for scope in view.estimates.scopes if scope.kind))
     return (
-        "The cramming paper @cramming prepends trained vectors to a text and trains nothing else until a frozen model says the text. We count a text as solved if every token is right under teacher forcing _and_ greedy decoding gives the text back. "
-        f"This run crams into {paper.count(len(models), 'models of the cramming study')} models, trained here on {plain(view.corpus)}. Token counts do not compare between tokenizers; shares of the bound on what a vector of _d_ numbers of 16 bits can tell apart do."
+        "The cramming paper @cramming prepends trained vectors to a text and trains nothing else until a frozen "
+        "model says the text. We count a text as solved if every token is right under teacher forcing _and_ greedy "
+        "decoding gives the text back. "
+        f"This run crams into {paper.count(len(models), 'models of the cramming study')} models, trained here on "
+        f"{plain(view.corpus)}. Token counts do not compare between tokenizers; shares of the bound on what a "
+        "vector of _d_ numbers of 16 bits can tell apart do."
     )
 
 
@@ -61,7 +65,10 @@ def capacities(paper: Paper) -> str:
     if not rows:
         return "This run has no capacity of one vector."
     header = ["Model", "Width", "Loss", "Tokens that one vector holds", "Gain, nats", "Share of the bound, %", "Texts"]
-    caption = "What one trained vector holds of unseen natural text, with bootstrap intervals over texts. Gain: cross-entropy of unsolved texts that the vector takes away. Loss: of the model on validation text."
+    caption = (
+        "What one trained vector holds of unseen natural text, with bootstrap intervals over texts. Gain: "
+        "cross-entropy of unsolved texts that the vector takes away. Loss: of the model on validation text."
+    )
     return table(
         "(auto, auto, auto, 1fr, 1fr, 1fr, auto)", header, rows, caption, "capacity", "(left, " + "right, " * 6 + ")"
     )
@@ -79,14 +86,21 @@ def found(paper: Paper) -> str:
         for claim, row in rows.items()
         if row["outcome"] != INCONCLUSIVE
     ]
-    text = f"Of {paper.count(len(rows), 'questions of the cramming study')} questions, {paper.count(len(open_ones), 'questions of the cramming study, open')} stay open at this scale, whose models are far smaller than the paper's. "
+    text = (
+        f"Of {paper.count(len(rows), 'questions of the cramming study')} questions, "
+        f"{paper.count(len(open_ones), 'questions of the cramming study, open')} stay open at this scale, whose "
+        "models are far smaller than the paper's. "
+    )
     if decided:
         text += f"Decided: {'; '.join(decided)}. "
     linear = paper.recomputed("CR4-LINEAR")
     exponent = next((key for key in linear if key.startswith("exponent") and not key.endswith(("low", "high"))), "")
     if exponent:
         low, high = (paper.claim("CR4-LINEAR", f"{exponent} {end}", 2) for end in ("low", "high"))
-        text += f"The information gain grows with the number of vectors to the power {paper.claim('CR4-LINEAR', exponent, 2)} ({low} to {high}). "
+        text += (
+            "The information gain grows with the number of vectors to the power "
+            f"{paper.claim('CR4-LINEAR', exponent, 2)} ({low} to {high}). "
+        )
     return text + "@figure-cramming-bound sets our models beside the published ones."
 
 

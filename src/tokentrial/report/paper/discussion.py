@@ -11,11 +11,11 @@ def values(paper: Paper, advice: Sequence[Advice]) -> Values:
     """Every placeholder of the section."""
     lines = []
     for each in advice:
-        shown = " ".join(
-            f"{plain(part.words)} {paper.difference(part.row) if part.row else paper.apart(*part.apart)}{';' if part is not each.evidence[-1] else '.'}"
+        shown = [
+            f"{plain(part.words)} {paper.difference(part.row) if part.row else paper.apart(*part.apart)}"
             for part in each.evidence
-        )
-        lines.append(f"- *{plain(each.text)}* {shown}")
+        ]
+        lines.append(f"- *{plain(each.text)}* {'; '.join(shown)}.")
     return {
         "discussion.advice": "\n".join(lines) or "This run has no comparison that advice could follow from.",
         "discussion.limits": limits(paper),
@@ -27,15 +27,19 @@ def limits(paper: Paper) -> str:
     view = paper.view
     fair = view.summary[view.summary["condition"].isin(view.of_way("done-right"))]
     lines = [
-        f"The models trained here are small, with {spread(fair['n'])} seeds in the fair design; nothing they show speaks for large models, and the pretrained model is one."
+        f"The models trained here are small, with {spread(fair['n'])} seeds in the fair design; nothing they show "
+        "speaks for large models, and the pretrained model is one."
         if len(fair)
         else "This run has no fair design.",
         f"The real text is {plain(view.corpus)}; a claim about text in general needs more than one."
         if view.corpus
         else "This run has no real text.",
-        "Rates are searched on other seeds within a limited number of doublings, and steps are those of the design: an arm that still improves at its last step could end elsewhere.",
-        "Claims were chosen, worded and judged by one team. The rules are frozen and public, the choice of claims is a judgement.",
-        "A check that finds nothing does not prove a number right: @instrument shows which planted errors the checks miss.",
+        "Rates are searched on other seeds within a limited number of doublings, and steps are those of the "
+        "design: an arm that still improves at its last step could end elsewhere.",
+        "Claims were chosen, worded and judged by one team. The rules are frozen and public, the choice of claims "
+        "is a judgement.",
+        "A check that finds nothing does not prove a number right: @instrument shows which planted errors the "
+        "checks miss.",
     ]
     return "\n".join(f"- {line}" for line in lines)
 

@@ -11,6 +11,7 @@ from tokentrial.claims import verdict as words
 from tokentrial.documents import CROSS
 from tokentrial.report import catalogue
 from tokentrial.report.answers import Answer
+from tokentrial.report.comparisons import comparison
 from tokentrial.report.learning_rates import source_words
 from tokentrial.report.paper.context import COUNTED, WORDS, Paper, Values, listed, plain, table
 from tokentrial.report.scale import scale_values, spread, text_said, trained_once
@@ -78,12 +79,13 @@ def findings(paper: Paper) -> str:
     """The abstract's results, of those studies that the run has."""
     sentences = []
     if "LE1-T52-EMP-8" in paper.judged:
-        shown = [paper.view.comparison(f"learned_encoding/compression/done-right/v100-ratio-8:{LOSS}:learned-{arm}")
+        shown = [comparison(paper.view, f"learned_encoding/compression/done-right/v100-ratio-8:{LOSS}:learned-{arm}")
                  for arm in ("autoencoder", "autoencoder_finetuned")]  # fmt: skip
         if all(shown):
             frozen, tuned = (paper.difference(row, n=False) for row in shown)
             sentences.append(
-                f"At 8:1 the learned table minus a frozen autoencoder is {frozen}, and minus one that is fine-tuned {tuned}: what helps is training the codes with the task."
+                f"At 8:1 the learned table minus a frozen autoencoder is {frozen}, and minus one that is fine-tuned "
+                f"{tuned}: what helps is training the codes with the task."
             )
     if paper.recomputed("BT3-ROW-EMP-Scaling-20K").get("ratio") is not None:
         claim = "BT3-ROW-EMP-Scaling-20K"
@@ -104,7 +106,8 @@ def findings(paper: Paper) -> str:
         if exponent:
             ends = " to ".join(paper.claim("CR4-LINEAR", f"{exponent} {end}", 2) for end in ("low", "high"))
             sentences.append(
-                f"What crammed vectors hold grows with their number to the power {paper.claim('CR4-LINEAR', exponent, 2)} ({ends})."
+                "What crammed vectors hold grows with their number to the power "
+                f"{paper.claim('CR4-LINEAR', exponent, 2)} ({ends})."
             )
     return " ".join(sentences)
 
@@ -117,7 +120,8 @@ def codes(paper: Paper) -> Sequence[str]:
         if {"full", "int8", "int4", "svd-2"} <= set(arms):
             eight, four, svd = (paper.apart(each.id, arm, "full") for arm in ("int8", "int4", "svd-2"))
             return [
-                f"In a pretrained model, input vectors in 8 bits cost {eight} nats and in 4 bits {four}, while half of their dimensions, without retraining, cost {svd}."
+                f"In a pretrained model, input vectors in 8 bits cost {eight} nats and in 4 bits {four}, while half "
+                f"of their dimensions, without retraining, cost {svd}."
             ]
     return []
 
@@ -160,7 +164,10 @@ def run_facts(
     said = text_said(corpus, paper.view.corpus)
     missing = [study for study in catalogue.STUDIES if study not in studies and config[study]["experiments"]]
     left = "; ".join(catalogue.study_title(study, paper.view.corpus) for study in missing)
-    younger = f"from whose first bits the master seed {scale['scale.master_seed']} is made, so that the data are younger than the rules"
+    younger = (
+        f"from whose first bits the master seed {scale['scale.master_seed']} is made, so that the data are "
+        "younger than the rules"
+    )
     older = f"not of the master seed {scale['scale.master_seed']}, so that no rule counts as older than the data"
     return {
         **{f"scale.{name}": scale[f"scale.{name}"] for name in kept},
@@ -182,7 +189,10 @@ def beside_shipped(verdicts: pd.DataFrame, shipped: str | None) -> str:
     same = f"*Beside the shipped run.* Of {len(both):,} verdicts, {len(apart):,} differ"
     if apart.empty:
         return f"{same}."
-    return f"{same}, since this run has other seeds, texts or sizes: {plain(', '.join(apart['id'].head(8)))}{', …' if len(apart) > 8 else ''}."
+    return (
+        f"{same}, since this run has other seeds, texts or sizes: "
+        f"{plain(', '.join(apart['id'].head(8)))}{', …' if len(apart) > 8 else ''}."
+    )
 
 
 def claims(paper: Paper) -> Values:
@@ -192,10 +202,16 @@ def claims(paper: Paper) -> Values:
     before = int((empirical["unfrozen"] == "").sum())
     total = paper.count(len(empirical), "empirical claims")
     if before == len(empirical) and before:
-        rules = f"The rules of all {total} empirical claims were frozen in a file before the data existed: the file's digest makes the master seed of every random number."
+        rules = (
+            f"The rules of all {total} empirical claims were frozen in a file before the data existed: the file's "
+            "digest makes the master seed of every random number."
+        )
     else:
         fixed = paper.count(before, "empirical claims with a rule fixed before the run")
-        rules = f"The rules of {fixed} of the {total} empirical claims count as frozen before the data existed; the others are marked wherever their verdict appears."
+        rules = (
+            f"The rules of {fixed} of the {total} empirical claims count as frozen before the data existed; the "
+            "others are marked wherever their verdict appears."
+        )
     return {
         "claims.audit": paper.count(audits, "audit findings"),
         "claims.documents_table": documents_table(paper),
@@ -261,7 +277,10 @@ def studies_table(paper: Paper) -> str:
             ]
         )
     header = ["Study", "Conditions", "As released", "Seeds", "Steps", "Models", "Core minutes"]
-    caption = "What was run. Seeds: of the fair design; texts for cramming, documents for the pretrained model. Steps: of the fair design; none for codes that are not trained."
+    caption = (
+        "What was run. Seeds: of the fair design; texts for cramming, documents for the pretrained model. Steps: "
+        "of the fair design; none for codes that are not trained."
+    )
     return table(
         "(1fr, auto, auto, auto, auto, auto, auto)", header, rows, caption, "studies", "(left, " + "right, " * 6 + ")"
     )

@@ -24,9 +24,14 @@ def lead(paper: Paper) -> str:
     texts = listed([plain(text_name(each)) for each in uses(paper, False)])
     study = paper.config["real_model"]
     return (
-        "The documents speak of language models with vocabularies of fifty thousand tokens and train none. SmolLM2-135M-Instruct @smollm2 has #said[49,152] tokens of #said[576] numbers, and nobody here trained it. "
-        f"Its token table is replaced by a code of fewer dimensions or fewer bits, and the loss is measured on {study['documents']} held-out documents of each of {texts}, paired by document. Its layers come with 4-bit weights; "
-        "all codes start from the same decoded table, so levels are not those of the published model and differences are."
+        "The documents speak of language models with vocabularies of fifty thousand tokens and train none. "
+        "SmolLM2-135M-Instruct @smollm2 has #said[49,152] tokens of #said[576] numbers, and nobody here trained "
+        "it. "
+        "Its token table is replaced by a code of fewer dimensions or fewer bits, and the loss is measured on "
+        f"{study['documents']} held-out documents of each of {texts}, paired by document. Its layers come with "
+        "4-bit weights; "
+        "all codes start from the same decoded table, so levels are not those of the published model and "
+        "differences are."
     )
 
 
@@ -56,15 +61,17 @@ def losses(paper: Paper) -> str:
     header = [
         "Code",
         "Bits",
-        *(f"input, {plain(text_name(each))}" for each in inputs),
-        *(f"tied, {plain(text_name(each))}" for each in tied),
-        "Same next token, %",
+        *(f"{plain(text_name(each))}, input" for each in inputs),
+        *(f"{plain(text_name(each))}, tied" for each in tied),
+        "Same token, %",
     ]
     caption = (
-        "The cost of encoding the pretrained model's token table: loss minus that of the full table, nats per token, with 95 % intervals over documents (in brackets: the full table's loss). "
-        "Bits: for each number of the table. Input: the output layer stays as it is; tied: both use the code. Last column: input table, first text."
+        "The cost of encoding the pretrained model's token table: loss minus that of the full table, nats per "
+        "token, with 95 % intervals over documents (in brackets: the full table's loss). "
+        "Bits: for each number of the table. Input: the output layer stays as it is; tied: both use the code. Last "
+        "column: input table, first text."
     )
-    columns = "(1fr, auto" + ", auto" * (len(inputs) + len(tied)) + ", auto)"
+    columns = "(1.6fr, auto" + ", 1.3fr" * (len(inputs) + len(tied)) + ", 0.7fr)"
     return table(columns, header, rows, caption, "codes", "(left, " + "right, " * (len(inputs) + len(tied) + 2) + ")")
 
 
@@ -82,8 +89,11 @@ def found(paper: Paper) -> str:
         )
         if best:
             parts.append(
-                f"The best code of fewer dimensions here, {plain(view.arm_name(STUDY, best))}, costs {paper.apart(each.id, best, FULL)} nats. Reconstruction, linear or deep, weighted by counts or not, does not keep the "
-                "performance of a trained model; what training recovers is asked of the arms that are trained with the body frozen, where the run has them."
+                f"The best code of fewer dimensions here, {plain(view.arm_name(STUDY, best))}, costs "
+                f"{paper.apart(each.id, best, FULL)} nats. Reconstruction, linear or deep, weighted by counts or "
+                "not, does not keep the "
+                "performance of a trained model; what training recovers is asked of the arms that are trained with "
+                "the body frozen, where the run has them."
             )
     parts += bands(paper)
     return " ".join(parts)

@@ -8,6 +8,8 @@ from tokentrial.report.language_model_names import (
     equal_bits,
     family_names,
     masked_twins,
+    of_method,
+    peer,
     title,
     tokens_name,
 )
@@ -36,9 +38,12 @@ def lead(paper: Paper) -> str:
     fair = [title(each) for each in conditions(view, "done-right")]
     corpus = "a text without a name" if view.corpus == UNNAMED else plain(view.corpus)
     return (
-        f"The repository @repository claims that an encoding learned with the task keeps performance at 8:1 on real text and prints no result. "
-        f"We train {paper.amount(len(fair), 'kind')} of language models on {corpus}, small by today's measure: one body for every ratio, a learned "
-        "lift from _d_#sub[c] to its width, and the autoencoder trained on the table of the trained full model. Both arms have the same number of "
+        "The repository @repository claims that an encoding learned with the task keeps performance at 8:1 on real "
+        "text and prints no result. "
+        f"We train {paper.amount(len(fair), 'kind')} of language models on {corpus}, small by today's measure: one "
+        "body for every ratio, a learned "
+        "lift from _d_#sub[c] to its width, and the autoencoder trained on the table of the trained full model. "
+        "Both arms have the same number of "
         "steps on text over all stages."
     )
 
@@ -72,7 +77,8 @@ def differences(paper: Paper) -> str:
     if not rows:
         return "This run has no language model with both arms."
     caption = (
-        "The learned encoding on real text: held-out loss in nats per token, and differences with 95 % intervals over paired seeds; below zero, the "
+        "The learned encoding on real text: held-out loss in nats per token, and differences with 95 % intervals "
+        "over paired seeds; below zero, the "
         "learned encoding is better. Equal: both arms have had as many steps on text over all stages."
     )
     header = ["Model", "Ratio", "Arm", "Loss", "− autoencoder", "− full table", "_n_", "Equal"]
@@ -94,13 +100,16 @@ def found(paper: Paper) -> str:
     equal = sum(bool(row["equivalent"]) for row in rows)
     total = paper.count(len(rows), "comparisons with the autoencoder on real text")
     text = (
-        f"In the {total} comparisons of @real-text the learned encoding is significantly better in {paper.count(better, 'of these, better')}, "
-        f"significantly worse in {paper.count(worse, 'of these, worse')}, and shown to be equivalent in {paper.count(equal, 'of these, equivalent')}. "
+        f"In the {total} comparisons of @real-text the learned encoding is significantly better in "
+        f"{paper.count(better, 'of these, better')}, "
+        f"significantly worse in {paper.count(worse, 'of these, worse')}, and shown to be equivalent in "
+        f"{paper.count(equal, 'of these, equivalent')}. "
     )
     least = min(int(row["n"]) for row in rows)
     if least < 5:
         text += (
-            f"With {paper.count(least, 'fewest seeds of these')} seeds an interval is wide, and the rules of the claims ask for more before they decide, so most "
+            f"With {paper.count(least, 'fewest seeds of these')} seeds an interval is wide, and the rules of the "
+            "claims ask for more before they decide, so most "
             "claims about real text stay open in this run. "
         )
     return text
@@ -111,27 +120,43 @@ def bits(paper: Paper) -> str:
     view, sentences = paper.of(STUDY), []
     for condition in conditions(view, "done-right"):
         names, pairs = family_names(view, condition), list(equal_bits(view, condition))
-        verdicts = {b: each.verdict for a, b, each in pairs if a == "learned" and b != UNMASKED}
+        # a model without a mask sees what it is asked for, and twice the epochs are no other method
+        verdicts = {b: each.verdict for a, b, each in pairs if a == "learned" and not b.startswith("learned")}
         parts = []
         for outcome, words in SAID.items():
             others = [plain(names[b]) for b, verdict in verdicts.items() if verdict == outcome]
             parts += [f"{words} {listed(others)}"] if others else []
         if parts:
             sentences.append(f"{plain(title(condition))}: the learned table {listed(parts)}.")
-    start = "One method dominates another only if the interval of the difference excludes zero at every number of bits that both span. "
+    start = (
+        "One method dominates another only if the interval of the difference excludes zero at every number of "
+        "bits that both span. "
+    )
     return start + (" ".join(sentences) or "No method is shown to dominate another in this run.")
 
 
 def released(paper: Paper) -> str:
-    """As released without and with a mask."""
+    """What the missing mask does: in the fair design if it has the pair, else as released."""
     view = paper.of(STUDY)
+    start = "The public code's language model has no causal mask: the token to be predicted is an input of the model. "
+    for condition in conditions(view, "done-right"):
+        for arm in of_method(view, condition, "learned"):
+            pair = view.pair(condition.id, arm, peer(view, condition, arm, UNMASKED) or "")
+            if pair:
+                at = f"statistics/{pair['comparison']}"
+                masked, open_ = (paper.number(pair[f"mean_{one}"], f"{at}/mean_{one}", 2) for one in ("a", "b"))
+                return start + (
+                    f"Trained with the care of the fair design, the same body has a loss of {open_} nats without a "
+                    f"mask and of {masked} with one. "
+                    "A comparison of encodings in such a model says nothing about language models."
+                )
     for condition in conditions(view, "as-released"):
         for arms in masked_twins(view, condition):
-            open_, masked = (view.level_on("test", condition.id, arm).get("mean") for arm in arms)
-            at = f"runs/{condition.id}|{{}}|{LOSS}/mean"
-            return (
-                "The public code's language model has no causal mask: the token to be predicted is an input of the model. Trained like that on "
-                f"{plain(tokens_name(condition))}, it has a loss of {paper.number(open_, at.format(arms[0]), 2)} nats; with a mask and nothing else changed, "
-                f"{paper.number(masked, at.format(arms[1]), 2)}. A comparison of encodings in the former says nothing about language models."
-            )
+            levels = [view.level_on("test", condition.id, arm).get("mean") for arm in arms]
+            shown = [
+                paper.number(level, f"runs/{condition.id}|{arm}|{LOSS}/mean", 2)
+                for level, arm in zip(levels, arms, strict=True)
+            ]
+            text = plain(tokens_name(condition))
+            return f"{start}Its loss on {text} is {shown[0]} nats without a mask and {shown[1]} with one."
     return "This run does not include the released language model."

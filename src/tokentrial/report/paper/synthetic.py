@@ -45,8 +45,10 @@ def lead(paper: Paper) -> str:
     arms = sum(len(view.arms_of(each.id)) for each in fair)
     experiments = paper.amount(len({each.experiment for each in fair}), "experiment")
     return (
-        f"The first three documents test their proposal on sequences that they generate. Our fair design repeats {experiments} "
-        f"with {paper.count(arms, 'arms of fair conditions')} arms on sources whose best possible loss is known. The documents "
+        "The first three documents test their proposal on sequences that they generate. Our fair design repeats "
+        f"{experiments} "
+        f"with {paper.count(arms, 'arms of fair conditions')} arms on sources whose best possible loss is known. "
+        "The documents "
         "compare with an autoencoder whose codes stay frozen while the task is trained. That handicap, and not the way "
         "the codes were first found, could explain an advantage, so a second autoencoder is trained on with the task."
     )
@@ -66,8 +68,10 @@ def differences(paper: Paper) -> str:
     if not rows:
         return "This run has none of these comparisons."
     caption = (
-        "Learned table minus each baseline on held-out loss, nats per token, with 95 % intervals over paired seeds; below zero, "
-        "the learned table is better. Best: the best possible loss. #super[s] solved: both arms are within the margin of it."
+        "Learned table minus each baseline on held-out loss, nats per token, with 95 % intervals over paired "
+        "seeds; below zero, "
+        "the learned table is better. Best: the best possible loss. #super[s] solved: both arms are within the "
+        "margin of it."
     )
     header = ["Condition", "Best", "Learned", *(f"− {name}" for name in BASELINES.values())]
     return table(
@@ -88,15 +92,18 @@ def found(paper: Paper) -> str:
     total = len(open_ones)
     what = f"condition of {' and '.join(EXPERIMENTS)} that is not solved"
     text = (
-        f"Of the {paper.count(total, what)} conditions that are not solved, the learned table has the significantly lower loss in "
+        f"Of the {paper.count(total, what)} conditions that are not solved, the learned table has the significantly "
+        "lower loss in "
         f"{paper.count(len(wins[FROZEN]), what + ', better than frozen')} against the frozen codes, and in "
         f"{paper.count(len(wins[TUNED]), what + ', better than fine-tuned')} against the fine-tuned ones, where it is "
         f"significantly worse in {paper.count(len(losses), what + ', worse than fine-tuned')}. "
     )
     if 2 * len(wins[FROZEN]) > total and 4 * len(wins[TUNED]) <= total:
         return text + (
-            "The advantage over an autoencoder is thus the advantage of training the codes with the task. Where they start, at "
-            "random or in an autoencoder, adds little: _learned during training_ is right about training and says nothing against autoencoders."
+            "The advantage over an autoencoder is thus the advantage of training the codes with the task. Where "
+            "they start, at "
+            "random or in an autoencoder, adds little: _learned during training_ is right about training and says "
+            "nothing against autoencoders."
         )
     return text + "The two baselines do not tell one story, so no general statement about autoencoders follows."
 
@@ -116,7 +123,8 @@ def variance(paper: Paper) -> str:
 
     parts = [f"{sd(name)} if the seeds draw {words}" for name, words in SOURCES.items() if name in spread]
     return (
-        f"Over _n_ = {spread['all']['n']} seeds that draw everything anew, the difference between the learned and the frozen table has a standard deviation of "
+        f"Over _n_ = {spread['all']['n']} seeds that draw everything anew, the difference between the learned and "
+        "the frozen table has a standard deviation of "
         f"{sd('all')} nats; it is {listed(parts)}. Seeds that share their data would understate the uncertainty."
     )
 
@@ -129,7 +137,8 @@ def released(paper: Paper) -> str:
         return "This run does not include the released scripts."
     chance = int((rows["flag"] == "untrained").sum())
     text = (
-        f"Of {paper.count(len(rows), 'arms as released')} arms of the released scripts, {paper.count(chance, 'arms as released, untrained')} do "
+        f"Of {paper.count(len(rows), 'arms as released')} arms of the released scripts, "
+        f"{paper.count(chance, 'arms as released, untrained')} do "
         "not beat a uniform guess: the code has no gradient but adds noise to all weights, scaled by the loss. "
     )
     return text + "".join(accuracy(paper))

@@ -1,20 +1,21 @@
 """Section on widths by frequency (workflow/report/paper/widths.typ)."""
 
-from tokentrial.published import number as value_of
 from tokentrial.report.bespoke_bands import FREQUENT, RARE, differences
 from tokentrial.report.bespoke_results import (
     BESPOKE,
+    CONTROLS,
     RATIO,
     STUDY,
     TESTS,
     arms_of,
     attributions,
+    contrasts,
     released,
     spread,
     subjects,
 )
-from tokentrial.report.chapters.bespoke import CONTROLS, contrasts
-from tokentrial.report.paper.context import Paper, Values, listed, plain, table
+from tokentrial.report.comparisons import comparison
+from tokentrial.report.paper.context import COUNTED, Paper, Values, listed, plain, table
 
 CLAIMS = {
     "initial": "BT3-ROW-EMP-Initial",
@@ -44,7 +45,8 @@ def lead(paper: Paper) -> str:
     row = paper.printed["bespoke-tests"].rows[LARGEST]
     measured = spread(paper.of(STUDY).series(released(paper.of(STUDY), TESTS[LARGEST]), BESPOKE, RATIO))
     text = (
-        "The study of bespoke dimensions @bespoke prints seven ratios of a bespoke loss over a uniform one, each from one run of a few steps; the smallest, "
+        "The study of bespoke dimensions @bespoke prints seven ratios of a bespoke loss over a uniform one, each "
+        "from one run of a few steps; the smallest, "
         f"#said[{row['ratio']}], is its _24 times better_. "
     )
     if measured is None:
@@ -52,7 +54,8 @@ def lead(paper: Paper) -> str:
     at = f"runs/{released(paper.of(STUDY), TESTS[LARGEST])}|{BESPOKE}|{RATIO}"
     low, high = (paper.number(end, f"{at}/quantile", 3) for end in (measured.low, measured.high))
     return text + (
-        f"Over {paper.count(measured.n, 'seeds of the released scaling script')} seeds of the released script the ratio lies between {low} and {high} in "
+        f"Over {paper.count(measured.n, 'seeds of the released scaling script')} seeds of the released script the "
+        f"ratio lies between {low} and {high} in "
         f"the central 95 %. In the fair design, @ratios, it is {paper.claim(CLAIMS[LARGEST], 'ratio')} "
         f"({paper.claim(CLAIMS[LARGEST], 'ratio_low')} to {paper.claim(CLAIMS[LARGEST], 'ratio_high')})."
     )
@@ -74,7 +77,7 @@ def ratios(paper: Paper) -> str:
             )
             seeds = f"{median} ({low} to {high}; {measured.n})"
         fair = [paper.claim(claim, key) for key in ("ratio", "ratio_low", "ratio_high")]
-        budget = view.comparison(_budget(paper, numbers))
+        budget = comparison(view, _budget(paper, numbers))
         rows.append(
             [
                 plain(printed["label"]),
@@ -88,8 +91,10 @@ def ratios(paper: Paper) -> str:
     if not rows:
         return "This run has no fair comparison of these layouts."
     caption = (
-        "Document 003's seven ratios of a bespoke loss over a uniform one; below 1, bespoke is better. As released: median, central 95 % and number of seeds. "
-        "Fair: with a 95 % interval over seeds. Last: bespoke minus uniform widths with as many parameters, nats per token."
+        "Document 003's seven ratios of a bespoke loss over a uniform one; below 1, bespoke is better. As "
+        "released: median, central 95 % and number of seeds. "
+        "Fair: with a 95 % interval over seeds. Last: bespoke minus uniform widths with as many parameters, nats "
+        "per token."
     )
     header = ["Test", "Printed", "As released", "Fair design", "− equal parameters", "Claim"]
     return table(
@@ -124,30 +129,56 @@ def attribution(paper: Paper) -> str:
         return f"{value} ({low} to {high})"
 
     return (
-        f"At {tokens:,} tokens the reported ratio is {factor('reported ratio', 'total')} in the geometric mean over seeds. A factor of {factor('metric', 'sum')} comes from reporting "
-        f"the loss of the last training batch, {factor('extra linear layer', 'sum')} from a trained linear layer that only the bespoke table has, and {factor('width by frequency', 'sum')} "
-        f"from the widths themselves. A higher learning rate alone multiplies the uniform table's loss by {factor('learning rate', 'instead')}."
+        f"At {tokens:,} tokens the reported ratio is {factor('reported ratio', 'total')} in the geometric mean over "
+        f"seeds. A factor of {factor('metric', 'sum')} comes from reporting "
+        f"the loss of the last training batch, {factor('extra linear layer', 'sum')} from a trained linear layer "
+        f"that only the bespoke table has, and {factor('width by frequency', 'sum')} "
+        "from the widths themselves. A higher learning rate alone multiplies the uniform table's loss by "
+        f"{factor('learning rate', 'instead')}."
     )
 
 
 def fair(paper: Paper) -> str:
-    parts = []
-    view = paper.of(STUDY)
+    """Better, worse and equivalent against each control, on held-out loss done right."""
+    view, rows = paper.of(STUDY), []
     for control, words in CONTROLS.items():
-        rows = contrasts(view, [control])
-        if len(rows):
-            significant = rows["p_holm"].astype(float) < view.alpha
-            better, worse = (int((significant & (sign * rows["difference"] < 0)).sum()) for sign in (1, -1))
-            what = f"fair comparisons with {words}"
-            parts.append(
-                f"against {words}, better in {paper.count(better, what + ', better')}, worse in {paper.count(worse, what + ', worse')} and equivalent in "
-                f"{paper.count(int(rows['equivalent'].sum()), what + ', equivalent')} of {paper.count(len(rows), what)}"
-            )
-    if not parts:
+        found = contrasts(view, [control])
+        if len(found):
+            significant = found["p_holm"].astype(float) < view.alpha
+            sizes = {
+                "better": int((significant & (found["difference"] < 0)).sum()),
+                "worse": int((significant & (found["difference"] > 0)).sum()),
+                "equivalent": int(found["equivalent"].sum()),
+                "all": len(found),
+            }
+            shown = [
+                paper.number(size, f"{COUNTED}: fair comparisons with {words}, {name}", 0)
+                for name, size in sizes.items()
+            ]
+            ends = [
+                paper.number(found["difference"].agg(end), f"{COUNTED}: {end} difference from {words}", 3, signed=True)
+                for end in ("min", "max")
+            ]
+            rows.append([plain(words), *shown, " to ".join(ends)])
+    if not rows:
         return "This run has no fair comparison."
+    caption = (
+        "Bespoke tables on held-out loss in the fair design: comparisons in which they are significantly better, "
+        "significantly worse, and equivalent; a comparison can be significant and equivalent. "
+        "Last: range of the differences, nats per token."
+    )
+    counts = table(
+        "(1fr, auto, auto, auto, auto, auto)",
+        ["Compared with", "Better", "Worse", "Equivalent", "Of", "Bespoke minus it"],
+        rows,
+        caption,
+        "controls",
+        "(left, " + "right, " * 5 + ")",
+    )
     return (
-        f"On held-out loss the bespoke tables are, {'; '.join(parts)}. If frequency were what matters, they would have to beat the last three controls, which have the same number of "
-        "parameters, and not only the uniform table."
+        "If frequency were what matters, the bespoke tables would have to beat the last three controls of "
+        "@controls, which have the same number of parameters, and not only the uniform table."
+        f"\n\n{counts}"
     )
 
 
@@ -166,12 +197,8 @@ def bands(paper: Paper) -> str:
         what = f"conditions, loss from {words} tokens"
         return (
             f"from {words} tokens are significantly better in {paper.count(lower, what + ', lower')} and worse in "
-            f"{paper.count(higher, what + ', higher')} of {paper.count(len(tally[metric]), what)} comparisons with the uniform table"
+            f"{paper.count(higher, what + ', higher')} of {paper.count(len(tally[metric]), what)} comparisons with "
+            "the uniform table"
         )
 
     return f"Predictions {listed([outcome(FREQUENT, 'frequent'), outcome(RARE, 'rare')])}."
-
-
-def reported(paper: Paper, test: str) -> float:
-    """The printed ratio of a test."""
-    return value_of(paper.printed["bespoke-tests"].rows[test]["ratio"])
