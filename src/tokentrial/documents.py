@@ -1,8 +1,8 @@
 """The documents on trial: everything about one document is in its folder, ``documents/<id>/``.
 
-``document.yaml`` describes the document, ``claims.yaml`` lists its claims (see claims.registry), ``printed.yaml`` has its
-printed tables (see published), if it prints any, and ``answers.yaml`` names its main claims (see report.answers). The
-folder ``cross``, if there is one, has the claims about several documents.
+``document.yaml`` describes the document, ``claims.yaml`` lists its claims (see claims.registry), ``printed.yaml`` has
+its printed tables (see published), if it prints any, and ``answers.yaml`` names its main claims (see report.answers).
+The folder ``cross``, if there is one, has the claims about several documents.
 
 The environment variable `VARIABLE` names a folder of documents of one's own, outside the checkout. They stand beside
 the shipped ones: wherever documents are asked for, all folders are looked into.

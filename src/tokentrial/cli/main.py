@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tokentrial.cli import audit, claims, compare, doctor, init, run, spot_check, try_encoder, what_if
+from tokentrial.cli import audit, claims, compare, doctor, init, run, spot_check, trace, try_encoder, what_if
 from tokentrial.cli.common import BAD_INPUT
 from tokentrial.errors import InputError
 
@@ -42,6 +42,7 @@ app.command("compare", epilog=_epilog("tokentrial compare results results/refere
 app.command("spot-check", epilog=_epilog("tokentrial spot-check --minutes 5 --seed 7", codes=spot_check.CODES))(
     spot_check.spot_check
 )
+app.command("trace", epilog=_epilog("tokentrial trace results --sample 40", codes=trace.CODES))(trace.trace)
 app.command("doctor", epilog=_epilog("tokentrial doctor"))(doctor.doctor)
 app.command(
     "run",

@@ -117,8 +117,10 @@ def instrument(paper: Paper, calibration: pd.DataFrame | None) -> str:
     alarms = next((row for (measure, _), row in rows.items() if measure == "false alarms"), None)
 
     def share(row: Row, what: str) -> str:
-        hits, n = (paper.number(row[key], f"calibration/{what}/{key}", 0) for key in ("hits", "n"))
-        low, high = (paper.number(100 * row[end], f"calibration/{what}/{end}", 1) for end in ("low", "high"))
+        hits, n = (paper.number(row[key], f"{COUNTED}: {what} of planted errors, {key}", 0) for key in ("hits", "n"))
+        low, high = (
+            paper.number(100 * row[end], f"{COUNTED}: {what} of planted errors, {end}", 1) for end in ("low", "high")
+        )
         return f"{hits} of {n} ({low} to {high} %)"
 
     text = (
@@ -160,6 +162,3 @@ def repro(command: str) -> str:
         "their rows in `report.numbers.csv`, "
         "and `tokentrial trace` reads them again."
     )
-
-
-__all__ = ["values"]

@@ -1,7 +1,7 @@
 """Section on what the documents print (workflow/report/paper/audit.typ)."""
 
 from tokentrial.claims import verdict as words
-from tokentrial.report.paper.context import Paper, Values, plain
+from tokentrial.report.paper.context import Paper, Values
 from tokentrial.report.verdicts import EMPIRICAL
 
 
@@ -35,7 +35,7 @@ def chance(paper: Paper) -> str:
     numbers = paper.recomputed("LE1-T53-LNV")
     total = sum(int(numbers[key]) for key in ("learned", "at_chance", "above_chance"))
     return (
-        f"Of the {paper.number(total, 'verdicts/LE1-T53-LNV/losses', 0)} mean losses that the comparison paper "
+        f"Of the {paper.count(total, 'mean losses of document 001')} mean losses that the comparison paper "
         f"prints, {paper.claim('LE1-T53-LNV', 'learned', 0)} lie clearly below that "
         f"of a guess, {paper.claim('LE1-T53-LNV', 'at_chance', 0)} at it and "
         f"{paper.claim('LE1-T53-LNV', 'above_chance', 0)} above. Models that have learned nothing were compared, so "
@@ -104,6 +104,3 @@ def cramming(paper: Paper) -> str:
         "The cramming paper @cramming is mostly consistent. Its _lossless_ is not: its public code counts a text "
         f"as compressed from a token accuracy of {paper.claim('CR4-LOSSLESS', '2.value', 2)}."
     )
-
-
-__all__ = ["plain", "values"]

@@ -2,10 +2,10 @@
 
 from tokentrial.claims.verdict import INCONCLUSIVE
 from tokentrial.report.cramming_names import QUESTIONS, verdict_of
-from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, sentence, table
+from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
+from tokentrial.statistics.cramming import Estimate
 
 STUDY = "cramming"
-UNITS = {"share": "", "nats": " nats", "tokens": " tokens"}
 
 
 def values(paper: Paper) -> Values:
@@ -37,24 +37,31 @@ def capacities(paper: Paper) -> str:
         if (scope.design, scope.kind, scope.vectors, scope.arm) != ("capacity", "text-test", 1, "tuned"):
             continue
         gain, use = (view.estimates.get(name, scope) for name in ("information_gain", "utilisation"))
-        at = f"cramming/{scope.model}|{scope.kind}"
+        of = "|".join(map(str, (scope.design, scope.model, scope.kind, scope.vectors, scope.arm)))
 
-        def ends(estimate: object, name: str, decimals: int, scale: float = 1, at: str = at) -> str:
-            value, low, high = (getattr(estimate, key) for key in ("value", "low", "high"))
-            if value is None:
+        def ends(estimate: Estimate, measure: str, decimals: int, scale: float = 1, of: str = of) -> str:
+            if estimate.value is None:
                 return "–"
-            middle = paper.number(scale * value, f"{at}|{name}", decimals)
-            if low is None or high is None:
-                return middle
-            span = " to ".join(paper.number(scale * end, f"{at}|{name}", decimals) for end in (low, high))
-            return f"{middle} ({span})"
+            factor = "" if scale == 1 else f" × {scale:g}"
+            columns = {"estimate": estimate.value, "low": estimate.low, "high": estimate.high}
+            shown = [
+                paper.number(
+                    None if value is None else scale * value, f"cramming/{measure}|{of}/{name}{factor}", decimals
+                )
+                for name, value in columns.items()
+            ]
+            return (
+                shown[0] if estimate.low is None or estimate.high is None else f"{shown[0]} ({shown[1]} to {shown[2]})"
+            )
 
         rows.append(
             [
-                plain(str(scope.model)),
-                paper.number(view.estimates.fact(str(scope.model), "width"), f"{at}|width", 0),
+                plain(scope.model),
+                paper.number(view.estimates.fact(scope.model, "width"), f"{COUNTED}: width of {scope.model}", 0),
                 paper.number(
-                    view.estimates.fact(str(scope.model), "validation_cross_entropy"), f"{at}|validation loss", 2
+                    view.estimates.fact(scope.model, "validation_cross_entropy"),
+                    f"{COUNTED}: validation loss of {scope.model}",
+                    2,
                 ),
                 ends(capacity, "capacity_mean", 1),
                 ends(gain, "information_gain", 1),
@@ -102,6 +109,3 @@ def found(paper: Paper) -> str:
             f"{paper.claim('CR4-LINEAR', exponent, 2)} ({low} to {high}). "
         )
     return text + "@figure-cramming-bound sets our models beside the published ones."
-
-
-__all__ = ["COUNTED", "UNITS", "sentence", "values"]

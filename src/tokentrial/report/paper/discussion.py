@@ -42,6 +42,3 @@ def limits(paper: Paper) -> str:
         "checks miss.",
     ]
     return "\n".join(f"- {line}" for line in lines)
-
-
-__all__ = ["values"]

@@ -13,7 +13,7 @@ from tokentrial.report import catalogue
 from tokentrial.report.answers import Answer
 from tokentrial.report.comparisons import comparison
 from tokentrial.report.learning_rates import source_words
-from tokentrial.report.paper.context import COUNTED, WORDS, Paper, Values, listed, plain, table
+from tokentrial.report.paper.context import COUNTED, Paper, Values, listed, plain, table
 from tokentrial.report.scale import scale_values, spread, text_said, trained_once
 from tokentrial.report.verdicts import EMPIRICAL, MARKS, group, read
 from tokentrial.run.finals import LOSS
@@ -289,6 +289,3 @@ def studies_table(paper: Paper) -> str:
 def own_documents(folders: Mapping[str, Path]) -> list[str]:
     """Documents beside the shipped five."""
     return [name for name in folders if name not in catalogue.DOCUMENTS and name != CROSS]
-
-
-__all__ = ["WORDS", "claims", "methods", "own_documents", "run_facts", "summary"]

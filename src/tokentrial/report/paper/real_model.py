@@ -47,15 +47,17 @@ def losses(paper: Paper) -> str:
         cells = [plain(view.arm_name(STUDY, arm)), paper.number(bits, f"arms/{inputs[0].id}|{arm}/bits", 2)]
         if arm == FULL:
             levels = [view.level_on("test", each.id, FULL).get("mean") for each in (*inputs, *tied)]
-            at = f"runs/{inputs[0].id}|{FULL}|{LOSS}/mean"
-            cells += [f"({paper.number(level, at, 3)})" for level in levels]
+            places = [f"runs/{each.id}|{FULL}|{LOSS}/mean" for each in (*inputs, *tied)]
+            cells += [f"({paper.number(level, at, 3)})" for level, at in zip(levels, places, strict=True)]
         else:
             cells += [paper.apart(each.id, arm, FULL, decimals=2) for each in (*inputs, *tied)]
         shown = agreement.get("mean")
         cells.append(
             "–"
             if arm == FULL
-            else paper.number(None if shown is None else 100 * shown, f"runs/{inputs[0].id}|{arm}|{AGREEMENT}", 0)
+            else paper.number(
+                None if shown is None else 100 * shown, f"runs/{inputs[0].id}|{arm}|{AGREEMENT}/mean × 100", 0
+            )
         )
         rows.append(cells)
     header = [
@@ -110,6 +112,3 @@ def bands(paper: Paper) -> list[str]:
                     names = " minus ".join(plain(view.arm_name(STUDY, one)) for one in (arm, other))
                     said.append(f"{names} {paper.difference(row, n=False)}")
     return [f"Document 003's idea at equal budgets: {'; '.join(said)}."] if said else []
-
-
-__all__ = ["values"]

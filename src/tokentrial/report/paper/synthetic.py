@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tokentrial.report.paper.context import Paper, Values, listed, plain, sentence, table
+from tokentrial.report.paper.context import Paper, Values, listed, plain, table
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS
 
@@ -152,6 +152,3 @@ def accuracy(paper: Paper) -> Iterator[str]:
             "In the trade-off study @tradeoff the test chain is another one than the training chain; "
             f"{plain(paper.judged['LE0-TAB-CEILING']['reason'])}"
         )
-
-
-__all__ = ["sentence", "values"]

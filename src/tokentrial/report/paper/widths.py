@@ -51,8 +51,8 @@ def lead(paper: Paper) -> str:
     )
     if measured is None:
         return text + "This run does not include the released scripts."
-    at = f"runs/{released(paper.of(STUDY), TESTS[LARGEST])}|{BESPOKE}|{RATIO}"
-    low, high = (paper.number(end, f"{at}/quantile", 3) for end in (measured.low, measured.high))
+    at = f"{COUNTED}: central 95 % of {RATIO} of {released(paper.of(STUDY), TESTS[LARGEST])}"
+    low, high = (paper.number(end, at, 3) for end in (measured.low, measured.high))
     return text + (
         f"Over {paper.count(measured.n, 'seeds of the released scaling script')} seeds of the released script the "
         f"ratio lies between {low} and {high} in "
@@ -69,12 +69,10 @@ def ratios(paper: Paper) -> str:
         numbers = paper.recomputed(claim)
         if not numbers:
             continue
-        at = f"runs/{released(view, TESTS[test])}|{BESPOKE}|{RATIO}"
+        at = f"{COUNTED}: median and central 95 % of {RATIO} of {released(view, TESTS[test])}"
         seeds = "–"
         if measured is not None:
-            median, low, high = (
-                paper.number(x, f"{at}/quantile", 3) for x in (measured.median, measured.low, measured.high)
-            )
+            median, low, high = (paper.number(x, at, 3) for x in (measured.median, measured.low, measured.high))
             seeds = f"{median} ({low} to {high}; {measured.n})"
         fair = [paper.claim(claim, key) for key in ("ratio", "ratio_low", "ratio_high")]
         budget = comparison(view, _budget(paper, numbers))
@@ -122,9 +120,9 @@ def attribution(paper: Paper) -> str:
 
     def factor(name: str, part: str) -> str:
         row = rows[(rows["factor"] == name) & (rows["part"] == part)].iloc[0]
-        at = f"attribution/{tokens}|{name}|{part}"
+        at = f"{COUNTED}: decomposition at {tokens} tokens, {name}, {part}"
         value, low, high = (
-            paper.number(2.718281828459045 ** float(row[key]), f"{at}/{key}", 2) for key in ("effect", "low", "high")
+            paper.number(2.718281828459045 ** float(row[key]), at, 2) for key in ("effect", "low", "high")
         )
         return f"{value} ({low} to {high})"
 
