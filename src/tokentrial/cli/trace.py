@@ -26,8 +26,8 @@ def trace(folder: Folder = None, sample: Sample = None, seed: Seed = 0) -> None:
             typer.echo(f"{sign}  {one.printed:>10}  {one.value!r:>24}  {one.place}")
     agree = sum(one.agrees for one in chosen)
     typer.echo(
-        f"{agree} of {len(chosen)} numbers agree with their rows; of the paper's {len(found) + others} numbers, {others} "
-        "count or combine rows, and stand in report.numbers.csv with what they count."
+        f"{agree} of {len(chosen)} numbers agree with their rows; of the paper's {len(found) + others} numbers, "
+        f"{others} count or combine rows, and stand in report.numbers.csv with what they count."
     )
     if agree < len(chosen):
         raise typer.Exit(common.DIFFERENT)

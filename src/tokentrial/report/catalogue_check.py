@@ -11,7 +11,7 @@ from typing import Any, get_args
 from tokentrial import config, results
 from tokentrial.checkout import ROOT
 from tokentrial.errors import InputError
-from tokentrial.report.catalogue import FILES, HEADLINE, STUDIES, VERDICTS, captions, entries, studies
+from tokentrial.report.catalogue import FILES, HEADLINE, LISTINGS, STUDIES, VERDICTS, captions, entries, studies
 from tokentrial.report.paper.figures import FIGURES
 from tokentrial.run.columns import CONDITIONS
 from tokentrial.schema.figures import Figure, SideBySide
@@ -39,7 +39,7 @@ def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
     kinds = re.findall(r'^@kind\("([^"]+)"\)', code, re.MULTILINE)
     for part, file in FILES.items():
         tables, figures = entries(part, root).tables, entries(part, root).figures
-        needed = {"tables": [HEADLINE] if part == VERDICTS else [], "figures": _of_paper(part)}
+        needed = {"tables": [HEADLINE, *LISTINGS] if part == VERDICTS else [], "figures": _of_paper(part)}
         for kind, names in (("tables", tables), ("figures", figures)):
             for name in needed[kind]:
                 if name not in names:

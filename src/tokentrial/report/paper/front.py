@@ -162,8 +162,6 @@ def run_facts(
     scale = scale_values(paper.view.arms, len(paper.view.statistics), config)
     kept = ("name", "note", "models", "comparisons", "device", "minutes", "commit", "judged")
     said = text_said(corpus, paper.view.corpus)
-    missing = [study for study in catalogue.STUDIES if study not in studies and config[study]["experiments"]]
-    left = "; ".join(catalogue.study_title(study, paper.view.corpus) for study in missing)
     younger = (
         f"from whose first bits the master seed {scale['scale.master_seed']} is made, so that the data are "
         "younger than the rules"
@@ -172,12 +170,19 @@ def run_facts(
     return {
         **{f"scale.{name}": scale[f"scale.{name}"] for name in kept},
         "corpus.line": f"Text: {plain(said)}" if said else "",
-        "scale.left_out": f"Left out: {plain(left)}." if left else "",
+        "scale.left_out": left_out(studies, config, paper.view.corpus),
         "rules.file": rules["file"],
         "rules.digest": rules["sha256"][:16] or "none",
         "rules.seed": younger if rules["data_are_younger"] else older,
         "shipped.line": shipped,
     }
+
+
+def left_out(studies: Sequence[str], config: Mapping[str, Any], corpus: str) -> str:
+    """The studies of the config that this paper has no rows of, if there are any."""
+    missing = [study for study in catalogue.STUDIES if study not in studies and config[study]["experiments"]]
+    titles = "; ".join(catalogue.study_title(study, corpus) for study in missing)
+    return f"Left out: {plain(titles)}." if titles else ""
 
 
 def beside_shipped(verdicts: pd.DataFrame, shipped: str | None) -> str:

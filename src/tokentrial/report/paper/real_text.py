@@ -35,12 +35,12 @@ def values(paper: Paper) -> Values:
 
 def lead(paper: Paper) -> str:
     view = paper.of(STUDY)
-    fair = [title(each) for each in conditions(view, "done-right")]
+    fair = conditions(view, "done-right")
     corpus = "a text without a name" if view.corpus == UNNAMED else plain(view.corpus)
     return (
         "The repository @repository claims that an encoding learned with the task keeps performance at 8:1 on real "
         "text and prints no result. "
-        f"We train {paper.amount(len(fair), 'kind')} of language models on {corpus}, small by today's measure: one "
+        f"We train {paper.amount(len(fair), 'kind')} of language model on {corpus}, small by today's measure: one "
         "body for every ratio, a learned "
         "lift from _d_#sub[c] to its width, and the autoencoder trained on the table of the trained full model. "
         "Both arms have the same number of "
@@ -95,7 +95,7 @@ def differences(paper: Paper) -> str:
 def found(paper: Paper) -> str:
     rows = compared(paper)
     if not rows:
-        return ""
+        return "There is nothing to compare."
     better, worse = sum(map(paper.better, rows)), sum(map(paper.worse, rows))
     equal = sum(bool(row["equivalent"]) for row in rows)
     total = paper.count(len(rows), "comparisons with the autoencoder on real text")
