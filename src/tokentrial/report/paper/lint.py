@@ -63,7 +63,7 @@ def pages(pdf: Path, images: list[bytes]) -> list[str]:
     from pypdf import PdfReader
 
     reader = PdfReader(pdf)
-    faults = [] if reader.trailer["/Root"].get("/MarkInfo", {}).get("/Marked") else ["the file has no tags"]
+    faults = [] if "/StructTreeRoot" in reader.root_object else ["the file has no tags"]
     for place, page in enumerate(reader.pages, 1):
         sizes: dict[float, str] = {}
 
