@@ -13,7 +13,7 @@ from tokentrial.schema import figures as declared
 
 LEFT, RIGHT, TOP, ROW, FOOT = 3.6, 0.6, 0.6, 0.4, 1.9  # cm
 ALPHA = 0.05
-SHADES = (0.95, 0.6, 0.35)  # of the readings
+MARKS = ((style.VERMILLION, "s"), (style.BLUE, "o"), (style.GREEN, "D"))
 
 
 @kind("implied p")
@@ -81,12 +81,16 @@ def margins(sources: Sources, entry: declared.Margins) -> Figure:
     for share, gray in zip(sorted(entry.margins, reverse=True), ("0.95", "0.91", "0.86", "0.8"), strict=False):
         axes.axvspan(-share, share, color=gray, linewidth=0, zorder=0, gid=f"margin:{share:g}")
     marks.zero(axes, upright=True)
+    looks = {
+        arm: style.Look(f"{entry.arm} − {name}", color, marker, 4)
+        for (arm, name), (color, marker) in zip(entry.others.items(), MARKS, strict=False)
+    }
     offsets = dict(zip(entry.others, (-0.15, 0.15, 0.3), strict=False))
     for y, same in marks.rows(axes, lines, -0.29):
         for _, row in same.iterrows():
             level = view.level(row["condition"], entry.arm)
             scale = 100 / (level["chance"] - level["floor"])
-            look = style.look(row["arm_b"])
+            look = looks[row["arm_b"]]
             at = y + offsets[row["arm_b"]]
             if pd.notna(row["t_low"]):
                 axes.plot(
@@ -101,6 +105,5 @@ def margins(sources: Sources, entry: declared.Margins) -> Figure:
     for share in entry.margins:
         marks.text(axes, "above", share, 1.005, f"{share:g} %", ha="center", color=style.GREY)
     marks.text(axes, "above", axes.get_xlim()[0], 1.005, f"← {entry.arm} better")
-    looks = [style.look(arm)._replace(name=f"{entry.arm} − {name}") for arm, name in entry.others.items()]
-    style.legend(figure, [style.sample(look) for look in looks], top=TOP + height + 1.0, columns=len(looks))
+    style.legend(figure, [style.sample(look) for look in looks.values()], top=TOP + height + 1.0, columns=len(looks))
     return figure

@@ -67,9 +67,10 @@ def pages(pdf: Path, images: list[bytes]) -> list[str]:
     for place, page in enumerate(reader.pages, 1):
         sizes: dict[float, str] = {}
 
-        def visit(text: str, _cm: Any, matrix: Any, _font: Any, size: float, sizes: dict[float, str] = sizes) -> None:
+        def visit(text: str, outer: Any, matrix: Any, _font: Any, size: float, sizes: dict[float, str] = sizes) -> None:
             if text.strip():
-                sizes.setdefault(round(abs(size * (matrix[0] or matrix[1])), 2), text.strip())
+                scale = abs((outer[0] or outer[1]) * (matrix[0] or matrix[1]))  # of a figure, too
+                sizes.setdefault(round(size * scale, 2), text.strip())
 
         page.extract_text(visitor_text=visit)
         for size, text in sizes.items():
