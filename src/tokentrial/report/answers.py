@@ -19,7 +19,7 @@ from tokentrial import config, documents
 from tokentrial.claims import verdict as words
 from tokentrial.errors import InputError
 from tokentrial.report import comparisons
-from tokentrial.report.formats import number
+from tokentrial.report.formats import GAP, MINUS, number
 from tokentrial.run.view import View, records
 
 WITHOUT_FILE = 5
@@ -31,7 +31,11 @@ Row = Mapping[str, Any]
 
 
 class Entry(BaseModel):
-    """A main claim. printed, runs: the ids of its verdicts by checks and by rules; measure: see `evidence`."""
+    """A main claim. printed, runs: the ids of its verdicts by checks and by rules.
+
+    measure: begins the name of the number to show of a claim about levels (``exponent``); without it, its difference of
+    two arms is shown. words: what the number is, for readers.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -39,6 +43,7 @@ class Entry(BaseModel):
     printed: list[str] = []
     runs: list[str] = []
     measure: str = ""
+    words: str = ""
 
 
 class Card(BaseModel):
@@ -123,7 +128,7 @@ def _answer(document: str, entry: Entry, judged: Mapping[str, Row], view: View) 
     runs = [judged[each] for each in entry.runs if each in judged]
     check, printed_share = _common(printed)
     rule, run_share = _common(runs)
-    comparison, shown = evidence(rule, entry.measure, view) if rule else ("", "")
+    comparison, shown = evidence(rule, entry, view) if rule else ("", "")
     return Answer(
         document=document,
         statement=entry.statement,
@@ -151,12 +156,9 @@ def _common(rows: Sequence[Row]) -> tuple[Row, str]:
     return next(row for row in rows if row["verdict"] == verdict), share
 
 
-def evidence(row: Row, measure: str, view: View) -> tuple[str, str]:
-    """Returns the id of the comparison that decides a claim, and its numbers in words; empty without either.
-
-    measure: the number to show for a claim about levels, up to its scope (``exponent``); without it the claim's
-    difference of two arms.
-    """
+def evidence(row: Row, entry: Entry, view: View) -> tuple[str, str]:
+    """Returns the id of the comparison that decides a claim, and its numbers in words; empty without either."""
+    measure = entry.measure
     numbers = json.loads(row["recomputed"])
     comparison, metric, n = "", "", numbers.get("n")
     if measure:
@@ -169,11 +171,12 @@ def evidence(row: Row, measure: str, view: View) -> tuple[str, str]:
         comparison = str(numbers.get("shown", ""))
         pair = comparisons.comparison(view, comparison)
         metric = str(numbers.get("metric", pair.get("metric", "")))
-        shown = " minus ".join(view.arm_name(pair["study"], pair[arm]) for arm in ("arm_a", "arm_b")) if pair else ""
+        shown = f" {MINUS} ".join(view.arm_name(pair["study"], pair[arm]) for arm in ("arm_a", "arm_b")) if pair else ""
         value, low, high = (numbers.get(each) for each in ("difference", "low", "high"))
     if value is None:
         return "", ""
     decimals = 0 if metric == "steps" else 3
-    interval = "" if low is None or high is None else f" [{number(low, decimals)}, {number(high, decimals)}]"
-    text = f"{number(value, decimals, signed=not measure)}{interval}{UNITS.get(metric, '')}"
-    return comparison, f"{shown or 'difference'}: {text}" + ("" if n is None else f", n = {n}")
+    interval = "" if low is None or high is None else f"{GAP}[{number(low, decimals)},{GAP}{number(high, decimals)}]"
+    text = f"{number(value, decimals, signed=not measure)}{interval}{UNITS.get(metric, '').replace(' ', GAP)}"
+    said = entry.words or shown or "difference"
+    return comparison, f"{said}: {text}" + ("" if n is None else f", n{GAP}={GAP}{n}")

@@ -36,9 +36,9 @@ def chance(paper: Paper) -> str:
     total = sum(int(numbers[key]) for key in ("learned", "at_chance", "above_chance"))
     return (
         f"Of the {paper.count(total, 'mean losses of document 001')} mean losses that the comparison paper "
-        f"prints, {paper.claim('LE1-T53-LNV', 'learned', 0)} lie clearly below that "
-        f"of a guess, {paper.claim('LE1-T53-LNV', 'at_chance', 0)} at it and "
-        f"{paper.claim('LE1-T53-LNV', 'above_chance', 0)} above. Models that have learned nothing were compared, so "
+        f"prints, {paper.tally('LE1-T53-LNV', 'learned')} lie clearly below that "
+        f"of a guess, {paper.tally('LE1-T53-LNV', 'at_chance')} at it and "
+        f"{paper.tally('LE1-T53-LNV', 'above_chance')} above. Models that have learned nothing were compared, so "
         "equal losses show nothing about encodings."
     )
 
@@ -48,11 +48,11 @@ def significance(paper: Paper) -> str:
     if claim not in paper.judged:
         return ""
     text = (
-        f"Of the {paper.claim(claim, 'conditions', 0)} conditions, ten print a _p_, and "
-        f"{paper.claim(claim, 'printed', 0)} of these are below 0.05; of those with means but no test, "
-        f"{paper.claim(claim, 'recomputed', 0)} "
-        f"become significant when tested; {paper.claim(claim, 'unreported', 0)} print no number. At most "
-        f"{paper.claim(claim, 'most', 0)} can be significant. "
+        f"Of the {paper.tally(claim, 'conditions')} conditions, ten print a _p_, and "
+        f"{paper.tally(claim, 'printed')} of these are below 0.05; of those with means but no test, "
+        f"{paper.tally(claim, 'recomputed')} "
+        f"become significant when tested; {paper.tally(claim, 'unreported')} print no number. At most "
+        f"{paper.tally(claim, 'most')} can be significant. "
     )
     if "LE1-T52-DP" in paper.judged:
         text += "No printed _p_ fits the printed effect size at the stated number of runs. "
@@ -69,8 +69,8 @@ def accuracy(paper: Paper) -> str:
         )
     if paper.recomputed("LE0-TAB-GRIM"):
         parts.append(
-            f"Of its {paper.claim('LE0-TAB-GRIM', 'means', 0)} mean accuracies, "
-            f"{paper.claim('LE0-TAB-GRIM', 'attainable', 0)} can be a mean of whole right answers."
+            f"Of its {paper.tally('LE0-TAB-GRIM', 'means')} mean accuracies, "
+            f"{paper.tally('LE0-TAB-GRIM', 'attainable')} can be a mean of whole right answers."
         )
     if paper.recomputed("LE0-TAB-RERUN"):
         parts.append("Its public code with its stated seed returns none of the printed accuracies.")
@@ -81,9 +81,9 @@ def bespoke(paper: Paper) -> str:
     parts = []
     if paper.recomputed("BT3-MET-ENTROPY"):
         parts.append(
-            f"The study of bespoke dimensions @bespoke prints {paper.claim('BT3-MET-ENTROPY', 'below', 0)} losses "
+            f"The study of bespoke dimensions @bespoke prints {paper.tally('BT3-MET-ENTROPY', 'below')} losses "
             "below the entropy of its own corpus, which no predictor of the next token can reach, and "
-            f"{paper.claim('BT3-BASE-ENTROPY', 'above', 0)} baseline losses above it, which a trained model would "
+            f"{paper.tally('BT3-BASE-ENTROPY', 'above')} baseline losses above it, which a trained model would "
             "not have."
         )
     if paper.recomputed("BT3-STAT-P"):

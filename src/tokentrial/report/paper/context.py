@@ -19,7 +19,7 @@ from tokentrial.run.view import Row, View, records
 
 Values = dict[str, str]
 UNITS = {"cross_entropy": " nats", "steps": " steps", "accuracy": ""}
-WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COUNTED = "counted"
 """Begins the place of a number that counts or combines rows, with what was counted in words."""
 
@@ -71,7 +71,9 @@ class Paper:
         return _marked(f"{COUNTED}: {what}", text)
 
     def amount(self, amount: int, noun: str, what: str = "") -> str:
-        """``two comparisons``."""
+        """``two comparisons``; ``no comparisons``."""
+        if amount == 0:
+            return f"{_marked(f'{COUNTED}: {what or noun}', 'no')} {noun}s"
         return f"{self.count(amount, what or noun)} {noun if amount == 1 else noun + 's'}"
 
     def share(self, amount: int, of: int, noun: str) -> str:
@@ -93,6 +95,15 @@ class Paper:
         known = value if isinstance(value, int | float) and not isinstance(value, bool) else None
         place = f"verdicts/{name}/{key}" + ("" if scale == 1 else f" × {scale:g}")
         return self.number(None if known is None else known * scale, place, decimals, signed=signed)
+
+    def tally(self, name: str, key: str) -> str:
+        """The same for a whole number, in words up to nine."""
+        value = self.recomputed(name).get(key)
+        if not isinstance(value, int) or not 0 <= value < len(WORDS):
+            return self.claim(name, key, 0)
+        place = f"verdicts/{name}/{key}"
+        self.numbers.append(Printed(WORDS[value], place, float(value)))
+        return _marked(place, WORDS[value])
 
     def recomputed(self, name: str) -> dict[str, Any]:
         """Returns the numbers that the verdict of a claim rests on; empty for an unknown claim."""

@@ -89,7 +89,7 @@ def found(paper: Paper) -> str:
         return "This run decides none of the questions."
     open_ones = [claim for claim, row in rows.items() if row["outcome"] == INCONCLUSIVE]
     decided = [
-        f"{plain(QUESTIONS[claim].partition(') ')[2].rpartition(': ')[2])}: {row['outcome'].lower()}"
+        f"{plain(QUESTIONS[claim].partition(') ')[2].rpartition(': ')[2])}, {row['outcome'].lower()}"
         for claim, row in rows.items()
         if row["outcome"] != INCONCLUSIVE
     ]
@@ -99,7 +99,7 @@ def found(paper: Paper) -> str:
         "models are far smaller than the paper's. "
     )
     if decided:
-        text += f"Decided: {'; '.join(decided)}. "
+        text += f"The others: {'; '.join(decided)}. "
     linear = paper.recomputed("CR4-LINEAR")
     exponent = next((key for key in linear if key.startswith("exponent") and not key.endswith(("low", "high"))), "")
     if exponent:

@@ -9,6 +9,7 @@ import pandas as pd
 from tokentrial import documents
 from tokentrial.claims import verdict as words
 from tokentrial.documents import CROSS
+from tokentrial.provenance import git_commit
 from tokentrial.report import catalogue
 from tokentrial.report.answers import Answer
 from tokentrial.report.comparisons import comparison
@@ -83,10 +84,11 @@ def findings(paper: Paper) -> str:
                  for arm in ("autoencoder", "autoencoder_finetuned")]  # fmt: skip
         if all(shown):
             frozen, tuned = (paper.difference(row, n=False) for row in shown)
-            sentences.append(
-                f"At 8:1 the learned table minus a frozen autoencoder is {frozen}, and minus one that is fine-tuned "
-                f"{tuned}: what helps is training the codes with the task."
+            text = (
+                f"At 8:1 the learned table minus a frozen autoencoder is {frozen}, and minus a fine-tuned one {tuned}"
             )
+            nearer = abs(shown[1]["difference"]) < abs(shown[0]["difference"]) / 2 and paper.better(shown[0])
+            sentences.append(f"{text}: what helps is training the codes with the task." if nearer else f"{text}.")
     if paper.recomputed("BT3-ROW-EMP-Scaling-20K").get("ratio") is not None:
         claim = "BT3-ROW-EMP-Scaling-20K"
         low, high = (paper.claim(claim, f"ratio_{end}") for end in ("low", "high"))
@@ -160,8 +162,8 @@ def run_facts(
 ) -> Values:
     """The run's scale, commit, text and rules; corpus: the text's record; shipped: how the shipped run differs."""
     scale = scale_values(paper.view.arms, len(paper.view.statistics), config)
-    kept = ("name", "note", "models", "comparisons", "device", "minutes", "commit", "judged")
-    said = text_said(corpus, paper.view.corpus)
+    kept = ("name", "note", "models", "comparisons", "device", "minutes")
+    said, commit = text_said(corpus, paper.view.corpus), git_commit()
     younger = (
         f"from whose first bits the master seed {scale['scale.master_seed']} is made, so that the data are "
         "younger than the rules"
@@ -169,6 +171,8 @@ def run_facts(
     older = f"not of the master seed {scale['scale.master_seed']}, so that no rule counts as older than the data"
     return {
         **{f"scale.{name}": scale[f"scale.{name}"] for name in kept},
+        "scale.commit": ", ".join(sorted(str(each)[:12] for each in paper.view.arms["git_commit"].unique())),
+        "scale.judged": commit[:12] + ("-dirty" if commit.endswith("-dirty") else ""),
         "corpus.line": f"Text: {plain(said)}" if said else "",
         "scale.left_out": left_out(studies, config, paper.view.corpus),
         "rules.file": rules["file"],

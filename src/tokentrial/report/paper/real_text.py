@@ -41,10 +41,9 @@ def lead(paper: Paper) -> str:
         "The repository @repository claims that an encoding learned with the task keeps performance at 8:1 on real "
         "text and prints no result. "
         f"We train {paper.amount(len(fair), 'kind')} of language model on {corpus}, small by today's measure: one "
-        "body for every ratio, a learned "
-        "lift from _d_#sub[c] to its width, and the autoencoder trained on the table of the trained full model. "
-        "Both arms have the same number of "
-        "steps on text over all stages."
+        "body for every ratio, a learned lift from _d_#sub[c] to its width, and the autoencoder trained on the table "
+        "of the trained full model. So an autoencoder has had two stages of training on the text. Where there is a "
+        "learned arm with twice the epochs, that one is compared; elsewhere the learned arm has had half the steps."
     )
 
 
@@ -77,9 +76,9 @@ def differences(paper: Paper) -> str:
     if not rows:
         return "This run has no language model with both arms."
     caption = (
-        "The learned encoding on real text: held-out loss in nats per token, and differences with 95 % intervals "
-        "over paired seeds; below zero, the "
-        "learned encoding is better. Equal: both arms have had as many steps on text over all stages."
+        "The learned encoding on real text: held-out loss in nats per token, and differences with 95 % intervals over "
+        "paired seeds; below zero, the learned encoding is better. Equal: the learned arm and the autoencoder have had "
+        "as many steps on text over all stages; the full table has the steps of one stage."
     )
     header = ["Model", "Ratio", "Arm", "Loss", "− autoencoder", "− full table", "_n_", "Equal"]
     return table(

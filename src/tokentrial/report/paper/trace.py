@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from tokentrial.errors import InputError
-from tokentrial.report.paper.context import COUNTED
+from tokentrial.report.paper.context import COUNTED, WORDS
 
 FILE = "report.numbers.csv"
 SCALE = re.compile(r" × ([0-9.e+-]+)$")
@@ -44,7 +44,9 @@ class Traced(NamedTuple):
 
 
 def number(text: str) -> float | None:
-    """The value of a printed number; None for a word."""
+    """The value of a printed number, in digits or in words; None for any other text."""
+    if text in WORDS:
+        return float(WORDS.index(text))
     try:
         return float(text.replace("−", "-").replace(",", ""))
     except ValueError:

@@ -15,7 +15,7 @@ from tokentrial.report.bespoke_results import (
     subjects,
 )
 from tokentrial.report.comparisons import comparison
-from tokentrial.report.paper.context import COUNTED, Paper, Values, listed, plain, table
+from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
 
 CLAIMS = {
     "initial": "BT3-ROW-EMP-Initial",
@@ -192,11 +192,13 @@ def bands(paper: Paper) -> str:
 
     def outcome(metric: str, words: str) -> str:
         lower, higher = sum(high < 0 for _, high in tally[metric]), sum(low > 0 for low, _ in tally[metric])
-        what = f"conditions, loss from {words} tokens"
-        return (
-            f"from {words} tokens are significantly better in {paper.count(lower, what + ', lower')} and worse in "
-            f"{paper.count(higher, what + ', higher')} of {paper.count(len(tally[metric]), what)} comparisons with "
-            "the uniform table"
+        what = f"comparisons with the uniform table, loss from {words} tokens"
+        return f"a lower loss in {paper.count(lower, what + ', lower')} and a higher one in " + paper.share(
+            higher, len(tally[metric]), "comparison"
         )
 
-    return f"Predictions {listed([outcome(FREQUENT, 'frequent'), outcome(RARE, 'rare')])}."
+    return (
+        "Compared with the uniform table, predictions from frequent tokens, which have the wide vectors, have "
+        f"{outcome(FREQUENT, 'frequent')}; those from rare tokens have {outcome(RARE, 'rare')} (paired 95 % intervals, "
+        "not corrected)."
+    )
