@@ -93,7 +93,7 @@ class Paper:
         """Returns a number that the verdict of a claim rests on; an en dash if this run has no such number."""
         value = self.recomputed(name).get(key)
         known = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-        place = f"verdicts/{name}/{key}" + ("" if scale == 1 else f" × {scale:g}")
+        place = f"verdicts › {name} › {key}" + ("" if scale == 1 else f" × {scale:g}")
         return self.number(None if known is None else known * scale, place, decimals, signed=signed)
 
     def tally(self, name: str, key: str) -> str:
@@ -101,7 +101,7 @@ class Paper:
         value = self.recomputed(name).get(key)
         if not isinstance(value, int) or not 0 <= value < len(WORDS):
             return self.claim(name, key, 0)
-        place = f"verdicts/{name}/{key}"
+        place = f"verdicts › {name} › {key}"
         self.numbers.append(Printed(WORDS[value], place, float(value)))
         return _marked(place, WORDS[value])
 
@@ -120,9 +120,9 @@ class Paper:
         """``+0.005 nats (−0.003 to 0.013, n = 10)`` for a row of results.STATISTICS; an en dash for none."""
         if not row:
             return MISSING
-        at = f"statistics/{row['comparison']}"
-        value = self.number(row["difference"], f"{at}/difference", decimals, signed=True)
-        low, high = (self.number(row[end], f"{at}/{end}", decimals) for end in ("t_low", "t_high"))
+        at = f"statistics › {row['comparison']}"
+        value = self.number(row["difference"], f"{at} › difference", decimals, signed=True)
+        low, high = (self.number(row[end], f"{at} › {end}", decimals) for end in ("t_low", "t_high"))
         seeds = f", _n_ = {int(row['n'])}" if n else ""
         return f"{value}{UNITS.get(row['metric'], '') if unit else ''} ({low} to {high}{seeds})"
 
@@ -131,19 +131,19 @@ class Paper:
         row = self.view.difference_on("test", condition, arm, other, metric)
         if not row:
             return MISSING
-        at = f"runs/{condition}|{arm} minus {other}|{metric}"
-        value = self.number(row["mean"], f"{at}/mean", decimals, signed=True)
+        at = f"runs › {condition}|{arm} minus {other}|{metric}"
+        value = self.number(row["mean"], f"{at} › mean", decimals, signed=True)
         if row["low"] is None:
             return value
-        low, high = (self.number(row[end], f"{at}/{end}", decimals) for end in ("low", "high"))
+        low, high = (self.number(row[end], f"{at} › {end}", decimals) for end in ("low", "high"))
         return f"{value} ({low} to {high})"
 
     def level(self, row: Row, *, decimals: int = 3) -> str:
         """Returns the mean of a row of results.SUMMARY; an en dash for none."""
         if not row:
             return MISSING
-        at = f"summary/{row['condition']}|{row['arm']}|{row['metric']}"
-        return self.number(row["mean"], f"{at}/mean", decimals)
+        at = f"summary › {row['condition']}|{row['arm']}|{row['metric']}"
+        return self.number(row["mean"], f"{at} › mean", decimals)
 
     def better(self, row: Row) -> bool:
         """Whether the first arm has the significantly lower loss."""

@@ -46,7 +46,7 @@ def capacities(paper: Paper) -> str:
             columns = {"estimate": estimate.value, "low": estimate.low, "high": estimate.high}
             shown = [
                 paper.number(
-                    None if value is None else scale * value, f"cramming/{measure}|{of}/{name}{factor}", decimals
+                    None if value is None else scale * value, f"cramming › {measure}|{of} › {name}{factor}", decimals
                 )
                 for name, value in columns.items()
             ]

@@ -12,12 +12,10 @@ from tokentrial.documents import CROSS
 from tokentrial.provenance import git_commit
 from tokentrial.report import catalogue
 from tokentrial.report.answers import Answer
-from tokentrial.report.comparisons import comparison
 from tokentrial.report.learning_rates import source_words
 from tokentrial.report.paper.context import COUNTED, Paper, Values, listed, plain, table
 from tokentrial.report.scale import scale_values, spread, text_said, trained_once
 from tokentrial.report.verdicts import EMPIRICAL, MARKS, group, read
-from tokentrial.run.finals import LOSS
 
 COLORS = {
     words.CONSISTENT: "#1b6e3c",
@@ -79,9 +77,9 @@ def outcomes(paper: Paper, empirical: pd.DataFrame) -> str:
 def findings(paper: Paper) -> str:
     """The abstract's results, of those studies that the run has."""
     sentences = []
-    if "LE1-T52-EMP-8" in paper.judged:
-        shown = [comparison(paper.view, f"learned_encoding/compression/done-right/v100-ratio-8:{LOSS}:learned-{arm}")
-                 for arm in ("autoencoder", "autoencoder_finetuned")]  # fmt: skip
+    view = paper.of("learned_encoding")
+    for each in view.select(experiment="compression", way="done-right", vocab_size=100, ratio=8):
+        shown = [view.pair(each.id, "learned", arm) for arm in ("autoencoder", "autoencoder_finetuned")]
         if all(shown):
             frozen, tuned = (paper.difference(row, n=False) for row in shown)
             text = (
@@ -172,7 +170,7 @@ def run_facts(
     return {
         **{f"scale.{name}": scale[f"scale.{name}"] for name in kept},
         "scale.commit": ", ".join(sorted(str(each)[:12] for each in paper.view.arms["git_commit"].unique())),
-        "scale.judged": commit[:12] + ("-dirty" if commit.endswith("-dirty") else ""),
+        "scale.judged": commit[:12] + commit[40:],
         "corpus.line": f"Text: {plain(said)}" if said else "",
         "scale.left_out": left_out(studies, config, paper.view.corpus),
         "rules.file": rules["file"],

@@ -44,10 +44,10 @@ def losses(paper: Paper) -> str:
     for arm in arms_by_bits(view, inputs[0]):
         bits = bits_a_number(view, inputs[0], arm)
         agreement = view.level_on("test", inputs[0].id, arm, AGREEMENT)
-        cells = [plain(view.arm_name(STUDY, arm)), paper.number(bits, f"arms/{inputs[0].id}|{arm}/bits", 2)]
+        cells = [plain(view.arm_name(STUDY, arm)), paper.number(bits, f"arms › {inputs[0].id}|{arm} › bits", 2)]
         if arm == FULL:
             levels = [view.level_on("test", each.id, FULL).get("mean") for each in (*inputs, *tied)]
-            places = [f"runs/{each.id}|{FULL}|{LOSS}/mean" for each in (*inputs, *tied)]
+            places = [f"runs › {each.id}|{FULL}|{LOSS} › mean" for each in (*inputs, *tied)]
             cells += [f"({paper.number(level, at, 3)})" for level, at in zip(levels, places, strict=True)]
         else:
             cells += [paper.apart(each.id, arm, FULL, decimals=2) for each in (*inputs, *tied)]
@@ -56,7 +56,7 @@ def losses(paper: Paper) -> str:
             "–"
             if arm == FULL
             else paper.number(
-                None if shown is None else 100 * shown, f"runs/{inputs[0].id}|{arm}|{AGREEMENT}/mean × 100", 0
+                None if shown is None else 100 * shown, f"runs › {inputs[0].id}|{arm}|{AGREEMENT} › mean × 100", 0
             )
         )
         rows.append(cells)

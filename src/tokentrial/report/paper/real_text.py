@@ -142,8 +142,8 @@ def released(paper: Paper) -> str:
         for arm in of_method(view, condition, "learned"):
             pair = view.pair(condition.id, arm, peer(view, condition, arm, UNMASKED) or "")
             if pair:
-                at = f"statistics/{pair['comparison']}"
-                masked, open_ = (paper.number(pair[f"mean_{one}"], f"{at}/mean_{one}", 2) for one in ("a", "b"))
+                at = f"statistics › {pair['comparison']}"
+                masked, open_ = (paper.number(pair[f"mean_{one}"], f"{at} › mean_{one}", 2) for one in ("a", "b"))
                 return start + (
                     f"Trained with the care of the fair design, the same body has a loss of {open_} nats without a "
                     f"mask and of {masked} with one. "
@@ -153,7 +153,7 @@ def released(paper: Paper) -> str:
         for arms in masked_twins(view, condition):
             levels = [view.level_on("test", condition.id, arm).get("mean") for arm in arms]
             shown = [
-                paper.number(level, f"runs/{condition.id}|{arm}|{LOSS}/mean", 2)
+                paper.number(level, f"runs › {condition.id}|{arm}|{LOSS} › mean", 2)
                 for level, arm in zip(levels, arms, strict=True)
             ]
             text = plain(tokens_name(condition))

@@ -60,8 +60,8 @@ def differences(paper: Paper) -> str:
             continue
         level = view.level(each.id, LEARNED)
         cells = [f"_V_ = {each.vocab_size}, {each.ratio}:1"]
-        at = f"summary/{each.id}|{LEARNED}|{LOSS}"
-        cells += [paper.number(level.get("floor"), f"{at}/floor", 3), paper.level(level)]
+        at = f"summary › {each.id}|{LEARNED}|{LOSS}"
+        cells += [paper.number(level.get("floor"), f"{at} › floor", 3), paper.level(level)]
         cells += [paper.difference(view.pair(each.id, LEARNED, arm), n=False, unit=False) for arm in BASELINES]
         rows.append(cells)
     if not rows:
@@ -119,7 +119,7 @@ def variance(paper: Paper) -> str:
 
     def sd(name: str) -> str:
         row = spread[name]
-        return paper.number(row["sd_difference"], f"statistics/{row['comparison']}/sd_difference", 3)
+        return paper.number(row["sd_difference"], f"statistics › {row['comparison']} › sd_difference", 3)
 
     parts = [f"{sd(name)} if the seeds draw {words}" for name, words in SOURCES.items() if name in spread]
     return (

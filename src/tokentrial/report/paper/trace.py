@@ -1,7 +1,7 @@
 """Reads the paper's numbers again from the rows that they come from, by their places and nothing else.
 
-A place is ``table/row/column``; the row is named by its keys, with ``|`` between them. Numbers that count or combine
-rows have a place in words, and are listed but not traced.
+A place is ``table › row › column``; the row is named by its keys, with ``|`` between them. Numbers that count or
+combine rows have a place in words, and are listed but not traced.
 """
 
 import csv
@@ -93,8 +93,7 @@ def _tables(folder: Path) -> Callable[[str], pd.DataFrame]:
 def _value(place: str, tables: Callable[[str], pd.DataFrame], confidence: float) -> float | None:
     scale = SCALE.search(place)
     factor = float(scale[1]) if scale else 1.0
-    table, _, rest = SCALE.sub("", place).partition("/")
-    row, _, column = rest.rpartition("/")
+    table, row, column, *_ = [*SCALE.sub("", place).split(" › "), "", ""]
     if table not in READERS:
         raise InputError(f"{FILE}: found the place {place!r}, expected a table of {', '.join(READERS)}")
     values = list(READERS[table](tables(table), row, column, confidence))
