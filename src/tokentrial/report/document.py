@@ -111,7 +111,7 @@ def paper_source(
     facts = front.run_facts(paper, config, record, studies, recorded, front.beside_shipped(verdicts, shipped))
     body = sections(paper, folder, studies, front.summary(paper, card, facts))
     planted = None if calibration is None else results.read(calibration, CALIBRATION).to_pandas()
-    behind = _filled(folder / "appendix.typ", appendix.values(paper, planted, command) | figure_values(studies))
+    behind = _filled(folder / "appendix.typ", appendix.values(paper, planted, command, figure_values(studies)))
     frame = Path(template).read_text(encoding="utf-8")
     return fill(frame, {**citation(checkout.ROOT), "sections": body, "appendix": behind}), paper.numbers
 
@@ -147,14 +147,19 @@ def write_report(
     source.write_text(text, encoding="utf-8")
     shutil.copyfile(Path(template).parent / "references.bib", folder / "references.bib")
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False, width=140), encoding="utf-8")
-    fonts = [str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")]  # those of the figures
-    compiled = typst.compile(str(source), root=str(folder), pdf_standards=["ua-1"], font_paths=fonts)
+    compiled = typeset(source, pdf_standards=["ua-1"])
     with results.whole_file(folder / "report.numbers.csv") as file:
         file.write(numbers_file(numbers).encode())
     statistics = config["statistics"]
     advice.write(folder / "advice.md", View.read(tables, statistics["confidence"], statistics["equivalence_margin"]))
     with results.whole_file(output) as file:
         file.write(compiled)
+
+
+def typeset(source: Path, **options: Any) -> Any:
+    """Compiles the paper's source with the fonts of its figures; options: those of typst.compile."""
+    fonts = [str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")]
+    return typst.compile(str(source), root=str(source.parent), font_paths=fonts, **options)
 
 
 def numbers_file(numbers: Sequence[Printed]) -> str:

@@ -5,11 +5,16 @@ import pandas as pd
 from tokentrial import checkout
 from tokentrial.claims import verdict as words
 from tokentrial.claims.calibration.measure import rates
+from tokentrial.documents import CROSS
 from tokentrial.report import catalogue
 from tokentrial.report.deviations import assumptions
 from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
-from tokentrial.report.verdicts import EMPIRICAL, counted
+from tokentrial.report.paper.front import verdict_cell
+from tokentrial.report.verdicts import EMPIRICAL, counted, group
 from tokentrial.run.view import Row, records
+
+OF_PAPER = ("000", "001", "002", "003", "004")
+"""The documents that the paper's sections are about."""
 
 NEURIPS = {
     "Claims": "The abstract states what the run shows; each number is filled in by the run.",
@@ -50,9 +55,15 @@ CHALLENGE = {
 """Points of the checklists of NeurIPS and of the ML Reproducibility Challenge, with our answers."""
 
 
-def values(paper: Paper, calibration: pd.DataFrame | None, command: str) -> Values:
-    """Every placeholder of the appendix; calibration: planted errors, see claims.calibration.measure."""
+def values(paper: Paper, calibration: pd.DataFrame | None, command: str, figures: Values) -> Values:
+    """Every placeholder of the appendix; calibration: planted errors, see claims.calibration.measure; figures: see
+    paper.figures.
+    """
+    front = figures["figure.real_model_front"]
     return {
+        "appendix.own": others(paper),
+        "appendix.real_model": f"= Memory and loss of the pretrained model's codes\n\n{front}" if front else "",
+        "figure.sensitivity": figures["figure.sensitivity"],
         "appendix.counts": counts(paper),
         "appendix.flips": flips(),
         "appendix.calibration": instrument(paper, calibration),
@@ -60,6 +71,27 @@ def values(paper: Paper, calibration: pd.DataFrame | None, command: str) -> Valu
         "appendix.checklists": checklists(),
         "appendix.repro": repro(command),
     }
+
+
+def others(paper: Paper) -> str:
+    """Every claim of documents beside the five of this project, with its verdict; empty without one."""
+    view = paper.verdicts.assign(document=paper.verdicts["document"].map(group))
+    parts = []
+    for name, title in catalogue.DOCUMENTS.items():
+        mine = view[view["document"] == name]
+        if name in OF_PAPER or name == CROSS or mine.empty:
+            continue
+        rows = [
+            f"[{plain(row['id'])}], [{plain(row['paraphrase'])}], [{verdict_cell(row['verdict'], '')}], "
+            f"[{plain(row['reason'])}],"
+            for row in records(mine)
+        ]
+        body = "\n  ".join(rows)
+        parts.append(
+            f"= {plain(title)}: every claim\n\n#table(columns: (auto, 1fr, auto, 2fr), align: left,\n"
+            f"  table.header([*Id*], [*Claim*], [*Verdict*], [*Reason*]), rule,\n  {body}\n  ends)"
+        )
+    return "\n\n".join(parts)
 
 
 def counts(paper: Paper) -> str:

@@ -1,7 +1,6 @@
 """First page, claims and methods (workflow/report/paper/summary.typ, claims.typ, methods.typ)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -291,8 +290,3 @@ def studies_table(paper: Paper) -> str:
     return table(
         "(1fr, auto, auto, auto, auto, auto, auto)", header, rows, caption, "studies", "(left, " + "right, " * 6 + ")"
     )
-
-
-def own_documents(folders: Mapping[str, Path]) -> list[str]:
-    """Documents beside the shipped five."""
-    return [name for name in folders if name not in catalogue.DOCUMENTS and name != CROSS]
