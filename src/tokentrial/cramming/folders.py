@@ -126,6 +126,17 @@ def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageMode
     return frozen_model
 
 
+def plain(folder: str | Path) -> PreTrainedModel:
+    """Returns the model in a folder as transformers reads it, in float32 on the CPU, without any code of the folder.
+
+    It shares no code path with :class:`LanguageModel`, to check what was written. The folder's files were checked.
+    """
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
+    )
+    return model.eval().requires_grad_(False)
+
+
 def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str) -> LanguageModel:
     """Freezes a loaded model and returns it as LanguageModel.
 

@@ -116,7 +116,7 @@ class Job(Task):
         super().__init__(design["condition"], [(), *together(batches(design), reader.packs), *searches])
         self.design, self.reader = design, reader
         longest = self.search.longest if design["search"] else max(batch.length for batch in batches(design))
-        self.texts = Texts(reader, files, design["seed"], design["texts"], longest)
+        self.texts = Texts(reader, files, design["seed"], design["texts"], longest, design.get("room"))
         self.fingerprint = digest_of_arrays(
             {kind: self.texts.ids(kind, longest).cpu().numpy() for kind in design["kinds"]}
         )

@@ -48,10 +48,22 @@ class Passage(NamedTuple):
 class Texts:
     """All texts of a job: ``ids(kind, length)``; the longest texts of each kind are made once."""
 
-    def __init__(self, reader: Reader, files: Mapping[str, str | Path], seed: int, count: int, longest: int) -> None:
-        """files: the raw text of the splits train, validation and test; count: number of texts of a kind."""
+    def __init__(
+        self,
+        reader: Reader,
+        files: Mapping[str, str | Path],
+        seed: int,
+        count: int,
+        longest: int,
+        room: int | None = None,
+    ) -> None:
+        """files: the raw text of the splits train, validation and test; count: number of texts of a kind.
+
+        room: words that must follow the start of a natural text; None for ``ROOM``, or ``longest`` if that is more.
+        """
         self.reader, self.model, self.files = reader, reader.model, files
         self.seed, self.count, self.longest = seed, count, longest
+        self.room = max(ROOM, longest) if room is None else room
         self.beginning = max(longest, DIGEST_TOKENS)  # tokens of a text that are made
         self.start = start_tokens(reader.model)
         self.special = frozenset(reader.model.tokenizer.all_special_ids)
@@ -176,7 +188,7 @@ def _passages(texts: Texts, kind: str) -> list[Passage]:
     other lengths differ only by what is left out. No property of a model matters.
     """
     split = SPLITS[kind]
-    lines, room = texts.lines(split), max(ROOM, texts.longest)
+    lines, room = texts.lines(split), texts.room
     every, usable = paragraph_starts(lines, 0), set(paragraph_starts(lines, room))
     passages: dict[str, Passage] = {}
     for place in stream(texts.seed, "cramming", STREAMS[kind]).permutation(len(every)):

@@ -53,7 +53,7 @@ MODULES = (
 )
 """Each registers its kinds in `KINDS`."""
 _of_fork: list[Callable[[str], None]] = []
-__all__ = ["KINDS", "MODULES", "write_figures"]
+__all__ = ["KINDS", "MODULES", "draw", "write_figures"]
 
 
 def write_figures(

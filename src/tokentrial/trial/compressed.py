@@ -1,0 +1,212 @@
+"""A model of one's own whose token table is compressed: what each encoding costs on a text of one's own.
+
+The engine is that of the study of a real model (:mod:`tokentrial.real_model.job`). Here are the model, the encodings
+and the documents that it gets, and the table of what it measured.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import Tensor
+
+from tokentrial.cramming import folders, sources
+from tokentrial.cramming.folders import LanguageModel
+from tokentrial.errors import InputError
+from tokentrial.real_model import export, sizes
+from tokentrial.real_model.documents import Text
+from tokentrial.real_model.job import FULL, INPUT, TIED, Job
+from tokentrial.real_model.own_text import own_text
+from tokentrial.real_model.sizes import Options, Table
+from tokentrial.real_model.stored import Coded
+from tokentrial.run.finals import LOSS
+from tokentrial.statistics.intervals import t_interval
+from tokentrial.training import device
+from tokentrial.training.runner import Runner
+
+CONDITION = "compress"
+COUNTED = 100_000  # most tokens whose frequencies weigh errors and make bands, as in the study
+SEED = 0
+CONFIDENCE = 0.95
+MARGIN = 0.01  # of the full table's loss: an encoding counts as free if it is shown to cost less
+APART = 1e-3  # nats between a written model's loss and the measured one, whose float32 sums have another order
+METRICS = {"loss": LOSS, "bits_per_byte": "bits_per_byte", "agreement": "agreement"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked. methods, sizes: see real_model.sizes; tokens: predicted ones at the beginning of a document;
+
+    save: the encodings whose models are written, None for all.
+    """
+
+    model: str
+    methods: Sequence[str]
+    sizes: Sequence[int]
+    text: Path
+    documents: int = 32
+    tokens: int = 32
+    input_only: bool = False
+    save: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A model that was written. measured: the loss of its encoding; read: that of the folder, read again; nats."""
+
+    arm: str
+    use: str
+    bytes: int
+    measured: float
+    read: float
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What was measured. rows: an encoding in a use, see :func:`table`; counted: tokens behind the frequencies."""
+
+    model: str
+    text: Path
+    rows: pd.DataFrame
+    written: Sequence[Written]
+    documents: int
+    tokens: int
+    counted: int
+    table: Table
+    parameters: int
+    tied: bool
+    """Whether the model's output layer is its token table."""
+
+    @property
+    def uses(self) -> list[str]:
+        """The uses that were measured, the one of the written models last."""
+        return list(dict.fromkeys(self.rows["use"]))
+
+
+class Measured(Job):
+    """A job of the study on one text, which hands over each encoded table and may leave out the tied use."""
+
+    def __init__(
+        self,
+        design: Mapping[str, Any],
+        model: LanguageModel,
+        text: Text,
+        input_only: bool,
+        keep: Callable[[str, Tensor, Tensor], None],
+    ) -> None:
+        """keep: gets arm, table (V, d) and the documents' ids (D, T + 1)."""
+        super().__init__(design, model, [text])
+        self.input_only, self.keep = input_only, keep
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return (INPUT,) if self.input_only else super().uses
+
+    def encoded(self, arm: str) -> Coded:
+        coded = super().encoded(arm)
+        self.keep(arm, coded.table, self.windows[self.texts[0].name])
+        return coded
+
+    def log(self, message: str) -> None:
+        super().log(message.replace(f"{self.texts[0].name} ", ""))
+
+
+def compress(request: Request, working: Path, models: Path) -> Compressed:
+    """Measures the encodings, and writes models as folders of ``models``.
+
+    working: a folder for what is not kept. Raises InputError for a model, method, size or text that cannot be used.
+    """
+    folder = sources.folder_of(request.model, working)
+    model = folders.read(folder, device.prepare({"device": "cpu"}))
+    if model.context is not None and request.tokens > model.context:
+        raise InputError(f"--tokens: found {request.tokens}, expected at most the model's context of {model.context}")
+    shape = Table(model.vocab_size, model.width)
+    arms = sizes.arms(request.methods, request.sizes, shape)
+    saved = chosen(request.save, arms)
+    text = own_text(request.text, model, request.documents, request.tokens)
+    kept = dict[str, tuple[int, float]]()
+    tied = model.weight.data_ptr() == model.table.data_ptr()
+
+    def keep(arm: str, table: Tensor, ids: Tensor) -> None:
+        if arm in saved:
+            size = export.write(folder, table, models / arm, tied and not request.input_only)
+            kept[arm] = (size, export.loss_of(models / arm, table, ids))
+
+    design = {
+        "study": "real_model", "condition": CONDITION, "arms": list(arms.items()), "documents": len(text.held_out),
+        "tokens": request.tokens, "counted_tokens": COUNTED, "seed": SEED, "device": "cpu",
+    }  # fmt: skip
+    job = Measured(design, model, text, request.input_only, keep)
+    Runner(json.dumps(design), [], str(working / "checkpoints"), float("inf")).run(job)
+    rows = table(job)
+    return Compressed(
+        sources.title_of(request.model), request.text, rows, checked(rows, kept), len(text.held_out), request.tokens,
+        int(job.counts.sum()), shape, sum(value.numel() for value in model.model.parameters()), tied,
+    )  # fmt: skip
+
+
+def chosen(save: Sequence[str] | None, arms: Mapping[str, Options]) -> list[str]:
+    """Returns the encodings whose models are written. Raises InputError for one that is not measured."""
+    known = [arm for arm in arms if arm != FULL]
+    for name in save or ():
+        if name not in known:
+            raise InputError(f"--save: found '{name[:80]}', expected one of {', '.join(known)}")
+    return known if save is None else list(save)
+
+
+def table(job: Measured) -> pd.DataFrame:
+    """Returns a row for each use and encoding: bits and bytes of the table, and means over documents with intervals.
+
+    Columns: use, arm, bits, bits_a_token, bits_a_number, bytes (by count), bytes_zstd, bytes_entropy, n, and for loss
+    (nats a token), bits_per_byte and agreement the mean with _low and _high; over_ begins the paired differences from
+    the full table. Intervals are Student's, of 95 %.
+    """
+    frame = pd.DataFrame(job.rows, columns=job.row._fields)
+    bits = {cost["arm"]: cost["bits_deployed"] for cost in job.costs}
+    rows = []
+    for use in job.uses:
+        of_use = frame[frame["condition"] == f"{CONDITION}/{job.texts[0].name}-{use}"]
+        for arm in job.arms:
+            of_arm = of_use[of_use["arm"] == arm]
+            sizes_ = of_arm[of_arm["split"] == "table"].set_index("metric")["value"]
+            row: dict[str, Any] = {"use": use, "arm": arm, "bits": bits[arm]}
+            row |= {
+                "bits_a_token": bits[arm] / job.model.vocab_size,
+                "bits_a_number": bits[arm] / job.model.table.numel(),
+            }
+            row |= {name: float(sizes_[name]) for name in ("bytes", "bytes_zstd", "bytes_entropy")}
+            row["n"] = job.design["documents"]
+            for name, metric in METRICS.items():
+                values, full = (
+                    of_use[(of_use["arm"] == each) & (of_use["metric"] == metric)]
+                    .sort_values("seed")["value"]
+                    .to_numpy()
+                    for each in (arm, FULL)
+                )
+                row |= _with_interval(name, values)
+                if arm != FULL and name != "agreement":
+                    row |= _with_interval(f"over_{name}", values - full)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _with_interval(name: str, values: Any) -> dict[str, float]:
+    interval = t_interval(values, CONFIDENCE)
+    return {name: float(values.mean()), f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def checked(rows: pd.DataFrame, kept: Mapping[str, tuple[int, float]]) -> list[Written]:
+    """Returns the written models with both losses. Raises InputError if a folder's differs from the measured one."""
+    losses = rows.set_index(["use", "arm"])["loss"]
+    use = TIED if TIED in set(rows["use"]) else INPUT
+    written = [Written(arm, use, size, float(losses[use, arm]), loss) for arm, (size, loss) in kept.items()]
+    for one in written:
+        if not abs(one.read - one.measured) <= APART:
+            found = f"its loss, read again, is {one.read:.6f} nats"
+            raise InputError(
+                f"{one.arm}: the model that was written is another one: {found}, expected {one.measured:.6f}"
+            )
+    return written
