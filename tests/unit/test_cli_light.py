@@ -21,6 +21,9 @@ class Installed:
     def find_spec(self, name, path=None, target=None):
         return None if name.partition(".")[0] in {missing!r} else PathFinder.find_spec(name, path, target)
 
+    def find_distributions(self, *context):
+        return PathFinder.find_distributions(*context)
+
 sys.meta_path[sys.meta_path.index(PathFinder)] = Installed()
 sys.argv = ["tokentrial", *sys.argv[1:]]
 from tokentrial.cli.main import main
@@ -65,6 +68,11 @@ def test_what_needs_more_says_so_in_one_line(tmp_path: Path) -> None:
     wanted = light("try", "mine.py", without=missing("torch", "workflow", "slurm"))
     line = "error: try: needs the module 'torch', which is not installed: pip install 'tokentrial[torch]'\n"
     assert (wanted.returncode, wanted.stdout, wanted.stderr) == (2, "", line)
+    for command in ("compress", "cram"):
+        options = ("--methods", "svd", "--out", str(tmp_path / "out")) if command == "compress" else ()
+        wanted = light(command, "model", "--text", "mine.txt", *options, without=missing("torch", "workflow", "slurm"))
+        assert (wanted.returncode, wanted.stdout, wanted.stderr) == (2, "", line.replace("try", command))
+    assert not list(tmp_path.iterdir())
     wanted = light("run", "-n", without=missing("workflow", "slurm"))
     assert wanted.returncode == 2 and wanted.stderr.endswith("pip install 'tokentrial[workflow]'\n")
 
@@ -81,6 +89,24 @@ def test_the_extra_torch_suffices_for_an_encoder(tmp_path: Path) -> None:
         [sys.executable, "-c", blocked], env=environment, capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stderr[-2000:]
+
+
+@pytest.mark.parametrize("command", ["compress", "cram"])
+def test_the_extra_torch_suffices_for_a_model(command: str, tmp_path: Path) -> None:
+    """A Mamba, whose scan on a GPU is mambapy's: a CPU does without it."""
+    own = tmp_path / "mine.txt"
+    own.write_text(
+        "\n\n".join(f"The {n} speeches of {n * n} men were long, and {n + 7} of them were read." for n in range(99))
+    )
+    options = {
+        "compress": ("--methods", "int4", "--documents", "3", "--save", "none"),
+        "cram": ("--lengths", "2", "--steps", "3", "--texts", "2"),
+    }
+    model, out = str(ROOT / "models/sotu/mamba-64x4"), str(tmp_path / "out")
+    without = missing("workflow", "slurm") - missing("torch")
+    done = light(command, model, "--text", str(own), "--out", out, *options[command], without=without)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / f"out/{command}.html").is_file()
 
 
 def test_larger_extras_have_the_smaller_ones() -> None:

@@ -111,15 +111,15 @@ def _show(result: "Compressed", json: bool) -> None:
 
 
 def _cells(row: Any) -> list[str]:
-    from tokentrial.report.compress_page import over
+    from tokentrial.report.compress_page import over, shown
 
     sizes = (f"{row[name]:,.0f}" for name in ("bytes", "bytes_zstd", "bytes_entropy"))
-    above = over(row) or f"{row['loss']:.4f} nats a token"
+    above = over(row) or f"{shown(row['loss'])} nats a token"
     return [
         row["arm"],
         f"{row['bits_a_token']:,.1f}",
         *sizes,
         above,
-        f"{row['bits_per_byte']:.4f}",
-        f"{row['agreement']:.3f}",
+        shown(row["bits_per_byte"]),
+        shown(row["agreement"]),
     ]

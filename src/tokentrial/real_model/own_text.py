@@ -8,7 +8,7 @@ test.txt is taken as it is: documents of the test are measured, the tokens of th
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -24,13 +24,23 @@ FEWEST = 2  # documents of an interval
 BLANK = re.compile(r"\n[ \t]*\n\s*")
 
 
-def own_text(path: Path, model: LanguageModel, count: int, tokens: int) -> Text:
+Files = Mapping[str, Path] | Sequence[Path]
+"""Of a text: by split, or all in their order."""
+
+
+def files_of(path: Path) -> Files:
+    """Returns the files of a text. Raises InputError for a path without any, and for a file that cannot be read."""
+    if not path.exists():
+        raise InputError(f"--text: {path}: not found, expected a text file or a folder of text files")
+    return own_files(path, "--text")
+
+
+def own_text(path: Path, files: Files, model: LanguageModel, count: int, tokens: int) -> Text:
     """Returns the text of a file or folder, with at most ``count`` documents of more than ``tokens`` tokens to measure.
 
     Raises InputError for files that cannot be read and a text with fewer than two documents to measure.
     """
-    files = own_files(path, "--text")
-    if isinstance(files, dict):
+    if isinstance(files, Mapping):
         documents = pieces(read_text(files["test"]), model, tokens)
         measured = [document for document in islice(documents, count) if is_enough(document, model, tokens)]
         counted = [read_text(files["train"])]

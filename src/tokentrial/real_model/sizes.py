@@ -7,7 +7,7 @@ bits, as the study's arms do: ``int4`` has 4 bits a number. The options are thos
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from tokentrial.real_model.stored import FLOAT
 from tokentrial.real_model.tensor_train import numbers
 
 Options = dict[str, Any]
-BY_BITS = re.compile(r"([a-z_]*[a-z])_?([0-9]+)")
+NAMED = re.compile(r"(?P<method>[a-z_]*[a-z])(?P<dash>[-_]?)(?P<number>[0-9]{1,6})")
 GROUP, CLIP = 64, 3
 LEVELS = {4: [8, 4, 3], 2: [4, 3, 2]}  # bits a number, nominal -> of the bands
 
@@ -126,35 +126,47 @@ METHODS = {
 }
 
 
-def arms(methods: Sequence[str], sizes: Sequence[int], table: Table) -> dict[str, Options]:
-    """Returns arm -> its options for the study's codes, the full table first.
+class Asked(NamedTuple):
+    """An encoding that is asked for. arm: its name; bits: for a number of the table, nominally."""
 
-    methods: names of METHODS, each of which gets every size, or such a name with its bits, as ``int4``. Raises
-    InputError for a method that does not exist and a size that a method cannot have.
+    arm: str
+    method: str
+    bits: Fraction
+
+
+def asked(methods: Sequence[str], sizes: Sequence[int]) -> list[Asked]:
+    """Returns the encodings of a list of methods.
+
+    methods: names of METHODS, each of which gets every size; or such a name with a size, ``svd-8``, or with its bits a
+    number, ``int4``. Raises InputError for a method that does not exist.
     """
-    found: dict[str, Options] = {FULL: {"code": "plain"}}
+    found: list[Asked] = []
     for entry in methods:
-        for name, method, bits in _asked(entry, sizes):
-            try:
-                options = {"code": METHODS[method].code, **METHODS[method].options(table, bits)}
-            except Unfit as error:
-                where = f"the {table.tokens:,} x {table.width} table of this model"
-                raise InputError(f"--methods: {name}: found {error}, for {where}") from None
-            if options not in found.values():
-                found[name] = options
+        if entry in METHODS:
+            found += [Asked(f"{entry}-{size}", entry, Fraction(FLOAT, size)) for size in sizes]
+            continue
+        named = NAMED.fullmatch(entry)
+        if named is None or named["method"] not in METHODS or not int(named["number"]):
+            expected = f"expected some of {', '.join(METHODS)}, or one with a size or bits a number: svd-8, int4"
+            raise InputError(f"--methods: found '{entry[:80]}', {expected}")
+        number = int(named["number"])
+        bits = Fraction(FLOAT, number) if named["dash"] == "-" else Fraction(number)
+        found.append(Asked(entry, named["method"], bits))
     return found
 
 
-def _asked(entry: str, sizes: Sequence[int]) -> Iterator[tuple[str, str, Fraction]]:
-    """Yields arm, method and bits a number of an entry of --methods."""
-    if entry in METHODS:
-        for size in sizes:
-            yield f"{entry}-{size}", entry, Fraction(FLOAT, size)
-        return
-    by_bits = BY_BITS.fullmatch(entry)
-    if by_bits is None or by_bits[1] not in METHODS:
-        expected = f"expected some of {', '.join(METHODS)}, or one with its bits a number, such as int4"
-        raise InputError(f"--methods: found '{entry[:80]}', {expected}")
-    if not int(by_bits[2]):
-        raise InputError(f"--methods: found '{entry}', expected at least 1 bit a number")
-    yield entry, by_bits[1], Fraction(int(by_bits[2]))
+def arms(encodings: Sequence[Asked], table: Table) -> dict[str, Options]:
+    """Returns arm -> its options for the study's codes, the full table first; of equal encodings the first one.
+
+    Raises InputError for a size that a method cannot have.
+    """
+    found: dict[str, Options] = {FULL: {"code": "plain"}}
+    for arm, method, bits in encodings:
+        try:
+            options = {"code": METHODS[method].code, **METHODS[method].options(table, bits)}
+        except Unfit as error:
+            where = f"the {table.tokens:,} x {table.width} table of this model"
+            raise InputError(f"--methods: {arm}: found {error}, for {where}") from None
+        if options not in found.values():
+            found[arm] = options
+    return found

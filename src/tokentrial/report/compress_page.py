@@ -11,7 +11,7 @@ from tokentrial.checkout import ROOT
 from tokentrial.real_model.job import FULL, INPUT, TIED
 from tokentrial.report import catalogue, single_page
 from tokentrial.report.figures import marks, style
-from tokentrial.report.formats import MINUS
+from tokentrial.report.formats import MINUS, MISSING
 from tokentrial.run import methods
 from tokentrial.trial.compressed import CONFIDENCE, MARGIN, Compressed
 
@@ -31,7 +31,9 @@ def names(result: Compressed) -> pd.DataFrame:
 def sentence(result: Compressed) -> str:
     """Returns the answer: the smallest encoding that is shown to cost less than the margin, and the cheapest one."""
     rows = result.rows[result.rows["use"] == result.uses[-1]]
-    full, others = rows[rows["arm"] == FULL].iloc[0], rows[rows["arm"] != FULL]
+    full, others = rows[rows["arm"] == FULL].iloc[0], rows[rows["over_loss"].notna()]
+    if others.empty:
+        return "No encoding has a finite loss."
     margin = MARGIN * full["loss"]
     free = others[others["over_loss_high"] <= margin].sort_values("bytes_zstd")
     allowed = f"{100 * MARGIN:g} % of the loss, {margin:.3f} nats"
@@ -67,19 +69,29 @@ def notes(result: Compressed) -> list[str]:
 
 
 def over(row: Any, name: str = "over_loss", digits: int = 4) -> str:
-    """Returns ``+0.0431 (+0.0330 to +0.0532)`` of a difference from the full table; nothing for the table itself."""
+    """Returns ``+0.0431 (+0.0330 to +0.0532)`` of a difference from the full table; nothing for the table itself.
+
+    digits: behind the decimal point.
+    """
     mean, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if pd.isna(row["loss"]):
+        return "not finite"
     if pd.isna(mean):
         return ""
     return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})".replace("-", MINUS)
 
 
+def shown(value: float) -> str:
+    """Returns a number with four digits behind the point, or a dash."""
+    return MISSING if pd.isna(value) else f"{value:.4f}"
+
+
 def figure(result: Compressed) -> Figure:
     """Draws the paired difference of the loss, and the agreement, against bits a token; a row of panels for a use."""
-    shown = names(result)
-    rows = result.rows.merge(shown[["arm", "family"]], on="arm")
-    rows = rows[rows["arm"] != FULL].sort_values("bits_a_token")
-    with style.applied(), style.looks(shown):
+    looks = names(result)
+    rows = result.rows.merge(looks[["arm", "family"]], on="arm")
+    rows = rows[rows["over_loss"].notna()].sort_values("bits_a_token")
+    with style.applied(), style.looks(looks):
         boxes = style.grid(2 * len(result.uses), 2, height=5.0, top=0.6, gap=(1.6, 1.5), sides=(1.5, 0.3))
         drawn, axes = style.page(boxes, marks.looks(rows["family"].unique()), boxes[-1].top + 5.0 + 1.1)
         for place, use in enumerate(result.uses):
@@ -136,6 +148,6 @@ def _plain(value: Any) -> Any:
 def html(result: Compressed) -> str:
     """Returns the result as one page without script, network or other file."""
     labels = names(result).set_index("arm")["name"].to_dict()
-    helpers = {"over": over, "labels": labels, "uses": {use: USES[use] for use in result.uses}, "missing": pd.isna}
+    helpers = {"over": over, "labels": labels, "uses": {use: USES[use] for use in result.uses}, "shown": shown}
     rows = result.rows.to_dict("records")
     return single_page.html(TEMPLATE, {**content(result), **helpers, "rows": rows}, {"uri": figure(result)}, ROOT)

@@ -5,11 +5,13 @@ and the documents that it gets, and the table of what it measured.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
 
@@ -19,11 +21,12 @@ from tokentrial.errors import InputError
 from tokentrial.real_model import export, sizes
 from tokentrial.real_model.documents import Text
 from tokentrial.real_model.job import FULL, INPUT, TIED, Job
-from tokentrial.real_model.own_text import own_text
+from tokentrial.real_model.own_text import files_of, own_text
 from tokentrial.real_model.sizes import Options, Table
 from tokentrial.real_model.stored import Coded
 from tokentrial.run.finals import LOSS
 from tokentrial.statistics.intervals import t_interval
+from tokentrial.statistics.samples import UNDEFINED, FloatArray
 from tokentrial.training import device
 from tokentrial.training.runner import Runner
 
@@ -119,14 +122,15 @@ def compress(request: Request, working: Path, models: Path) -> Compressed:
 
     working: a folder for what is not kept. Raises InputError for a model, method, size or text that cannot be used.
     """
+    encodings, files = sizes.asked(request.methods, request.sizes), files_of(request.text)
     folder = sources.folder_of(request.model, working)
     model = folders.read(folder, device.prepare({"device": "cpu"}))
     if model.context is not None and request.tokens > model.context:
         raise InputError(f"--tokens: found {request.tokens}, expected at most the model's context of {model.context}")
     shape = Table(model.vocab_size, model.width)
-    arms = sizes.arms(request.methods, request.sizes, shape)
+    arms = sizes.arms(encodings, shape)
     saved = chosen(request.save, arms)
-    text = own_text(request.text, model, request.documents, request.tokens)
+    text = own_text(request.text, files, model, request.documents, request.tokens)
     kept = dict[str, tuple[int, float]]()
     tied = model.weight.data_ptr() == model.table.data_ptr()
 
@@ -162,40 +166,44 @@ def table(job: Measured) -> pd.DataFrame:
 
     Columns: use, arm, bits, bits_a_token, bits_a_number, bytes (by count), bytes_zstd, bytes_entropy, n, and for loss
     (nats a token), bits_per_byte and agreement the mean with _low and _high; over_ begins the paired differences from
-    the full table. Intervals are Student's, of 95 %.
+    the full table. Intervals are Student's, of 95 %. An encoding whose loss is not finite has neither loss nor
+    agreement. Raises InputError if that of the full table is not.
     """
     frame = pd.DataFrame(job.rows, columns=job.row._fields)
     bits = {cost["arm"]: cost["bits_deployed"] for cost in job.costs}
     rows = []
     for use in job.uses:
         of_use = frame[frame["condition"] == f"{CONDITION}/{job.texts[0].name}-{use}"]
+        full = by_document(of_use, FULL)
+        if not np.isfinite(full["loss"]).all():
+            raise InputError("the model's loss is not finite on this text, with its own table in float16")
         for arm in job.arms:
-            of_arm = of_use[of_use["arm"] == arm]
-            sizes_ = of_arm[of_arm["split"] == "table"].set_index("metric")["value"]
-            row: dict[str, Any] = {"use": use, "arm": arm, "bits": bits[arm]}
-            row |= {
-                "bits_a_token": bits[arm] / job.model.vocab_size,
-                "bits_a_number": bits[arm] / job.model.table.numel(),
-            }
-            row |= {name: float(sizes_[name]) for name in ("bytes", "bytes_zstd", "bytes_entropy")}
+            stored = of_use[(of_use["arm"] == arm) & (of_use["split"] == "table")].set_index("metric")["value"]
+            row = {"use": use, "arm": arm, "bits": bits[arm], "bits_a_token": bits[arm] / job.model.vocab_size}
+            row |= {"bits_a_number": bits[arm] / job.model.table.numel()}
+            row |= {name: float(stored[name]) for name in ("bytes", "bytes_zstd", "bytes_entropy")}
             row["n"] = job.design["documents"]
-            for name, metric in METRICS.items():
-                values, full = (
-                    of_use[(of_use["arm"] == each) & (of_use["metric"] == metric)]
-                    .sort_values("seed")["value"]
-                    .to_numpy()
-                    for each in (arm, FULL)
-                )
-                row |= _with_interval(name, values)
-                if arm != FULL and name != "agreement":
-                    row |= _with_interval(f"over_{name}", values - full)
+            values = by_document(of_use, arm)
+            usable = bool(np.isfinite(values["loss"]).all())
+            for name, of_arm in values.items():
+                row |= _with_interval(name, of_arm, usable)
+                if name != "agreement":
+                    row |= _with_interval(f"over_{name}", of_arm - full[name], usable and arm != FULL)
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _with_interval(name: str, values: Any) -> dict[str, float]:
-    interval = t_interval(values, CONFIDENCE)
-    return {name: float(values.mean()), f"{name}_low": interval.low, f"{name}_high": interval.high}
+def by_document(rows: pd.DataFrame, arm: str) -> dict[str, FloatArray]:
+    """Returns column of :func:`table` -> the values of an encoding, (D,) each."""
+    of_arm = rows[rows["arm"] == arm].sort_values("seed")
+    return {
+        name: of_arm.loc[of_arm["metric"] == metric, "value"].to_numpy(dtype=float) for name, metric in METRICS.items()
+    }
+
+
+def _with_interval(name: str, values: FloatArray, usable: bool) -> dict[str, float]:
+    mean, (low, high) = (float(values.mean()), t_interval(values, CONFIDENCE)) if usable else (math.nan, UNDEFINED)
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def checked(rows: pd.DataFrame, kept: Mapping[str, tuple[int, float]]) -> list[Written]:
@@ -204,7 +212,7 @@ def checked(rows: pd.DataFrame, kept: Mapping[str, tuple[int, float]]) -> list[W
     use = TIED if TIED in set(rows["use"]) else INPUT
     written = [Written(arm, use, size, float(losses[use, arm]), loss) for arm, (size, loss) in kept.items()]
     for one in written:
-        if not abs(one.read - one.measured) <= APART:
+        if math.isfinite(one.measured) and not abs(one.read - one.measured) <= APART:
             found = f"its loss, read again, is {one.read:.6f} nats"
             raise InputError(
                 f"{one.arm}: the model that was written is another one: {found}, expected {one.measured:.6f}"

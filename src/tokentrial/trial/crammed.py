@@ -31,11 +31,10 @@ from tokentrial.cramming.job import BatchTexts, Job, model_files
 from tokentrial.cramming.saved import Crammed, Vectors
 from tokentrial.cramming.search import Search
 from tokentrial.cramming.texts import DIGEST_TOKENS, DIGEST_WORDS, first_words
-from tokentrial.data.corpora import own_files
 from tokentrial.data.delivery import read_text
 from tokentrial.errors import InputError
 from tokentrial.published import PublishedTable
-from tokentrial.real_model.own_text import is_enough, pieces
+from tokentrial.real_model.own_text import Files, files_of, is_enough, pieces
 from tokentrial.results import whole_file
 from tokentrial.run import conditions, methods
 from tokentrial.run.view import View
@@ -99,6 +98,7 @@ def cram(request: Request, working: Path) -> Result:
 
     working: a folder for what is not kept. Raises InputError for a model, length or text that cannot be used.
     """
+    of_text = files_of(request.text)
     folder = sources.folder_of(request.model, working)
     name = UNNAMED.sub("-", sources.title_of(request.model)).strip("-") or "model"
     model = folders.read(folder, device.prepare({"device": "cpu"}))
@@ -106,7 +106,7 @@ def cram(request: Request, working: Path) -> Result:
     design = designed(request, name, files.design)
     checked(design, model)
     search = Search(designs.places(design), 1, model.context)
-    lines = texts_of(request.text, model, max(search.longest, DIGEST_TOKENS), request.texts)
+    lines = texts_of(request.text, of_text, model, max(search.longest, DIGEST_TOKENS), request.texts)
     design["texts"] = len(lines)
     path = working / "text.txt"
     with whole_file(path) as file:
@@ -153,13 +153,12 @@ def checked(design: Mapping[str, Any], model: folders.LanguageModel) -> None:
         raise InputError(f"--lengths: found {longest}, {most}")
 
 
-def texts_of(path: Path, model: folders.LanguageModel, tokens: int, count: int) -> list[str]:
+def texts_of(path: Path, files: Files, model: folders.LanguageModel, tokens: int, count: int) -> list[str]:
     """Returns at most ``count`` documents of more than ``tokens`` tokens, each on a line.
 
     Raises InputError for files that cannot be read, and for a text with fewer than two such documents.
     """
-    files = own_files(path, "--text")
-    every = files.values() if isinstance(files, dict) else files
+    every = files.values() if isinstance(files, Mapping) else files
     cut = (piece for file in every for piece in pieces(read_text(file), model, tokens, flat=True))
     different = {first_words([line], DIGEST_WORDS): line for line in cut if is_enough(line, model, tokens)}
     lines = list(islice(different.values(), count))
