@@ -17,7 +17,7 @@ CODES = (
     "Exit codes: 0 measured, 1 the saved vectors decode to other texts than measured, 2 input that cannot be used "
     "(one line on stderr), 130 stopped by Ctrl-C."
 )
-FEWEST, MOST = 2, 10_000
+TEXTS, STEPS = (2, 10_000), (1, 100_000)
 
 Model = Annotated[str, typer.Argument(help="A Hugging Face folder, a GGUF file of a Llama-like model, or smollm2.")]
 Text = Annotated[Path, typer.Option(help="A text file, or a folder of text files.")]
@@ -44,9 +44,9 @@ def cram(
     """
     with common.stoppable():
         common.need("cram", "torch", "torch", "safetensors", "matplotlib", "transformers", "tokenizers")
-        for option, number in (("texts", texts), ("steps", FEWEST if steps is None else steps)):
-            if not FEWEST <= number <= MOST:
-                raise InputError(f"--{option}: found {number}, expected {FEWEST} to {MOST:,}")
+        for option, number, (least, most) in (("texts", texts, TEXTS), ("steps", steps, STEPS)):
+            if number is not None and not least <= number <= most:
+                raise InputError(f"--{option}: found {number}, expected {least} to {most:,}")
         asked = common.whole_numbers("--lengths", lengths, 2)
         if save is not None:
             common.writable(save)
