@@ -28,6 +28,8 @@ COMMANDS = (
     "run",
     "try",
     "init",
+    "compress",
+    "cram",
     "claims list",
     "claims show",
     "claims export",

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -62,6 +63,21 @@ def test_the_vectors_decode_to_the_texts_by_transformers_alone(made: tuple[Path,
     rows = pd.read_csv(made[0] / "measures.csv")
     exactly = rows[(rows["measure"] == "greedy_exact") & rows["length"].isin(LENGTHS)].set_index("length")["estimate"]
     assert {length: exactly[length] for length in LENGTHS} == pytest.approx(whole)
+
+
+def test_the_pages_example_decodes_the_file(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs/command.md").read_text(encoding="utf-8").partition("## cram:")[2]
+    code = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    (tmp_path / "vectors.safetensors").symlink_to(made[1])
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/command.md", "exec"), names)
+    exact = {length: load_file(made[1])[f"{length}.exact"] for length in LENGTHS}
+    assert capsys.readouterr().out.strip() == str({length: int(each.sum()) for length, each in exact.items()})
+    assert names["text"].shape == (TEXTS, 4)
 
 
 def test_the_table_has_the_model_and_the_published_ones(made: tuple[Path, Path]) -> None:

@@ -105,8 +105,8 @@ def _show(result: "Result", vectors: str, json: bool) -> None:
     console = common.console()
     for section in cram_page.table(result).sections[:2]:
         shown = common.table(*(name.replace("\n", " ").lower() for name in cram_page.SHOWN), title=section.heading)
-        for row in section.shown[list(cram_page.SHOWN)].to_numpy().tolist():
-            shown.add_row(*(cell.replace("\n", " ") for cell in row))
+        for *row, used in section.shown[list(cram_page.SHOWN)].to_numpy().tolist():
+            shown.add_row(*(cell.replace("\n", " ") for cell in row), used.partition("\n")[0])
         console.print(shown)
         common.emit("\n")
     common.emit(f"{cram_page.sentence(result)}\n{vectors}\n")
