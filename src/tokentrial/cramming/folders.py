@@ -97,6 +97,19 @@ class LanguageModel:
         return [self.hidden(each) for each in vectors]
 
 
+def _loaded(folder: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """Returns the model in a folder, in float32 on the CPU, and what transformers says about the loading."""
+    model, loading = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    return model, loading
+
+
 def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageModel:
     """Returns the model in a folder, frozen, in float32.
 
@@ -106,14 +119,7 @@ def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageMode
     path = Path(folder)
     check_files(path)
     try:
-        model, loading = AutoModelForCausalLM.from_pretrained(
-            path,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+        model, loading = _loaded(path)
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
         frozen_model = frozen(model.to(device), tokenizer, str(path))
     except InputError:
@@ -131,9 +137,7 @@ def plain(folder: str | Path) -> PreTrainedModel:
 
     It shares no code path with :class:`LanguageModel`, to check what was written. The folder's files were checked.
     """
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
-    )
+    model: PreTrainedModel = _loaded(Path(folder))[0]
     return model.eval().requires_grad_(False)
 
 
