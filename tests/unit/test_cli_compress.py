@@ -2,7 +2,9 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gguf_files
 import numpy as np
@@ -20,7 +22,9 @@ from tokentrial.errors import InputError
 from tokentrial.real_model import codes, export
 from tokentrial.real_model.own_text import files_of, own_text
 from tokentrial.real_model.sizes import METHODS, Table, arms, asked
+from tokentrial.report import compress_page
 from tokentrial.statistics.intervals import t_interval
+from tokentrial.trial.compressed import Compressed
 
 TOKENS, DOCUMENTS = 12, 6
 OPTIONS = ("--documents", str(DOCUMENTS), "--tokens", str(TOKENS))
@@ -58,6 +62,7 @@ def test_rows_are_those_of_the_written_models_on_every_second_document(
         row = rows.loc[("tied", arm)]
         expected = [apart.mean(), *t_interval(apart, 0.95)]
         assert [row["over_loss"], row["over_loss_low"], row["over_loss_high"]] == pytest.approx(expected, abs=2e-3)
+        assert row["over_loss_most"] == pytest.approx(t_interval(apart, 1 - 0.05 / 3).high, abs=2e-3)
         assert 0 <= row["agreement"] < 1 and row["n"] == DOCUMENTS
     tokens = rows.loc[("tied", "full"), "bits"] / 16 / 16
     assert rows.loc[("tied", "int3"), "bits_a_token"] == 3 * 16 + 16
@@ -134,6 +139,47 @@ def refused_last(said: object) -> str:
     return str(lines[-1])
 
 
+def test_a_disk_without_room_for_the_models(
+    command: Command,  # noqa: F811
+    place: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = (
+        "compress",
+        str(place / "model"),
+        "--methods",
+        "int2,int4",
+        "--text",
+        str(place / "mine.txt"),
+        *OPTIONS,
+    )
+    monkeypatch.setattr("tokentrial.trial.compressed.shutil.disk_usage", lambda _: SimpleNamespace(free=50_000))
+    line = refused(command(*arguments, "--out", str(tmp_path / "out")))
+    assert line == "--out: expected room for 2 models of 0.0 MB each, found 0.1 MB free; --save names fewer of them"
+    assert not list(tmp_path.iterdir())
+    assert command(*arguments, "--out", str(tmp_path / "out"), "--save", "int2").code == 0
+
+
+def test_the_sentence_names_the_smallest_encoding_that_is_shown_to_cost_nothing() -> None:
+    """By an interval for all encodings together, not by one that is only below the margin by itself."""
+    of_arm = {"use": "tied", "loss": 4.0, "bytes_zstd": 100.0, "agreement": 0.9, "over_loss_low": -0.01}
+    costs = {"svd-2": (0.3, 0.31, 40.0), "pq-4": (0.02, 0.05, 50.0), "int8": (0.01, 0.03, 60.0)}
+    rows = [of_arm | {"arm": "full", "over_loss": None, "over_loss_high": None, "over_loss_most": None}]
+    for arm, (mean, most, size) in costs.items():
+        ends = {"over_loss_high": mean + 0.01, "over_loss_most": most}
+        rows.append(of_arm | {"arm": arm, "over_loss": mean, "bytes_zstd": size, **ends})
+    table = Table(10, 4)
+    result = Compressed("mine", Path("mine.txt"), pd.DataFrame(rows), [], 5, 12, 100, table, 50, True)
+    said = compress_page.sentence(result)
+    assert said.startswith(
+        "int8 is the smallest encoding that is shown to cost less than 1 % of the loss, 0.040 nats, by"
+    )
+    assert "1.7 times fewer bytes" in said and "all 3 encodings together" in said
+    none = compress_page.sentence(replace(result, rows=result.rows[result.rows["arm"] != "int8"]))
+    assert none.startswith("No encoding is shown") and "the least costly one, pq-4, adds +0.0200" in none
+
+
 def test_a_gguf_file_is_a_model(command: Command, place: Path, tmp_path: Path) -> None:  # noqa: F811
     tokenizer = Tokenizer.from_file(str(place / "model/tokenizer.json"))
     torch.manual_seed(3)
@@ -169,7 +215,7 @@ def test_an_encoding_that_overflows_has_neither_loss_nor_agreement(command: Comm
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_size_says_how_many_fewer_bits_a_number_has(method: str) -> None:
-    table = torch.from_numpy(np.random.default_rng(1).normal(size=(4096, 64)).astype(np.float32))
+    table = torch.from_numpy(np.random.default_rng(1).normal(size=(4096, 32)).astype(np.float32))
     counts = (1e6 * 0.99 ** torch.arange(len(table))).long()
     [(arm, options)] = list(arms(asked([method], [4]), Table(*table.shape)).items())[1:]
     options = options | ({"steps": 2} if options["code"] == "autoencoder" else {})
@@ -178,6 +224,12 @@ def test_a_size_says_how_many_fewer_bits_a_number_has(method: str) -> None:
     shared = {"pq": 1, "pq_counted": 1, "additive": 2}.get(method, 0)  # centroids: 256 in each group of the 4,096 rows
     low, high = (2, 4.6) if "bands" in method else (3.5, 4.6)  # a band's bits depend on the text
     assert low <= coded.bits / table.numel() - shared <= high
+
+
+def test_the_help_names_every_method(command: Command) -> None:  # noqa: F811
+    said = re.sub(r"[│\s]+", " ", command("compress", "--help").out)
+    [listed] = re.findall(r"Methods: (.*?)\.", said)
+    assert listed.split(", ") == list(METHODS)
 
 
 def test_methods_are_named_with_sizes_with_bits_or_without() -> None:

@@ -112,7 +112,7 @@ def test_what_it_says(command: Command, place: Path, tmp_path: Path, monkeypatch
     )
     said = command("cram", *arguments)
     assert said.code == 0 and "wrote cram-model\n" in said.err and max(map(len, said.out.splitlines()[:20])) <= 110
-    counted = re.search(r"vectors: (\d) texts decode whole from the file by .*, measured (\d)\n", said.out)
+    counted = re.search(r"vectors: .* decodes whole from the file: (\d), measured: (\d)\n", said.out)
     assert counted is not None and counted[1] == counted[2]
     assert refused(command("cram", *arguments)) == "cram-model: found files in it, expected a new folder"
     content = json.loads(command("cram", *arguments, "--out", "other", "--json").out)

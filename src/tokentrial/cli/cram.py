@@ -71,7 +71,9 @@ def cram(
 
 def said(measured: int, whole: int) -> str:
     """Returns what decoding the vectors of the file gave."""
-    return f"vectors: {whole} texts decode whole from the file by transformers' own forward pass, measured {measured}"
+    return (
+        f"vectors: texts that transformers' own forward pass decodes whole from the file: {whole}, measured: {measured}"
+    )
 
 
 def _write(result: "Result", folder: Path, vectors: str) -> None:

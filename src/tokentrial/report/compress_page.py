@@ -35,8 +35,10 @@ def sentence(result: Compressed) -> str:
     if others.empty:
         return "No encoding has a finite loss."
     margin = MARGIN * full["loss"]
-    free = others[others["over_loss_high"] <= margin].sort_values("bytes_zstd")
-    allowed = f"{100 * MARGIN:g} % of the loss, {margin:.3f} nats"
+    free = others[others["over_loss_most"] <= margin].sort_values("bytes_zstd")
+    count = len(rows) - 1
+    together = f", by an interval for all {count} encodings together" if count > 1 else ""
+    allowed = f"{100 * MARGIN:g} % of the loss, {margin:.3f} nats{together}"
     if free.empty:
         best = others.sort_values("over_loss").iloc[0]
         cost = f"the least costly one, {best['arm']}, adds {over(best)} nats a token"

@@ -68,7 +68,7 @@ def sentence(result: Result) -> str:
         return f"{holds} ({texts}); every text was solved, so longer ones are needed to see its gain."
     own = f"its token gain of {said(gain)} is {100 * used.value:.1f} % of its bound of {bound.value:,.0f} tokens"
     theirs = f"the published models reach {shares[0]:.1f} to {shares[-1]:.1f} % of theirs"
-    return f"{holds} ({texts}); {own}, {theirs}."
+    return f"{holds} ({texts}); {own}; {theirs}."
 
 
 def content(result: Result) -> dict[str, Any]:

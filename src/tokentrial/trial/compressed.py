@@ -6,6 +6,7 @@ and the documents that it gets, and the table of what it measured.
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,7 @@ def compress(request: Request, working: Path, models: Path) -> Compressed:
     shape = Table(model.vocab_size, model.width)
     arms = sizes.arms(encodings, shape)
     saved = chosen(request.save, arms)
+    check_room(models.parent, len(saved), model)
     text = own_text(request.text, files, model, request.documents, request.tokens)
     kept = dict[str, tuple[int, float]]()
     tied = model.weight.data_ptr() == model.table.data_ptr()
@@ -161,13 +163,22 @@ def chosen(save: Sequence[str] | None, arms: Mapping[str, Options]) -> list[str]
     return known if save is None else list(save)
 
 
+def check_room(folder: Path, count: int, model: LanguageModel) -> None:
+    """Raises InputError if a folder's disk has no room for so many models in float32."""
+    needed, free = count * 4 * sum(value.numel() for value in model.model.parameters()), shutil.disk_usage(folder).free
+    if needed > free:
+        sizes_ = f"{count} models of {needed / count / 1e6:,.1f} MB each, found {free / 1e6:,.1f} MB free"
+        raise InputError(f"--out: expected room for {sizes_}; --save names fewer of them")
+
+
 def table(job: Measured) -> pd.DataFrame:
     """Returns a row for each use and encoding: bits and bytes of the table, and means over documents with intervals.
 
     Columns: use, arm, bits, bits_a_token, bits_a_number, bytes (by count), bytes_zstd, bytes_entropy, n, and for loss
     (nats a token), bits_per_byte and agreement the mean with _low and _high; over_ begins the paired differences from
-    the full table. Intervals are Student's, of 95 %. An encoding whose loss is not finite has neither loss nor
-    agreement. Raises InputError if that of the full table is not.
+    the full table. Intervals are Student's, of 95 %; the upper end ``over_loss_most`` holds for all encodings of a use
+    together (Bonferroni). An encoding whose loss is not finite has neither loss nor agreement. Raises InputError if
+    that of the full table is not.
     """
     frame = pd.DataFrame(job.rows, columns=job.row._fields)
     bits = {cost["arm"]: cost["bits_deployed"] for cost in job.costs}
@@ -189,6 +200,9 @@ def table(job: Measured) -> pd.DataFrame:
                 row |= _with_interval(name, of_arm, usable)
                 if name != "agreement":
                     row |= _with_interval(f"over_{name}", of_arm - full[name], usable and arm != FULL)
+            together = 1 - (1 - CONFIDENCE) / (len(job.arms) - 1)
+            most = t_interval(values["loss"] - full["loss"], together).high if usable and arm != FULL else math.nan
+            row["over_loss_most"] = most
             rows.append(row)
     return pd.DataFrame(rows)
 
