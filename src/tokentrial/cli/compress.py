@@ -45,8 +45,8 @@ def compress(
     Nothing is trained but what an encoding itself needs. A model whose output layer is its token table is measured with
     the encoded table in both places, and at the input alone; its models are written with both.
 
-    Methods: svd, svd_counted, autoencoder, autoencoder_deep, autoencoder_direction, tensor_train, int, clipped, grouped,
-    pq, pq_counted, additive, residual, bands, bit_bands.
+    Methods: svd, svd_counted, autoencoder, autoencoder_deep, autoencoder_direction, tensor_train, int, clipped,
+    grouped, pq, pq_counted, additive, residual, bands, bit_bands.
     """
     with common.stoppable():
         common.need("compress", "torch", "torch", "safetensors", "matplotlib", "transformers", "tokenizers")
