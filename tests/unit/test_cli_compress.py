@@ -163,7 +163,14 @@ def test_a_disk_without_room_for_the_models(
 
 def test_the_sentence_names_the_smallest_encoding_that_is_shown_to_cost_nothing() -> None:
     """By an interval for all encodings together, not by one that is only below the margin by itself."""
-    of_arm = {"use": "tied", "loss": 4.0, "bytes_zstd": 100.0, "agreement": 0.9, "over_loss_low": -0.01}
+    of_arm = {
+        "use": "tied",
+        "loss": 4.0,
+        "bytes_zstd": 100.0,
+        "bits_a_number": 8.25,
+        "agreement": 0.9,
+        "over_loss_low": -0.01,
+    }
     costs = {"svd-2": (0.3, 0.31, 40.0), "pq-4": (0.02, 0.05, 50.0), "int8": (0.01, 0.03, 60.0)}
     rows = [of_arm | {"arm": "full", "over_loss": None, "over_loss_high": None, "over_loss_most": None}]
     for arm, (mean, most, size) in costs.items():
@@ -173,7 +180,7 @@ def test_the_sentence_names_the_smallest_encoding_that_is_shown_to_cost_nothing(
     result = Compressed("mine", Path("mine.txt"), pd.DataFrame(rows), [], 5, 12, 100, table, 50, True)
     said = compress_page.sentence(result)
     assert said.startswith(
-        "int8 is the smallest encoding that is shown to cost less than 1 % of the loss, 0.040 nats, by"
+        "int8 (8.25 bits a number) is the smallest encoding that is shown to cost less than 1 % of the loss, 0.040 nats, by"
     )
     assert "1.7 times fewer bytes" in said and "all 3 encodings together" in said
     none = compress_page.sentence(replace(result, rows=result.rows[result.rows["arm"] != "int8"]))

@@ -46,7 +46,7 @@ def sentence(result: Compressed) -> str:
     best = free.iloc[0]
     smaller = f"{full['bytes_zstd'] / best['bytes_zstd']:.1f} times fewer bytes after zstd than the float16 table"
     return (
-        f"{best['arm']} is the smallest encoding that is shown to cost less than {allowed}: {smaller}, "
+        f"{best['arm']} ({best['bits_a_number']:.2f} bits a number) is the smallest encoding that is shown to cost less than {allowed}: {smaller}, "
         f"{over(best)} nats a token, the same next token at {100 * best['agreement']:.1f} % of the positions."
     )
 
@@ -101,7 +101,7 @@ def figure(result: Compressed) -> Figure:
             for panel, column in ((left, "over_loss"), (right, "agreement")):
                 _points(panel, of_use, column)
                 panel.set_xlabel("bits a token")
-            _differences(left)
+            _differences(left, of_use)
             left.set(ylabel="nats a token above the full table")
             right.set(ylabel="same next token as the full table", ylim=(0, 1.02))
             left.set_title(f"{result.model}: {USES[use]}", fontsize=style.SMALL)
@@ -120,11 +120,10 @@ def _points(axes: Axes, rows: pd.DataFrame, column: str) -> None:
     marks.ticks(axes, {tick: marks.compact(tick) for tick in marks.octaves(left, right, 2)})
 
 
-def _differences(axes: Axes) -> None:
+def _differences(axes: Axes, rows: pd.DataFrame) -> None:
     """An axis that is linear near zero and logarithmic beyond, with a line at zero."""
     axes.set_yscale("symlog", linthresh=LINEAR, linscale=0.5)
-    low, high = axes.get_ylim()
-    low, high = min(low, -LINEAR / 2), 1.4 * max(high, LINEAR)
+    low, high = 1.4 * min(rows["over_loss_low"].min(), -LINEAR / 2), 1.6 * max(rows["over_loss_high"].max(), LINEAR)
     marks.ticks(axes, {tick: f"{tick:g}".replace("-", MINUS) for tick in TICKS if low <= tick <= high}, "y")
     axes.set_ylim(low, high)
     marks.zero(axes, gid="full")
