@@ -45,9 +45,11 @@ def sentence(result: Compressed) -> str:
         return f"No encoding is shown to cost less than {allowed}: {cost}."
     best = free.iloc[0]
     smaller = f"{full['bytes_zstd'] / best['bytes_zstd']:.1f} times fewer bytes after zstd than the float16 table"
+    named = f"{best['arm']} ({best['bits_a_number']:.2f} bits a number)"
+    agreed = f"the same next token at {100 * best['agreement']:.1f} % of the positions"
     return (
-        f"{best['arm']} ({best['bits_a_number']:.2f} bits a number) is the smallest encoding that is shown to cost less than {allowed}: {smaller}, "
-        f"{over(best)} nats a token, the same next token at {100 * best['agreement']:.1f} % of the positions."
+        f"{named} is the smallest encoding that is shown to cost less than {allowed}: {smaller}, {over(best)} nats a "
+        f"token, {agreed}."
     )
 
 
