@@ -24,6 +24,7 @@ COMMANDS = (
     "what-if",
     "compare",
     "spot-check",
+    "trace",
     "doctor",
     "run",
     "try",
