@@ -30,12 +30,19 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from tokentrial.encoders.schemes import scheme
+from tokentrial.studies.small_models import TWO_STAGE
 from tokentrial.training.loop import EVALUATION_LOGITS, LOOKUP_LOGITS
 
 RULES = ("train", "language_model", "full_language_model", "cram")  # rules whose jobs have a formula
 # Encoders whose vectors receive no gradient.
-FROZEN = ("random_frozen", "one_hot", "unigram", "pca", "autoencoder", "autoencoder_released")
-AFTER_TRAINING = ("svd", "quantised", "product_quantised")  # a trained model's table, changed; nothing is trained
+FROZEN = ("random_frozen", "one_hot", "unigram", "pca", "autoencoder", "autoencoder_direction", "autoencoder_released")
+AFTER_TRAINING = (
+    "svd",
+    "quantised",
+    "product_quantised",
+    "tensor_train",
+    "low_rank_residual",
+)  # a trained model's table, changed; nothing is trained
 
 Spec = Mapping[str, Any]
 
@@ -166,7 +173,7 @@ def encoder_flops(spec: Spec, options: Spec, counts: npt.NDArray[np.int64]) -> f
 
 def first_stage(spec: Spec, options: Spec, vocab_size: int | None = None) -> float:
     """Returns the FLOPs of an autoencoder's reconstruction of V rows; 0 for every other encoder."""
-    if options["encoder"] != "autoencoder":
+    if options["encoder"] not in ("autoencoder", "autoencoder_direction"):
         return 0.0
     rows, full, width = vocab_size or spec["vocab_size"], spec["full_width"], spec["width"]
     steps = options.get("reconstruction_steps", 1000)
@@ -182,7 +189,7 @@ def first_stage(spec: Spec, options: Spec, vocab_size: int | None = None) -> flo
 
 
 def _needs_full(options: Spec) -> bool:
-    return options["encoder"] in ("pca", "autoencoder") and options.get("table", "task") == "task"
+    return options["encoder"] in TWO_STAGE and options.get("table", "task") == "task"
 
 
 # Language models (language_models)

@@ -115,6 +115,9 @@ ARMS = pa.schema(
         _field("tokens_seen", pa.int64(), nullable=True, metadata=LATER),
         # where the learning rate is from: study (its file, or an overlay) or search (studies/rates.json)
         _field("rate_source", pa.string(), nullable=True, metadata=LATER),
+        # CPU time of one encoding of a pretrained model's table, its training included, and of decoding all rows once
+        _field("encode_seconds", pa.float64(), nullable=True, metadata=LATER),
+        _field("decode_seconds", pa.float64(), nullable=True, metadata=LATER),
     ]
 )
 

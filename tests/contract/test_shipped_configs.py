@@ -29,7 +29,7 @@ from tokentrial.released import corrected, focused_scaling
 from tokentrial.report import catalogue
 from tokentrial.schema import documents, encoders, study_files, validation
 from tokentrial.schema.declared import ExperimentNames
-from tokentrial.studies import language_models, small_models
+from tokentrial.studies import language_models, real_model, small_models
 from tokentrial.training import loop
 from tokentrial.training.language_loop import CHOICES, Settings
 from tokentrial.training.language_model import build, parameter_counts
@@ -115,7 +115,10 @@ def test_jobs_have_distinct_readable_names(name: str, workflow: Tree) -> None:
         assert len(small_models.conditions_of(made, study)) == cells
     designs = [design for ways in made["language_models"]["experiments"].values() for design in ways_of(ways).values()]
     assert len(models) == sum(len(d["arms"]) * len(d["ratios"]) + len(d["single"]) for d in designs)
-    kinds = {"condition": conditions, "script": scripts, "job": models}
+    encoded = real_model.jobs(made)
+    tables = {name: spec for name, spec in encoded.items() if real_model.trained_arm(name, spec) is None}
+    kinds = {"condition": conditions, "script": scripts, "job": models, "encoded": tables}
+    kinds["fitted"] = {name: spec for name, spec in encoded.items() if name not in tables}
     assert sum(map(len, kinds.values())) == len(set().union(*kinds.values()))
     for kind, names in kinds.items():
         for identity in names:
@@ -226,11 +229,16 @@ def test_every_arm_is_used(study: str) -> None:
     assert sorted(set(loaded("config.yaml")[study]["arms"]) - used) == []
 
 
-def test_every_encoder_is_used(shipped: Tree, root: Path) -> None:
+ENCODER = re.compile(r"^class \w+\((Encoder|Autoencoder)\):$", re.MULTILINE)
+
+
+def test_every_encoder_is_used(root: Path) -> None:
+    """At one scale or another."""
     modules = {path.stem: path.read_text() for path in (root / "src/tokentrial/encoders").glob("[a-z]*.py")}
-    encoders = {name for name, text in modules.items() if "(Encoder):" in text}
+    encoders = {name for name, text in modules.items() if ENCODER.search(text)}
     studies = [*small_models.STUDIES, "language_models"]
-    used = {options["encoder"] for study in studies for options in shipped[study]["arms"].values()}
+    configs = [loaded(name) for name in SHIPPED]
+    used = {arm["encoder"] for made in configs for study in studies for arm in made[study]["arms"].values()}
     assert used == encoders
     assert set(modules) - encoders == {"base", "tables", "layouts", "options", "schemes"}
 
@@ -410,7 +418,7 @@ def test_the_models_know_the_encoders_options(kind: type[encoders.Options]) -> N
 
 def test_every_encoder_has_a_model() -> None:
     modules = {
-        path.stem for path in (ROOT / "src/tokentrial/encoders").glob("*.py") if "(Encoder):" in path.read_text()
+        path.stem for path in (ROOT / "src/tokentrial/encoders").glob("*.py") if ENCODER.search(path.read_text())
     }
     assert set(encoders.KNOWN) == modules
     layouts = {layout for tags in OPTIONS.values() for _, _, layout in tags if layout}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tokentrial import results
 from tokentrial.cramming import folders
-from tokentrial.real_model import job
+from tokentrial.real_model import job, training_job
 from tokentrial.run import conditions, statistics
 from tokentrial.run import methods as methods_
 from tokentrial.run.columns import CONDITIONS, METHODS
@@ -29,6 +29,8 @@ MORE = [
     *([name, {**BANDED, "order": order}] for name, order in (("bands", "frequency"), ("bands_permuted", "permuted"))),
     ["bands_uniform", {**BANDED, "order": "uniform"}],
 ]
+TRAINING = {"seeds": 2, "steps": 6, "batch": 3, "length": 12, "rate": 0.1, "precision": "float32"}
+LEARNED: dict[str, Any] = {"code": "learned", "width": 4, "start": "svd", "uses": ["input", "tied"], **TRAINING}
 CONDITION = "real_model/token-table/tiny"
 SETTINGS = {"confidence": 0.95, "resamples": 100, "equivalence_margin": 0.05}
 
@@ -60,6 +62,15 @@ def run(place: Path, out: Path, **changes: Any) -> tuple[pd.DataFrame, pd.DataFr
     """The rows of a job and its costs."""
     paths = [str(out / name) for name in ("checkpoints", "runs.parquet", "arms.parquet")]
     job.run_real_model(spec(**changes), str(place / "model"), texts(place), str(place / "corpus.json"), [], *paths)
+    runs, arms = (results.read(path, kind) for path, kind in zip(paths[1:], (results.RUNS, results.ARMS), strict=True))
+    return runs.to_pandas(), arms.to_pandas()
+
+
+def run_trained(place: Path, out: Path, arm: str, options: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same of the job of a trained arm."""
+    paths = [str(out / name) for name in ("checkpoints", "runs.parquet", "arms.parquet")]
+    inputs = (str(place / "model"), texts(place), str(place / "corpus.json"))
+    training_job.run_training(spec(arms=[ARMS[0], [arm, options]]), *inputs, [], *paths, checkpoint_seconds=0.0)
     runs, arms = (results.read(path, kind) for path, kind in zip(paths[1:], (results.RUNS, results.ARMS), strict=True))
     return runs.to_pandas(), arms.to_pandas()
 

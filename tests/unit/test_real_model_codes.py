@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from tokentrial.real_model import codes
-from tokentrial.real_model.codes import Part, bands_of, encode
-from tokentrial.schema.real_model import OPTIONS
+from tokentrial.real_model import codes, trained
+from tokentrial.real_model.codes import bands_of, encode
+from tokentrial.real_model.stored import Part
+from tokentrial.schema.real_model import OPTIONS, TRAINING
+from tokentrial.studies.real_model import TRAINED
 
 V, D = 600, 24
 
@@ -52,6 +54,9 @@ ENTRIES: dict[str, tuple[dict[str, Any], int]] = {
     "autoencoder with a hidden layer": ({"width": 6, "hidden": 8}, 16 * (6 * V + 6 * 8 + 8 + 8 * D + D)),
     "tensor_train": ({"rank": 5}, 16 * (6 * 2 * 5 + 5 * 10 * 3 * 5 + 5 * 10 * 4)),
     "residual": ({"width": 2, "bits": 3}, 16 * 2 * (V + D) + 3 * V * D + 16 * V),
+    "compensated": ({"bits": 3, "group": 8}, 3 * V * D + 16 * V * 3),
+    "hashed": ({"buckets": 50, "hashes": 3}, 16 * (50 * D + 3 * V)),
+    "quotient_remainder": ({"buckets": 16}, 16 * D * (38 + 16)),
 }
 
 
@@ -65,6 +70,7 @@ def test_bits_are_those_of_the_numbers_that_are_stored(name: str, table: Tensor,
     assert sizes["bytes"] == bits / 8 == sum(len(part.packed()) for part in coded.parts)
     assert 0 < sizes["bytes_entropy"] <= sizes["bytes"]
     assert 0 < sizes["bytes_zstd"] < 1.1 * sizes["bytes"]
+    assert torch.equal(coded.decoded(), coded.table)
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
@@ -125,6 +131,38 @@ def test_clipping_and_groups_help_where_rows_have_outliers(counts: Tensor) -> No
         table[:, 1:], codes.Coded(plain.table[:, 1:], [])
     )
     assert error(table, grouped) < error(table, plain)
+
+
+def test_compensated_rounding_loses_less_of_the_products_with_the_text(table: Tensor, counts: Tensor) -> None:
+    """Its errors are larger number by number, and smaller in the second moments that it is made for."""
+    weight = counts.double() + 1
+    moments = table.double().T @ (table.double() * (weight / weight.sum()).unsqueeze(1))
+    plain, own = (made(table, counts, code=code, bits=3) for code in ("integers", "compensated"))
+
+    def apart(coded: codes.Coded) -> float:
+        errors = (table - coded.table).double()
+        return float(((errors @ moments) * errors).sum())
+
+    assert apart(own) < 0.6 * apart(plain) and error(table, own) > error(table, plain)
+
+
+def test_compensated_rounding_by_other_moments(table: Tensor, counts: Tensor) -> None:
+    """A direction that counts for nothing takes the errors."""
+    moments = torch.diag(torch.tensor([1.0] * (D - 1) + [1e-6])).double()
+    moments[0, D - 1] = moments[D - 1, 0] = 9e-4
+    options = {"code": "compensated", "bits": 3, "by": "gradients"}
+    own = encode(options, table, counts, np.random.default_rng(3), lambda: moments)
+    plain = made(table, counts, code="integers", bits=3)
+    assert torch.equal(own.table[:, 1 : D - 1], plain.table[:, 1 : D - 1])
+    with pytest.raises(ValueError, match="by: found 'gradients'"):
+        made(table, counts, **options)
+
+
+def test_compensated_rounding_is_plain_rounding_where_numbers_vary_apart(counts: Tensor) -> None:
+    table = torch.zeros(V, D)
+    table[torch.arange(V), torch.arange(V) % D] = torch.linspace(-2, 3, V)  # one number a row: no two vary together
+    plain, own = (made(table, counts, code=code, bits=4) for code in ("integers", "compensated"))
+    assert torch.equal(plain.table, own.table)
 
 
 def test_a_row_of_zeros_stays_zero(counts: Tensor) -> None:
@@ -202,6 +240,35 @@ def test_what_is_left_of_an_svd_is_quantised(table: Tensor, counts: Tensor) -> N
     assert error(table, both) < 0.1 * error(table, low)
 
 
+def test_a_hash_embedding_is_found_again(counts: Tensor) -> None:
+    """Of a table that is one, by the same functions, and the more rows the pool of another table has, the better."""
+    factors, offsets = np.random.default_rng(3).integers([[1], [0]], 2**31 - 1, size=(2, 1))
+    rows = torch.from_numpy((np.arange(V)[:, None] * factors + offsets) % (2**31 - 1) % 40).squeeze(1)
+    generator = torch.Generator().manual_seed(5)
+    table = torch.randn(40, D, generator=generator)[rows] * torch.randn(V, 1, generator=generator)
+    total = float(table.double().square().sum())
+    assert error(table, made(table, counts, code="hashed", buckets=40, hashes=1)) < 1e-5 * total
+
+
+def test_more_shared_rows_lose_less(table: Tensor, counts: Tensor) -> None:
+    weight = counts.double() + 1
+    for code, sizes in (("hashed", (20, 100, 400)), ("quotient_remainder", (30, 8, 3))):
+        losses = [error(table, made(table, counts, code=code, buckets=size), weight) for size in sizes]
+        assert losses == sorted(losses, reverse=True) and losses[-1] < 0.95 * losses[0]
+
+
+@pytest.mark.parametrize("combine", ["multiply", "add"])
+def test_quotients_and_remainders_are_found_again(combine: str) -> None:
+    generator = torch.Generator().manual_seed(5)
+    first, second = torch.randn(60, D, generator=generator), torch.randn(10, D, generator=generator)
+    ids = torch.arange(V)
+    pair = first[ids // 10], second[ids % 10]
+    table = pair[0] * pair[1] if combine == "multiply" else pair[0] + pair[1]
+    equal = torch.ones(V).long()
+    coded = made(table, equal, code="quotient_remainder", buckets=10, combine=combine)
+    assert error(table, coded) < 1e-4 * float(table.double().square().sum())
+
+
 def test_bands_hold_the_shares_of_document_003(counts: Tensor) -> None:
     bands = bands_of(counts, "frequency", np.random.default_rng(0))
     shares = [float(counts[bands == band].sum() / counts.sum()) for band in range(3)]
@@ -226,6 +293,9 @@ def test_controls_of_widths_and_bits_have_the_same_budget(table: Tensor, counts:
         assert own.bits == permuted.bits == reverse.bits
         weight = counts.double() + 1
         assert error(table, own, weight) < error(table, permuted, weight) < error(table, reverse, weight)
+    even = made(table, counts, code="banded_bits", levels=[8, 4, 3], order="uniform")
+    assert even.bits == made(table, counts, code="banded_bits", levels=[8, 4, 3], order="frequency").bits
+    assert [part.bits for part in even.parts if part.bits < 16] == [5, 4]
     uniform = made(table, counts, code="banded_widths", widths=[16, 8, 2], order="uniform")
     banded = made(table, counts, code="banded_widths", widths=[16, 8, 2], order="frequency")
     assert uniform.bits <= banded.bits < uniform.bits + 16 * (V + D)
@@ -234,11 +304,14 @@ def test_controls_of_widths_and_bits_have_the_same_budget(table: Tensor, counts:
 def test_the_schema_knows_the_codes_and_their_options() -> None:
     import inspect
 
-    assert OPTIONS.keys() == codes.CODES.keys()
+    every = {**codes.CODES, **trained.CODES}
+    assert OPTIONS.keys() == every.keys() and set(TRAINED) == trained.CODES.keys()
+    assert set(TRAINING) == {*trained.OF_TRAINING} - {"code"}
     for name, (needed, allowed) in OPTIONS.items():
-        parameters = list(inspect.signature(codes.CODES[name]).parameters.values())[3:]
-        assert {each.name for each in parameters} == {*needed, *allowed}, name
-        assert {each.name for each in parameters if each.default is each.empty} == {*needed}, name
+        parameters = list(inspect.signature(every[name]).parameters.values())[3:]
+        of_training = TRAINING if name in TRAINED else ()
+        assert {each.name for each in parameters} == {*needed, *allowed} - {*of_training}, name
+        assert {each.name for each in parameters if each.default is each.empty} == {*needed} - {*of_training}, name
 
 
 def test_the_same_stream_gives_the_same_code(table: Tensor, counts: Tensor) -> None:

@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from tokentrial.cramming import folders
 from tokentrial.errors import InputError
 from tokentrial.real_model import job as real
+from tokentrial.real_model import moments
 from tokentrial.real_model.documents import articles, texts_of
 from tokentrial.schema import study_files
 from tokentrial.studies import real_model
@@ -156,3 +157,19 @@ def test_a_model_whose_package_is_missing_is_left_out(root: Path, monkeypatch: p
     config["real_model"]["experiments"]["token-table"]["models"] = ["llama-64x2"]
     monkeypatch.setattr(real_model.cramming, "is_installed", lambda package: False)
     assert list(real_model.jobs(config)) == ["real_model/token-table/llama-64x2"]
+
+
+def test_moments_of_gradients_tell_how_the_loss_rises(place: Path) -> None:
+    """Half the product of an error with them is the rise of the loss where the model's predictions are its own."""
+    model = folders.read(place / "model")
+    corpus = real.read_record(place / "corpus.json")
+    found = moments.of_gradients(model, texts_of(texts(place), corpus), real.stream(1, "x"))
+    assert torch.equal(found, found.T) and bool((torch.linalg.eigvalsh(found) > -1e-12).all())
+    [text, _] = texts_of(texts(place), corpus)
+    ids = text.passages(model, 1, 20, real.stream(2, "y"))
+    vectors = model.table.detach()[ids[:, :-1]].requires_grad_()
+    logits = model.hidden(vectors) @ model.weight.T
+    loss = cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="sum")
+    [slopes] = torch.autograd.grad(loss, [vectors])
+    size = float((slopes[0].double().T @ slopes[0].double()).trace()) / 20
+    assert 0.2 * size < float(found.trace()) < 5 * size

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from real_model_runs import CONDITION, MORE, make_place, run, view
+from real_model_runs import CONDITION, LEARNED, MORE, TRAINING, make_place, run, run_trained, view
 
 from tokentrial.report import catalogue, formats, tables
 from tokentrial.report.figures.draw import draw
 from tokentrial.report.figures.registry import Sources
 from tokentrial.report.paper import front
+from tokentrial.report.paper import real_model as section
+from tokentrial.report.paper.context import Paper
 from tokentrial.run.view import View
 from tokentrial.schema import study_files
 from tokentrial.statistics.intervals import t_interval
@@ -83,3 +86,28 @@ def test_a_study_that_is_left_out_is_named_on_the_first_page(root: Path) -> None
     assert said == "Left out: The token table of a real language model."
     config["real_model"]["experiments"] = {}
     assert front.left_out(catalogue.STUDIES[:-1], config, "WikiText-2") == ""
+
+
+def test_the_paper_says_what_training_recovers(made: View, tmp_path: Path, root: Path) -> None:
+    """The arms of several jobs are one study, and widths by frequency are set against controls of their own size."""
+    place, banded = make_place(tmp_path), {"code": "banded_widths", "widths": [6, 3, 1]}
+    orders = {"": "frequency", "_reversed": "reversed"}
+    sized = [[f"bands{name}-4", {**banded, "order": order}] for name, order in orders.items()]
+    jobs = [
+        run(place, tmp_path / "table", arms=[*MORE, *sized]),
+        run_trained(place, tmp_path / "one", "learned_svd-4", LEARNED),
+        run_trained(place, tmp_path / "two", "full_trained", {"code": "learned_table", "uses": ["input"], **TRAINING}),
+    ]
+    both = view(*(pd.concat([job[part] for job in jobs], ignore_index=True) for part in range(2)))
+    config = study_files.default(root)
+    paper = Paper(both, pd.DataFrame(), config, {})
+    [said] = section.trained(paper)
+    inputs = f"{CONDITION}/wikitext-2-input"
+    for other in ("full", "full_trained"):
+        apart = both.difference_on("test", inputs, "learned_svd-4", other)["mean"]
+        assert any(each.value == pytest.approx(apart) for each in paper.numbers), other
+    assert said.count("learned from the SVD 4:1") == 1 and said.count("over the full table, trained alike") == 1
+    pairs = section.controlled(paper, both.condition(inputs))
+    assert ("bands-4", "bands_reversed-4") in pairs and ("bands", "bands_uniform") in pairs
+    assert not any(("-4" in own) != ("-4" in other) for own, other in pairs)
+    assert section.trained(Paper(made, pd.DataFrame(), config, {})) == []

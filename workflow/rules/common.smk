@@ -91,7 +91,8 @@ wildcard_constraints:
     job=f"{language_models.STUDY}/[a-z0-9_/-]+",
     searched=f"{language_models.STUDY}/[a-z0-9_/-]+",
     crammed=f"{cramming.STUDY}/[a-z0-9_/-]+",
-    encoded=f"{real_model.STUDY}/[a-z0-9_/-]+",
+    encoded=f"{real_model.STUDY}/[a-z0-9-]+/[a-z0-9_-]+",
+    fitted=f"{real_model.STUDY}/[a-z0-9-]+/[a-z0-9_-]+/[a-z0-9_-]+",
     model="[a-z0-9_-]+",
 
 

@@ -95,11 +95,20 @@ def jobs_of(runs: pd.DataFrame, arms: pd.DataFrame, config: Mapping[str, Any]) -
     models = language_models.jobs(config)
     twins = language_models.twins(models)
     jobs = {}
-    whole = (small_models.scripts, small_models.conditions, cramming.jobs, real_model.jobs)
+    whole = (small_models.scripts, small_models.conditions, cramming.jobs)
     for name in (name for of_study in whole for name in of_study(config)):
-        conditions = wall.index.get_level_values("condition")
-        inside = (conditions == name) | conditions.str.startswith(f"{name}/")
-        mask = (runs["condition"] == name) | runs["condition"].str.startswith(f"{name}/")
+        inside, mask = (_below(columns, name) for columns in (wall.index.to_frame(), runs))
+        jobs[name] = Job(name, int(mask.sum()), START + float(wall[inside].sum())), mask
+    encoded = real_model.jobs(config)
+    for name, spec in encoded.items():
+        arm = real_model.trained_arm(name, spec)
+        trained = [
+            real_model.trained_arm(*each) for each in encoded.items() if each[1]["condition"] == spec["condition"]
+        ]
+        inside, mask = (
+            _below(columns, spec["condition"]) & (columns["arm"] == arm if arm else ~columns["arm"].isin(trained))
+            for columns in (wall.index.to_frame(), runs)
+        )
         jobs[name] = Job(name, int(mask.sum()), START + float(wall[inside].sum())), mask
     known = {tuple(job.rpartition("/")[::2]) for job in models}
     for name, spec in models.items():
@@ -115,6 +124,11 @@ def jobs_of(runs: pd.DataFrame, arms: pd.DataFrame, config: Mapping[str, Any]) -
         seconds = sum(START + float(wall.get(tuple(job.rpartition("/")[::2]), 0.0)) for job in needed)
         jobs[name] = Job(name, int(mask.sum()), seconds), mask
     return {name: (job, mask) for name, (job, mask) in jobs.items() if job.rows}
+
+
+def _below(rows: pd.DataFrame, job: str) -> pd.Series:
+    """Returns the mask of the rows whose condition is the job, or belongs to it."""
+    return (rows["condition"] == job) | rows["condition"].str.startswith(f"{job}/")
 
 
 def draw(jobs: Sequence[Job], seconds: float, seed: int, cores: int = 1, with_text: bool = True) -> Plan:

@@ -6,13 +6,14 @@ against that; with a hidden layer, or trained to the direction of the vectors al
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tokentrial.real_model.stored import FLOAT, Coded, Part, half, weights
+from tokentrial.real_model.stored import FLOAT, Coded, Part, weights
 
 BATCH = 2048  # rows of a step, drawn by their weights
 RATE = 2e-3  # of Adam, falling to zero along a half cosine
@@ -34,6 +35,36 @@ def autoencoder(
     width of a hidden layer with a ReLU on both sides; None for linear maps. counted: rows are drawn by how often their
     token occurs, else uniformly. The start is drawn by Xavier's law, with ``rng``.
     """
+    codes, decoder = fitted(table, counts, rng, width, loss, hidden, steps, counted)
+    stored, layers = codes.half(), [value.half() for value in decoder]
+    parts = [Part(value, FLOAT) for value in (stored, *layers)]
+    if loss == "squared":
+        return Coded.of(lambda: decoded(stored, layers), parts)
+    lengths = table.norm(dim=1, keepdim=True).half()
+    return Coded.of(
+        lambda: nn.functional.normalize(decoded(stored, layers)) * lengths.float(), [*parts, Part(lengths, FLOAT)]
+    )
+
+
+def decoded(codes: Tensor, decoder: Sequence[Tensor]) -> Tensor:
+    """Returns the table (V, d) of codes (V, k) and a decoder's weights and biases, in float32."""
+    return apply([value.float() for value in decoder], codes.float())
+
+
+def fitted(
+    table: Tensor,
+    counts: Tensor,
+    rng: np.random.Generator,
+    width: int,
+    loss: str,
+    hidden: int | None,
+    steps: int,
+    counted: bool,
+) -> tuple[Tensor, list[Tensor]]:
+    """Returns the codes (V, width) of a trained autoencoder, and its decoder: weight (out, in) and bias of each layer.
+
+    The decoder returns the table at its own scale, or, trained to directions, at any.
+    """
     scale = table.square().mean().sqrt()
     rows = table / scale
     encoder, decoder = (_layers(sizes, rng) for sizes in _sizes(table.shape[1], width, hidden))
@@ -43,7 +74,7 @@ def autoencoder(
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = RATE * (1 + math.cos(math.pi * step / steps)) / 2
         batch = rows[torch.from_numpy(rng.choice(len(rows), min(BATCH, len(rows)), p=chances))]
-        found = _apply(decoder, _apply(encoder, batch))
+        found = apply(decoder, apply(encoder, batch))
         if loss == "squared":
             error = (found - batch).square().sum(1).mean()
         else:
@@ -52,16 +83,9 @@ def autoencoder(
         error.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     with torch.no_grad():
-        codes = _apply(encoder, rows).half()
         if loss == "squared":
             decoder[-2:] = [value * scale for value in decoder[-2:]]
-        decoded = _apply([half(value) for value in decoder], codes.float())
-        parts = [Part(codes, FLOAT), *(Part(value.half(), FLOAT) for value in decoder)]
-        if loss == "direction":
-            lengths = table.norm(dim=1, keepdim=True).half()
-            decoded = nn.functional.normalize(decoded) * lengths.float()
-            parts.append(Part(lengths, FLOAT))
-    return Coded(decoded, parts)
+        return apply(encoder, rows), [value.detach() for value in decoder]
 
 
 def _sizes(full: int, width: int, hidden: int | None) -> tuple[list[int], list[int]]:
@@ -80,7 +104,7 @@ def _layers(sizes: list[int], rng: np.random.Generator) -> list[Tensor]:
     return found
 
 
-def _apply(layers: list[Tensor], values: Tensor) -> Tensor:
+def apply(layers: Sequence[Tensor], values: Tensor) -> Tensor:
     """Returns the layers' output; between two layers stands a ReLU."""
     for place in range(0, len(layers), 2):
         values = nn.functional.linear(values, layers[place], layers[place + 1])

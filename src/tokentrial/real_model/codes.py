@@ -15,6 +15,8 @@ from torch import Tensor
 from tokentrial.encoders.layouts import Categories, assign, ranking
 from tokentrial.encoders.product_quantised import kmeans, nearest
 from tokentrial.real_model.autoencoders import autoencoder
+from tokentrial.real_model.integers import compensated, integers
+from tokentrial.real_model.shared_rows import hashed, quotient_remainder
 from tokentrial.real_model.stored import FLOAT, Coded, Part, half, weights
 from tokentrial.real_model.tensor_train import tensor_train
 
@@ -25,7 +27,8 @@ ENDS = (0.80, 0.95)  # shares of the text at which document 003 ends its bands
 
 def plain(table: Tensor, counts: Tensor, rng: np.random.Generator) -> Coded:
     """The table as it is, in float16."""
-    return Coded(half(table), [Part(table.half(), FLOAT)])
+    stored = table.half()
+    return Coded.of(stored.float, [Part(stored, FLOAT)])
 
 
 def svd(table: Tensor, counts: Tensor, rng: np.random.Generator, width: int, counted: bool = False) -> Coded:
@@ -34,7 +37,7 @@ def svd(table: Tensor, counts: Tensor, rng: np.random.Generator, width: int, cou
     The best linear autoencoder has the same reconstruction.
     """
     codes, lift = factors(table, weights(counts) if counted else None, width)
-    return Coded(codes.float() @ lift.float(), [Part(codes, FLOAT), Part(lift, FLOAT)])
+    return Coded.of(lambda: codes.float() @ lift.float(), [Part(codes, FLOAT), Part(lift, FLOAT)])
 
 
 def factors(table: Tensor, weight: Tensor | None, width: int) -> tuple[Tensor, Tensor]:
@@ -46,38 +49,6 @@ def factors(table: Tensor, weight: Tensor | None, width: int) -> tuple[Tensor, T
     gram = exact.T @ (exact if weight is None else exact * weight.unsqueeze(1))  # (d, d)
     vectors = torch.linalg.eigh(gram).eigenvectors[:, -width:].flip(1)  # (d, k), the largest first
     return (exact @ vectors).half(), vectors.T.contiguous().half()
-
-
-def integers(
-    table: Tensor,
-    counts: Tensor,
-    rng: np.random.Generator,
-    bits: int,
-    clip: float | None = None,
-    group: int | None = None,
-) -> Coded:
-    """x = scale * code, codes in +-m, m = 2^(b-1) - 1, a scale for each row or each ``group`` numbers of a row.
-
-    The largest code stands for the largest magnitude, or for ``clip`` standard deviations if these are less.
-    """
-    codes, scales = quantise(table, bits, clip, group)
-    return Coded(dequantise(codes, scales), [Part(codes, bits), Part(scales, FLOAT)])
-
-
-def quantise(table: Tensor, bits: int, clip: float | None, group: int | None) -> tuple[Tensor, Tensor]:
-    """Returns codes (V, G, d / G) int8 and scales (V, G, 1) float16 of a table (V, d)."""
-    rows, most = table.view(len(table), -1, group or table.shape[1]), 2 ** (bits - 1) - 1
-    reach = rows.abs().amax(-1, keepdim=True)
-    if clip is not None:
-        reach = torch.minimum(reach, clip * rows.std(-1, correction=0, keepdim=True))
-    scales = (reach / most).half()
-    divisors = torch.where(scales == 0, torch.ones_like(scales), scales).float()
-    return (rows / divisors).round().clamp(-most, most).to(torch.int8), scales
-
-
-def dequantise(codes: Tensor, scales: Tensor) -> Tensor:
-    """Returns the table (V, d) of codes (V, G, g) and scales (V, G, 1)."""
-    return (codes.float() * scales.float()).flatten(1)
 
 
 def product(table: Tensor, counts: Tensor, rng: np.random.Generator, width: int, counted: bool = False) -> Coded:
@@ -92,18 +63,38 @@ def product(table: Tensor, counts: Tensor, rng: np.random.Generator, width: int,
         found = half(kmeans(column[torch.from_numpy(sample)].contiguous(), min(CENTROIDS, len(sample)), rng)[1])
         codes.append(nearest(column.contiguous(), found)[0])
         centroids.append(found)
-    decoded = torch.cat([found[code] for found, code in zip(centroids, codes, strict=True)], 1)
-    stored = torch.stack(codes, 1).to(torch.uint8)
-    return Coded(decoded, [Part(stored, 8), Part(torch.stack(centroids).half(), FLOAT)])
+    return of_centroids(torch.stack(codes, 1).to(torch.uint8), torch.stack(centroids).half())
+
+
+def of_centroids(codes: Tensor, centroids: Tensor) -> Coded:
+    """Returns the table whose rows are centroids side by side; codes (V, G) uint8, centroids (G, K, d / G) float16."""
+
+    def decode() -> Tensor:
+        groups = zip(centroids.float(), codes.T.long(), strict=True)
+        return torch.cat([of_group[code] for of_group, code in groups], 1)
+
+    return Coded.of(decode, [Part(codes, 8), Part(centroids, FLOAT)])
 
 
 def additive(table: Tensor, counts: Tensor, rng: np.random.Generator, width: int, stages: int) -> Coded:
     """A sum of product codes, each of what the ones before left (residual quantisation, Chen et al. 2010)."""
-    decoded, parts = torch.zeros_like(table), list[Part]()
+    rest, codes = table, list[Coded]()
     for _ in range(stages):
-        stage = product(table - decoded, counts, rng, width)
-        decoded, parts = decoded + stage.table, [*parts, *stage.parts]
-    return Coded(decoded, parts)
+        codes.append(product(rest, counts, rng, width))
+        rest = rest - codes[-1].table
+    return total(codes)
+
+
+def total(codes: Sequence[Coded]) -> Coded:
+    """Returns the sum of encoded tables, decoded one by one."""
+
+    def decode() -> Tensor:
+        decoded = codes[0].decoded()
+        for code in codes[1:]:
+            decoded = decoded + code.decoded()
+        return decoded
+
+    return Coded.of(decode, [part for code in codes for part in code.parts])
 
 
 def residual(
@@ -119,7 +110,7 @@ def residual(
     """The SVD of ``width`` dimensions, and what it leaves in ``bits`` bits (as :func:`integers`)."""
     low = svd(table, counts, rng, width, counted)
     rest = integers(table - low.table, counts, rng, bits, clip, group)
-    return Coded(low.table + rest.table, [*low.parts, *rest.parts])
+    return total([low, rest])
 
 
 def banded_widths(table: Tensor, counts: Tensor, rng: np.random.Generator, widths: Sequence[int], order: str) -> Coded:
@@ -133,13 +124,9 @@ def banded_widths(table: Tensor, counts: Tensor, rng: np.random.Generator, width
         sizes = [int((bands == band).sum()) for band in range(len(widths))]
         numbers = sum((rows + table.shape[1]) * width for rows, width in zip(sizes, widths, strict=True))
         return svd(table, counts, rng, numbers // sum(table.shape), counted=True)
-    decoded, parts = torch.empty_like(table), list[Part]()
-    for band, width in enumerate(widths):
-        rows = torch.nonzero(bands == band).flatten()
-        of_band = svd(table[rows], counts[rows], rng, min(width, len(rows)), counted=True)
-        decoded[rows] = of_band.table
-        parts += of_band.parts
-    return Coded(decoded, parts)
+    return _by_band(
+        bands, len(widths), lambda rows, band: svd(table[rows], counts[rows], rng, min(widths[band], len(rows)), True)
+    )
 
 
 def banded_bits(
@@ -150,15 +137,31 @@ def banded_bits(
     order: str,
     clip: float | None = None,
 ) -> Coded:
-    """Bands of tokens by frequency, each with its own number of bits (as :func:`integers`)."""
+    """Bands of tokens by frequency, each with its own number of bits (as :func:`integers`).
+
+    order: see :func:`bands_of`; ``uniform``: the same bits in all, spread evenly, so that the numbers of a row have one
+    of two neighbouring numbers of bits, and which of them is drawn.
+    """
     bands = bands_of(counts, order, rng)
-    decoded, parts = torch.empty_like(table), list[Part]()
-    for band, bits in enumerate(levels):
-        rows = torch.nonzero(bands == band).flatten()
-        of_band = integers(table[rows], counts[rows], rng, bits, clip)
-        decoded[rows] = of_band.table
-        parts += of_band.parts
-    return Coded(decoded, parts)
+    if order == "uniform":
+        least, more = divmod(int(torch.tensor(levels)[bands].sum()), len(table))
+        levels, bands = [least + 1, least], torch.ones_like(bands)
+        bands[torch.from_numpy(rng.permutation(len(table))[:more])] = 0
+    return _by_band(bands, len(levels), lambda rows, band: integers(table[rows], counts[rows], rng, levels[band], clip))
+
+
+def _by_band(bands: Tensor, count: int, encode_band: Callable[[Tensor, int], Coded]) -> Coded:
+    """Returns the table of which each band's rows are encoded by themselves; bands (V,) are below ``count``."""
+    rows = [torch.nonzero(bands == band).flatten() for band in range(count)]
+    codes = [encode_band(of_band, band) for band, of_band in enumerate(rows)]
+
+    def decode() -> Tensor:
+        decoded = torch.empty(len(bands), codes[0].table.shape[1])
+        for of_band, code in zip(rows, codes, strict=True):
+            decoded[of_band] = code.decoded()
+        return decoded
+
+    return Coded.of(decode, [part for code in codes for part in code.parts])
 
 
 def bands_of(counts: Tensor, order: str, rng: np.random.Generator) -> Tensor:
@@ -180,13 +183,26 @@ def bands_of(counts: Tensor, order: str, rng: np.random.Generator) -> Tensor:
 CODES: dict[str, Callable[..., Coded]] = {
     each.__name__: each
     for each in (
-        *(plain, svd, autoencoder, tensor_train, integers, product, additive, residual, banded_widths, banded_bits),
+        *(plain, svd, autoencoder, tensor_train, integers, compensated, product, additive, residual),
+        *(banded_widths, banded_bits, hashed, quotient_remainder),
     )
 }
 
 
-def encode(options: Mapping[str, Any], table: Tensor, counts: Tensor, rng: np.random.Generator) -> Coded:
-    """Returns a table encoded as an entry of the config says: ``code``, and the options of that function."""
-    return CODES[options["code"]](
-        table, counts, rng, **{name: value for name, value in options.items() if name != "code"}
-    )
+def encode(
+    options: Mapping[str, Any],
+    table: Tensor,
+    counts: Tensor,
+    rng: np.random.Generator,
+    gradients: Callable[[], Tensor] | None = None,
+) -> Coded:
+    """Returns a table encoded as an entry of the config says: ``code``, and the options of that function.
+
+    gradients: computes the moments (d, d) of an entry with ``by: gradients`` (see moments.of_gradients).
+    """
+    given = {name: value for name, value in options.items() if name != "code"}
+    if given.pop("by", "inputs") == "gradients":
+        if gradients is None:
+            raise ValueError("by: found 'gradients' without a model that has them")
+        given["by"] = gradients()
+    return CODES[options["code"]](table, counts, rng, **given)

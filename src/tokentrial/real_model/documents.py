@@ -16,6 +16,7 @@ from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 
 LETTERS = 16  # of the text that is cut for a token, which is shorter
+MOST_DRAWS = 100  # lines that are drawn for a passage before the text counts as too short
 ARTICLE = re.compile(r"^ = [^=\n]+ = *\n", re.MULTILINE)  # the heading with which an article of WikiText-2 begins
 
 
@@ -48,6 +49,24 @@ class Text:
             if len(ids) >= tokens:
                 break
         return torch.from_numpy(np.bincount(ids[:tokens], minlength=model.vocab_size))
+
+    def passages(self, model: LanguageModel, count: int, tokens: int, rng: np.random.Generator) -> Tensor:
+        """Returns ``tokens`` + 1 tokens (count, tokens + 1) of the training text, each from the start of a random line.
+
+        Raises InputError if the training text is shorter.
+        """
+        rows: list[list[int]] = []
+        for _ in range(MOST_DRAWS * count):
+            line, ids = int(rng.integers(len(self.train))), list[int]()
+            while len(ids) <= tokens and line < len(self.train):
+                ids += encode(model, self.train[line])
+                line += 1
+            if len(ids) > tokens:
+                rows.append(ids[: tokens + 1])
+            if len(rows) == count:
+                return torch.tensor(rows)
+        found = f"found a training text of {len(self.train)} lines in {self.name}"
+        raise InputError(f"config: real_model.arms: length: {found}, expected one with passages of {tokens + 1} tokens")
 
 
 def texts_of(files: Mapping[str, str | Path], corpus: Corpus) -> list[Text]:

@@ -5,7 +5,9 @@ output layers: the model's own (``input``: only the input table is encoded) and 
 """
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +21,7 @@ from tokentrial.data.corpora import Corpus, read_record
 from tokentrial.errors import InputError
 from tokentrial.real_model.codes import encode
 from tokentrial.real_model.documents import Text, texts_of
+from tokentrial.real_model.moments import of_gradients
 from tokentrial.real_model.stored import Coded
 from tokentrial.seeds import stream
 from tokentrial.training import device
@@ -102,9 +105,13 @@ class Job(Task):
     def restore(self, saved: Saved) -> None:
         self.guesses = dict(saved.tensors)
 
-    def work(self, part: str, state: Saved | None, runner: Runner) -> None:
+    def work(self, part: Any, state: Saved | None, runner: Runner) -> None:
         """Encodes the table as the arm says, and measures it on every text and in every use."""
+        started = time.process_time()
         coded = self.encoded(part)
+        encoded = time.process_time()
+        coded.decoded()
+        seconds = {"encode_seconds": encoded - started, "decode_seconds": time.process_time() - encoded}
         table = coded.table.to(self.model.table.device)
         outputs = {INPUT: self.model.weight, TIED: table}
         sizes = coded.sizes()
@@ -116,28 +123,34 @@ class Job(Task):
                 self.guesses[text.name] = scored[INPUT].guess
             for use, of_use in scored.items():
                 condition = f"{self.design['condition']}/{text.name}-{use}"
-                self.rows += self._rows(condition, part, text, of_use)
-                self.rows += [
-                    Row(condition, part, 0, "table", None, name, value, "bytes") for name, value in sizes.items()
-                ]
+                self.rows += self._rows(condition, part, text, [of_use])
+                self.rows += size_rows(condition, part, sizes)
                 self.rows += self._bounds(condition, ids) if part == FULL else []
-                self._add_cost(condition, text, part, coded.bits)
+                self._add_cost(condition, text, part, bits_deployed=coded.bits, **seconds)
                 losses.append(f"{text.name} {use} {of_use.nll.mean():.3f}")
-        seconds = runner.part_clock.seconds()
-        for cost in self.costs[-len(losses) :]:
-            cost["wall_seconds"] = seconds / len(losses)
+        self._share_time(len(losses), runner)
         self.log(f"{part}: {coded.bits / self.model.table.numel():.2f} bits a number, nats: {', '.join(losses)}")
 
     def encoded(self, arm: str) -> Coded:
         """Returns the table as an arm encodes it."""
         rng = stream(self.design["seed"], "real_model", "code", arm)
-        return encode(self.arms[arm], self.model.table.cpu(), self.counts, rng)
+        return encode(self.arms[arm], self.model.table.detach().cpu(), self.counts, rng, lambda: self._gradients)
 
-    def _rows(self, condition: str, arm: str, text: Text, scored: Scored) -> Iterator[Row]:
-        """Yields the rows of an arm, document by document."""
+    @cached_property
+    def _gradients(self) -> Tensor:
+        """The moments of :func:`~tokentrial.real_model.moments.of_gradients`, the same for all arms."""
+        return of_gradients(self.model, self.texts, stream(self.design["seed"], "real_model", "gradients"))
+
+    def _share_time(self, count: int, runner: Runner) -> None:
+        """Gives the last ``count`` costs an equal share of the time of the current part."""
+        for cost in self.costs[-count:]:
+            cost["wall_seconds"] = runner.part_clock.seconds() / count
+
+    def _rows(self, condition: str, arm: str, text: Text, scored: Sequence[Scored]) -> Iterator[Row]:
+        """Yields the rows of an arm, document by document; of several scores, those of its seeds, the means."""
         ids, tokenizer = self.windows[text.name], self.model.tokenizer
-        agreement = (scored.guess == self.guesses[text.name]).double().mean(1)
-        for number, nll in enumerate(scored.nll.double()):
+        agreement = torch.stack([(each.guess == self.guesses[text.name]).double().mean(1) for each in scored]).mean(0)
+        for number, nll in enumerate(torch.stack([each.nll.double() for each in scored]).mean(0)):
             size = len(tokenizer.decode(ids[number, 1:].tolist(), clean_up_tokenization_spaces=False).encode())
             values: dict[str, tuple[float | None, str]] = {
                 "cross_entropy": (float(nll.mean()), "nats"),
@@ -159,7 +172,8 @@ class Job(Task):
             for name, value in values.items():
                 yield Row(condition, f"reference.{name}", number, "test", None, "cross_entropy", value, "nats")
 
-    def _add_cost(self, condition: str, text: Text, arm: str, bits: int) -> None:
+    def _add_cost(self, condition: str, text: Text, arm: str, **facts: Any) -> None:
+        """Adds an arm's row of results.ARMS; facts: those of its columns that the arm's own encoding decides."""
         title = self.corpus.title if self.corpus is not None and text.name == self.corpus.name else None
         self.costs.append(
             {
@@ -170,9 +184,14 @@ class Job(Task):
                 "parameters_embedding": self.model.table.numel(),
                 "parameters_body": sum(value.numel() for value in self.model.body.parameters()),
                 "params_trained": 0,
-                "bits_deployed": bits,
+                **facts,
             }
         )
+
+
+def size_rows(condition: str, arm: str, sizes: Mapping[str, float]) -> list[Row]:
+    """Returns the rows of the bytes of a table by kind."""
+    return [Row(condition, arm, 0, "table", None, name, value, "bytes") for name, value in sizes.items()]
 
 
 @torch.no_grad()

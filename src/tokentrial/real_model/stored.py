@@ -1,6 +1,6 @@
-"""What an encoded token table stores, and how many bits and bytes that is."""
+"""What an encoded token table stores, how many bits and bytes that is, and how the table is decoded from it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 from torch import Tensor
 
 FLOAT = 16  # bits of a stored real number
+SIZES = ("bytes", "bytes_zstd", "bytes_entropy")
 
 
 class Part(NamedTuple):
@@ -47,10 +48,20 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Coded:
-    """An encoded table. table: (V, d) float32, as decoded; parts: what is stored."""
+    """An encoded table. table: (V, d) float32, as decoded; parts: what is stored; decode: makes the table of it."""
 
     table: Tensor
     parts: Sequence[Part]
+    decode: Callable[[], Tensor] | None = None
+
+    @classmethod
+    def of(cls, decode: Callable[[], Tensor], parts: Sequence[Part]) -> "Coded":
+        """Returns the table that ``decode`` makes of the stored parts, which it holds."""
+        return cls(decode(), parts, decode)
+
+    def decoded(self) -> Tensor:
+        """Decodes the table (V, d) once more, if it is known how."""
+        return self.table if self.decode is None else self.decode()
 
     @property
     def bits(self) -> int:
@@ -59,11 +70,9 @@ class Coded:
 
     def sizes(self) -> dict[str, float]:
         """Returns the bytes by count, after zstd, and under a code of the numbers' frequencies."""
-        return {
-            "bytes": self.bits / 8,
-            "bytes_zstd": float(sum(len(pa.compress(part.packed(), "zstd", asbytes=True)) for part in self.parts)),
-            "bytes_entropy": sum(part.entropy() for part in self.parts) / 8,
-        }
+        packed = float(sum(len(pa.compress(part.packed(), "zstd", asbytes=True)) for part in self.parts))
+        entropy = sum(part.entropy() for part in self.parts) / 8
+        return dict(zip(SIZES, (self.bits / 8, packed, entropy), strict=True))
 
 
 def half(values: Tensor) -> Tensor:

@@ -105,6 +105,49 @@ class Quantised(Options):
 
     encoder: Literal["quantised"] = key(MODULE)
     bits: Annotated[Whole, Field(ge=2, le=8)] = key("Bits a number.")
+    clip: Positive = key("Standard deviations of a row for which its largest code stands, at most.", None)
+
+
+class TensorTrain(Options):
+    """The trained table as a product of three small tensors."""
+
+    tags = ("tensor_train",)
+
+    encoder: Literal["tensor_train"] = key(MODULE)
+    rank: Steps = key("Largest width between two tensors.")
+
+
+class LowRankResidual(Options):
+    """A few dimensions of the trained table, and in whole numbers what they leave."""
+
+    tags = ("low_rank_residual",)
+
+    encoder: Literal["low_rank_residual"] = key(MODULE)
+    rank: Annotated[Whole, Field(ge=1, le=65_536)] = key("Dimensions, at most full_width.")
+    bits: Annotated[Whole, Field(ge=2, le=8)] = key("Bits a number of the remainder.")
+    clip: Positive = key("Standard deviations of a row for which its largest code stands, at most.", None)
+
+
+class ProductLearned(Options):
+    """Product codes whose choices and centroids the task trains."""
+
+    tags = ("product_learned",)
+
+    encoder: Literal["product_learned"] = key(MODULE)
+    groups: Annotated[Whole, Field(ge=1, le=65_536)] = key("Groups of a row; they must divide full_width.")
+    centroids: Annotated[Whole, Field(ge=2, le=256)] = key("Centroids of a group.", 64)
+
+
+class AutoencoderDirection(Options):
+    """An autoencoder of the trained table that is trained to directions."""
+
+    tags = ("autoencoder_direction",)
+
+    encoder: Literal["autoencoder_direction"] = key(MODULE)
+    variant: Literal["standard", "deep"] = key("Its layers.", "standard")
+    finetune: Flag = key("Whether the task trains the encoder further.", False)
+    reconstruction_steps: Steps = key("Optimiser steps of the reconstruction.", 1000)
+    reconstruction_rate: Positive = key("Learning rate of the reconstruction.", 0.01)
 
 
 class ProductQuantised(Options):
@@ -238,7 +281,8 @@ OPTION = {"type": ["string", "number", "boolean", "array"], "items": {"type": ["
 
 
 SHIPPED: tuple[type[Options], ...] = (
-    *(Plain, Pca, Autoencoder, AutoencoderReleased, Svd, Quantised, ProductQuantised, QuotientRemainder, Hashed),
+    *(Plain, Pca, Autoencoder, AutoencoderDirection, AutoencoderReleased, Svd, Quantised, TensorTrain),
+    *(LowRankResidual, ProductLearned, ProductQuantised, QuotientRemainder, Hashed),
     *(Banded, BespokeLayout, UltraEfficient, Adaptive, Mixed, Uniform, UniformBudget),
 )
 KNOWN = tuple(dict.fromkeys(tag.partition("/")[0] for kind in SHIPPED for tag in kind.tags))

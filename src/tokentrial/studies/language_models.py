@@ -20,7 +20,7 @@ FULL = "full"  # the arm whose trained model is the start of two-stage arms
 Spec = dict[str, Any]
 
 # Encoders that are made from the trained full model; the second ones keep its body too, so nothing of them is trained.
-UNTRAINED = ("svd", "quantised", "product_quantised")
+UNTRAINED = ("svd", "quantised", "product_quantised", "tensor_train", "low_rank_residual")
 FROM_FULL = (*TWO_STAGE, *UNTRAINED)
 
 

@@ -11,7 +11,11 @@ from typing import Any
 from tokentrial import encoder_source
 
 STUDIES = ("learned_encoding", "bespoke")
-TWO_STAGE = ("pca", "autoencoder")  # encoders that compress a table, by default the table of the full arm
+TWO_STAGE = (
+    "pca",
+    "autoencoder",
+    "autoencoder_direction",
+)  # encoders that compress a table, by default the table of the full arm
 WAYS = ("as-released", "as-described", "done-right")
 
 Spec = dict[str, Any]

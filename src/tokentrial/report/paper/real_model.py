@@ -7,8 +7,9 @@ from tokentrial.run.columns import Condition
 from tokentrial.run.finals import AGREEMENT, LOSS
 
 STUDY = "real_model"
+TRAINED_FULL = "full_trained"  # the full table, trained as the encodings are: a control
 CONTROLS = {"bands": "bands_", "bit_bands": "bit_bands_"}
-"""An own arm -> how the names of its controls begin."""
+"""An own method -> how the names of its controls begin."""
 
 
 def values(paper: Paper) -> Values:
@@ -97,18 +98,44 @@ def found(paper: Paper) -> str:
                 "performance of a trained model; what training recovers is asked of the arms that are trained with "
                 "the body frozen, where the run has them."
             )
-    parts += bands(paper)
+    parts += trained(paper) + bands(paper)
     return " ".join(parts)
+
+
+def trained(paper: Paper) -> list[str]:
+    """The loss of arms that are trained on text, minus that of the full table and of the full table trained alike."""
+    view, said = paper.of(STUDY), []
+    for each in uses(paper, False)[:1]:
+        arms = [arm for arm in view.arms_of(each.id) if view.cost(each.id, arm).get("tokens_seen")]
+        for arm in arms:
+            others = [FULL, *(other for other in (TRAINED_FULL,) if other in arms and other != arm)]
+            apart = [
+                f"{paper.apart(each.id, arm, other)} over the {plain(view.arm_name(STUDY, other))}" for other in others
+            ]
+            said.append(f"{plain(view.arm_name(STUDY, arm))} {listed(apart)}")
+    return [f"Trained on text with the body frozen, in nats: {'; '.join(said)}."] if said else []
+
+
+def controlled(paper: Paper, condition: Condition) -> list[tuple[str, str]]:
+    """Returns every arm of widths or bits by frequency with each of its controls of the same size."""
+    view = paper.of(STUDY)
+    methods = {arm: view.method(STUDY, arm) for arm in view.arms_of(condition.id)}
+    return [
+        (arm, other)
+        for arm, own in methods.items()
+        if own.method in CONTROLS
+        for other, control in methods.items()
+        if control.method.startswith(CONTROLS[own.method]) and control.size == own.size
+    ]
 
 
 def bands(paper: Paper) -> list[str]:
     """Widths and bits by frequency minus their controls at the same budget."""
     view, said = paper.of(STUDY), []
     for each in uses(paper, False)[:1]:
-        for arm, start in CONTROLS.items():
-            for other in view.arms_of(each.id):
-                row = view.pair(each.id, arm, other) if other.startswith(start) else {}
-                if row:
-                    names = " minus ".join(plain(view.arm_name(STUDY, one)) for one in (arm, other))
-                    said.append(f"{names} {paper.difference(row, n=False)}")
+        for arm, other in controlled(paper, each):
+            row = view.pair(each.id, arm, other)
+            if row:
+                names = " minus ".join(plain(view.arm_name(STUDY, one)) for one in (arm, other))
+                said.append(f"{names} {paper.difference(row, n=False)}")
     return [f"Document 003's idea at equal budgets: {'; '.join(said)}."] if said else []
