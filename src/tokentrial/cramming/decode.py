@@ -4,9 +4,11 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+from transformers import DynamicCache
 
 from tokentrial.cramming.folders import LanguageModel
 from tokentrial.cramming.head import Head
@@ -20,8 +22,9 @@ CPU_POSITIONS, CPU_POSITIONS_STATE, CUDA_POSITIONS = 1024, 256, 1 << 16
 class Reader:
     """A frozen model with its output head, and how inputs go through them.
 
-    precision: of the matrix products: float32 as stored, or bfloat16 (autocast). positions: most positions in one pass
-    through the body. compiled: whether torch.compile compiles the body.
+    precision: of the matrix products: float32 as stored, or bfloat16 (autocast), which is for the search of vectors
+    alone: its results are confirmed with :attr:`exact`. positions: most positions in one pass through the body.
+    compiled: whether torch.compile compiles the body.
     """
 
     model: LanguageModel
@@ -32,14 +35,31 @@ class Reader:
 
     @classmethod
     def of(cls, model: LanguageModel, precision: str = "float32", compiled: bool = False) -> "Reader":
-        """Returns a reader of the model; compiles the model's body in place if ``compiled``."""
+        """Returns a reader of the model; compiles the model's body in place if ``compiled``.
+
+        On a CPU in bfloat16, the model gets plain attention, since the gradient of the fused one is slow there.
+        """
         products = torch.bfloat16 if precision == "bfloat16" else None
         positions = CUDA_POSITIONS
         if model.table.device.type == "cpu":
             positions = CPU_POSITIONS_STATE if hasattr(model.model.config, "state_size") else CPU_POSITIONS
+            if products is not None and getattr(model.model.config, "_attn_implementation", None) == "sdpa":
+                model.model.set_attn_implementation("eager")
         if compiled:
             model.body.compile(dynamic=True)  # so that a shrinking batch is not compiled anew each time
         return cls(model, Head(model.weight, model.bias, products), precision, positions, compiled)
+
+    @property
+    def rounds(self) -> bool:
+        """Whether the products are rounded, so that a text that seems solved has to be confirmed."""
+        return self.precision == "bfloat16"
+
+    @cached_property
+    def exact(self) -> "Reader":
+        """The reader of the same model in float32, which decides what is solved."""
+        if not self.rounds:
+            return self
+        return Reader(self.model, Head(self.model.weight, self.model.bias), "float32", self.positions, self.compiled)
 
     def hidden(self, vectors: Tensor) -> Tensor:
         """Returns the hidden states (B, L, h) before the output layer for input vectors (B, L, d), in their type."""
@@ -117,6 +137,40 @@ def scores(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: bool) ->
     return losses, hits
 
 
+class Continuation:
+    """Texts that grow by one input vector at a time, with a key-value cache where the model has one.
+
+    vectors: the first input vectors (B, L, d).
+    """
+
+    def __init__(self, reader: Reader, vectors: Tensor) -> None:
+        self.reader, self.length = reader, 0
+        self.cache = DynamicCache() if reader.model.caches and not reader.compiled else None
+        self.pending = vectors  # those that are not in the cache; without a cache, all
+
+    def logits(self) -> Tensor:
+        """Returns the logits (B, V) of the next token."""
+        model = self.reader.model
+        if self.cache is None:
+            hidden = self.reader.hidden(self.pending)
+        else:
+            with torch.autocast(self.pending.device.type, torch.bfloat16, enabled=self.reader.rounds):
+                hidden = model.continued(self.pending, self.cache, self.length).to(self.pending.dtype)
+            self.length += self.pending.shape[1]
+        return self.reader.head.logits(hidden[:, -1])
+
+    def append(self, tokens: Tensor) -> None:
+        """Appends a token (B,) to each text."""
+        vectors = self.reader.model.table[tokens].to(self.pending.dtype).unsqueeze(1)
+        self.pending = vectors if self.cache is not None else torch.cat([self.pending, vectors], 1)
+
+    def keep(self, rows: Tensor) -> None:
+        """Keeps these texts, and drops all others."""
+        self.pending = self.pending[rows]
+        if self.cache is not None:
+            self.cache.batch_select_indices(rows)
+
+
 @torch.no_grad()
 def greedy_prefix(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: bool) -> Tensor:
     """Returns the number of right tokens (B,) before the first error in greedy decoding after vectors (B, m, d).
@@ -124,18 +178,24 @@ def greedy_prefix(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: b
     ids (B, N): the texts; t_1 is an input and not counted, unless ``predict_first``. Each decoded token becomes the
     next input. Decoding of a text ends at its first error, since later tokens are not counted.
     """
+    passes = reader.passes(len(ids), vectors.shape[1] + ids.shape[1] - 1)
+    return torch.cat([_greedy_prefix(reader, vectors[part], ids[part], predict_first) for part in passes])
+
+
+def _greedy_prefix(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: bool) -> Tensor:
     first = 0 if predict_first else 1
-    inputs = torch.cat([vectors, reader.model.table[ids[:, :first]].to(vectors.dtype)], 1)
+    text = Continuation(reader, torch.cat([vectors, reader.model.table[ids[:, :first]].to(vectors.dtype)], 1))
     right = torch.zeros(len(ids), dtype=torch.int64, device=ids.device)
     alive = torch.arange(len(ids), device=ids.device)
     for position in range(first, ids.shape[1]):
-        tokens = next_tokens(reader, inputs)
-        kept = tokens == ids[alive, position]
-        alive, inputs, tokens = alive[kept], inputs[kept], tokens[kept]
+        tokens = text.logits().argmax(1)
+        kept = (tokens == ids[alive, position]).nonzero().squeeze(1)
+        alive, tokens = alive[kept], tokens[kept]
         if len(alive) == 0:
             break
         right[alive] += 1
-        inputs = torch.cat([inputs, reader.model.table[tokens].to(inputs.dtype).unsqueeze(1)], 1)
+        text.keep(kept)
+        text.append(tokens)
     return right
 
 
