@@ -190,6 +190,12 @@ def probe(model: "LanguageModel") -> Tensor:
     return torch.arange(count, device=model.table.device).remainder(model.vocab_size).unsqueeze(0)
 
 
+def special_ids(tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
+    """Returns the ids of special tokens: those with a role, and those that a tokenizer only calls special."""
+    added = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return frozenset(tokenizer.all_special_ids) | added
+
+
 def ids_of(tokenizer: PreTrainedTokenizerFast, without: Iterable[int]) -> list[int]:
     """Returns the ids of a tokenizer's tokens, rising, some left out; an id without a token is none of them."""
     left_out = set(without)

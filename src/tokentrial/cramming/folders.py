@@ -234,7 +234,8 @@ def download(name: str, revision: str | None, folder: str | Path) -> None:
         raise InputError(f"{where}: the hub has no such model or revision '{revision}': {_first_line(error)}") from None
     except OSError as error:  # no network, no answer, an answer with an error, no space
         way_out = "allow network access, or set 'folder' to a local copy"
-        raise InputError(f"{where}: cannot be downloaded ({_first_line(error)}); {way_out}") from None
+        reason = _first_line(error.__cause__ or error)  # the cause of "not in the local cache" is the hub's answer
+        raise InputError(f"{where}: cannot be downloaded ({reason}); {way_out}") from None
     check_files(snapshot)
     for file in snapshot.glob("*.safetensors"):
         blob = file.resolve()  # the cache names large files by their SHA-256

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tokentrial.cramming.assumptions import check_text, ids_of, start_ids
+from tokentrial.cramming.assumptions import check_text, ids_of, special_ids, start_ids
 from tokentrial.cramming.decode import Continuation, Reader
 from tokentrial.cramming.folders import LanguageModel
 from tokentrial.cramming.keeping import Keeping
@@ -68,7 +68,7 @@ class Texts:
         self.keeping = keeping or Keeping()
         self.beginning = max(longest, DIGEST_TOKENS)  # tokens of a text that are made
         self.start, self.name = start_tokens(reader.model), reader.model.model.name_or_path or "the model"
-        self.special = frozenset(reader.model.tokenizer.all_special_ids)
+        self.special = special_ids(reader.model.tokenizer)
         self.longest_texts: dict[str, Tokens] = {}
         self.known_passages: dict[str, list[Passage]] = {}
         self.known_digests: dict[str, list[str]] = {}
@@ -220,7 +220,7 @@ def _natural(texts: Texts, kind: str) -> Tokens:
             found = f"text {index} has {len(ids)} tokens"
             raise InputError(f"{texts.files[split]}: {found}, expected at least {texts.beginning}")
         text = "".join(lines[: 2 * texts.beginning + DIGEST_WORDS])  # every second line of WikiText-2 is empty
-        check_text(texts.model.tokenizer, words[: texts.beginning].tolist(), text, texts.name)
+        check_text(texts.model.tokenizer, words.tolist(), text, texts.name)
         rows.append(ids)
     return np.stack(rows)
 
@@ -240,7 +240,7 @@ def _random_words(texts: Texts) -> Tokens:
     for words in _drawn_words(texts):
         text = " " + " ".join(words[: texts.beginning])
         ids = encode(texts.model, text, named=False)
-        check_text(texts.model.tokenizer, ids[: texts.beginning], text, texts.name)
+        check_text(texts.model.tokenizer, ids, text, texts.name)
         rows.append(texts.with_start(np.array(ids, dtype=np.int64)))
     return np.stack(rows)
 
