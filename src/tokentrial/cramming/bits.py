@@ -85,7 +85,7 @@ def basis(reader: Reader, seed: int, size: int) -> Tensor:
     """
     width, table = reader.model.width, reader.model.table
     drawn = torch.from_numpy(stream(seed, "cramming", "basis", width).standard_normal((width, width)))
-    orthogonal, _ = torch.linalg.qr(drawn)
+    orthogonal: Tensor = torch.linalg.qr(drawn)[0]
     return (orthogonal.t()[:size] * math.sqrt(width / size)).to(table.device, table.dtype).contiguous()
 
 

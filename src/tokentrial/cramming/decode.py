@@ -1,14 +1,16 @@
 """Outputs of a frozen model after input vectors: its scores of a given text, and the text that it generates."""
 
+import copy
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import cast
 
 import torch
-from torch import Tensor
-from transformers import DynamicCache
+from torch import Tensor, nn
+from transformers import DynamicCache, PreTrainedModel
 
 from tokentrial.cramming.folders import LanguageModel
 from tokentrial.cramming.head import Head
@@ -24,7 +26,7 @@ class Reader:
 
     precision: of the matrix products: float32 as stored, or bfloat16 (autocast), which is for the search of vectors
     alone: its results are confirmed with :attr:`exact`. positions: most positions in one pass through the body.
-    compiled: whether torch.compile compiles the body.
+    compiled: whether torch.compile compiles the body. unrounded: the model as stored, if this reader's is rounded.
     """
 
     model: LanguageModel
@@ -32,22 +34,20 @@ class Reader:
     precision: str
     positions: int
     compiled: bool = False
+    unrounded: LanguageModel | None = None
 
     @classmethod
     def of(cls, model: LanguageModel, precision: str = "float32", compiled: bool = False) -> "Reader":
-        """Returns a reader of the model; compiles the model's body in place if ``compiled``.
-
-        On a CPU in bfloat16, the model gets plain attention, since the gradient of the fused one is slow there.
-        """
+        """Returns a reader of the model; compiles the body in place if ``compiled``: in bfloat16, that of a copy."""
         products = torch.bfloat16 if precision == "bfloat16" else None
         positions = CUDA_POSITIONS
         if model.table.device.type == "cpu":
             positions = CPU_POSITIONS_STATE if hasattr(model.model.config, "state_size") else CPU_POSITIONS
-            if products is not None and getattr(model.model.config, "_attn_implementation", None) == "sdpa":
-                model.model.set_attn_implementation("eager")
+        read = model if products is None else replace(model, body=rounded_body(model.body))
         if compiled:
-            model.body.compile(dynamic=True)  # so that a shrinking batch is not compiled anew each time
-        return cls(model, Head(model.weight, model.bias, products), precision, positions, compiled)
+            read.body.compile(dynamic=True)  # so that a shrinking batch is not compiled anew each time
+        head = Head(model.weight, model.bias, products)
+        return cls(read, head, precision, positions, compiled, None if products is None else model)
 
     @property
     def rounds(self) -> bool:
@@ -57,9 +57,7 @@ class Reader:
     @cached_property
     def exact(self) -> "Reader":
         """The reader of the same model in float32, which decides what is solved."""
-        if not self.rounds:
-            return self
-        return Reader(self.model, Head(self.model.weight, self.model.bias), "float32", self.positions, self.compiled)
+        return self if self.unrounded is None else Reader.of(self.unrounded)
 
     def hidden(self, vectors: Tensor) -> Tensor:
         """Returns the hidden states (B, L, h) before the output layer for input vectors (B, L, d), in their type."""
@@ -99,6 +97,24 @@ class Reader:
         parts = math.ceil(count / max(1, self.positions // max(1, length)))
         edges = [count * part // parts for part in range(parts + 1)]
         return [slice(edges[part], edges[part + 1]) for part in range(parts)]
+
+
+def rounded_body(body: nn.Module) -> nn.Module:
+    """Returns a copy of a frozen body whose linear layers have bfloat16 weights; all other tensors are shared.
+
+    Autocast would round the weights anew in every pass. On a CPU the copy has plain attention, since the gradient of
+    the fused one takes 5 to 9 times as long in bfloat16.
+    """
+    shared = {id(value): value for value in itertools.chain(body.parameters(), body.buffers())}
+    copied = copy.deepcopy(body, shared)
+    for module in copied.modules():
+        if isinstance(module, nn.Linear):
+            module.weight = nn.Parameter(module.weight.to(torch.bfloat16), requires_grad=False)
+    config = getattr(copied, "config", None)
+    on_cpu = all(value.device.type == "cpu" for value in body.parameters())
+    if on_cpu and getattr(config, "_attn_implementation", None) == "sdpa":
+        cast(PreTrainedModel, copied).set_attn_implementation("eager")
+    return copied
 
 
 def inputs_of(model: LanguageModel, vectors: Tensor, ids: Tensor) -> Tensor:

@@ -24,10 +24,10 @@ from tokentrial.cramming.design import Batch, batches, check, check_model, place
 from tokentrial.cramming.engine import Cramming
 from tokentrial.cramming.facts import model_rows
 from tokentrial.cramming.keeping import Keeping
+from tokentrial.cramming.names import GROWN
 from tokentrial.cramming.probes import Probing, Solutions, probings
 from tokentrial.cramming.probing import probe
 from tokentrial.cramming.progressive import Extension, Progress, extensions
-from tokentrial.cramming.rows import GROWN
 from tokentrial.cramming.rows import Row as Row  # the rows of other jobs are of this type, too
 from tokentrial.cramming.search import Cell, Round, Search
 from tokentrial.cramming.texts import Texts

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from tokentrial.cramming import controls
 from tokentrial.cramming.decode import Reader
 from tokentrial.cramming.design import Batch
+from tokentrial.cramming.names import GROWN
 from tokentrial.cramming.texts import Texts
 from tokentrial.training.runner import Task
 
@@ -22,8 +23,6 @@ UNITS = {
 SEARCH_UNITS = {"search_accuracy": "fraction", "search_exact": "1", "search_steps": "steps"}
 # Beside float32's own, if the vectors were searched in bfloat16: what bfloat16 says, at the same vectors or earlier.
 ROUNDED_UNITS = {"accuracy_bfloat16": "fraction", "solved_step_bfloat16": "steps"}
-# Of a text of a progressive arm: whether its vectors started from those of the text without its last token.
-GROWN = "warm_start"
 PROBE_UNITS = {
     "arithmetic_bits": "bits",
     "number_bits": "bits",

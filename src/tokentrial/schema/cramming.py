@@ -197,8 +197,8 @@ class Cramming(Section):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
-        for name, model in self.models.items():
-            for arm in model.arms or []:
+        for name, known_model in self.models.items():
+            for arm in known_model.arms or []:
                 if arm not in self.settings:
                     raise unknown(arm, list(self.settings), "arms", "models", name)
         for name, experiment in self.experiments.items():
@@ -209,8 +209,17 @@ class Cramming(Section):
                 for entry in names:
                     if entry not in known:
                         raise unknown(entry, known, where, "experiments", name)
-            growing = [arm for arm in experiment.arms if self.settings[arm].progressive]
-            if growing and experiment.split:
-                text = f"split: found true, expected false: the arm {growing[0]} grows through all lengths in one job"
-                raise contradiction(text, "experiments", name)
+            for model in experiment.models:
+                self._check_own(name, experiment, model)
         return self
+
+    def _check_own(self, name: str, experiment: CrammingExperiment, model: str) -> None:
+        """Raises the error of an experiment that does not fit a model's own arms or lengths."""
+        own, most = self.models[model], max(experiment.vectors)
+        growing = [arm for arm in own.arms or experiment.arms if self.settings[arm].progressive]
+        if growing and experiment.split:
+            text = f"split: found true, expected false: the arm {growing[0]} grows through all lengths in one job"
+            raise contradiction(text, "experiments", name)
+        if own.lengths and not experiment.per_vector and most > min(own.lengths):
+            text = f"lengths: found {min(own.lengths)}, expected at least the {most} vectors of {name}"
+            raise contradiction(text, "models", model)
