@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import cramming_models as models
+import cramming_runs as synthetic
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ import test_cramming_job as jobs
 import torch
 
 from tokentrial import results
-from tokentrial.cramming import bits, folders, probes
+from tokentrial.cramming import bits, folders, measures, probes
 from tokentrial.cramming.decode import Reader, greedy_prefix, scores
 from tokentrial.cramming.engine import Cramming, Settings
 from tokentrial.cramming.job import run_cramming
@@ -251,6 +252,20 @@ def test_a_killed_job_goes_on_in_every_part(
     lines = [line for line in capfd.readouterr().err.splitlines() if "goes on" in line or "n-" in line]
     assert "goes on from step" in lines[1] and part in lines[2], lines
     jobs.same(done, tmp_path)
+
+
+def test_measures_of_an_arm_that_grows_are_its_capacities_alone(done: Path, values: pd.DataFrame) -> None:
+    evidence = synthetic.evidence(pd.read_parquet(done / "runs.parquet"), minimum_texts=1)
+    measured = pd.DataFrame(measures.rows(evidence))
+    grown = measured[measured["arm"] == "grown"]
+    assert set(grown["measure"]) == {"capacity_mean", "capacity_half"}
+    own = values[values["arm"] == "grown"]
+    horizons = [of["length"].max() - (of["greedy_exact"].min() < 1) for _, of in own.groupby("seed")]
+    assert grown[grown["measure"] == "capacity_mean"]["estimate"].item() == pytest.approx(np.mean(horizons))
+    tuned = measured[(measured["arm"] == "tuned") & (measured["length"] == 2)].set_index("measure")["estimate"]
+    known = values[(values["arm"] == "tuned") & (values["length"] == 2)]
+    for name in ("arithmetic_bits", "vector_bits", "dimensions", "line_cosine", "following_cross_entropy"):
+        assert tuned[name] == pytest.approx(known[name].mean())
 
 
 # Facts that are kept

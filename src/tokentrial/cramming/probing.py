@@ -1,5 +1,7 @@
 """The parts of a cramming job that probe the vectors of solved texts (`cramming.probes`), and their rows."""
 
+import statistics
+
 import torch
 from torch import Tensor
 
@@ -47,7 +49,10 @@ def _bits(job: BatchJob, part: Probing, texts: BatchTexts, vectors: Tensor) -> N
     for name, each, arithmetic in zip(texts.names, found, coded, strict=True):
         whole = each * numbers + SCALE_BITS if each else None
         _add(job, part, name, arithmetic_bits=arithmetic, number_bits=each or None, vector_bits=whole)
-    job.log(f"{part.batch.name}: {len(found)} vectors rounded")
+    least = [each * numbers + SCALE_BITS for each in found if each]
+    if least:
+        beside = f"{statistics.median(coded):.0f} bits of arithmetic coding"
+        job.log(f"{part.batch.name}: vectors of {statistics.median(least):.0f} bits, {beside} (medians)")
 
 
 def _dimensions(
