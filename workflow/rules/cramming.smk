@@ -97,7 +97,7 @@ rule cram:
         code=content("cram"),
         spec=lambda wildcards: canonical(CRAMMED[wildcards.crammed]),
         checkpoints=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.crammed}",
-        kept=f"{RESULTS}/checkpoints/facts_of_models",
+        kept=f"{RESULTS}/models/facts",
     message:
         "Cramming {wildcards.crammed}"
     script:

@@ -27,12 +27,16 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Returns job -> its complete specification, free of paths; in it, ``design`` is the name of the experiment.
 
     A model's own values replace those of an experiment, which replace the study's. An experiment that is split has a
-    job for each length, as if it were several experiments.
+    job for each length, as if it were several experiments. A model of a package that is not installed is left out, since
+    the package is optional.
     """
     study = config[STUDY]
     specs: dict[str, Spec] = {}
     for name, experiment in study["experiments"].items():
         for model in experiment["models"]:
+            package = study["models"][model].get("package")
+            if package is not None and not is_installed(package):
+                continue
             values = {
                 **experiment,
                 **{key: study["models"][model][key] for key in OWN if key in study["models"][model]},
