@@ -27,8 +27,8 @@ def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
     """Returns job -> its complete specification, free of paths; in it, ``design`` is the name of the experiment.
 
     A model's own values replace those of an experiment, which replace the study's. An experiment that is split has a
-    job for each length, as if it were several experiments. A model of a package that is not installed is left out, since
-    the package is optional.
+    job for each length, as if it were several experiments. A model of an optional package that is not installed is left
+    out.
     """
     study = config[STUDY]
     specs: dict[str, Spec] = {}
