@@ -15,8 +15,8 @@ NAMES = {
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
     ),
-    "9cd7c372bff0": ("the reference run", "Ten seeds of every model, and longer training of the language models."),
-    "2a406d8a3949": ("the full run", "All seeds, data and steps of the paper config."),
+    "3092d19e0e65": ("the reference run", "Ten seeds of every model, and longer training of the language models."),
+    "cc184ef9d7ce": ("the full run", "All seeds, data and steps of the paper config."),
 }
 # Digest of the default config's settings of training (config.training), which made the rows of the shipped run.
 DEFAULT_TRAINING = "d84c32105bfd"

@@ -85,12 +85,13 @@ ONLY_OF = {
             for name in ("horizon", "solutions", "pretrained-bits", "pretrained-horizon")
         ),
         "/cramming/experiments/pretrained-16",
-        "/cramming/models/smollm2/precision",
+        *(f"/cramming/models/smollm2/{key}" for key in ("precision", "learning_rate")),
         *GROWN,
     },
     "paper.yaml": {
         *(f"/cramming/experiments/{name}" for name in ("solutions", "pretrained-bits", "pretrained-horizon")),
         *(f"/cramming/experiments/{name}" for name in ("pretrained", "pretrained-vectors")),
+        "/cramming/models/smollm2/learning_rate",
         *GROWN,
     },
 }

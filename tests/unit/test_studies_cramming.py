@@ -51,8 +51,9 @@ def test_a_model_takes_its_own_values_in_place_of_the_experiments(shipped: Tree)
     study = shipped["cramming"]
     before = cramming.jobs(shipped)
     own = {"lengths": [5, 9], "texts": 2, "steps": 7, "arms": ["paper"], "precision": "bfloat16", "compile": True}
+    own["learning_rate"] = 0.1
     study["models"]["neox-64x4"] |= own | {"threads": 2}
-    study["experiments"]["vectors"] |= {"steps": 9, "threads": 1, "precision": "bfloat16"}
+    study["experiments"]["vectors"] |= {"steps": 9, "threads": 1, "precision": "bfloat16", "learning_rate": 0.2}
     after = cramming.jobs(shipped)
     spec = after.pop("cramming/capacity/neox-64x4")
     assert {key: spec[key] for key in ("lengths", "texts", "precision", "compile", "threads")} == {
@@ -61,6 +62,7 @@ def test_a_model_takes_its_own_values_in_place_of_the_experiments(shipped: Tree)
     assert spec["arms"] == {"paper": study["settings"]["paper"] | {"steps": 7}}
     spec = after.pop("cramming/vectors/llama-64x4")
     assert (spec["precision"], spec["arms"]["tuned"]["steps"], "threads" in spec) == ("bfloat16", 9, False)
+    assert spec["arms"]["tuned"]["learning_rate"] == 0.2
     assert after == {name: spec for name, spec in before.items() if name in after}
     assert study["settings"]["tuned"]["steps"] != 9  # the config itself stays
 

@@ -88,6 +88,7 @@ class Demands(Section):
     """Values in place of the study's or an experiment's."""
 
     steps: Steps = key("Most steps for a text, in place of the settings' own.", None)
+    learning_rate: Positive = key("Of relative settings, in place of their own.", None)
     precision: Precision = key("In place of the study's.", None)
     compile: Flag = key("In place of the study's.", None)
     threads: Annotated[Whole, Field(ge=1, le=64)] = key("CPU threads of a job; they decide the last bits.", None)

