@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "examples/documents/progressive-cramming"
+MODEL, TEXT = str(ROOT / "models/sotu/llama-64x2"), str(ROOT / "README.md")
 CALLS = {
     "a paper's printed numbers audited": (("audit", str(ROOT / "examples/paper.yaml")), 1),
     "a claim's margin disputed": (("what-if", "--claim", "LE0-RQ.margin=.001"), 0),
@@ -23,6 +24,11 @@ CALLS = {
         ("run", "--documents", str(OWN.parent), "--cores", "1", "--quiet", "all", "--", "reference_report"),
         len(list(OWN.iterdir())),
     ),
+    "a small model's token table compressed": (
+        ("compress", MODEL, "--text", TEXT, "--methods", "svd,int4", "--sizes", "4", "--save", "int4", "--out", "made"),
+        0,
+    ),
+    "texts crammed into a vector of a small model": (("cram", MODEL, "--text", TEXT, "--texts", "8"), 0),
 }
 
 

@@ -22,6 +22,7 @@ NOT_LISTED = {
     "errors": "defines exceptions",
     "fork_server": "starts the processes of jobs",
     "job": "sends output to the log and calls the function of the job",
+    "pieces": "takes a finished job from a folder if all its digests agree",
     "provenance": "names versions and machines, in columns that say where a number was made",
     "rusage": "measures the memory of a process, in a column that says what a job cost",
     "training/writing": "puts rows and provenance into the two files of a job",

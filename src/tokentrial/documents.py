@@ -1,8 +1,8 @@
 """The documents on trial: everything about one document is in its folder, ``documents/<id>/``.
 
-``document.yaml`` describes the document, ``claims.yaml`` lists its claims (see claims.registry), and ``printed.yaml``
-has its printed tables (see published), if it prints any. The folder ``cross``, if there is one, has the claims about
-several documents.
+``document.yaml`` describes the document, ``claims.yaml`` lists its claims (see claims.registry), ``printed.yaml`` has
+its printed tables (see published), if it prints any, and ``answers.yaml`` names its main claims (see report.answers).
+The folder ``cross``, if there is one, has the claims about several documents.
 
 The environment variable `VARIABLE` names a folder of documents of one's own, outside the checkout. They stand beside
 the shipped ones: wherever documents are asked for, all folders are looked into.
@@ -25,7 +25,7 @@ VARIABLE = "TOKENTRIAL_DOCUMENTS"
 FOLDER = "documents"
 CROSS = "cross"
 """The folder of claims about several documents."""
-DOCUMENT, CLAIMS, PRINTED = "document.yaml", "claims.yaml", "printed.yaml"
+DOCUMENT, CLAIMS, PRINTED, ANSWERS = "document.yaml", "claims.yaml", "printed.yaml", "answers.yaml"
 NAME = re.compile(r"(?!all$)[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 """The name of a document's folder; ``all`` is that of the row of totals in tables and figures."""
 NAMES = "up to 40 letters, digits, - and _ that begin with a letter or digit, and not 'all'"

@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
-from tokentrial import checkout, fork_server
+from tokentrial import checkout, fork_server, pieces
 from tokentrial.errors import DamagedFile, InputError
 
 RESULTS = Path("results")
@@ -30,18 +30,24 @@ WATCH_SECONDS = 0.5
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
-def run(log: str, function: str, **arguments: Any) -> None:
+def run(log: str, function: str, *, depends: Sequence[str] = (), **arguments: Any) -> None:
     """Calls a function of this library, by its full name and with plain data, as a job that writes ``log``.
 
     The function runs in a fork if the run has a fork server, else in this process: results, log and exit status are the
     same. A finished job writes its use of resources as one JSON object to logs/usage, under the name of its log:
     ``cpu_seconds`` (of this process and its fork), ``peak_rss_mib``, ``wall_seconds`` and ``mode``, ``fork`` or
-    ``plain``.
+    ``plain``. A job that an earlier sitting finished is taken from the folder of pieces, if there is one (see pieces).
+    depends: files that the result depends on and the function does not ask for.
     """
     started, usage = time.monotonic(), _usage_file(Path(log))
     usage.unlink(missing_ok=True)
     arguments = json.loads(json.dumps(arguments))
     with logged(log) as (file, lock):
+        kept = pieces.folder()
+        piece = "" if kept is None else pieces.key(function, {**arguments, "depends": list(depends)})
+        if kept is not None and pieces.take(kept, piece, arguments):
+            print(f"taken from {pieces.VARIABLE}: {piece}", file=file)
+            return
         try:
             end = fork_server.ask(function, arguments, [1, 2, file.fileno(), lock.fileno()])
         except ConnectionError:
@@ -52,6 +58,8 @@ def run(log: str, function: str, **arguments: Any) -> None:
             call(function, arguments)
         elif end.status < 0:
             raise InputError(f"{log}: the job's process was ended by {signal.Signals(-end.status).name}")
+        if kept is not None and not (end and end.status):
+            pieces.keep(kept, piece, function, arguments)
     if end is not None and end.status:
         sys.exit(end.status)
     _write_usage(usage, end, time.monotonic() - started)

@@ -22,7 +22,7 @@ LAYERS = (
     "studies",  # the plan
     "schema",
     "run",
-    "trial",  # an own encoder beside the shipped run
+    "trial",  # an own encoder beside the shipped run, an own model by the studies' engines
     "claims",
     "report",
     "publish",

@@ -21,6 +21,9 @@ class Installed:
     def find_spec(self, name, path=None, target=None):
         return None if name.partition(".")[0] in {missing!r} else PathFinder.find_spec(name, path, target)
 
+    def find_distributions(self, *context):
+        return PathFinder.find_distributions(*context)
+
 sys.meta_path[sys.meta_path.index(PathFinder)] = Installed()
 sys.argv = ["tokentrial", *sys.argv[1:]]
 from tokentrial.cli.main import main
@@ -65,6 +68,11 @@ def test_what_needs_more_says_so_in_one_line(tmp_path: Path) -> None:
     wanted = light("try", "mine.py", without=missing("torch", "workflow", "slurm"))
     line = "error: try: needs the module 'torch', which is not installed: pip install 'tokentrial[torch]'\n"
     assert (wanted.returncode, wanted.stdout, wanted.stderr) == (2, "", line)
+    options = {"compress": ("--methods", "svd", "--out", str(tmp_path / "out")), "cram": ()}
+    for command, more in options.items():
+        wanted = light(command, "model", "--text", "mine.txt", *more, without=missing("torch", "workflow", "slurm"))
+        assert (wanted.returncode, wanted.stdout, wanted.stderr) == (2, "", line.replace("try", command))
+    assert not list(tmp_path.iterdir())
     wanted = light("run", "-n", without=missing("workflow", "slurm"))
     assert wanted.returncode == 2 and wanted.stderr.endswith("pip install 'tokentrial[workflow]'\n")
 
@@ -81,6 +89,33 @@ def test_the_extra_torch_suffices_for_an_encoder(tmp_path: Path) -> None:
         [sys.executable, "-c", blocked], env=environment, capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stderr[-2000:]
+
+
+def test_the_extra_torch_suffices_for_a_model(tmp_path: Path) -> None:
+    """A Mamba, whose scan on a GPU is mambapy's: a CPU does without it."""
+    text = "\n\n".join(f"The {n} speeches of {n * n} men were long, and {n + 7} of them read." for n in range(99))
+    (tmp_path / "mine.txt").write_text(text)
+    common = [str(ROOT / "models/sotu/mamba-64x4"), "--text", str(tmp_path / "mine.txt"), "--out"]
+    calls = {
+        "compress": [*common, str(tmp_path / "a"), "--methods", "int4", "--documents", "3", "--save", "none"],
+        "cram": [*common, str(tmp_path / "b"), "--lengths", "2", "--steps", "3", "--texts", "2"],
+    }
+    blocked = LIGHT.format(missing=sorted(missing("workflow", "slurm") - missing("torch")))
+    code = (
+        blocked.removesuffix("main()\n")
+        + f"""
+for command, words in {calls!r}.items():
+    sys.argv = ["tokentrial", command, *words]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code
+"""
+    )
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "a/compress.html").is_file() and (tmp_path / "b/cram.html").is_file()
 
 
 def test_larger_extras_have_the_smaller_ones() -> None:

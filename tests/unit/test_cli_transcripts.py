@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command import Command, command  # noqa: F401
+from model_commands import passages
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/command.md"
@@ -25,8 +26,8 @@ def pattern(lines: list[str]) -> str:
 
 def test_every_command_has_a_transcript() -> None:
     said = "\n".join(COMMANDS)
-    of_claims = ("claims list", "claims show", "claims export")
-    for name in ("audit", "what-if", "compare", *of_claims, "spot-check", "doctor", "run", "try", "init"):
+    of_claims, of_models = ("claims list", "claims show", "claims export"), ("compress", "cram")
+    for name in ("audit", "what-if", "compare", *of_claims, "spot-check", "doctor", "run", "try", "init", *of_models):
         assert f"tokentrial {name}" in said, name
 
 
@@ -38,8 +39,9 @@ def test_a_transcript_is_what_the_command_prints(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     line, _, expected = part.partition("\n")
-    for name in ("examples", "documents", "results", "config"):
+    for name in ("examples", "documents", "results", "config", "models"):
         (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "mine.txt").write_text("\n\n".join(passages(60, 50)) + "\n")
     (tmp_path / "documents.md").write_text("# Hashed tokens\n\nIt has 1,024 vs 4,096 parameters (75% reduction).\n")
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line)

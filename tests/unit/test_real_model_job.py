@@ -43,7 +43,7 @@ def test_losses_are_those_of_the_model_with_the_decoded_table(
     runs, _ = rows
     model = folders.read(place / "model")
     corpus = real.read_record(place / "corpus.json")
-    job = real.Job(json.loads(spec()), model, texts(place), corpus)
+    job = real.Job(json.loads(spec()), model, texts_of(texts(place), corpus), corpus)
     for arm, options in ARMS[1:]:
         coded = real.encode(options, model.table, job.counts, real.stream(3, "real_model", "code", arm))
         for use in ("input", "tied"):

@@ -15,9 +15,7 @@ from tokentrial import published, results
 from tokentrial.report import catalogue, formats
 from tokentrial.report.bespoke_results import TESTS, agrees, printed_values
 from tokentrial.report.bespoke_trends import fair_trends, released_trends
-from tokentrial.report.chapters import bespoke as chapter
 from tokentrial.report.tables import of_study
-from tokentrial.report.template import fill
 from tokentrial.run import conditions, methods
 from tokentrial.run.statistics import compare_arms, summarise
 from tokentrial.run.view import View
@@ -252,19 +250,6 @@ def test_levels_and_comparisons_list_every_arm(made: dict[str, formats.Table]) -
     assert list(shown["Bespoke minus"]) == [name for arm, name in ARMS.items() if arm != "bespoke-scaling"]
 
 
-def test_chapter_and_template_agree_and_no_number_is_typed(view: View, shipped: dict[str, Any]) -> None:
-    values = chapter.values(view, shipped, PRINTED) | catalogue.title_values("bespoke")
-    text = fill((ROOT / "workflow/report/bespoke.typ").read_text(), values)
-    assert "0.186 at 100.0 % of 8 seeds" in text
-    assert "widths are better in 3, worse in 0 and equivalent in 0 of 3" in values["finding.fair"]  # against standard
-    assert "lower in 3 and higher in 0 of 3 conditions" in values["finding.bands"]
-    assert "lower in 0 and higher in 3 of 3 conditions" in values["finding.bands"]
-    template = (ROOT / "workflow/report/bespoke.typ").read_text()
-    for line in template.splitlines():
-        words = line.split("{{")[0].replace("Document 003", "").replace("WikiText-2", "")
-        assert not any(letter.isdigit() for letter in words), line
-
-
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_show_what_is_there(name: str, view: View) -> None:
     figure = views.figure(name, view)
@@ -284,19 +269,3 @@ def test_the_bands_figure_shows_the_paired_differences(view: View) -> None:
     heights = [container.lines[0].get_ydata()[0] for container in panel.containers]
     for gap in (-0.3, -0.1, 0.3):  # bespoke minus standard: frequent, middle, rare
         assert any(abs(height - gap) < 3e-3 for height in heights), (gap, heights)
-
-
-@pytest.mark.parametrize("part", ["nothing", "released", "fair"])
-def test_a_run_without_parts_of_the_study_is_reported(part: str, shipped: dict[str, Any], tmp_path: Path) -> None:
-    rows = {"nothing": fair_rows()[:0], "released": released_rows(), "fair": fair_rows()}[part]
-    view = view_of(rows or [row(OTHER, "standard", 0, 1.0)])
-    for table in of_study("bespoke", view, PRINTED, views.tables()["bespoke"]):
-        for suffix in formats.WRITERS:
-            formats.write(table, tmp_path / f"{table.name}.{suffix}")
-    for name in FIGURES:
-        assert isinstance(views.figure(name, view), Figure), name
-    config = shipped | {"bespoke": shipped["bespoke"] | {"scripts": {}}}
-    values = chapter.values(view, config, PRINTED)
-    assert values["finding.placement"].startswith("This run has no") == (part != "released")
-    assert values["finding.trend"].startswith("This run has no") == (part != "fair")
-    fill((ROOT / "workflow/report/bespoke.typ").read_text(), values | catalogue.title_values("bespoke"))

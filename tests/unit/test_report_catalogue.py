@@ -53,20 +53,18 @@ def test_a_table_is_added_by_its_entry_alone(read: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        (BESPOKE, "  bespoke-trend:\n", "  bespoke-trends:\n", "tables.bespoke-trends: did you mean 'bespoke-trend'? "),
-        (BESPOKE, "  bespoke-steps:\n", "  bespoke-step:\n", "figures.bespoke-step: did you mean 'bespoke-steps'? "),
         (BESPOKE, PRIMARY, f"  levels: {EXTRA}\n{PRIMARY}", "tables.levels: found a second entry"),
         (BESPOKE, "figures:\n", f"figures:\n  seeds: {ENTRY}\n", "figures.seeds: found a second entry"),
         (BESPOKE, "experiment: scaling}", "experimnt: scaling}", "bespoke-corpus.select: found the column 'experimnt'"),
         (BESPOKE, "cost: params_trained", "cost: params", "figures.bespoke-parameters.cost: found the column 'params'"),
         (LEARNED, "x: vocab_size", "x: size", "loss-by-vocabulary.experiments.vocabulary.x: found the column 'size'"),
         (BESPOKE, "of {confidence} t", "of {confidenc} t", "unknown key 'confidenc': did you mean 'confidence'?"),
-        (BESPOKE, "  bespoke-comparisons:\n", "  extra:\n", "tables: key 'bespoke-comparisons' is missing: expe"),
+        (BESPOKE, "  bespoke-seeds:\n", "  bespoke-seed:\n", "figures: key 'bespoke-seeds' is missing: did you mean"),
         (BESPOKE, "kind: trend", "kind: trends", "tables.bespoke-trend.kind: found 'trends', did you"),
         (BESPOKE, "select: {way: done-right}", "select: {way: done-rigth}", ".select.way: found 'done-rigth', did you"),
         (BESPOKE, "select: {way: done-right}", "select: {experiment: scalin}", ".experiment: found 'scalin', did"),
         (BESPOKE, "select: {way: done-right}", "select: {experimnt: x}", ".select: found 'experimnt', did you"),
-        (VERDICTS, "  verdict-rules:\n", "  verdict-rule:\n", "tables.verdict-rule: did you mean 'verdict-rules'? "),
+        (VERDICTS, "  headline:\n", "  headlines:\n", "tables: key 'headline' is missing: did you mean 'headlines'? "),
         (VERDICTS, "\"verdicts-{document}\"", "verdicts-000", "tables: key 'verdicts-001' is missing"),
     ],
 )  # fmt: skip
@@ -83,41 +81,11 @@ def test_an_entry_that_is_missing_or_too_many_is_named(
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
-    [
-        (f"{BUILDS}/power.py", '@kind("power")', '@kind("powers")', "tables.power.kind: found 'power', did you mean"),
-        (CHAPTER, '#plot("bespoke-seeds"', '#plot("bespoke-seed"', "figures.bespoke-seeds: did you mean"),
-        (CHAPTER, "#wide-table(", '#wide-table("new", [])\n#wide-table(', "'new' is missing"),
-    ],
-)  # fmt: skip
-def test_what_is_made_or_shown_without_an_entry_is_named(
-    read: Path, tmp_path: Path, file: str, old: str, new: str, said: str
-) -> None:
-    shutil.copytree(read, tmp_path / "copy")
-    text = (tmp_path / "copy" / file).read_text()
-    assert old in text
-    (tmp_path / "copy" / file).write_text(text.replace(old, new))
-    with pytest.raises(InputError) as error:
-        catalogue_check.check(SETTINGS, tmp_path / "copy")
-    assert said in str(error.value) and "\n" not in str(error.value)
-
-
 def test_a_table_without_an_entry_has_no_title() -> None:
     assert catalogue.table_title("levels").startswith("Every arm done right")
     assert catalogue.table_title("verdicts-003") == "Document 003: every claim and its verdict"
     with pytest.raises(InputError, match=r"tables: unknown key 'level': did you mean 'levels'\?"):
         catalogue.table_title("level")
-
-
-def test_a_figure_that_its_chapter_does_not_show_is_at_the_end() -> None:
-    for study in catalogue.STUDIES:
-        chapter = (ROOT / f"workflow/report/{study}.typ").read_text()
-        assert catalogue.with_further(study, chapter) == chapter  # all shipped ones have a place
-    without = (ROOT / "workflow/report/learned_encoding.typ").read_text().replace("#plot(", "#nothing(")
-    added = catalogue.with_further("learned_encoding", without).removeprefix(without)
-    assert added.startswith('\n#plot("loss-by-ratio", [{{ title.loss_by_ratio }}.])\n')
-    assert '#plot("power", [{{ title.power_figure }}.])' in added  # a table has the name, too
 
 
 def test_captions_name_the_settings_and_the_text() -> None:
@@ -126,6 +94,7 @@ def test_captions_name_the_settings_and_the_text() -> None:
         "verdict-matrix",
         "calibration",
         "sensitivity",
+        "implied-p",
         *catalogue.figures_of(["learned_encoding", "language_models"]),
     ]
     assert list(texts) == named

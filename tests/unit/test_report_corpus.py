@@ -148,15 +148,14 @@ def test_the_report_names_the_text_in_titles_and_on_its_first_page(
     run: dict[str, str], shipped: dict[str, Any]
 ) -> None:
     printed = (list(catalogue.STUDIES), views.PRINTED)
-    rest = ("workflow/report/report.typ", *printed, shipped, "snakemake all", "documents/rules.json", run["record"])
-    source = document.report_source(tables_of(run), run["verdicts"], *rest)
-    assert other_text(source) == []
-    assert f"\n= Learned encodings of {OWN}\n" in source
-    assert f"[Text], [{OWN}: a text of one's own, training text SHA-256 abababababab; bytes: 1,234 for" in source
-    assert f"validation and test text of {OWN}, in nats per token and in bits per byte" in source
-    first_page = source[: source.index("*Statistics.*")]
-    assert f"[Learned encodings of {OWN}]" in first_page
-    assert f"nats on {OWN}." in first_page
+    frame, rules = "workflow/report/paper/paper.typ", "documents/rules.json"
+    rest = (frame, *printed, shipped, "snakemake all", rules, run["record"])
+    source, _ = document.paper_source(tables_of(run), run["verdicts"], *rest)
+    body = source[: source.index("#bibliography")]
+    assert [line for line in other_text(body) if "Licences" not in line] == []
+    first_page = source[: source.index("= What was claimed")]
+    assert f"{OWN}: a text of one's own, training text SHA-256 abababababab; bytes: 1,234 for" in first_page
+    assert f"of language model on {OWN}" in body
 
 
 def test_the_page_of_verdicts_names_the_text(
@@ -238,11 +237,10 @@ def test_the_title_is_the_one_of_the_rows() -> None:
 )
 def test_the_first_page_says_where_the_text_is_from(record: Corpus | None, said: str) -> None:
     assert scale.text_said(record, OWN).startswith(said)
-    assert document.text_row(record, OWN).startswith(f"[Text], [{escape(said)}")
 
 
 def test_a_run_without_real_text_says_nothing_of_one() -> None:
-    assert document.text_row(None, real_text.UNNAMED) == scale.text_said(None, real_text.UNNAMED) == ""
+    assert scale.text_said(None, real_text.UNNAMED) == ""
 
 
 def test_a_name_is_text_wherever_it_stands(tmp_path: Path) -> None:
@@ -250,6 +248,6 @@ def test_a_name_is_text_wherever_it_stands(tmp_path: Path) -> None:
     record = RECORD._replace(title=HOSTILE)
     table = formats.Table("t", HOSTILE, pd.DataFrame(), (), (HOSTILE,))
     (tmp_path / "t.typ").write_text(formats.to_typst(table), encoding="utf-8")
-    main = f'= Of {escape(HOSTILE)}\n#table({document.text_row(record, HOSTILE)}[x])\n#include "t.typ"\n'
+    main = f'= Of {escape(HOSTILE)}\n#table([{escape(scale.text_said(record, HOSTILE))}])\n#include "t.typ"\n'
     (tmp_path / "main.typ").write_text(main, encoding="utf-8")
     typst.compile(str(tmp_path / "main.typ"))

@@ -9,11 +9,10 @@ import views
 
 from tokentrial import config as settings
 from tokentrial import shipped
-from tokentrial.report import catalogue, deviations, document
-from tokentrial.report.chapters import learned_encoding
+from tokentrial.report import deviations
 from tokentrial.report.headline import COLUMNS, central, headline
+from tokentrial.report.scale import spread
 from tokentrial.report.template import TemplateError, escape, fill
-from tokentrial.run.view import View
 from tokentrial.schema import study_files
 
 ROOT = Path(__file__).parents[2]
@@ -58,16 +57,6 @@ def test_escape_leaves_nothing_for_typst_to_interpret() -> None:
 def curve(condition: str, arm: str, values: dict[int, float]) -> pd.DataFrame:
     rows = [(condition, arm, seed, step, value) for seed in (0, 1) for step, value in values.items()]
     return pd.DataFrame(rows, columns=["condition", "arm", "seed", "step", "value"])
-
-
-def test_an_arm_that_still_improves_is_counted() -> None:
-    cell = "learned_encoding/compression/done-right/v20"
-    flat = curve(cell, "learned", {0: 3.0, 50: 2.0, 100: 1.995})
-    falling = curve(cell, "full", {0: 3.0, 50: 2.0, 100: 1.9})
-    walk = curve(cell, "noise_walk", {0: 3.0, 50: 2.0, 100: 1.0})
-    bounds = pd.DataFrame([{"condition": cell, "metric": "cross_entropy", "chance": 3.0, "floor": 1.0}])
-    view = views.view(runs=pd.concat([flat, falling, walk]), summary=bounds)
-    assert learned_encoding.convergence_values(view) == {"checks.improving": "1", "checks.gradient_arms": "2"}
 
 
 def comparison(cell: str, difference: float, p_holm: float, equivalent: bool, **values: object) -> dict[str, object]:
@@ -234,62 +223,9 @@ def arms_of(study: str, way: str, count: int, **values: object) -> pd.DataFrame:
     return pd.DataFrame([{**row, "condition": condition} for condition in conditions])
 
 
-def test_the_first_page_counts_each_study_by_itself() -> None:
-    arms = pd.concat(
-        [
-            arms_of("learned_encoding", "done-right", 2),
-            arms_of("learned_encoding", "as-released", 1, steps=None, seeds=5),
-            arms_of("language_models", "done-right", 1, steps=7.0, wall_seconds=600.0),
-        ]
-    )
-    summary = arms[["study", "condition", "arm"]].assign(metric="cross_entropy", n=3)
-    summary.loc[summary["study"] == "language_models", "n"] = 2
-    view = views.view(arms=arms, summary=summary, corpus="R&D #1")
-    assert list(document.study_rows(view)) == [
-        "[Learned encodings of synthetic data], [2 + 1], [3], [40], [11], [3]",
-        "[Learned encodings of R&D \\#1], [1 + 0], [2], [7], [3], [10]",
-    ]
-
-
 @pytest.mark.parametrize(("values", "text"), [([], "none"), ([3, 3], "3"), ([3, 2000], "3 to 2,000")])
 def test_spreads(values: list[int], text: str) -> None:
-    assert document.spread(pd.Series(values, dtype=float)) == text
-
-
-def test_every_study_has_its_chapter_its_template_and_its_titles() -> None:
-    assert list(document.CHAPTERS) == list(catalogue.STUDIES)
-    for study in catalogue.STUDIES:
-        assert (ROOT / f"workflow/report/{study}.typ").is_file()
-        values = catalogue.title_values(study)
-        names = [*catalogue.titles("tables", study), *catalogue.titles("figures", study)]
-        assert len(values) == len(names)  # none hides another
-    power = catalogue.title_values("learned_encoding")
-    assert power["title.power_table"] != power["title.power_figure"]
-    assert "title.power" not in power
-
-
-def test_only_the_chapters_of_the_studies_that_ran_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the order of the studies, each from its own study's rows, with what it does not name at its end."""
-    names = ["language_models/own/done-right/y", *["bespoke/own/done-right/x"] * 2]
-    view = views.view(runs=pd.DataFrame({"condition": names, "arm": "learned"}))
-    for study in catalogue.STUDIES:
-        text = f"{study}: {{{{ rows }}}} of {{{{ conditions }}}} with {{{{ printed }}}}"
-        (tmp_path / f"{study}.typ").write_text(f'{text} #wide-table("named")')
-
-    def values(part: View, config: object, printed: dict[str, object]) -> dict[str, str]:
-        conditions = ",".join(each.name for each in part.select())
-        return {"rows": str(len(part.runs)), "conditions": conditions, "printed": ",".join(printed)}
-
-    monkeypatch.setattr(document, "CHAPTERS", dict.fromkeys(catalogue.STUDIES, values))
-    shown = {"bespoke": '\n#plot("further")', "language_models": ""}
-    monkeypatch.setattr(catalogue, "title_values", lambda study, corpus: {})
-    monkeypatch.setattr(catalogue, "with_further", lambda study, chapter: chapter + shown[study])
-    printed: Any = {"one": None, "two": None}
-    made = document.chapters(view, {}, ["bespoke", "language_models"], printed, tmp_path)
-    assert made.splitlines() == [
-        *('bespoke: 2 of x with one,two #wide-table("named")', '#plot("further")'),
-        'language_models: 1 of y with one,two #wide-table("named")',
-    ]
+    assert spread(pd.Series(values, dtype=float)) == text
 
 
 def test_paragraphs_end_where_the_comment_or_docstring_ends() -> None:

@@ -16,13 +16,13 @@ from matplotlib.text import Text
 
 from tokentrial import results
 from tokentrial.report import catalogue, formats
-from tokentrial.report.chapters import language_models as chapter
 from tokentrial.report.figures.curves import nearest_ratio
 from tokentrial.report.figures.marks import octaves
 from tokentrial.report.formats import MISSING, Table
 from tokentrial.report.language_model_names import title
+from tokentrial.report.paper import real_text
+from tokentrial.report.paper.context import Paper
 from tokentrial.report.tables import of_study
-from tokentrial.report.template import fill
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
 from tokentrial.run.columns import CONDITIONS, METHODS, Condition, Method
@@ -304,18 +304,12 @@ def test_a_part_of_the_study_has_every_table_figure_and_value(names: list[str], 
             assert "no results" in " ".join(table.notes)
     for figure in figures(part):
         assert outside(figure) == []
-    assert "{{" not in filled(part)
+    paper = Paper(part, pd.DataFrame(columns=["id", "kind", "verdict"]), study_files.default(ROOT), views.printed())
+    assert all(real_text.values(paper).values())
 
 
 def figures(of: View) -> list[Figure]:
     return [views.figure(name, of) for name in catalogue.titles("figures", STUDY)]
-
-
-def filled(of: View) -> str:
-    """The chapter with every placeholder filled; raises TemplateError for a missing or unused one."""
-    settings = study_files.default(ROOT)
-    values = chapter.values(of, settings, views.printed()) | catalogue.title_values(STUDY, of.corpus)
-    return fill((ROOT / "workflow/report/language_models.typ").read_text(), values)
 
 
 def outside(figure: Figure) -> list[str]:
@@ -413,17 +407,6 @@ def test_mask_figure_joins_both_losses(everything: View) -> None:
     assert {"1.500 → 5.900 (0.60 → 2.36)", "4.000 (1.60)"} <= {text.get_text() for text in panel.texts}
 
 
-def test_the_chapter_counts_what_was_found(everything: View) -> None:
-    words = filled(everything)
-    assert "of 2 ratios, learned is significantly better in 1, significantly worse in 1" in words
-    assert "2 of 10 arms done right are not significantly better" in words
-    assert "LSTM; BPE: learned 8:1" in words
-    assert "No GPU was used; the models were trained on: test CPU." in words
-    assert "Transformer; BPE: learned is dominated by quantised" in words
-    assert "one nat per token is, in bits per byte: BPE 0.400." in words
-    assert "8 of 8 trained arms were at their best on validation text at their last" in words
-
-
 def test_rows_without_bits_per_byte_have_dashes_and_no_second_axis(everything: View) -> None:
     """Those of versions that did not measure them."""
     frames = {name: getattr(everything, name) for name in ("runs", "summary")}
@@ -431,7 +414,6 @@ def test_rows_without_bits_per_byte_have_dashes_and_no_second_axis(everything: V
     assert set(section(build(old)["language-models-mask"], "As released")["Bits/byte"]) == {MISSING}
     assert not any(panel.child_axes for figure in figures(old) for panel in figure.axes)
     assert [outside(figure) for figure in figures(old)] == [[]] * 4
-    assert "in bits per byte:" not in filled(old)
 
 
 def test_an_arm_without_a_result_is_in_no_table_and_no_figure(everything: View) -> None:
@@ -450,9 +432,3 @@ def test_an_arm_without_a_result_is_in_no_table_and_no_figure(everything: View) 
     figure: Any = views.figure("language-models-curves", without)
     assert "autoencoder-8" not in {line.get_gid() for line in figure.axes[1].lines}
     assert [outside(figure) for figure in figures(without)] == [[]] * 4
-    assert "{{" not in filled(without)
-
-
-def test_the_chapter_has_no_number_of_its_own() -> None:
-    text = (ROOT / "workflow/report/language_models.typ").read_text()
-    assert "7.4164" not in text and "0.02" not in text

@@ -1,13 +1,11 @@
 """The report says which rates the models were trained at, by the rows, whatever the config lists."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import views
 
-from tokentrial.report.chapters import learned_encoding
 from tokentrial.report.learning_rates import rates_used, source_words
 from tokentrial.run.view import View
 
@@ -54,13 +52,6 @@ def test_arms_of_the_same_rates_are_named_together_and_a_name_has_no_comma() -> 
     assert said == "Baselines (001): 0.01 (autoencoder [random table]), 0.04 (learned)"
 
 
-def test_the_sentence_does_not_depend_on_what_the_config_lists(shipped: dict[str, Any]) -> None:
-    view = view_of(*chosen(MARKOV, {"learned": [0.005]}))
-    values = learned_encoding.protocol_values(view, shipped)
-    assert values["protocol.rates"] == "Markov chain (000): 0.005"
-    assert "0.03" not in values["protocol.rates"] and "0.03" in str(shipped["learned_encoding"]["training"])
-
-
 def test_how_many_rates_were_searched_is_said() -> None:
     def said(**sources: str | None) -> str:
         arms = [
@@ -87,4 +78,3 @@ def test_the_shipped_rows_have_the_rates_of_their_experiments() -> None:
     assert source_words(view).startswith("All ")
     for condition in rows["condition"].unique():
         assert view.condition(str(condition)).short in said.replace("\\", "")
-    assert Path(views.ROOT / "workflow/report/learned_encoding.typ").read_text().count("{{ protocol.rates }}") == 1

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import cramming_runs as synthetic
+import pandas as pd
 import pytest
 import views
 from claims_frames import made
@@ -21,8 +21,9 @@ from tokentrial.claims.verdict import INCONCLUSIVE, OF_RULES, REFUTED, VERDICTS,
 from tokentrial.cramming import measures
 from tokentrial.cramming.columns import ALL, DECISIONS, VERDICT
 from tokentrial.report import catalogue
-from tokentrial.report.chapters import cramming as chapter
 from tokentrial.report.cramming_names import CLAIMS
+from tokentrial.report.paper import cramming
+from tokentrial.report.paper.context import Paper
 from tokentrial.report.tables import of_study
 from tokentrial.run.view import View
 from tokentrial.schema import study_files
@@ -55,10 +56,13 @@ def judged(view: View, claim: str) -> Finding:
     return RULES["as_decided"](frames, {}, claim=claim)
 
 
+def paper(view: View) -> Paper:
+    return Paper(view, pd.DataFrame(columns=["id", "kind", "verdict"]), study_files.default(ROOT), views.printed())
+
+
 def printed(view: View) -> Iterator[str]:
-    """Every line of the chapter and row of the study's tables."""
-    shipped: dict[str, Any] = study_files.default(ROOT)
-    for value in chapter.values(view, shipped, views.printed()).values():
+    """Every line of the paper's section and row of the study's tables."""
+    for value in cramming.values(paper(view)).values():
         yield from value.replace("\\", "").splitlines()
     for table in of_study("cramming", view, views.printed(), views.tables()["cramming"]):
         for section in table.sections:

@@ -1,6 +1,5 @@
 """Tables, figure and chapter of the study of a real model, from the rows of a tiny run."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,9 @@ import pytest
 from real_model_runs import CONDITION, MORE, make_place, run, view
 
 from tokentrial.report import catalogue, formats, tables
-from tokentrial.report.chapters import real_model as chapter
-from tokentrial.report.document import left_out_row
 from tokentrial.report.figures.draw import draw
 from tokentrial.report.figures.registry import Sources
-from tokentrial.report.template import escape, fill
+from tokentrial.report.paper import front
 from tokentrial.run.view import View
 from tokentrial.schema import study_files
 from tokentrial.statistics.intervals import t_interval
@@ -79,23 +76,10 @@ def test_the_figure_has_a_line_for_each_method_and_the_front(made: View) -> None
         assert any(line.get_gid() == "full" for line in axes.lines)
 
 
-def test_the_chapter_fills_every_placeholder_and_names_every_condition(made: View, root: Path) -> None:
-    values = chapter.values(made, study_files.default(root), {}) | catalogue.title_values("real_model", "WikiText-2")
-    source = (root / "workflow/report/real_model.typ").read_text()
-    text = fill(catalogue.with_further("real_model", source), values)
-    assert "{{" not in text and chapter.NOTHING not in text
-    for heading in ("Losses", "At equal bits", "Widths and bits by frequency", "Who pays", "Front"):
-        section = re.split(r"\n\*", text.partition(f"*{heading}")[2])[0]
-        assert section.count("tiny, WikiText-2: tied") >= 1, heading
-    pair = made.pair(TIED, "bands", "bands_permuted")
-    apart = formats.with_interval(pair["difference"], pair["t_low"], pair["t_high"], signed=True, decimals=3)
-    assert f"{escape(apart)} nats".replace("\n", " ") in text
-
-
 def test_a_study_that_is_left_out_is_named_on_the_first_page(root: Path) -> None:
     config = study_files.default(root)
-    assert left_out_row(catalogue.STUDIES, config, "WikiText-2") == ""
-    row = left_out_row(catalogue.STUDIES[:-1], config, "WikiText-2")
-    assert row.startswith("[Left out], [The token table of a real language model: its package is not installed")
+    assert front.left_out(catalogue.STUDIES, config, "WikiText-2") == ""
+    said = front.left_out(catalogue.STUDIES[:-1], config, "WikiText-2")
+    assert said == "Left out: The token table of a real language model."
     config["real_model"]["experiments"] = {}
-    assert left_out_row(catalogue.STUDIES[:-1], config, "WikiText-2") == ""
+    assert front.left_out(catalogue.STUDIES[:-1], config, "WikiText-2") == ""

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,17 @@ from matplotlib.colors import to_rgb
 from tokentrial import results
 from tokentrial.claims import registry, verdicts
 from tokentrial.claims import verdict as words
-from tokentrial.claims.checks import CHECKS
 from tokentrial.claims.rules.replicated import NAMES
 from tokentrial.errors import InputError
-from tokentrial.report import catalogue, document
+from tokentrial.report import catalogue
 from tokentrial.report import tables as report_tables
 from tokentrial.report import verdicts as report
-from tokentrial.report.chapters import audit
-from tokentrial.report.chapters import verdicts as chapter
 from tokentrial.report.claims_listing import breakable, write
 from tokentrial.report.figures import draw, style
 from tokentrial.report.figures import verdicts as figure
 from tokentrial.report.figures.registry import Sources
 from tokentrial.report.formats import MISSING, Table, to_latex, to_typst
 from tokentrial.report.tables import verdicts as tables
-from tokentrial.report.template import fill
 from tokentrial.run.view import SCHEMAS
 
 ROOT = Path(__file__).parents[2]
@@ -163,36 +158,6 @@ def test_counts_by_document_kind_and_verdict(rows: pd.DataFrame) -> None:
     assert found[("cross", "empirical", "ARTEFACT")] == 1
     assert list(sizes["document"]) == sorted(sizes["document"], key=list(catalogue.DOCUMENTS).index)
     assert report.tally(rows[rows["kind"] == "empirical"]) == "1 CONFIRMED, 1 ARTEFACT and 1 UNTESTABLE"
-
-
-def test_every_check_answers_one_question_of_the_audit() -> None:
-    listed = [check for checks in report.QUESTIONS.values() for check in checks]
-    assert sorted(listed) == sorted(CHECKS)
-
-
-def test_a_check_of_parts_answers_the_first_question_of_any(rows: pd.DataFrame) -> None:
-    asked = report.audited(rows)
-    assert {key: list(claims["id"]) for key, claims in asked.items() if len(claims)} == {
-        "impossible": ["000-C"],
-        "chance": ["000-B"],
-        "arithmetic": ["000-A"],
-        "silent": ["000-D"],
-    }
-    assert report.question("a_new_check", "{}") == report.FURTHER
-
-
-def test_the_audit_counts_checks_alone_and_gives_their_reasons(rows: pd.DataFrame) -> None:
-    made = audit.values(rows)
-    assert made["audit.total"] == "4"
-    assert made["audit.tally"] == "1 CONSISTENT, 1 PARTLY, 1 INCONSISTENT and 1 NOT CHECKABLE"
-    assert "Because of 000-C." in made["audit.impossible"]
-    assert "*In order* (1)" in made["audit.arithmetic"] and "000-A" in made["audit.arithmetic"]
-    assert made["audit.evidence"] == "No claim with a verdict asks this."
-    assert made["audit.further"] == ""
-    assert "001-E" not in "".join(made.values())
-    further = audit.values(rows.assign(check=["own", *rows["check"][1:]]))
-    assert further["audit.further"].startswith("== Further checks\n") and "000-A" in further["audit.further"]
-    assert "000-A" not in further["audit.arithmetic"]
 
 
 def test_replication_statistics_are_those_of_the_rules(rows: pd.DataFrame) -> None:
@@ -404,33 +369,6 @@ def test_the_figure_is_written_by_name(tmp_path: Path, rows: pd.DataFrame) -> No
 
 
 # The chapters
-
-
-@pytest.mark.parametrize("chosen_rows", [lambda rows: rows, lambda rows: rows.iloc[:0]], ids=["claims", "none"])
-def test_the_chapters_use_every_value_and_lack_none(
-    tmp_path: Path, rows: pd.DataFrame, chosen_rows: Callable[[pd.DataFrame], pd.DataFrame]
-) -> None:
-    verdicts.write(tmp_path, chosen_rows(rows))
-    made = document.verdict_chapters(str(tmp_path / "verdicts.parquet"), TEMPLATES)
-    assert list(made) == ["verdicts", "audit"]
-    assert all("{{" not in text for text in made.values())
-    assert all(f'wide-table("{name}"' in made["verdicts"] for name in catalogue.verdict_tables())
-
-
-def test_a_wrong_placeholder_fails(tmp_path: Path, rows: pd.DataFrame) -> None:
-    with pytest.raises(RuntimeError, match=r"no placeholder uses: .*verdicts\.total"):
-        fill("{{ verdicts.fixed }}", chapter.values(rows))
-
-
-def test_the_sentences_have_the_counts(rows: pd.DataFrame) -> None:
-    made = chapter.values(rows)
-    assert made["verdicts.shares"] == (
-        "2 hold, 2 do not hold, 1 holds in part or is too small to matter and 2 can be decided by nothing here"
-    )
-    assert made["verdicts.fixed"] == "2 were fixed before the run and 1 was fixed after the run"
-    assert made["verdicts.headline"] == "2" and made["verdicts.headline_shares"] == "2 hold"
-    assert made["verdicts.checked"] == "4" and made["verdicts.empirical"] == "3"
-    assert "Document 000: of 4 claims 1 holds, 1 does not hold" in made["verdicts.by_document"]
 
 
 # The registry's own claims

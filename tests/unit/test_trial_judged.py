@@ -18,7 +18,7 @@ from tokentrial import config as settings
 from tokentrial import encoders, results
 from tokentrial.data.generate import generate
 from tokentrial.errors import InputError
-from tokentrial.report import trial_page
+from tokentrial.report import single_page, trial_page
 from tokentrial.schema import study_files
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.studies import rates
@@ -129,8 +129,8 @@ def test_the_page_needs_no_other_file(result: Judged) -> None:
     methods = trial_page.content(result)["comparisons"]
     assert f"SharedRows_rows_{ROWS}" in page and page.count("<tr>") == 2 + 2 + len(methods)
     assert trial_page.sentence(result) in page
-    drawn = trial_page.svg(trial_page.figure(result)).decode()
-    assert "SharedRows" in drawn and "floor" in drawn and drawn == trial_page.svg(trial_page.figure(result)).decode()
+    drawn = single_page.svg(trial_page.figure(result)).decode()
+    assert "SharedRows" in drawn and "floor" in drawn and drawn == single_page.svg(trial_page.figure(result)).decode()
 
 
 def test_flags_come_before_comparisons(result: Judged, monkeypatch: pytest.MonkeyPatch) -> None:

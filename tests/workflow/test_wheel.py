@@ -117,6 +117,18 @@ def test_the_commands_answer_from_the_installed_rows(environment: Environment, t
     assert str(environment.folder) in printed.stdout and str(ROOT) not in printed.stdout
 
 
+def test_a_model_is_compressed_and_crammed_into(environment: Environment, tmp_path: Path) -> None:
+    """A shipped model, of which a copy stands for the user's own."""
+    shutil.copytree(ROOT / "models/sotu/llama-64x2", tmp_path / "mine")
+    (tmp_path / "mine.txt").write_text((ROOT / "README.md").read_text())
+    options = ("mine", "--text", "mine.txt", "--out")
+    done = environment.run("compress", *options, "compressed", "--methods", "int4", cwd=tmp_path)
+    assert done.returncode == 0 and "models/int4: " in done.stdout, done.stderr
+    assert (tmp_path / "compressed/models/int4/model.safetensors").is_file()
+    done = environment.run("cram", *options, "crammed", "--lengths", "2", "--steps", "20", cwd=tmp_path)
+    assert done.returncode == 0 and "One vector of mine holds" in done.stdout, done.stderr
+
+
 def test_a_project_of_ones_own_plans_and_runs(environment: Environment, tmp_path: Path) -> None:
     made = environment.run("init", "trial", cwd=tmp_path)
     assert made.returncode == 0 and made.stdout.startswith("made trial, a project of your own"), made.stderr

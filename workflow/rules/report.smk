@@ -1,7 +1,7 @@
-# PURPOSE  The paper-ready report, and a page to search the verdicts.
-# INPUTS   the result tables, the verdicts, results/tables/*.typ, results/figures/*.pdf, workflow/report/report.typ
-# OUTPUTS  results/report.pdf, with its filled source and its config; results/verdicts.html
-# STEPS    compute and fill in the values of all placeholders of the template, compile with Typst
+# PURPOSE  The paper, and a page to search the verdicts.
+# INPUTS   the result tables, the verdicts, results/figures/*.svg, workflow/report/paper/
+# OUTPUTS  results/report.pdf with its filled source, its numbers and its config; results/advice.md; results/verdicts.html
+# STEPS    compute and fill in the values of all placeholders of the sections, compile with Typst
 
 
 rule report:
@@ -9,10 +9,14 @@ rule report:
         **VIEWED,
         verdicts="results/verdicts.parquet",
         tables=TABLES,
-        figures=rules.figures.output.pdf,
+        calibration=rules.calibration.output.parquet,
+        shipped=source("results/reference/verdicts.parquet"),
+        figures=rules.figures.output.svg,
         corpus=CORPUS_RECORD,
-        template=source("workflow/report/report.typ"),
-        chapters=[source(f"workflow/report/{chapter}.typ") for chapter in ("verdicts", "audit", *STUDIES)],
+        template=source("workflow/report/paper/paper.typ"),
+        sections=[source(f"workflow/report/paper/{name}") for name in PAPER],
+        citation=source("CITATION.cff"),
+        answers=ANSWERS,
         documents=DOCUMENTS,
         published=PRINTED,
         titles=TITLES,
@@ -21,6 +25,9 @@ rule report:
     output:
         pdf=report("results/report.pdf", category="Report", caption="../report/report.rst"),
         source="results/report.typ",
+        bibliography="results/references.bib",
+        numbers="results/report.numbers.csv",
+        advice="results/advice.md",
         config="results/config.yaml",
     log:
         "logs/report.log",
@@ -33,7 +40,7 @@ rule report:
         config=canonical(config),
         command="snakemake --cores all all",
     message:
-        "Writing the report"
+        "Writing the paper"
     script:
         "../scripts/report.py"
 

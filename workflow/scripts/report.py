@@ -18,4 +18,6 @@ with logged(snakemake.log[0]):
         rules=snakemake.input.frozen,
         output=snakemake.output.pdf,
         corpus=snakemake.input.get("corpus") or None,
+        calibration=snakemake.input.calibration,
+        shipped=snakemake.input.get("shipped") or None,
     )

@@ -5,6 +5,7 @@ from tokentrial.job import run
 run(
     snakemake.log[0],
     "tokentrial.training.twins.write_twin",
+    depends=snakemake.input.code,
     spec=snakemake.params.spec,
     origin=snakemake.params.origin,
     trained_runs=snakemake.input.runs,

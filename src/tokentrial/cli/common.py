@@ -3,9 +3,11 @@
 import importlib.util
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -72,6 +74,65 @@ def emit(text: str, output: Path | None = None) -> None:
     with results.whole_file(output) as file:
         file.write(text.encode())
     told(f"wrote {output}")
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yields a folder beside ``folder``, which takes its name at the end, whole or not at all.
+
+    Raises InputError if ``folder`` is a file, has files in it, or cannot be made.
+    """
+    check_new(folder)
+    target = folder.resolve()
+    try:
+        beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
+    try:
+        yield beside
+        beside.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        beside.rename(target)
+    except (OSError, shutil.Error) as error:
+        raise InputError(f"{folder}: cannot be made: {error}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def check_new(folder: Path) -> None:
+    """Raises InputError for a folder that has files in it, and for a file."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: found {'files in it' if folder.is_dir() else 'a file'}, expected a new folder")
+
+
+def writable(page: Path) -> None:
+    """Raises InputError for a file that cannot be written, before minutes are spent."""
+    folder = page.parent
+    if not folder.is_dir():
+        raise InputError(f"{page}: cannot be written: {folder} is no folder")
+    if page.is_dir() or not os.access(folder, os.W_OK):
+        reason = "it is a folder" if page.is_dir() else "Permission denied"
+        raise InputError(f"{page}: cannot be written: {reason}")
+
+
+def whole_numbers(option: str, text: str, least: int = 1) -> list[int]:
+    """Returns the numbers of a list such as 2,8, each once. Raises InputError for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and len(part) < 10 and int(part) >= least for part in parts):
+        at_least = f" of at least {least}" if least > 1 else ""
+        raise InputError(f"{option}: found '{text[:80]}', expected whole numbers{at_least} such as 2,8")
+    return list(dict.fromkeys(map(int, parts)))
+
+
+@contextmanager
+def stoppable(nothing: str = "nothing was written") -> Iterator[None]:
+    """Ends a command on Ctrl-C in one line with the exit code of a shell."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        told(f"stopped: {nothing}")
+        raise typer.Exit(STOPPED) from None
 
 
 def told(line: str) -> None:

@@ -1,7 +1,6 @@
 """``tokentrial init``: a project of one's own, laid out like a checkout, from the installed one."""
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from tokentrial import checkout
 from tokentrial.checkout import ROOT
+from tokentrial.cli import common
 from tokentrial.errors import InputError
 
 PARTS = (*checkout.READ, "docs", "examples", "profiles", "results/reference")
@@ -28,29 +28,11 @@ def init(folder: Folder) -> None:
 
     ``tokentrial run`` in this folder runs its workflow with its library. The folder appears whole or not at all.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: found {'files in it' if folder.is_dir() else 'a file'}, expected a new folder")
-    target = folder.resolve()
-    if target.is_relative_to(ROOT):
+    common.check_new(folder)
+    if folder.resolve().is_relative_to(ROOT):
         raise InputError(f"{folder}: it is inside {ROOT}, from which it would be copied; expected another place")
-    try:
-        beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
-    try:
+    with common.stoppable("nothing was made"), common.whole_folder(folder) as beside:
         _copy(beside)
-        beside.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        beside.rename(target)
-    except BaseException as error:
-        shutil.rmtree(beside, ignore_errors=True)
-        if isinstance(error, OSError | shutil.Error):
-            raise InputError(f"{folder}: cannot be made: {error}") from None
-        if isinstance(error, KeyboardInterrupt):
-            typer.echo("stopped: nothing was made", err=True)
-            raise typer.Exit(130) from None
-        raise
     typer.echo(NEXT.format(folder=folder), nl=False)
 
 

@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from tokentrial.cli import audit, claims, compare, doctor, init, run, spot_check, try_encoder, what_if
+from tokentrial.cli import (
+    audit,
+    claims,
+    compare,
+    compress,
+    cram,
+    doctor,
+    init,
+    run,
+    spot_check,
+    trace,
+    try_encoder,
+    what_if,
+)
 from tokentrial.cli.common import BAD_INPUT
 from tokentrial.errors import InputError
 
@@ -42,6 +55,7 @@ app.command("compare", epilog=_epilog("tokentrial compare results results/refere
 app.command("spot-check", epilog=_epilog("tokentrial spot-check --minutes 5 --seed 7", codes=spot_check.CODES))(
     spot_check.spot_check
 )
+app.command("trace", epilog=_epilog("tokentrial trace results --sample 40", codes=trace.CODES))(trace.trace)
 app.command("doctor", epilog=_epilog("tokentrial doctor"))(doctor.doctor)
 app.command(
     "run",
@@ -57,6 +71,20 @@ app.command(
         codes=try_encoder.CODES,
     ),
 )(try_encoder.try_encoder)
+app.command(
+    "compress",
+    epilog=_epilog(
+        "tokentrial compress smollm2 --methods svd,int4 --sizes 4,8 --text mine.txt --out compressed --save int4",
+        codes=compress.CODES,
+    ),
+)(compress.compress)
+app.command(
+    "cram",
+    epilog=_epilog(
+        "tokentrial cram models/sotu/llama-64x2 --text mine.txt --lengths 4,8,16 --save vectors.safetensors",
+        codes=cram.CODES,
+    ),
+)(cram.cram)
 of_claims.command("list", epilog=_epilog("tokentrial claims list --document 000 --verdict REFUTED"))(claims.listed)
 of_claims.command("show", epilog=_epilog("tokentrial claims show LE0-RQ"))(claims.show)
 of_claims.command("export", epilog=_epilog("tokentrial claims export --format csv -o claims.csv"))(claims.export)

@@ -1,6 +1,5 @@
 """``tokentrial try``: an encoder of one's own, judged at equal bits beside the shipped methods."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,15 +8,12 @@ import typer
 
 from tokentrial.cli import common
 from tokentrial.cli.common import Json
-from tokentrial.errors import InputError
 
 if TYPE_CHECKING:
     from tokentrial.trial.candidates import Candidate
     from tokentrial.trial.judged import Place
 
 CODES = "Exit codes: 0 judged, or all checks are right, 1 with --check if one is not, 2 input that cannot be used."
-STOPPED = 130
-"""Exit code after Ctrl-C, as a shell's."""
 MARKS = {"ok": "ok", "wrong": "✖"}
 
 Encoder = Annotated[str, typer.Argument(help="my.py, my.py:Class or package.module:Class.")]
@@ -45,11 +41,8 @@ def try_encoder(
     Any torch.nn.Module from ids to vectors, or a subclass of tokentrial.encoders.base.Encoder. Only this encoder is
     trained, with the seeds, data and batches of the shipped rows.
     """
-    try:
+    with common.stoppable():
         _try(encoder, options or [], check, ratios, on, json, output)
-    except KeyboardInterrupt:
-        typer.echo("stopped: nothing was written", err=True)
-        raise typer.Exit(STOPPED) from None
 
 
 def _try(
@@ -59,14 +52,14 @@ def _try(
     from tokentrial.trial import candidates, checks, judged
 
     sweep = candidates.sweep(options)
-    wanted = _whole(ratios)
+    wanted = common.whole_numbers("--ratios", ratios) if ratios else []
     candidate = candidates.load(encoder)
     where = judged.place(on)
     if check:
         _check(candidate, where, sweep, json)
         return
     page = output or Path(f"try-{candidate.name}.html")
-    _writable(page)
+    common.writable(page)
     checks.require(candidate, where.sizes(where.middle), sweep)
     result = judged.judge(candidate, where, sweep, judged.ratios_of(where, candidate, sweep, wanted))
     from tokentrial.report import trial_page
@@ -77,25 +70,6 @@ def _try(
         common.emit_json(content)
         return
     _tables(content)
-
-
-def _whole(text: str | None) -> list[int]:
-    if text is None:
-        return []
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"--ratios: found '{text}', expected whole numbers such as 2,8") from None
-
-
-def _writable(page: Path) -> None:
-    """Raises InputError for a place that cannot be written, before minutes are spent."""
-    folder = page.parent
-    if not folder.is_dir():
-        raise InputError(f"{page}: cannot be written: {folder} is no folder")
-    if page.is_dir() or not os.access(folder, os.W_OK):
-        reason = "it is a folder" if page.is_dir() else "Permission denied"
-        raise InputError(f"{page}: cannot be written: {reason}")
 
 
 def _check(candidate: "Candidate", where: "Place", sweep: Sequence[dict[str, Any]], json: bool) -> None:

@@ -109,6 +109,20 @@ class LanguageModel:
         return [self.hidden(each) for each in vectors]
 
 
+def _loaded(folder: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """Returns the model in a folder, in float32 on the CPU, and what transformers says about the loading."""
+    model, loading = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+        **OUTPUTS,
+    )
+    return model, loading
+
+
 def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageModel:
     """Returns the model in a folder, frozen, in float32.
 
@@ -118,15 +132,7 @@ def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageMode
     path = Path(folder)
     check_files(path)
     try:
-        model, loading = AutoModelForCausalLM.from_pretrained(
-            path,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-            **OUTPUTS,
-        )
+        model, loading = _loaded(path)
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
         assumptions.check_loading(loading, str(path))
         return frozen(model.to(device), tokenizer, str(path))
@@ -134,6 +140,15 @@ def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageMode
         raise
     except Exception as error:  # transformers and tokenizers raise any kind of error for an invalid file
         raise InputError(f"{path}: not a usable language model: {_first_line(error)}") from None
+
+
+def plain(folder: str | Path) -> PreTrainedModel:
+    """Returns the model in a folder as transformers reads it, in float32 on the CPU, without any code of the folder.
+
+    It shares no code path with :class:`LanguageModel`, to check what was written. The folder's files were checked.
+    """
+    model: PreTrainedModel = _loaded(Path(folder))[0]
+    return model.eval().requires_grad_(False)
 
 
 def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str) -> LanguageModel:

@@ -93,7 +93,7 @@ class Job(BatchJob):
         self.search = Search(places(design), given, context)
         longest = self.search.longest if design["search"] else max(length for length, _ in places(design))
         self.keeping = keeping or Keeping()
-        texts = Texts(reader.exact, files, design["seed"], design["texts"], longest, self.keeping)
+        texts = Texts(reader.exact, files, design["seed"], design["texts"], longest, design.get("room"), self.keeping)
         super().__init__(design, reader, texts, parts(design, reader, self.search))
         self.progress, self.solutions = Progress(), Solutions()
         self.fingerprint = digest_of_arrays(

@@ -57,15 +57,18 @@ class Texts:
         seed: int,
         count: int,
         longest: int,
+        room: int | None = None,
         keeping: Keeping | None = None,
     ) -> None:
         """files: the raw text of the splits train, validation and test; count: number of texts of a kind.
 
+        room: words that must follow the start of a natural text; None for ``ROOM``, or ``longest`` if that is more;
         keeping: keeps the model's samples for other jobs.
         """
         self.reader, self.model, self.files = reader, reader.model, files
         self.seed, self.count, self.longest = seed, count, longest
         self.keeping = keeping or Keeping()
+        self.room = max(ROOM, longest) if room is None else room
         self.beginning = max(longest, DIGEST_TOKENS)  # tokens of a text that are made
         self.start, self.name = start_tokens(reader.model), reader.model.model.name_or_path or "the model"
         self.special = special_ids(reader.model.tokenizer)
@@ -194,7 +197,7 @@ def _passages(texts: Texts, kind: str) -> list[Passage]:
     other lengths differ only by what is left out. No property of a model matters.
     """
     split = SPLITS[kind]
-    lines, room = texts.lines(split), max(ROOM, texts.longest)
+    lines, room = texts.lines(split), texts.room
     every, usable = paragraph_starts(lines, 0), set(paragraph_starts(lines, room))
     passages: dict[str, Passage] = {}
     for place in stream(texts.seed, "cramming", STREAMS[kind]).permutation(len(every)):

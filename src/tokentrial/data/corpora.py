@@ -98,13 +98,13 @@ def kept(chosen: Setting, record: str) -> str | None:
     )
 
 
-def own_files(path: Path) -> dict[str, Path] | list[Path]:
+def own_files(path: Path, where: str = "config: corpus") -> dict[str, Path] | list[Path]:
     """Returns the files of the user's own text: a file per split if files are named so, else all files, to be split.
 
     A folder holds either {train,validation,test}.txt (validation may be called valid, val or dev) or any other .txt
-    files, one document each. A single file is split by share. Raises InputError for anything else.
+    files, one document each. A single file is split by share. where: begins messages. Raises InputError for anything
+    else.
     """
-    where = "config: corpus"
     if path.is_file():
         return [path]
     if not path.is_dir():

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pooch
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -189,6 +188,8 @@ def _first_good(folder: Path, split: str, sources: Sequence[Source], silent: Seq
 
     silent: a reason for each source that is not asked.
     """
+    import pooch  # where text is read and nothing downloaded, as by tokentrial compress, it need not be installed
+
     reasons, wrong = list(silent), False
     pooch.get_logger().setLevel("WARNING")  # its log has temporary paths and advice to pin a hash that is checked here
     for number, source in enumerate(sources):

@@ -15,6 +15,7 @@ from tokentrial.data.delivery import speech_documents
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 
+LETTERS = 16  # of the text that is cut for a token, which is shorter
 ARTICLE = re.compile(r"^ = [^=\n]+ = *\n", re.MULTILINE)  # the heading with which an article of WikiText-2 begins
 
 
@@ -31,7 +32,7 @@ class Text:
         """
         rows: list[list[int]] = []
         for document in self.held_out:
-            ids = encode(model, document[: 16 * (tokens + 1)])[: tokens + 1]  # a token is shorter than 16 letters
+            ids = encode(model, document[: LETTERS * (tokens + 1)])[: tokens + 1]
             if len(ids) == tokens + 1:
                 rows.append(ids)
             if len(rows) == count:

@@ -19,6 +19,7 @@ from tokentrial.data.corpora import Corpus, read_record
 from tokentrial.errors import InputError
 from tokentrial.real_model.codes import encode
 from tokentrial.real_model.documents import Text, texts_of
+from tokentrial.real_model.stored import Coded
 from tokentrial.seeds import stream
 from tokentrial.training import device
 from tokentrial.training.bands import BANDS, bands_of
@@ -56,7 +57,8 @@ def run_real_model(
     """
     runner = Runner(spec, code, checkpoints, checkpoint_seconds)
     target = device.prepare(runner.design)
-    job = Job(runner.design, folders.read(model, target), text, read_record(record))
+    corpus = read_record(record)
+    job = Job(runner.design, folders.read(model, target), texts_of(text, corpus), corpus)
     runner.run(job, job.fingerprint, digest_of_files(model_files(model)))
     runner.write(runs, arms)
 
@@ -67,14 +69,15 @@ class Job(Task):
     row = Row
 
     def __init__(
-        self, design: Mapping[str, Any], model: LanguageModel, files: Mapping[str, str], corpus: Corpus
+        self, design: Mapping[str, Any], model: LanguageModel, texts: Sequence[Text], corpus: Corpus | None = None
     ) -> None:
+        """texts: those on which the arms are measured; corpus: the record of a run's text, which one of them may be."""
         arms = dict(design["arms"])  # pairs in the specification, since a mapping is sorted there
         if next(iter(arms), None) != FULL:
             raise InputError(f"config: real_model: arms: found {', '.join(arms)}, expected '{FULL}' as the first")
         super().__init__(design["condition"], list(arms))
         self.design, self.arms, self.model, self.corpus = design, arms, model, corpus
-        self.texts = texts_of(files, corpus)
+        self.texts = texts
         count, tokens = design["documents"], design["tokens"]
         context = model.context or tokens
         if tokens > context:
@@ -101,8 +104,7 @@ class Job(Task):
 
     def work(self, part: str, state: Saved | None, runner: Runner) -> None:
         """Encodes the table as the arm says, and measures it on every text and in every use."""
-        rng = stream(self.design["seed"], "real_model", "code", part)
-        coded = encode(self.arms[part], self.model.table.cpu(), self.counts, rng)
+        coded = self.encoded(part)
         table = coded.table.to(self.model.table.device)
         outputs = {INPUT: self.model.weight, TIED: table}
         sizes = coded.sizes()
@@ -125,6 +127,11 @@ class Job(Task):
         for cost in self.costs[-len(losses) :]:
             cost["wall_seconds"] = seconds / len(losses)
         self.log(f"{part}: {coded.bits / self.model.table.numel():.2f} bits a number, nats: {', '.join(losses)}")
+
+    def encoded(self, arm: str) -> Coded:
+        """Returns the table as an arm encodes it."""
+        rng = stream(self.design["seed"], "real_model", "code", arm)
+        return encode(self.arms[arm], self.model.table.cpu(), self.counts, rng)
 
     def _rows(self, condition: str, arm: str, text: Text, scored: Scored) -> Iterator[Row]:
         """Yields the rows of an arm, document by document."""
@@ -153,12 +160,12 @@ class Job(Task):
                 yield Row(condition, f"reference.{name}", number, "test", None, "cross_entropy", value, "nats")
 
     def _add_cost(self, condition: str, text: Text, arm: str, bits: int) -> None:
-        titled = text.name == self.corpus.name
+        title = self.corpus.title if self.corpus is not None and text.name == self.corpus.name else None
         self.costs.append(
             {
                 "condition": condition,
                 "arm": arm,
-                "corpus": self.corpus.title if titled else None,
+                "corpus": title,
                 "seeds": 1,  # nothing is drawn but the permuted bands; documents are the rows
                 "parameters_embedding": self.model.table.numel(),
                 "parameters_body": sum(value.numel() for value in self.model.body.parameters()),

@@ -33,6 +33,16 @@ def tensor_train(table: Tensor, counts: Tensor, rng: np.random.Generator, rank: 
     return Coded(_decoded(cores)[: len(table)].contiguous(), [Part(core, FLOAT) for core in cores])
 
 
+def numbers(rank: int, tokens: int, width: int) -> int:
+    """Returns how many numbers the tensors of a table (V, d) have in all, for the largest rank."""
+    left, total = 1, 0
+    rows = [v * d for v, d in zip(_digits(tokens), _factors(width), strict=True)]
+    for place, row in enumerate(rows):
+        kept = min(rank, left * row, math.prod(rows[place + 1 :])) if place < CORES - 1 else 1
+        total, left = total + left * row * kept, kept
+    return total
+
+
 def _decoded(cores: list[Tensor]) -> Tensor:
     """Returns the table (v1 v2 v3, d1 d2 d3) of cores (r, vk, dk, r)."""
     found = cores[0].float().squeeze(0)  # (v1, d1, r)

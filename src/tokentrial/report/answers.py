@@ -1,8 +1,8 @@
 """The answer card: the main claims of each document, with both verdicts side by side.
 
-``documents/<id>/answers.yaml`` names a document's main claims. Each entry has two columns that are never merged: whether
-what the document prints supports the claim, and whether the claim is true in this project's runs. A document without
-the file shows its first empirical claims.
+``documents/<id>/answers.yaml`` names a document's main claims. Each entry has two columns that are never merged:
+whether what the document prints supports the claim, and whether the claim is true in this project's runs. A document
+without the file shows its first empirical claims.
 """
 
 import json
@@ -18,12 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tokentrial import config, documents
 from tokentrial.claims import verdict as words
 from tokentrial.errors import InputError
-from tokentrial.report.formats import number
-from tokentrial.run.view import View
+from tokentrial.report import comparisons
+from tokentrial.report.formats import GAP, MINUS, number
+from tokentrial.run.view import View, records
 
-FILE = "answers.yaml"
 WITHOUT_FILE = 5
-"""Claims of a document that has no `FILE`."""
+"""Claims of a document that has no answers.yaml."""
 UNITS = {"cross_entropy": " nats", "steps": " steps"}
 """Metric -> unit; a share, such as accuracy, has none."""
 
@@ -31,7 +31,11 @@ Row = Mapping[str, Any]
 
 
 class Entry(BaseModel):
-    """A main claim. printed, runs: the ids of its verdicts by checks and by rules; measure: see `evidence`."""
+    """A main claim. printed, runs: the ids of its verdicts by checks and by rules.
+
+    measure: begins the name of the number to show of a claim about levels (``exponent``); without it, its difference of
+    two arms is shown. words: what the number is, for readers.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -39,6 +43,7 @@ class Entry(BaseModel):
     printed: list[str] = []
     runs: list[str] = []
     measure: str = ""
+    words: str = ""
 
 
 class Card(BaseModel):
@@ -78,7 +83,7 @@ def entries(folder: Path) -> list[Entry]:
 
     Raises InputError that names file and key.
     """
-    file = folder / FILE
+    file = folder / documents.ANSWERS
     if not file.is_file():
         return []
     try:
@@ -95,7 +100,7 @@ def answers(verdicts: pd.DataFrame, view: View, folders: Mapping[str, Path]) -> 
     verdicts: those of all claims (see report.verdicts.read); folders: document -> its folder. A claim without a verdict
     in this run is left out of its row. Raises InputError for an id that no document has.
     """
-    judged = {str(row["id"]): row for row in verdicts.to_dict("records")}
+    judged = {row["id"]: row for row in records(verdicts)}
     groups = documents.load(*dict.fromkeys(folder.parent for folder in folders.values()))
     known = {claim for group in groups.values() for claim in group.claims}
     rows = []
@@ -104,7 +109,7 @@ def answers(verdicts: pd.DataFrame, view: View, folders: Mapping[str, Path]) -> 
         for entry in listed:
             for claim in (*entry.printed, *entry.runs):
                 if claim not in known:
-                    raise InputError(f"{folder / FILE}: {config.unknown_key(claim, sorted(known))}")
+                    raise InputError(f"{folder / documents.ANSWERS}: {config.unknown_key(claim, sorted(known))}")
         rows += [_answer(document, entry, judged, view) for entry in listed or _first(document, judged)]
     return [row for row in rows if row.printed or row.run]
 
@@ -123,7 +128,7 @@ def _answer(document: str, entry: Entry, judged: Mapping[str, Row], view: View) 
     runs = [judged[each] for each in entry.runs if each in judged]
     check, printed_share = _common(printed)
     rule, run_share = _common(runs)
-    comparison, shown = evidence(rule, entry.measure, view) if rule else ("", "")
+    comparison, shown = evidence(rule, entry, view) if rule else ("", "")
     return Answer(
         document=document,
         statement=entry.statement,
@@ -151,12 +156,9 @@ def _common(rows: Sequence[Row]) -> tuple[Row, str]:
     return next(row for row in rows if row["verdict"] == verdict), share
 
 
-def evidence(row: Row, measure: str, view: View) -> tuple[str, str]:
-    """Returns the id of the comparison that decides a claim, and its numbers in words; empty without either.
-
-    measure: the number to show for a claim about levels, up to its scope (``exponent``); without it the claim's
-    difference of two arms.
-    """
+def evidence(row: Row, entry: Entry, view: View) -> tuple[str, str]:
+    """Returns the id of the comparison that decides a claim, and its numbers in words; empty without either."""
+    measure = entry.measure
     numbers = json.loads(row["recomputed"])
     comparison, metric, n = "", "", numbers.get("n")
     if measure:
@@ -167,13 +169,14 @@ def evidence(row: Row, measure: str, view: View) -> tuple[str, str]:
             low, high = numbers.get(f"{name}_low"), numbers.get(f"{name}_high")
     else:
         comparison = str(numbers.get("shown", ""))
-        pair = view.comparison(comparison)
+        pair = comparisons.comparison(view, comparison)
         metric = str(numbers.get("metric", pair.get("metric", "")))
-        shown = " minus ".join(view.arm_name(pair["study"], pair[arm]) for arm in ("arm_a", "arm_b")) if pair else ""
+        shown = f" {MINUS} ".join(view.arm_name(pair["study"], pair[arm]) for arm in ("arm_a", "arm_b")) if pair else ""
         value, low, high = (numbers.get(each) for each in ("difference", "low", "high"))
     if value is None:
         return "", ""
     decimals = 0 if metric == "steps" else 3
-    interval = "" if low is None or high is None else f" [{number(low, decimals)}, {number(high, decimals)}]"
-    text = f"{number(value, decimals, signed=not measure)}{interval}{UNITS.get(metric, '')}"
-    return comparison, f"{shown or 'difference'}: {text}" + ("" if n is None else f", n = {n}")
+    interval = "" if low is None or high is None else f"{GAP}[{number(low, decimals)},{GAP}{number(high, decimals)}]"
+    text = f"{number(value, decimals, signed=not measure)}{interval}{UNITS.get(metric, '').replace(' ', GAP)}"
+    said = entry.words or shown or "difference"
+    return comparison, f"{said}: {text}" + ("" if n is None else f", n{GAP}={GAP}{n}")

@@ -68,6 +68,15 @@ MADE_FROM = {
     "efficiency": (SCALING, ("initial",), SCALING, "mean and maximum of the four scaling rows, the initial row"),
 }
 
+CONTROLS = {
+    STANDARD: "the uniform table",
+    "projected": "the uniform table with one projection",
+    "budget": "uniform widths at the same budget",
+    "permuted": "the same widths for random tokens",
+    "reversed": "wide vectors for rare tokens",
+}
+"""Methods that the bespoke widths are compared with."""
+
 Printed = Mapping[str, PublishedTable]
 
 
@@ -175,3 +184,11 @@ def agrees(printed: Printed, metric: str) -> bool:
     row = printed[SCORES].rows[metric]
     pairs = zip(remade(printed, metric), (row[name] for name in ("mean", "low", "high")), strict=True)
     return all(abs(value - value_of(text)) <= 10.0 ** -len(text.partition(".")[2]) for value, text in pairs)
+
+
+def contrasts(view: View, methods: Iterable[str], **columns: str) -> pd.DataFrame:
+    """Comparisons done right on held-out loss with an arm of these methods, of conditions with these columns."""
+    conditions, among = [each.id for each in view.select(way="done-right", **columns)], set(methods)
+    rows = view.statistics
+    rows = rows[(rows["metric"] == LOSS) & rows["condition"].isin(conditions)]
+    return rows[[view.method(STUDY, arm).method in among for arm in rows["arm_b"]]]

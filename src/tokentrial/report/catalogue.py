@@ -6,7 +6,7 @@ name titles say "real text".
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +15,14 @@ from tokentrial import config, documents
 from tokentrial.checkout import ROOT
 from tokentrial.errors import InputError
 from tokentrial.real_text import UNNAMED
-from tokentrial.report.template import escape
 from tokentrial.schema import declared, study_files
 from tokentrial.schema.declared import CORPUS, Captions, Study
 
 STUDIES = ("learned_encoding", "language_models", "bespoke", "cramming", "real_model")
-"""In the order of the report's chapters."""
+"""In the order of the paper."""
 
 HEADLINE = "headline"
-"""The first page's table."""
+"""The table of outcomes by experiment."""
 
 
 def among(names: Iterable[str]) -> dict[str, str]:
@@ -61,7 +60,7 @@ def conclusions(root: Path = ROOT) -> dict[str, str]:
 
 
 def studies(root: Path = ROOT) -> dict[str, Study]:
-    """Study -> what its file says, in the order of the chapters. Raises InputError that names file and key."""
+    """Study -> what its file says, in the order of the paper. Raises InputError that names file and key."""
     files = _read(root)
     return {study: files[study].names for study in STUDIES}
 
@@ -123,39 +122,6 @@ def study_title(study: str, corpus: str = UNNAMED) -> str:
     """The title of a study's chapter; the name of a study that has no file."""
     known = studies().get(study)
     return study if known is None else titled(known.title, corpus)
-
-
-def title_values(part: str, corpus: str = UNNAMED, leave_out: Collection[str] = ()) -> dict[str, str]:
-    """The placeholders of a chapter for what its tables and figures are called: title and legend, as Typst.
-
-    A table and a figure of one name are told apart by a suffix. leave_out: tables that the chapter does not name.
-    """
-    known, values = entries(part), {}
-    for name, table in known.tables.items():
-        suffix = "_table" if name in known.figures else ""
-        if name not in leave_out:
-            values[f"title.{name.replace('-', '_')}{suffix}"] = escape(titled(table.title, corpus))
-    for name, figure in known.figures.items():
-        suffix = "_figure" if name in known.tables else ""
-        legend = f". {figure.legend}" if figure.legend else ""
-        values[f"title.{name.replace('-', '_')}{suffix}"] = escape(titled(figure.title + legend, corpus))
-    return values
-
-
-def with_further(part: str, chapter: str) -> str:
-    """Returns a chapter with the tables and figures at its end that its text does not show."""
-    known = entries(part)
-    tables = [name for name in known.tables if f'#wide-table("{name}"' not in chapter]
-    figures = [name for name in known.figures if f'#plot("{name}"' not in chapter]
-    chapter += "\n== Further tables\n" if tables else ""
-    for function, names, others, suffix in (
-        ("wide-table", tables, known.figures, "_table"),
-        ("plot", figures, known.tables, "_figure"),
-    ):
-        for name in names:
-            title = name.replace("-", "_") + (suffix if name in others else "")
-            chapter += f'\n#{function}("{name}", [{{{{ title.{title} }}}}.])\n'
-    return chapter
 
 
 def captions(parts: Iterable[str], corpus: str, settings: Mapping[str, Any], root: Path = ROOT) -> "Texts":

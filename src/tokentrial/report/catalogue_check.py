@@ -1,24 +1,25 @@
-"""Whether the tables and figures of the report are those that the files name, before anything runs.
+"""Whether the tables and figures that the files declare can be made, and the paper's are there, before anything runs.
 
-What is made and shown is read off the text of the code and of the chapters: a plan loads neither, and has no time to.
+Which kinds of tables there are is read off the text of the code: a plan does not load it, and has no time to.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from tokentrial import config, results
 from tokentrial.checkout import ROOT
 from tokentrial.errors import InputError
-from tokentrial.report.catalogue import FILES, LISTINGS, STUDIES, VERDICTS, captions, entries, studies
+from tokentrial.report.catalogue import FILES, HEADLINE, LISTINGS, STUDIES, VERDICTS, captions, entries, studies
+from tokentrial.report.paper.figures import FIGURES
 from tokentrial.run.columns import CONDITIONS
 from tokentrial.schema.figures import Figure, SideBySide
 from tokentrial.schema.study_files import STUDIES as STUDIES_OF_CONFIG
 from tokentrial.schema.tables import BesidePrinted, DeclaredTable, OfArms
 from tokentrial.studies.small_models import WAYS
 
-TABLES, CHAPTERS = "src/tokentrial/report/tables", "workflow/report"
+TABLES = "src/tokentrial/report/tables"
 CONDITION = CONDITIONS.names
 COLUMNS = {
     **dict.fromkeys(("select", "otherwise", "panels", "x"), CONDITION),
@@ -30,8 +31,6 @@ COLUMNS = {
 def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
     """Raises InputError, one line, unless each table and figure has one entry, and each entry can be made.
 
-    A table or figure of a study that its chapter's text does not show is shown at the chapter's end.
-
     settings: what captions name, see config.judging; root: the checkout.
     """
     _check_unique(root)
@@ -40,13 +39,14 @@ def check(settings: Mapping[str, Any], root: Path = ROOT) -> None:
     kinds = re.findall(r'^@kind\("([^"]+)"\)', code, re.MULTILINE)
     for part, file in FILES.items():
         tables, figures = entries(part, root).tables, entries(part, root).figures
-        chapters = [f"{CHAPTERS}/{each}.typ" for each in (("report", part) if part == VERDICTS else (part,))]
-        for kind, names, function in (("tables", tables, "wide-table"), ("figures", figures, "plot")):
-            shown = [name for chapter in chapters for name in _shown(root / chapter, function)]
-            shown += LISTINGS if (part, kind) == (VERDICTS, "tables") else []
-            # the tables and figures of a study that its chapter does not name are shown at its end
-            every = (part, kind) == (VERDICTS, "tables")
-            _compare(file, kind, names, shown, f"{' or '.join(chapters)} shows", every)
+        needed = {"tables": [HEADLINE, *LISTINGS] if part == VERDICTS else [], "figures": _of_paper(part)}
+        for kind, names in (("tables", tables), ("figures", figures)):
+            for name in needed[kind]:
+                if name not in names:
+                    near = config.nearest(name, names)
+                    raise InputError(
+                        f"{file}: {kind}: key '{name}' is missing: {near}expected it, which the paper shows"
+                    )
         for name, figure in figures.items():
             for key, column, known in _columns(figure):
                 if column not in known:
@@ -99,21 +99,9 @@ def _check_unique(root: Path) -> None:
             owners[key] = file
 
 
-def _compare(file: str, kind: str, names: Collection[str], known: Collection[str], where: str, every: bool) -> None:
-    """The entries of a kind against the names known to ``where``; every: each entry has to be one of them."""
-    for name in names:
-        near = config.nearest(name, [each for each in known if each not in names])
-        if name not in known and (near or every):
-            raise InputError(f"{file}: {kind}.{name}: {near}found an entry of none of the {kind} that {where}")
-    for name in known:
-        if name not in names:
-            near = config.nearest(name, [each for each in names if each not in known])
-            expected = f"{near}expected an entry of each of the {kind} that {where}"
-            raise InputError(f"{file}: {kind}: key '{name}' is missing: {expected}")
-
-
-def _shown(chapter: Path, function: str) -> list[str]:
-    return re.findall(rf'#{function}\("([^"]+)"', chapter.read_text(encoding="utf-8"))
+def _of_paper(part: str) -> list[str]:
+    """The figures of a study that the paper shows."""
+    return [figure.name for figure in FIGURES.values() if figure.study == part]
 
 
 def _columns(figure: Figure) -> Iterator[tuple[str, str, Sequence[str]]]:

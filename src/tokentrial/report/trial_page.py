@@ -1,23 +1,21 @@
 """The result of ``tokentrial try``: one sentence, tables, a figure of memory against quality, a page and JSON."""
 
-import base64
-import io
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
 from tokentrial.checkout import ROOT
 from tokentrial.claims.verdict import listed
+from tokentrial.report import single_page
 from tokentrial.report.figures import marks, style
 from tokentrial.run.finals import ACCURACY, LOSS
 from tokentrial.statistics.pareto import EqualBits
 from tokentrial.trial import judged as trial
 from tokentrial.trial.judged import Judged
 
-TEMPLATE = Path("workflow/report/try.html")
+TEMPLATE = "try.html"
 FLAGS = {
     "leaked": "its loss is below that of the true source, so it has seen what it should predict",
     "untrained": "its loss is not below that of guessing",
@@ -172,14 +170,6 @@ def figure(result: Judged) -> Figure:
     return drawn
 
 
-def svg(drawn: Figure) -> bytes:
-    """Returns a figure's SVG."""
-    file = io.BytesIO()
-    with style.applied():
-        drawn.savefig(file, format="svg", metadata=style.METADATA["svg"])
-    return file.getvalue()
-
-
 def content(result: Judged) -> dict[str, Any]:
     """Returns all of the result as plain values: what ``--json`` prints."""
     return {
@@ -212,11 +202,7 @@ def _plain(value: Any) -> Any:
 
 def html(result: Judged, root: Path = ROOT) -> str:
     """Returns the result as one page without script, network or other file; every text is escaped."""
-    loader = jinja2.FileSystemLoader(root / TEMPLATE.parent)
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    drawing = base64.b64encode(svg(figure(result))).decode()
-    values = {**content(result), "uri": f"data:image/svg+xml;base64,{drawing}", "interval": interval}
-    return environment.get_template(TEMPLATE.name).render(values) + "\n"
+    return single_page.html(TEMPLATE, {**content(result), "interval": interval}, {"uri": figure(result)}, root)
 
 
 def interval(row: dict[str, Any]) -> str:

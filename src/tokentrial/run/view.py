@@ -130,10 +130,6 @@ class View:
         """Returns the row of results.STATISTICS for arm minus other; empty if there is none."""
         return self._pairs.get((condition, arm, other, metric), {})
 
-    def comparison(self, name: str) -> Row:
-        """Returns the row of results.STATISTICS with this id; empty if there is none."""
-        return self._comparisons.get(name, {})
-
     def pairs(self, condition: str) -> Iterator[Row]:
         """Yields every row of results.STATISTICS of a condition."""
         return (row for key, row in self._pairs.items() if key[0] == condition)
@@ -209,10 +205,6 @@ class View:
     def _pairs(self) -> dict[tuple[str, ...], Row]:
         keys = ("condition", "arm_a", "arm_b", "metric")
         return {tuple(row[key] for key in keys): row for row in records(self.statistics)}
-
-    @cached_property
-    def _comparisons(self) -> dict[str, Row]:
-        return {row["comparison"]: row for row in self._pairs.values()}
 
     @cached_property
     def _costs(self) -> dict[tuple[str, ...], Row]:

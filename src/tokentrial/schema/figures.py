@@ -294,7 +294,27 @@ class Sensitivity(Figure):
     """Every verdict by margins, metrics, baselines, and mean or median."""
 
 
+class ImpliedP(Figure):
+    """p values that printed rows imply, under each reading of their spreads."""
+
+    tables: dict[Text, Text] = key("Printed table -> heading.")
+    pair: list[Text] = key("Columns: mean, spread, mean, spread.")
+    p: Text = key("The column of the printed p.")
+    x_label: Text
+
+
+class Margins(Filtered):
+    """An arm minus others, a row per condition, beside several margins."""
+
+    arm: Text
+    others: dict[Text, Text] = key("Arm that it is compared with -> its name.")
+    margins: list[Number] = key("In per cent of the distance from chance to the best possible loss.")
+    x_label: Text
+
+
 KINDS: dict[str, type[Figure]] = {
+    "implied p": ImpliedP,
+    "margins": Margins,
     "levels": Levels,
     "levels side by side": SideBySide,
     "levels by cost": LevelsByCost,

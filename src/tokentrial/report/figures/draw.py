@@ -20,6 +20,7 @@ from tokentrial.report.figures import (
     front,
     gains,
     levels,
+    paper,
     power,
     real_model,
     seeds,
@@ -33,11 +34,26 @@ from tokentrial.report.verdicts import read
 from tokentrial.run.view import View
 
 MODULES = (
-    *(choices, claims, curves, differences, forest, front, gains, instrument, levels, power, real_model, seeds, texts),
+    *(
+        choices,
+        claims,
+        curves,
+        differences,
+        forest,
+        front,
+        gains,
+        instrument,
+        levels,
+        paper,
+        power,
+        real_model,
+        seeds,
+        texts,
+    ),
 )
 """Each registers its kinds in `KINDS`."""
 _of_fork: list[Callable[[str], None]] = []
-__all__ = ["KINDS", "MODULES", "write_figures"]
+__all__ = ["KINDS", "MODULES", "draw", "write_figures"]
 
 
 def write_figures(

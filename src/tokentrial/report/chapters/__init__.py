@@ -1,1 +1,0 @@
-"""Values for the placeholders of each chapter of the report."""

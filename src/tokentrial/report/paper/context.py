@@ -1,0 +1,196 @@
+"""What every section of the paper asks: results, verdicts, and numbers that know their rows.
+
+A number in prose is written by :class:`Paper`, with the place of its rows. `trace` reads these places again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from tokentrial.published import PublishedTable
+from tokentrial.report.formats import MISSING, number
+from tokentrial.report.template import escape
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import Row, View, records
+
+Values = dict[str, str]
+UNITS = {"cross_entropy": " nats", "steps": " steps", "accuracy": ""}
+WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+COUNTED = "counted"
+"""Begins the place of a number that counts or combines rows, with what was counted in words."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number of the paper: its text, the place of its rows, its value."""
+
+    text: str
+    place: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The run behind the paper. printed: every table of the documents by name; numbers: those written so far."""
+
+    view: View
+    verdicts: pd.DataFrame
+    config: Mapping[str, Any]
+    printed: Mapping[str, PublishedTable]
+    numbers: list[Printed] = field(default_factory=list)
+
+    @cached_property
+    def judged(self) -> dict[str, Row]:
+        """The claims' verdicts by id."""
+        return {row["id"]: row for row in records(self.verdicts)}
+
+    def of(self, study: str) -> View:
+        """Returns the results of one study."""
+        return self._studies.setdefault(study, self.view.only(study))
+
+    @cached_property
+    def _studies(self) -> dict[str, View]:
+        return {}
+
+    def number(self, value: float | None, place: str, decimals: int = 3, *, signed: bool = False) -> str:
+        """Returns a number as Typst and remembers where it comes from; an en dash for a missing one."""
+        if value is None or pd.isna(value):
+            return MISSING
+        text = number(float(value), decimals, signed=signed)
+        self.numbers.append(Printed(text, place, float(value)))
+        return _marked(place, text)
+
+    def count(self, amount: int, what: str) -> str:
+        """Returns a whole number, in words up to nine; what: what was counted."""
+        text = WORDS[amount] if 0 <= amount < len(WORDS) else f"{amount:,}"
+        self.numbers.append(Printed(text, f"{COUNTED}: {what}", float(amount)))
+        return _marked(f"{COUNTED}: {what}", text)
+
+    def amount(self, amount: int, noun: str, what: str = "") -> str:
+        """``two comparisons``; ``no comparisons``."""
+        if amount == 0:
+            return f"{_marked(f'{COUNTED}: {what or noun}', 'no')} {noun}s"
+        return f"{self.count(amount, what or noun)} {noun if amount == 1 else noun + 's'}"
+
+    def share(self, amount: int, of: int, noun: str) -> str:
+        """``three of the five comparisons``; ``all five comparisons``, ``none of the five comparisons``."""
+        if of == 1:
+            return f"the only {noun}" if amount else f"not the only {noun}"
+        total = f"{self.count(of, noun)} {noun}s"
+        return (
+            f"all {total}"
+            if amount == of
+            else f"none of the {total}"
+            if amount == 0
+            else f"{self.count(amount, noun)} of the {total}"
+        )
+
+    def claim(self, name: str, key: str, decimals: int = 3, *, signed: bool = False, scale: float = 1) -> str:
+        """Returns a number that the verdict of a claim rests on; an en dash if this run has no such number."""
+        value = self.recomputed(name).get(key)
+        known = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        place = f"verdicts › {name} › {key}" + ("" if scale == 1 else f" × {scale:g}")
+        return self.number(None if known is None else known * scale, place, decimals, signed=signed)
+
+    def tally(self, name: str, key: str) -> str:
+        """The same for a whole number, in words up to nine."""
+        value = self.recomputed(name).get(key)
+        if not isinstance(value, int) or not 0 <= value < len(WORDS):
+            return self.claim(name, key, 0)
+        place = f"verdicts › {name} › {key}"
+        self.numbers.append(Printed(WORDS[value], place, float(value)))
+        return _marked(place, WORDS[value])
+
+    def recomputed(self, name: str) -> dict[str, Any]:
+        """Returns the numbers that the verdict of a claim rests on; empty for an unknown claim."""
+        row = self.judged.get(name)
+        values: dict[str, Any] = json.loads(row["recomputed"]) if row else {}
+        return values
+
+    def verdict(self, name: str) -> str:
+        """Returns the verdict of a claim in lower case; an en dash for an unknown claim."""
+        row = self.judged.get(name)
+        return str(row["verdict"]).lower() if row else MISSING
+
+    def difference(self, row: Row, *, decimals: int = 3, n: bool = True, unit: bool = True) -> str:
+        """``+0.005 nats (−0.003 to 0.013, n = 10)`` for a row of results.STATISTICS; an en dash for none."""
+        if not row:
+            return MISSING
+        at = f"statistics › {row['comparison']}"
+        value = self.number(row["difference"], f"{at} › difference", decimals, signed=True)
+        low, high = (self.number(row[end], f"{at} › {end}", decimals) for end in ("t_low", "t_high"))
+        seeds = f", _n_ = {int(row['n'])}" if n else ""
+        return f"{value}{UNITS.get(row['metric'], '') if unit else ''} ({low} to {high}{seeds})"
+
+    def apart(self, condition: str, arm: str, other: str, metric: str = LOSS, *, decimals: int = 3) -> str:
+        """Arm minus other on test data, over all seeds or documents that both have, as `difference` writes it."""
+        row = self.view.difference_on("test", condition, arm, other, metric)
+        if not row:
+            return MISSING
+        at = f"runs › {condition}|{arm} minus {other}|{metric}"
+        value = self.number(row["mean"], f"{at} › mean", decimals, signed=True)
+        if row["low"] is None:
+            return value
+        low, high = (self.number(row[end], f"{at} › {end}", decimals) for end in ("low", "high"))
+        return f"{value} ({low} to {high})"
+
+    def level(self, row: Row, *, decimals: int = 3) -> str:
+        """Returns the mean of a row of results.SUMMARY; an en dash for none."""
+        if not row:
+            return MISSING
+        at = f"summary › {row['condition']}|{row['arm']}|{row['metric']}"
+        return self.number(row["mean"], f"{at} › mean", decimals)
+
+    def better(self, row: Row) -> bool:
+        """Whether the first arm has the significantly lower loss."""
+        return self._significant(row) and row["difference"] < 0
+
+    def worse(self, row: Row) -> bool:
+        """Whether the first arm has the significantly higher loss."""
+        return self._significant(row) and row["difference"] > 0
+
+    def _significant(self, row: Row) -> bool:
+        return bool(row) and row["p_holm"] is not None and row["p_holm"] < self.view.alpha
+
+
+def _marked(place: str, text: str) -> str:
+    """A number with its place; the comment keeps a semicolon, parenthesis or full stop behind it from being code."""
+    return f'#n("{place}")[{text}]/**/'
+
+
+def listed(items: list[str]) -> str:
+    """``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def sentence(text: str) -> str:
+    """Returns the text with a capital first letter, past a leading number's markup."""
+    if text.startswith("#n("):
+        head, mark, rest = text.partition(")[")
+        return f"{head}{mark}{rest[:1].upper()}{rest[1:]}"
+    return text[:1].upper() + text[1:]
+
+
+def table(columns: str, header: list[str], rows: list[list[str]], caption: str, label: str, align: str = "") -> str:
+    """Returns a Typst figure with a table; its cells are Typst. columns, align: as Typst writes them."""
+    shown_align = f"align: {align}," if align else ""
+    head = ", ".join(f"[*{cell}*]" if cell else "[]" for cell in header)
+    body = "\n    ".join(", ".join(f"[{cell}]" for cell in row) + "," for row in rows)
+    return f"""#figure(
+  table(columns: {columns}, {shown_align}
+    table.header({head}),
+    rule,
+    {body}
+    ends,
+  ),
+  caption: [{caption}], kind: table,
+) <{label}>"""
+
+
+def plain(text: str) -> str:
+    """Text of a table or verdict as Typst, with a true minus."""
+    return escape(text).replace("+-", "±")

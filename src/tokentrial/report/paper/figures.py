@@ -1,0 +1,91 @@
+"""The paper's figures: which it shows, with captions that say what to see and texts for readers who do not see them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tokentrial.report.catalogue import VERDICTS
+
+
+class Shown(NamedTuple):
+    """A figure. study: the one without which it is not drawn."""
+
+    name: str
+    study: str
+    alt: str
+    caption: str
+
+
+FIGURES = {
+    "implied_p": Shown(
+        "implied-p",
+        VERDICTS,
+        "For each of fourteen printed pairs of means, ranges of implied p values under three readings of the "
+        "spread; no range reaches below 0.05.",
+        "The _p_ values that the comparison paper's tables imply (ranges: all numbers that round to the printed "
+        "ones) and those that it prints (circles). It counts #said[16 of 17] conditions as significant.",
+    ),
+    "forest_margins": Shown(
+        "forest-margins",
+        "learned_encoding",
+        "Differences between the learned table and two autoencoders with intervals, by condition, in per cent of "
+        "the distance from chance to the best possible loss, over shaded margins.",
+        "Which autoencoder decides. Left of the line the learned table is better. Shades: margins of #said[1, 2, 5 "
+        "and 10] %, so that the reader can choose another one than ours.",
+    ),
+    "pareto": Shown(
+        "language-models-pareto",
+        "language_models",
+        "Test loss against bits of the table and against numbers trained, a panel per body and a line per method.",
+        "Memory against quality on real text. A method is worth its bits only where its line runs below all "
+        "others; quantised tables are the points at the right.",
+    ),
+    "released_ratios": Shown(
+        "bespoke-seeds",
+        "bespoke",
+        "Loss ratios of the released scripts over seeds with medians and central ranges, and the published values.",
+        "One seed is no result: the released script's ratio over seeds, on its own last batch and on fresh text, "
+        "and the published value.",
+    ),
+    "attribution": Shown(
+        "bespoke-attribution",
+        "bespoke",
+        "Factors of the released loss ratio with intervals: metric, extra linear layer, width by frequency, "
+        "learning rate, steps.",
+        "What the _24 times_ consist of. Widths by frequency are the factor that is nearest to one; a factor below "
+        "one favours the bespoke table.",
+    ),
+    "bound": Shown(
+        "cramming-bound",
+        "cramming",
+        "Token gain against the theoretical bound for this run's models and published ones on logarithmic axes, "
+        "with lines at one, ten and a hundred per cent.",
+        "How much of a vector is used: our small models (filled) and the published ones (open) against what _d_ "
+        "numbers of 16 bits could tell apart.",
+    ),
+    "sensitivity": Shown(
+        "sensitivity",
+        VERDICTS,
+        "A line per empirical claim and a column per margin, in blocks for metric, median and baseline; the sign "
+        "is the verdict.",
+        "Every empirical verdict by margin, metric, mean or median, and baseline. A line of one sign does not "
+        "depend on our choices.",
+    ),
+    "real_model_front": Shown(
+        "real-model-front",
+        "real_model",
+        "Held-out loss of the pretrained model against bits for each number of its token table, four panels of two "
+        "texts and two uses.",
+        "Loss of the pretrained model against the bits of its token table, with the front of codes that no other "
+        "beats in both.",
+    ),
+}
+
+
+def figure_values(studies: Sequence[str]) -> dict[str, str]:
+    """Placeholders of all figures; empty for a figure of a study that did not run."""
+    return {
+        f"figure.{key}": f'#plot("{each.name}", "{each.alt}", [{each.caption}])'
+        if each.study in (VERDICTS, *studies)
+        else ""
+        for key, each in FIGURES.items()
+    }

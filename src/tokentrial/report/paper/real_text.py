@@ -1,0 +1,161 @@
+"""Section on learned encodings of real text (workflow/report/paper/real_text.typ)."""
+
+from tokentrial.real_text import UNNAMED
+from tokentrial.report.headline import central
+from tokentrial.report.language_model_names import (
+    FULL,
+    conditions,
+    equal_bits,
+    family_names,
+    masked_twins,
+    of_method,
+    peer,
+    title,
+    tokens_name,
+)
+from tokentrial.report.paper.context import Paper, Values, listed, plain, table
+from tokentrial.run.finals import LOSS
+from tokentrial.run.view import Row, records
+
+STUDY = "language_models"
+SAID = {"better": "dominates", "worse": "is dominated by"}
+UNMASKED = "learned_unmasked"
+
+
+def values(paper: Paper) -> Values:
+    """Every placeholder of the section."""
+    return {
+        "real_text.lead": lead(paper),
+        "real_text.table": differences(paper),
+        "real_text.found": found(paper),
+        "real_text.bits": bits(paper),
+        "real_text.released": released(paper),
+    }
+
+
+def lead(paper: Paper) -> str:
+    view = paper.of(STUDY)
+    fair = conditions(view, "done-right")
+    corpus = "a text without a name" if view.corpus == UNNAMED else plain(view.corpus)
+    return (
+        "The repository @repository claims that an encoding learned with the task keeps performance at 8:1 on real "
+        "text and prints no result. "
+        f"We train {paper.amount(len(fair), 'kind')} of language model on {corpus}, small by today's measure: one "
+        "body for every ratio, a learned lift from _d_#sub[c] to its width, and the autoencoder trained on the table "
+        "of the trained full model. So an autoencoder has had two stages of training on the text. Where there is a "
+        "learned arm with twice the epochs, that one is compared; elsewhere the learned arm has had half the steps."
+    )
+
+
+def compared(paper: Paper) -> list[Row]:
+    """The documents' encodings against the autoencoder at equal training, or else as the headline compares them."""
+    view = paper.of(STUDY)
+    rows = records(central(view))
+    return [row for row in rows if view.method(STUDY, row["arm_b"]).ratio is not None]
+
+
+def differences(paper: Paper) -> str:
+    view = paper.of(STUDY)
+    rows = []
+    for row in compared(paper):
+        condition = view.condition(row["condition"])
+        other = view.method(STUDY, row["arm_b"])
+        full = view.pair(condition.id, row["arm_a"], FULL)
+        rows.append(
+            [
+                plain(title(condition)),
+                f"{other.ratio}:1",
+                plain(view.arm_name(STUDY, row["arm_a"])),
+                paper.level(view.level(condition.id, row["arm_a"]), decimals=3),
+                paper.difference(row, unit=False, n=False),
+                paper.difference(full, unit=False, n=False),
+                f"{int(row['n'])}",
+                "yes" if row["equal_training"] else "no",
+            ]
+        )
+    if not rows:
+        return "This run has no language model with both arms."
+    caption = (
+        "The learned encoding on real text: held-out loss in nats per token, and differences with 95 % intervals over "
+        "paired seeds; below zero, the learned encoding is better. Equal: the learned arm and the autoencoder have had "
+        "as many steps on text over all stages; the full table has the steps of one stage."
+    )
+    header = ["Model", "Ratio", "Arm", "Loss", "− autoencoder", "− full table", "_n_", "Equal"]
+    return table(
+        "(auto, auto, auto, auto, 1fr, 1fr, auto, auto)",
+        header,
+        rows,
+        caption,
+        "real-text",
+        "(left, left, left, right, right, right, right, left)",
+    )
+
+
+def found(paper: Paper) -> str:
+    rows = compared(paper)
+    if not rows:
+        return "There is nothing to compare."
+    better, worse = sum(map(paper.better, rows)), sum(map(paper.worse, rows))
+    equal = sum(bool(row["equivalent"]) for row in rows)
+    total = paper.count(len(rows), "comparisons with the autoencoder on real text")
+    text = (
+        f"In the {total} comparisons of @real-text the learned encoding is significantly better in "
+        f"{paper.count(better, 'of these, better')}, "
+        f"significantly worse in {paper.count(worse, 'of these, worse')}, and shown to be equivalent in "
+        f"{paper.count(equal, 'of these, equivalent')}. "
+    )
+    least = min(int(row["n"]) for row in rows)
+    if least < 5:
+        text += (
+            f"With {paper.count(least, 'fewest seeds of these')} seeds an interval is wide, and the rules of the "
+            "claims ask for more before they decide, so most "
+            "claims about real text stay open in this run. "
+        )
+    return text
+
+
+def bits(paper: Paper) -> str:
+    """What is shown at equal bits, over the whole range that two methods share."""
+    view, sentences = paper.of(STUDY), []
+    for condition in conditions(view, "done-right"):
+        names, pairs = family_names(view, condition), list(equal_bits(view, condition))
+        # a model without a mask sees what it is asked for, and twice the epochs are no other method
+        verdicts = {b: each.verdict for a, b, each in pairs if a == "learned" and not b.startswith("learned")}
+        parts = []
+        for outcome, words in SAID.items():
+            others = [plain(names[b]) for b, verdict in verdicts.items() if verdict == outcome]
+            parts += [f"{words} {listed(others)}"] if others else []
+        if parts:
+            sentences.append(f"{plain(title(condition))}: the learned table {listed(parts)}.")
+    start = (
+        "One method dominates another only if the interval of the difference excludes zero at every number of "
+        "bits that both span. "
+    )
+    return start + (" ".join(sentences) or "No method is shown to dominate another in this run.")
+
+
+def released(paper: Paper) -> str:
+    """What the missing mask does: in the fair design if it has the pair, else as released."""
+    view = paper.of(STUDY)
+    start = "The public code's language model has no causal mask: the token to be predicted is an input of the model. "
+    for condition in conditions(view, "done-right"):
+        for arm in of_method(view, condition, "learned"):
+            pair = view.pair(condition.id, arm, peer(view, condition, arm, UNMASKED) or "")
+            if pair:
+                at = f"statistics › {pair['comparison']}"
+                masked, open_ = (paper.number(pair[f"mean_{one}"], f"{at} › mean_{one}", 2) for one in ("a", "b"))
+                return start + (
+                    f"Trained with the care of the fair design, the same body has a loss of {open_} nats without a "
+                    f"mask and of {masked} with one. "
+                    "A comparison of encodings in such a model says nothing about language models."
+                )
+    for condition in conditions(view, "as-released"):
+        for arms in masked_twins(view, condition):
+            levels = [view.level_on("test", condition.id, arm).get("mean") for arm in arms]
+            shown = [
+                paper.number(level, f"runs › {condition.id}|{arm}|{LOSS} › mean", 2)
+                for level, arm in zip(levels, arms, strict=True)
+            ]
+            text = plain(tokens_name(condition))
+            return f"{start}Its loss on {text} is {shown[0]} nats without a mask and {shown[1]} with one."
+    return "This run does not include the released language model."

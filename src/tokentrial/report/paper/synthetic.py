@@ -1,0 +1,146 @@
+"""Section on learned encodings and autoencoders of synthetic sources (workflow/report/paper/synthetic.typ)."""
+
+from tokentrial.report.paper.context import Paper, Values, listed, table
+from tokentrial.run.columns import Condition
+from tokentrial.run.finals import LOSS
+
+STUDY = "learned_encoding"
+LEARNED, FROZEN, TUNED = "learned", "autoencoder", "autoencoder_finetuned"
+BASELINES = {FROZEN: "frozen", TUNED: "fine-tuned", "random_frozen": "random, frozen", "full": "full table"}
+EXPERIMENTS = ("compression", "vocabulary")
+SOURCES = {"data": "the data alone", "weights": "the initial weights alone", "order": "the order of batches alone"}
+
+
+def values(paper: Paper) -> Values:
+    """Every placeholder of the section."""
+    return {
+        "synthetic.lead": lead(paper),
+        "synthetic.table": differences(paper),
+        "synthetic.found": found(paper),
+        "synthetic.variance": variance(paper),
+        "synthetic.released": released(paper),
+    }
+
+
+def conditions(paper: Paper) -> list[Condition]:
+    """The fair conditions of document 001 with both baselines."""
+    view = paper.of(STUDY)
+    every = [each for name in EXPERIMENTS for each in view.select(experiment=name, way="done-right")]
+    return [each for each in every if {LEARNED, FROZEN, TUNED} <= set(view.arms_of(each.id))]
+
+
+def solved(paper: Paper, condition: Condition) -> bool:
+    """Whether the learned and the frozen arm are within the margin of the best possible loss."""
+    view = paper.of(STUDY)
+    levels = [view.level(condition.id, arm) for arm in (LEARNED, FROZEN)]
+    margin = view.pair(condition.id, LEARNED, FROZEN).get("margin")
+    return margin is not None and all(level and level["mean"] - level["floor"] <= margin for level in levels)
+
+
+def lead(paper: Paper) -> str:
+    view = paper.of(STUDY)
+    fair = view.select(way="done-right")
+    arms = sum(len(view.arms_of(each.id)) for each in fair)
+    experiments = paper.amount(len({each.experiment for each in fair}), "experiment")
+    return (
+        "The first three documents test their proposal on sequences that they generate. Our fair design repeats "
+        f"{experiments} "
+        f"with {paper.count(arms, 'arms of fair conditions')} arms on sources whose best possible loss is known. "
+        "The documents "
+        "compare with an autoencoder whose codes stay frozen while the task is trained. That handicap, and not the way "
+        "the codes were first found, could explain an advantage, so a second autoencoder is trained on with the task."
+    )
+
+
+def differences(paper: Paper) -> str:
+    view = paper.of(STUDY)
+    rows = []
+    for each in conditions(paper):
+        if solved(paper, each):
+            continue
+        level = view.level(each.id, LEARNED)
+        cells = [f"_V_ = {each.vocab_size}, {each.ratio}:1"]
+        at = f"summary › {each.id}|{LEARNED}|{LOSS}"
+        cells += [paper.number(level.get("floor"), f"{at} › floor", 3), paper.level(level)]
+        cells += [paper.difference(view.pair(each.id, LEARNED, arm), n=False, unit=False) for arm in BASELINES]
+        rows.append(cells)
+    if not rows:
+        return "This run has none of these comparisons."
+    hidden = len(conditions(paper)) - len(rows)
+    caption = (
+        "Learned table minus each baseline on held-out loss, nats per token, with 95 % intervals over paired seeds; "
+        "below zero, the learned table is better. Best: the best possible loss. Rows by ratio, in full batches, come "
+        "before rows by vocabulary, in small ones. Not shown: "
+        f"{paper.amount(hidden, 'condition', 'solved conditions')} that both arms solve."
+    )
+    header = ["Condition", "Best", "Learned", *(f"− {name}" for name in BASELINES.values())]
+    return table(
+        "(auto, auto, auto, 1fr, 1fr, 1fr, 1fr)", header, rows, caption, "learned", "(left, " + "right, " * 6 + ")"
+    )
+
+
+def found(paper: Paper) -> str:
+    """Who wins against which baseline, and what follows."""
+    view = paper.of(STUDY)
+    open_ones = [each for each in conditions(paper) if not solved(paper, each)]
+    if not open_ones:
+        return "Every condition of this run is solved by both arms, so that none decides."
+    wins = {
+        arm: [each for each in open_ones if paper.better(view.pair(each.id, LEARNED, arm))] for arm in (FROZEN, TUNED)
+    }
+    losses = [each for each in open_ones if paper.worse(view.pair(each.id, LEARNED, TUNED))]
+    total = len(open_ones)
+    what = f"condition of {' and '.join(EXPERIMENTS)} that is not solved"
+    text = (
+        f"Of the {paper.count(total, what)} conditions that are not solved, the learned table has the significantly "
+        "lower loss in "
+        f"{paper.count(len(wins[FROZEN]), what + ', better than frozen')} against the frozen codes, and in "
+        f"{paper.count(len(wins[TUNED]), what + ', better than fine-tuned')} against the fine-tuned ones, where it is "
+        f"significantly worse in {paper.count(len(losses), what + ', worse than fine-tuned')}. "
+    )
+    if 2 * len(wins[FROZEN]) > total and 4 * len(wins[TUNED]) <= total:
+        return text + (
+            "The advantage over an autoencoder is thus the advantage of training the codes with the task. Where "
+            "they start, at "
+            "random or in an autoencoder, adds little: _learned during training_ is right about training and says "
+            "nothing against autoencoders."
+        )
+    return text + "The two baselines do not tell one story, so no general statement about autoencoders follows."
+
+
+def variance(paper: Paper) -> str:
+    """How much each source of randomness contributes."""
+    view = paper.of(STUDY)
+    spread = {
+        each.name: view.pair(each.id, LEARNED, FROZEN) for each in view.select(experiment="variance", way="done-right")
+    }
+    if "all" not in spread or not all(spread.values()):
+        return "This run does not draw the sources of variance apart."
+
+    def sd(name: str) -> str:
+        row = spread[name]
+        return paper.number(row["sd_difference"], f"statistics › {row['comparison']} › sd_difference", 3)
+
+    parts = [f"{sd(name)} if the seeds draw {words}" for name, words in SOURCES.items() if name in spread]
+    return (
+        f"Over _n_ = {spread['all']['n']} seeds that draw everything anew, the difference between the learned and "
+        "the frozen table has a standard deviation of "
+        f"{sd('all')} nats; it is {listed(parts)}. Seeds that share their data would understate the uncertainty."
+    )
+
+
+def released(paper: Paper) -> str:
+    view = paper.of(STUDY)
+    losses = view.summary[view.summary["metric"] == LOSS]
+    rows = losses[losses["condition"].isin(view.of_way("as-released"))]
+    if rows.empty:
+        return "This run does not include the released scripts."
+    chance = int((rows["flag"] == "untrained").sum())
+    text = (
+        f"On held-out data, {paper.share(chance, len(rows), 'arm')} of the released scripts do not beat a uniform "
+        "guess: the code has no gradient but adds noise to all weights, scaled by the loss. "
+    )
+    return text + (
+        "In the trade-off study @tradeoff the public code tests on another chain than it trains on, so that no arm can "
+        "transfer what it learns."
+    )
