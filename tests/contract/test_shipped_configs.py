@@ -75,16 +75,35 @@ def test_the_config_file_is_about_all_studies_and_each_design_about_one(root: Pa
     assert common | set(study_files.STUDIES) == set(loaded("config.yaml"))
 
 
-ONLY_OF_REFERENCE = {
-    "/bespoke/experiments/large",
-    *(f"/cramming/experiments/{name}/search" for name in ("capacity", "uncertainty")),
+GROWN = {"/cramming/settings/progressive", "/cramming/methods"}
+ONLY_OF = {
+    "reference.yaml": {
+        "/bespoke/experiments/large",
+        *(f"/cramming/experiments/{name}/search" for name in ("capacity", "uncertainty")),
+        *(
+            f"/cramming/experiments/{name}"
+            for name in ("horizon", "solutions", "pretrained-bits", "pretrained-horizon")
+        ),
+        "/cramming/experiments/pretrained-16",
+        *(f"/cramming/models/smollm2/{key}" for key in ("precision", "learning_rate")),
+        *GROWN,
+    },
+    "paper.yaml": {
+        *(f"/cramming/experiments/{name}" for name in ("solutions", "pretrained-bits", "pretrained-horizon")),
+        *(f"/cramming/experiments/{name}" for name in ("pretrained", "pretrained-vectors")),
+        "/cramming/models/smollm2/learning_rate",
+        *GROWN,
+    },
 }
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name != "config.yaml"])
 def test_an_overlay_changes_what_is_there(name: str, shipped: Tree, root: Path) -> None:
-    """A key that the default lacks would be a new data set, arm or script that only this scale has. Only the reference
-    run has such: a large vocabulary, and the search for capacities."""
+    """A key that the default lacks would be a new data set, arm or script that only this scale has.
+
+    Only the reference run and the full one have such: a large vocabulary, the search for capacities, and what takes a
+    pretrained model or shows the true bits of a vector.
+    """
 
     def paths(tree: Tree, base: Tree, path: str = "") -> list[str]:
         found = []
@@ -99,7 +118,7 @@ def test_an_overlay_changes_what_is_there(name: str, shipped: Tree, root: Path) 
     overlay = config.load(root / "config" / name)
     allowed = re.compile(r"/(learned_encoding|bespoke|language_models)/experiments/[^/]+/[^/]+/training$")
     more = {path for path in paths(overlay, shipped) if not allowed.match(path)}
-    assert more == (ONLY_OF_REFERENCE if name == "reference.yaml" else set())
+    assert more == ONLY_OF.get(name, set())
     assert config.merge(shipped, overlay) != shipped
 
 

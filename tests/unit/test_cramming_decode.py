@@ -1,6 +1,7 @@
 """Scores and greedy decoding against the model's own logits, one text at a time."""
 
 import math
+from dataclasses import replace
 
 import cramming_models as models
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tokentrial.cramming.decode import Reader, greedy_prefix, scores
+from tokentrial.cramming.decode import Continuation, Reader, greedy_prefix, scores
 from tokentrial.cramming.folders import LanguageModel
 
 
@@ -110,6 +111,19 @@ def test_a_high_share_of_hits_is_not_a_long_prefix(model: LanguageModel) -> None
     _, hit = scores(reader, start, ids, predict_first=False)
     assert hit[0].tolist() == [False, True, True, True, True, True]
     assert greedy_prefix(reader, start, ids, predict_first=False).tolist() == [0]
+
+
+def test_a_cache_gives_the_logits_of_whole_passes(model: LanguageModel) -> None:
+    """Also after texts have left; Mamba has no cache of keys and values."""
+    assert model.caches == (model.model.config.model_type != "mamba")
+    start, ids = models.random_vectors(4, 2, model), models.random_ids(4, 5)
+    cached, whole = (Continuation(Reader.of(each), start) for each in (model, replace(model, caches=False)))
+    for position, rows in enumerate([[0, 1, 2, 3], [0, 2, 3], [2, 1], [0, 1], [1]]):
+        found, expected = cached.logits(), whole.logits()
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+        for text in (cached, whole):
+            text.keep(torch.tensor(rows))
+            text.append(ids[: len(rows), position])
 
 
 def test_passes_cover_every_text_once_and_none_is_too_large(files: dict[str, str]) -> None:

@@ -271,11 +271,23 @@ def test_keys_that_a_source_does_not_have(shipped: Tree, changes: Tree, line: st
         ("models.untrained", {"hub": "a/b"}, ": found train and hub, expected one of train, folder, hub"),
         ("models.none", {"shipped": True}, ": found no source, expected one of train, folder, hub"),
         ("models.none", {}, ": found no source, expected one of train, folder, hub"),
+        ("models.untrained", {"arms": ["fast"]}, ": arms: 'fast' is unknown; expected one of tuned, "),
+        ("models.llama-64x4", {"lengths": [4, 9]}, ": lengths: found 4, expected at least the 8 vectors of vectors"),
+        ("experiments.capacity", {"split": True, "search": True}, ": search: found true, expected false"),
+        (
+            "experiments.capacity",
+            {"split": True, "arms": ["grown"]},
+            ": split: found true, expected false: the arm grown",
+        ),
     ],
 )
 def test_cramming_that_cannot_run(shipped: Tree, place: str, changes: Tree, line: str) -> None:
     config = deepcopy(shipped)
     section, name = place.split(".")
+    config["cramming"]["settings"]["grown"] = config["cramming"]["settings"]["tuned"] | {"progressive": True}
+    if "lengths" in changes:
+        config["cramming"]["experiments"]["vectors"]["per_vector"] = False
+        config["cramming"]["experiments"]["vectors"]["lengths"] = [8, 12]
     config["cramming"][section].setdefault(name, {}).update(changes)
     assert refused(config).startswith(f"config: cramming.{place}{line}")
 

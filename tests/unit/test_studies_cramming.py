@@ -47,6 +47,38 @@ def test_a_design_can_have_its_own_number_of_texts(shipped: Tree) -> None:
     assert {spec["texts"] for spec in jobs.values() if spec["design"] == "capacity"} == {shipped["cramming"]["texts"]}
 
 
+def test_a_model_takes_its_own_values_in_place_of_the_experiments(shipped: Tree) -> None:
+    study = shipped["cramming"]
+    before = cramming.jobs(shipped)
+    own = {"lengths": [5, 9], "texts": 2, "steps": 7, "arms": ["paper"], "precision": "bfloat16", "compile": True}
+    own["learning_rate"] = 0.1
+    study["models"]["neox-64x4"] |= own | {"threads": 2}
+    study["experiments"]["vectors"] |= {"steps": 9, "threads": 1, "precision": "bfloat16", "learning_rate": 0.2}
+    after = cramming.jobs(shipped)
+    spec = after.pop("cramming/capacity/neox-64x4")
+    assert {key: spec[key] for key in ("lengths", "texts", "precision", "compile", "threads")} == {
+        "lengths": [5, 9], "texts": 2, "precision": "bfloat16", "compile": True, "threads": 2,
+    }  # fmt: skip
+    assert spec["arms"] == {"paper": study["settings"]["paper"] | {"steps": 7}}
+    spec = after.pop("cramming/vectors/llama-64x4")
+    assert (spec["precision"], spec["arms"]["tuned"]["steps"], "threads" in spec) == ("bfloat16", 9, False)
+    assert spec["arms"]["tuned"]["learning_rate"] == 0.2
+    assert after == {name: spec for name, spec in before.items() if name in after}
+    assert study["settings"]["tuned"]["steps"] != 9  # the config itself stays
+
+
+def test_a_split_experiment_has_a_job_for_each_length(shipped: Tree) -> None:
+    experiment = shipped["cramming"]["experiments"]["controls"]
+    [whole] = [spec for name, spec in cramming.jobs(shipped).items() if name.startswith("cramming/controls/")]
+    experiment["split"] = True
+    jobs = cramming.jobs(shipped)
+    for length in experiment["lengths"]:
+        spec = jobs[f"cramming/controls-n{length}/llama-64x4"]
+        named = {"condition": f"cramming/controls-n{length}/llama-64x4", "design": f"controls-n{length}"}
+        assert spec == whole | named | {"lengths": [length]}
+    assert "cramming/controls/llama-64x4" not in jobs
+
+
 def test_recipes_are_complete(shipped: Tree) -> None:
     for name, recipe in cramming.recipes(shipped).items():
         assert recipe["name"] == name

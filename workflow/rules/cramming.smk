@@ -88,7 +88,7 @@ rule cram:
         "logs/cram/{crammed}.log",
     benchmark:
         "logs/benchmarks/cram/{crammed}.jsonl"
-    threads: 1
+    threads: lambda wildcards: CRAMMED[wildcards.crammed].get("threads", 1)
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
@@ -97,6 +97,7 @@ rule cram:
         code=content("cram"),
         spec=lambda wildcards: canonical(CRAMMED[wildcards.crammed]),
         checkpoints=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.crammed}",
+        kept=f"{RESULTS}/models/facts",
     message:
         "Cramming {wildcards.crammed}"
     script:

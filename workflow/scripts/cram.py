@@ -13,6 +13,7 @@ run(
     record=snakemake.input.record,
     code=snakemake.input.code,
     checkpoints=snakemake.params.checkpoints,
+    kept=snakemake.params.kept,
     runs=snakemake.output.runs,
     arms=snakemake.output.arms,
 )

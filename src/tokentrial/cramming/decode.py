@@ -1,12 +1,16 @@
 """Outputs of a frozen model after input vectors: its scores of a given text, and the text that it generates."""
 
+import copy
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import DynamicCache, PreTrainedModel
 
 from tokentrial.cramming.folders import LanguageModel
 from tokentrial.cramming.head import Head
@@ -20,8 +24,9 @@ CPU_POSITIONS, CPU_POSITIONS_STATE, CUDA_POSITIONS = 1024, 256, 1 << 16
 class Reader:
     """A frozen model with its output head, and how inputs go through them.
 
-    precision: of the matrix products: float32 as stored, or bfloat16 (autocast). positions: most positions in one pass
-    through the body. compiled: whether torch.compile compiles the body.
+    precision: of the matrix products: float32 as stored, or bfloat16 (autocast), which is for the search of vectors
+    alone: its results are confirmed with :attr:`exact`. positions: most positions in one pass through the body.
+    compiled: whether torch.compile compiles the body. unrounded: the model as stored, if this reader's is rounded.
     """
 
     model: LanguageModel
@@ -29,17 +34,30 @@ class Reader:
     precision: str
     positions: int
     compiled: bool = False
+    unrounded: LanguageModel | None = None
 
     @classmethod
     def of(cls, model: LanguageModel, precision: str = "float32", compiled: bool = False) -> "Reader":
-        """Returns a reader of the model; compiles the model's body in place if ``compiled``."""
+        """Returns a reader of the model; compiles the body in place if ``compiled``: in bfloat16, that of a copy."""
         products = torch.bfloat16 if precision == "bfloat16" else None
         positions = CUDA_POSITIONS
         if model.table.device.type == "cpu":
             positions = CPU_POSITIONS_STATE if hasattr(model.model.config, "state_size") else CPU_POSITIONS
+        read = model if products is None else replace(model, body=rounded_body(model.body))
         if compiled:
-            model.body.compile(dynamic=True)  # so that a shrinking batch is not compiled anew each time
-        return cls(model, Head(model.weight, model.bias, products), precision, positions, compiled)
+            read.body.compile(dynamic=True)  # so that a shrinking batch is not compiled anew each time
+        head = Head(model.weight, model.bias, products)
+        return cls(read, head, precision, positions, compiled, None if products is None else model)
+
+    @property
+    def rounds(self) -> bool:
+        """Whether the products are rounded, so that a text that seems solved has to be confirmed."""
+        return self.precision == "bfloat16"
+
+    @cached_property
+    def exact(self) -> "Reader":
+        """The reader of the same model in float32, which decides what is solved."""
+        return self if self.unrounded is None else Reader.of(self.unrounded)
 
     def hidden(self, vectors: Tensor) -> Tensor:
         """Returns the hidden states (B, L, h) before the output layer for input vectors (B, L, d), in their type."""
@@ -81,6 +99,24 @@ class Reader:
         return [slice(edges[part], edges[part + 1]) for part in range(parts)]
 
 
+def rounded_body(body: nn.Module) -> nn.Module:
+    """Returns a copy of a frozen body whose linear layers have bfloat16 weights; all other tensors are shared.
+
+    Autocast would round the weights anew in every pass. On a CPU the copy has plain attention, since the gradient of
+    the fused one takes 5 to 9 times as long in bfloat16.
+    """
+    shared = {id(value): value for value in itertools.chain(body.parameters(), body.buffers())}
+    copied = copy.deepcopy(body, shared)
+    for module in copied.modules():
+        if isinstance(module, nn.Linear):
+            module.weight = nn.Parameter(module.weight.to(torch.bfloat16), requires_grad=False)
+    config = getattr(copied, "config", None)
+    on_cpu = all(value.device.type == "cpu" for value in body.parameters())
+    if on_cpu and getattr(config, "_attn_implementation", None) == "sdpa":
+        cast(PreTrainedModel, copied).set_attn_implementation("eager")
+    return copied
+
+
 def inputs_of(model: LanguageModel, vectors: Tensor, ids: Tensor) -> Tensor:
     """Returns the input vectors (B, m + N - 1, d) of vectors (B, m, d) before texts (B, N) without their last token."""
     return torch.cat([vectors, model.table[ids[:, :-1]].to(vectors.dtype)], 1)
@@ -117,6 +153,40 @@ def scores(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: bool) ->
     return losses, hits
 
 
+class Continuation:
+    """Texts that grow by one input vector at a time, with a key-value cache where the model has one.
+
+    vectors: the first input vectors (B, L, d).
+    """
+
+    def __init__(self, reader: Reader, vectors: Tensor) -> None:
+        self.reader, self.length = reader, 0
+        self.cache = DynamicCache() if reader.model.caches and not reader.compiled else None
+        self.pending = vectors  # those that are not in the cache; without a cache, all
+
+    def logits(self) -> Tensor:
+        """Returns the logits (B, V) of the next token."""
+        model = self.reader.model
+        if self.cache is None:
+            hidden = self.reader.hidden(self.pending)
+        else:
+            with torch.autocast(self.pending.device.type, torch.bfloat16, enabled=self.reader.rounds):
+                hidden = model.continued(self.pending, self.cache, self.length).to(self.pending.dtype)
+            self.length += self.pending.shape[1]
+        return self.reader.head.logits(hidden[:, -1])
+
+    def append(self, tokens: Tensor) -> None:
+        """Appends a token (B,) to each text."""
+        vectors = self.reader.model.table[tokens].to(self.pending.dtype).unsqueeze(1)
+        self.pending = vectors if self.cache is not None else torch.cat([self.pending, vectors], 1)
+
+    def keep(self, rows: Tensor) -> None:
+        """Keeps these texts, and drops all others."""
+        self.pending = self.pending[rows]
+        if self.cache is not None:
+            self.cache.batch_select_indices(rows)
+
+
 @torch.no_grad()
 def greedy_prefix(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: bool) -> Tensor:
     """Returns the number of right tokens (B,) before the first error in greedy decoding after vectors (B, m, d).
@@ -124,18 +194,24 @@ def greedy_prefix(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: b
     ids (B, N): the texts; t_1 is an input and not counted, unless ``predict_first``. Each decoded token becomes the
     next input. Decoding of a text ends at its first error, since later tokens are not counted.
     """
+    passes = reader.passes(len(ids), vectors.shape[1] + ids.shape[1] - 1)
+    return torch.cat([_greedy_prefix(reader, vectors[part], ids[part], predict_first) for part in passes])
+
+
+def _greedy_prefix(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: bool) -> Tensor:
     first = 0 if predict_first else 1
-    inputs = torch.cat([vectors, reader.model.table[ids[:, :first]].to(vectors.dtype)], 1)
+    text = Continuation(reader, torch.cat([vectors, reader.model.table[ids[:, :first]].to(vectors.dtype)], 1))
     right = torch.zeros(len(ids), dtype=torch.int64, device=ids.device)
     alive = torch.arange(len(ids), device=ids.device)
     for position in range(first, ids.shape[1]):
-        tokens = next_tokens(reader, inputs)
-        kept = tokens == ids[alive, position]
-        alive, inputs, tokens = alive[kept], inputs[kept], tokens[kept]
+        tokens = text.logits().argmax(1)
+        kept = (tokens == ids[alive, position]).nonzero().squeeze(1)
+        alive, tokens = alive[kept], tokens[kept]
         if len(alive) == 0:
             break
         right[alive] += 1
-        inputs = torch.cat([inputs, reader.model.table[tokens].to(inputs.dtype).unsqueeze(1)], 1)
+        text.keep(kept)
+        text.append(tokens)
     return right
 
 

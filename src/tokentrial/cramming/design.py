@@ -10,10 +10,11 @@ from typing import Any
 from tokentrial.cramming.controls import CONTROLS, SHARING
 from tokentrial.cramming.engine import Settings
 from tokentrial.cramming.folders import LanguageModel
-from tokentrial.cramming.texts import KINDS
+from tokentrial.cramming.texts import FROM_NATURAL, KINDS
 from tokentrial.errors import InputError
 from tokentrial.models.linear_cross_entropy import PRECISIONS
 
+PROBES = ("bits", "dimensions", "line", "following")  # of the vectors of solved texts; see cramming.probes
 FIRST_SETTINGS = "tuned"  # the arm whose settings the control ``shared`` uses, if the experiment has this arm
 
 
@@ -47,10 +48,18 @@ def places(design: Mapping[str, Any]) -> list[tuple[int, int]]:
     return list(dict.fromkeys(pairs))
 
 
+def progressive(design: Mapping[str, Any]) -> list[str]:
+    """Returns the arms whose texts grow from their last solution; all others start anew at every length."""
+    return [arm for arm, settings in design["arms"].items() if settings.get("progressive")]
+
+
 def batches(design: Mapping[str, Any]) -> list[Batch]:
-    """Returns all batches in the order of the work; ``prefix`` uses no vectors, so it has one batch for each length."""
-    arms = list(design["arms"])
-    shared = FIRST_SETTINGS if FIRST_SETTINGS in arms else arms[0]
+    """Returns all batches in the order of the work, without those of progressive arms.
+
+    ``prefix`` uses no vectors, so it has one batch for each length.
+    """
+    arms = [arm for arm in design["arms"] if arm not in progressive(design)]
+    shared = FIRST_SETTINGS if FIRST_SETTINGS in arms else next(iter(arms), "")
     listed = [Batch(arm, None, *place) for arm in arms for place in places(design)]
     first = {length: (length, vectors) for length, vectors in reversed(places(design))}
     for control in design["controls"]:
@@ -64,16 +73,31 @@ def check(design: Mapping[str, Any]) -> None:
     where = f"config: {design['condition']}"
     _known(f"{where}: kinds", design["kinds"], KINDS)
     _known(f"{where}: controls", design["controls"], CONTROLS)
+    _known(f"{where}: probes", design.get("probes", ()), PROBES)
     _known(f"{where}: precision", [design["precision"]], PRECISIONS)
     if not design["kinds"] or not design["arms"] or not places(design):
         raise InputError(f"{where}: found no kinds, arms, lengths or vectors, expected at least one of each")
     for name, values in design["arms"].items():
         Settings.of(values, name)
+    _check_progressive(design, where)
     least = SHARING if "shared" in design["controls"] else 1
     if design["texts"] < least:
         raise InputError(f"{where}: texts: found {design['texts']}, expected at least {least}")
     for length, vectors in places(design):
         _check_place(where, length, vectors)
+
+
+def _check_progressive(design: Mapping[str, Any], where: str) -> None:
+    growing = progressive(design)
+    if not growing:
+        return
+    for kind in design["kinds"]:
+        if kind in FROM_NATURAL:
+            raise InputError(
+                f"{where}: kinds: found '{kind}', another text at every length; {growing[0]} needs one text"
+            )
+    if len(growing) == len(design["arms"]) and (design["controls"] or design["search"] or design.get("probes")):
+        raise InputError(f"{where}: arms: found {growing[0]} alone, expected an arm for controls, search and probes")
 
 
 def _check_place(where: str, length: int, vectors: int) -> None:

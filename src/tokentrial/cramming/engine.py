@@ -2,7 +2,8 @@
 
 Texts do not affect each other: the loss is the sum of their losses, only the vectors get gradients, and AdamW updates
 each element separately. So a batch takes exactly the steps of single runs, and a text that is solved or out of patience
-leaves the batch. Kuratov et al. 2025 (arXiv 2502.13063), section 3; ``docs`` describes the released code.
+leaves the batch. Where products are rounded to bfloat16, a text that seems solved is measured in float32 at once, and
+goes on if float32 disagrees. Kuratov et al. 2025 (arXiv 2502.13063), section 3; ``docs`` describes the released code.
 
 Shapes: U units, each with its vectors (m, d) for G texts (one, or two that share the vectors) of N tokens; A units
 still in work; P predicted tokens of a text, t_2 to t_N, or also t_1 with ``predict_first``.
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from tokentrial.adam import Adam
-from tokentrial.cramming.decode import Reader, first_predicted, inputs_of
+from tokentrial.cramming.decode import Reader, first_predicted, inputs_of, scores
 from tokentrial.errors import InputError
 from tokentrial.training.checkpoint import Saved, prefixed
 
@@ -29,7 +30,11 @@ CUDA_CHECK = 16  # steps between removals of finished texts: on a GPU, each make
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the optimisation. relative: the rate is a multiple of the embedding table's standard deviation."""
+    """Settings of the optimisation. relative: the rate is a multiple of the embedding table's standard deviation.
+
+    progressive: a text grows by one token from its last solution (:mod:`tokentrial.cramming.progressive`), each time
+    with these settings.
+    """
 
     learning_rate: float
     relative: bool
@@ -38,14 +43,15 @@ class Settings:
     weight_decay: float
     steps: int
     patience: int | None  # steps without a better accuracy after which a text is given up; None: never
+    progressive: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any], name: str) -> "Settings":
         """Returns the settings of an arm of the config; raises InputError that names the wrong key."""
         where = f"config: cramming.arms.{name}"
-        keys = {field.name for field in fields(cls)}
-        if set(values) != keys:
-            odd = ", ".join(sorted(set(values) ^ keys))
+        keys = {field.name for field in fields(cls)} - {"progressive"}
+        if set(values) - {"progressive"} != keys:
+            odd = ", ".join(sorted((set(values) - {"progressive"}) ^ keys))
             raise InputError(f"{where}: found missing or unknown keys {odd}, expected {', '.join(sorted(keys))}")
         settings = cls(**{**values, "betas": tuple(values["betas"])})
         rate, betas, steps, patience = settings.learning_rate, settings.betas, settings.steps, settings.patience
@@ -91,6 +97,8 @@ class Records:
     losses: Tensor  # (U, G) nats per predicted token, at the step of the smallest loss
     steps: Tensor  # (U,) number of steps
     solved: Tensor  # (U,) the step that solved the unit, 0 if none did
+    claimed: Tensor  # (U,) the first step at which rounded products had the unit solved, 0 if none did
+    lowest: Tensor  # (U, m, d) vectors at the step of the smallest loss
 
     @classmethod
     def start(cls, vectors: Tensor, texts: int) -> "Records":
@@ -102,7 +110,8 @@ class Records:
 
         far = vectors.new_full((count,), math.inf)
         losses = vectors.new_full((count, texts), math.nan)
-        return cls(whole(-1), whole(0), whole(0, texts), vectors.clone(), far, losses, whole(0), whole(0))
+        counts = whole(-1), whole(0), whole(0, texts)
+        return cls(*counts, vectors.clone(), far, losses, whole(0), whole(0), whole(0), vectors.clone())
 
     def tensors(self) -> dict[str, Tensor]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -131,6 +140,7 @@ class Records:
         smaller = usable & (loss < self.smallest)
         self.smallest = torch.where(smaller, loss, self.smallest)
         self.losses = torch.where(smaller.unsqueeze(1), losses, self.losses)
+        self.lowest = torch.where(smaller.view(-1, 1, 1), vectors, self.lowest)
         self.steps.masked_fill_(open_, step)
         self.solved.masked_fill_(better & (total == all_hits), step)
 
@@ -154,10 +164,15 @@ class Cramming:
         settings: Settings,
         predict_first: bool = False,
         watched: frozenset[int] = frozenset(),
+        basis: Tensor | None = None,
     ) -> None:
-        """ids (U, G, N) int64; start (U, m, d); watched: units whose learning curves are kept."""
+        """ids (U, G, N) int64; start (U, m, d); watched: units whose learning curves are kept.
+
+        basis (k, d): vectors are ``start`` plus m coordinates each in this basis, which are what is optimised; None:
+        all numbers of the vectors are.
+        """
         self.reader, self.settings, self.predict_first, self.watched = reader, settings, predict_first, watched
-        self.ids, self.deviation = ids, reader.model.deviation
+        self.ids, self.deviation, self.start, self.basis = ids, reader.model.deviation, start.detach(), basis
         self.first = first_predicted(start.shape[1], predict_first)
         self.predicted = ids.shape[2] - (0 if predict_first else 1)
         self.look = CUDA_CHECK if ids.device.type == "cuda" else 1  # steps between removals of closed units
@@ -165,7 +180,8 @@ class Cramming:
         self.text_steps = 0  # texts times steps, the unit of work of the log's speed
         self.active = torch.arange(len(ids), device=ids.device)
         self.open = torch.ones(len(ids), dtype=torch.bool, device=ids.device)
-        self.optimiser = AdamW([start.detach().clone()], settings.betas, settings.weight_decay)
+        free = self.start.clone() if basis is None else start.new_zeros(*start.shape[:2], len(basis))
+        self.optimiser = AdamW([free], settings.betas, settings.weight_decay)
         self.records = Records.start(start.detach(), ids.shape[1])  # of all units
         self.current = self.records.rows(self.active)  # of the units in work
         self.measured: Measured | None = None  # of the next step
@@ -174,7 +190,8 @@ class Cramming:
     @property
     def vectors(self) -> Tensor:
         """The vectors (A, m, d) of the units in work."""
-        return self.optimiser.parameters[0]
+        free = self.optimiser.parameters[0]
+        return free if self.basis is None else self.start[self.active] + free @ self.basis
 
     @property
     def done(self) -> bool:
@@ -189,6 +206,8 @@ class Cramming:
         self.text_steps += hits.numel()
         self._log(step, hits, losses)
         all_hits = self.predicted * hits.shape[1]
+        if self.reader.rounds:
+            hits = self._confirmed(step, hits, all_hits)
         self.current.add(step, hits, losses, self.vectors, all_hits, self.open)
         self.open &= self.current.solved == 0
         if settings.patience is not None:
@@ -198,7 +217,20 @@ class Cramming:
         if step == settings.steps or step % self.look == 0:
             gradient = self._leave(gradient)
         if not self.done:
-            self.optimiser.step([gradient], settings.rate(step, self.deviation))
+            free = gradient if self.basis is None else gradient @ self.basis.t()
+            self.optimiser.step([free], settings.rate(step, self.deviation))
+
+    def _confirmed(self, step: int, hits: Tensor, all_hits: int) -> Tensor:
+        """Returns the hits (A, G), those of float32 for units that seem solved."""
+        claims = self.open & (hits.sum(1) == all_hits)
+        self.current.claimed.masked_fill_(claims & (self.current.claimed == 0), step)
+        rows = claims.nonzero().squeeze(1)
+        if len(rows) == 0:
+            return hits
+        ids, sharing = self.ids[self.active[rows]], self.ids.shape[1]
+        vectors = self.vectors[rows].repeat_interleave(sharing, 0)
+        _, exact = scores(self.reader.exact, vectors, ids.flatten(0, 1), self.predict_first)
+        return hits.index_copy(0, rows, exact.sum(1).view(-1, sharing).to(hits.dtype))
 
     def measure(self) -> Measured:
         """Returns the measurement of the next step, made by :func:`measure_together` before or during this call."""
@@ -236,7 +268,11 @@ class Cramming:
 
     def saved(self) -> Saved:
         """Returns everything that the remaining steps depend on."""
-        optimiser = {"vectors": self.vectors, "first": self.optimiser.first[0], "second": self.optimiser.second[0]}
+        optimiser = {
+            "vectors": self.optimiser.parameters[0],
+            "first": self.optimiser.first[0],
+            "second": self.optimiser.second[0],
+        }
         tensors = optimiser | {"active": self.active, "open": self.open}
         tensors |= prefixed("records", self.records.tensors()) | prefixed("current", self.current.tensors())
         return Saved(tensors, {"step": self.step_count, "text_steps": self.text_steps, "curve": self.curve})

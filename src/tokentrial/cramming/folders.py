@@ -19,9 +19,9 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreTrainedModel, PreTrainedTokenizerFast
 
-from tokentrial.cramming import fused, packed, scan
+from tokentrial.cramming import assumptions, fused, packed, scan
 from tokentrial.errors import DamagedFile, InputError
 
 DOWNLOADED = (
@@ -34,9 +34,10 @@ DOWNLOADED = (
     "merges.txt",
 )
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
+# Of a pass, whatever config.json says.
+OUTPUTS = {"return_dict": True, "output_attentions": False, "output_hidden_states": False}
 SHA256 = re.compile("[0-9a-f]{64}")
 COMMIT = re.compile("[0-9a-f]{40}")
-PROBE = 8  # number of tokens with which the output layer is checked
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class LanguageModel:
 
     body: input vectors (B, L, d) -> hidden states before the output layer; table (V, d): the input embeddings; weight
     (V, h), bias (V,) or None: the output layer; context: largest number of positions, None if there is no limit;
-    packs: whether texts of several lengths can go through the body at once.
+    packs: whether texts of several lengths can go through the body at once; caches: whether it has a key-value cache.
     """
 
     model: PreTrainedModel
@@ -56,6 +57,7 @@ class LanguageModel:
     bias: Tensor | None
     context: int | None
     packs: bool = False
+    caches: bool = False
 
     @property
     def width(self) -> int:
@@ -72,19 +74,29 @@ class LanguageModel:
         """The standard deviation of the table, computed on the CPU so that initial vectors are the same everywhere."""
         return float(self.table.cpu().std())
 
-    def positions(self, length: int) -> dict[str, Tensor]:
-        """Returns the argument of positions for an OPT, none for other models.
+    def positions(self, length: int, before: int = 0) -> dict[str, Tensor]:
+        """Returns the argument of positions for an OPT, none for other models. before: number of earlier positions.
 
         OPT counts its positions by a running sum of fractions, which torch refuses on a GPU.
         """
         if self.model.config.model_type != "opt":
             return {}
-        return {"position_ids": torch.arange(length, device=self.table.device).unsqueeze(0)}
+        return {"position_ids": torch.arange(before, before + length, device=self.table.device).unsqueeze(0)}
 
     def hidden(self, vectors: Tensor) -> Tensor:
         """Returns the hidden states (B, L, h) before the output layer for input vectors (B, L, d)."""
         positions = self.positions(vectors.shape[1])
         states: Tensor = self.body(inputs_embeds=vectors, use_cache=False, **positions).last_hidden_state
+        return states
+
+    def continued(self, vectors: Tensor, cache: DynamicCache, before: int) -> Tensor:
+        """Returns the hidden states (B, L, h) of input vectors (B, L, d) after the ``before`` positions in a cache.
+
+        The cache gets the new positions.
+        """
+        positions = self.positions(vectors.shape[1], before)
+        output = self.body(inputs_embeds=vectors, past_key_values=cache, use_cache=True, **positions)
+        states: Tensor = output.last_hidden_state
         return states
 
     def hidden_together(self, vectors: Sequence[Tensor]) -> list[Tensor]:
@@ -106,6 +118,7 @@ def _loaded(folder: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
         trust_remote_code=False,
         local_files_only=True,
         output_loading_info=True,
+        **OUTPUTS,
     )
     return model, loading
 
@@ -113,23 +126,20 @@ def _loaded(folder: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
 def read(folder: str | Path, device: torch.device | str = "cpu") -> LanguageModel:
     """Returns the model in a folder, frozen, in float32.
 
-    Raises InputError for a folder that is missing, has no tokenizer, has only pickled weights, lacks weights, asks for
-    code of the model, or whose parts do not fit each other.
+    Raises InputError for a folder that is missing, has no tokenizer, has only pickled weights, lacks weights or has
+    others, asks for code of the model, or breaks an assumption of the study (:mod:`tokentrial.cramming.assumptions`).
     """
     path = Path(folder)
     check_files(path)
     try:
         model, loading = _loaded(path)
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
-        frozen_model = frozen(model.to(device), tokenizer, str(path))
+        assumptions.check_loading(loading, str(path))
+        return frozen(model.to(device), tokenizer, str(path))
     except InputError:
         raise
     except Exception as error:  # transformers and tokenizers raise any kind of error for an invalid file
         raise InputError(f"{path}: not a usable language model: {_first_line(error)}") from None
-    missing = sorted(loading["missing_keys"])
-    if missing:  # transformers draws missing tensors at random and only warns
-        raise InputError(f"{path}: found no weights for {len(missing)} tensors of the model, such as {missing[0]}")
-    return frozen_model
 
 
 def plain(folder: str | Path) -> PreTrainedModel:
@@ -144,7 +154,7 @@ def plain(folder: str | Path) -> PreTrainedModel:
 def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str) -> LanguageModel:
     """Freezes a loaded model and returns it as LanguageModel.
 
-    name: of the model in error messages. Raises InputError if tokenizer, table and output layer do not fit each other.
+    name: of the model in error messages. Raises InputError if the model breaks an assumption of the study.
     """
     model.eval().requires_grad_(False)
     if model.config.model_type == "mamba":
@@ -153,19 +163,15 @@ def frozen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str
     table, head = model.get_input_embeddings(), model.get_output_embeddings()
     if table is None or head is None:
         raise InputError(f"{name}: {type(model).__name__} has no table of input vectors or no linear output layer")
-    if len(tokenizer) > len(table.weight):
-        found = f"found a tokenizer of {len(tokenizer)} tokens"
-        raise InputError(f"{name}: {found}, expected at most the {len(table.weight)} rows of the model's table")
-    if (largest := max(tokenizer.get_vocab().values(), default=-1)) >= len(table.weight):
-        found = f"found a tokenizer with the id {largest}"
-        raise InputError(f"{name}: {found}, expected ids below the {len(table.weight)} rows of the model's table")
-    context = getattr(model.config, "max_position_embeddings", None)
-    bias = getattr(head, "bias", None)
+    assumptions.check_weights(model, table.weight, head.weight, name)
+    assumptions.check_tokenizer(tokenizer, len(table.weight), name)
+    context, bias = assumptions.context_of(model.config, name), getattr(head, "bias", None)
     language_model = LanguageModel(model, tokenizer, model.base_model, table.weight, head.weight, bias, context)
-    _check_causal(language_model, name)  # before the attention of packed texts, which is causal in any case
-    language_model = replace(language_model, packs=packed.install(model))
-    _check_output(language_model, name)
-    return language_model
+    assumptions.check_causal(language_model, name)  # before the attention of packed texts, which is always causal
+    packs = not assumptions.is_length_dependent(model.config) and packed.install(model)
+    language_model = replace(language_model, packs=packs)
+    assumptions.check_output(language_model, name)
+    return replace(language_model, caches=assumptions.caches(language_model))
 
 
 def check_files(path: Path) -> None:
@@ -197,6 +203,8 @@ def _check_json(path: Path) -> None:
         raise InputError(f"{path}: found {type(content).__name__}, expected keys and values")
     if content.get("auto_map"):
         raise InputError(f"{path}: found auto_map, which names code of the model that is never run; expected none")
+    if path.name == "config.json":
+        assumptions.check_config(content, path)
     shards = content.get("weight_map", {})
     for name in shards.values() if isinstance(shards, dict) else [shards]:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
@@ -241,7 +249,8 @@ def download(name: str, revision: str | None, folder: str | Path) -> None:
         raise InputError(f"{where}: the hub has no such model or revision '{revision}': {_first_line(error)}") from None
     except OSError as error:  # no network, no answer, an answer with an error, no space
         way_out = "allow network access, or set 'folder' to a local copy"
-        raise InputError(f"{where}: cannot be downloaded ({_first_line(error)}); {way_out}") from None
+        reason = _first_line(error.__cause__ or error)  # the cause of "not in the local cache" is the hub's answer
+        raise InputError(f"{where}: cannot be downloaded ({reason}); {way_out}") from None
     check_files(snapshot)
     for file in snapshot.glob("*.safetensors"):
         blob = file.resolve()  # the cache names large files by their SHA-256
@@ -274,36 +283,6 @@ def write(folder: str | Path, model: PreTrainedModel, tokenizer: Tokenizer, reco
     (path / "training.json").write_text(
         json.dumps({**record, "sha256": digests}, indent=1, sort_keys=True) + "\n", encoding="utf-8"
     )
-
-
-@torch.no_grad()
-def _check_output(model: LanguageModel, name: str) -> None:
-    """Raises InputError if the model's logits are not the output layer applied to the last hidden state.
-
-    Some models rescale input vectors, or rescale or cap the logits.
-    """
-    ids = torch.arange(PROBE, device=model.table.device).remainder(model.vocab_size).unsqueeze(0)
-    expected = model.model(input_ids=ids, use_cache=False, **model.positions(ids.shape[1])).logits
-    logits = nn.functional.linear(model.hidden(model.table[ids]), model.weight, model.bias)
-    if logits.shape != expected.shape or not torch.allclose(logits, expected, rtol=1e-3, atol=1e-3):
-        kind = type(model.model).__name__
-        raise InputError(
-            f"{name}: {kind} changes its input vectors or scores on the way, which this study does not support"
-        )
-
-
-@torch.no_grad()
-def _check_causal(model: LanguageModel, name: str) -> None:
-    """Raises InputError if a token changes the hidden states of earlier positions, which then see what they predict."""
-    ids = torch.arange(PROBE, device=model.table.device).remainder(model.vocab_size).unsqueeze(0)
-    other = ids.clone()
-    other[:, -1] = (ids[:, -1] + 1) % model.vocab_size
-    before, after = (model.hidden(model.table[each])[:, :-1] for each in (ids, other))
-    if not torch.allclose(before, after, rtol=0, atol=1e-5 * float(before.abs().max())):  # only rounding is left
-        kind = type(model.model).__name__
-        raise InputError(
-            f"{name}: {kind} sees tokens behind the one that it predicts, expected a causal language model"
-        )
 
 
 def _digest(path: Path) -> str:

@@ -32,8 +32,12 @@ class Head:
     """A frozen linear output layer: weight (V, h), bias (V,) or None. Its logits are to base 2."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, products: torch.dtype | None = None) -> None:
-        """products: the type to which the matrix products' operands are rounded; None: the type of the weight."""
-        self.weight = weight.detach().to(products or weight.dtype)
+        """products: the type to which the operands of the gradient's product are rounded; None: that of the weight.
+
+        Logits are never rounded: with 8 bits of a number, logits tie that differ.
+        """
+        self.weight = weight.detach()
+        self.rounded = self.weight.to(products or weight.dtype)
         self.bias = None if bias is None else bias.detach() / LN_2
         on_gpu = weight.device.type == "cuda"
         self.tokens = max(1 if on_gpu else CPU_TOKENS, (CUDA_LOGITS if on_gpu else CPU_LOGITS) // len(weight))
@@ -58,7 +62,7 @@ class Head:
             normaliser = odds.sum(1)
             nll[rows] = (normaliser.log2() + top - picked) * LN_2
             if gradient is not None and scale is not None:
-                expected = (odds.to(self.weight.dtype) @ self.weight).to(features.dtype)  # sum_v odds_v weight_v
+                expected = (odds.to(self.rounded.dtype) @ self.rounded).to(features.dtype)  # sum_v odds_v weight_v
                 expected.mul_((scale / normaliser).unsqueeze(1))
                 gradient[rows] = expected.sub_(self.weight[ids], alpha=scale)
         return Scores(nll, hit, gradient)

@@ -30,6 +30,20 @@ BY_LENGTH = {
     "gain": "nats",
     "steps": "steps",
     "solved_step": "steps",
+    # of a search in bfloat16, and of the probes of solved texts (docs/cramming.md)
+    "accuracy_bfloat16": "fraction",
+    "solved_step_bfloat16": "steps",
+    "arithmetic_bits": "bits",
+    "number_bits": "bits",
+    "vector_bits": "bits",
+    "dimensions": "1",
+    "subspace_bits": "bits",
+    "line_accuracy": "fraction",
+    "line_solved": "fraction",
+    "line_cosine": "1",
+    "following_cross_entropy": "nats",
+    "following_cross_entropy_text": "nats",
+    "following_cross_entropy_without": "nats",
 }
 Row = dict[str, Any]
 
@@ -48,11 +62,13 @@ def rows(evidence: Evidence) -> Iterator[Row]:
         yield from fact_rows(design, model, facts)
     for block in cells.blocks:
         facts = cells.facts.get((block.key.design, block.key.model)) or cells.about(block.key.model)
-        yield from length_rows(evidence, block)
+        if not block.grows:
+            yield from length_rows(evidence, block)
         yield from block_rows(evidence, block, facts)
-    for group in _grouped(cells.optimised, "design", "model", "vectors", "arm"):
+    ordinary = [block for block in cells.optimised if not block.grows]
+    for group in _grouped(ordinary, "design", "model", "vectors", "arm"):
         yield from kind_rows(evidence, group)
-    for group in _grouped(cells.optimised, "design", "model", "kind", "arm"):
+    for group in _grouped(ordinary, "design", "model", "kind", "arm"):
         yield from vector_rows(evidence, group)
     for group in _grouped(cells.blocks, "design", "model", "kind", "vectors"):
         yield from arm_rows(evidence, group)
@@ -85,6 +101,8 @@ def block_rows(evidence: Evidence, block: Block, facts: Facts) -> Iterator[Row]:
     if not np.isnan(block.solved).all():
         yield row("capacity_mean", key, evidence.capacity(block), "tokens")
         yield row("capacity_half", key, evidence.longest(block), "tokens")
+    if block.grows:
+        return
     yield row("capacity", key, evidence.published_capacity(block), "tokens")
     tokens = evidence.mean(block.token_gain, block.unsolved_paper)
     gain = evidence.mean(block.gain_paper, block.unsolved_paper)

@@ -22,8 +22,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tokentrial.cramming.decode import Reader
+from tokentrial.cramming.assumptions import check_text, ids_of, special_ids, start_ids
+from tokentrial.cramming.decode import Continuation, Reader
 from tokentrial.cramming.folders import LanguageModel
+from tokentrial.cramming.keeping import Keeping
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 
@@ -56,17 +58,20 @@ class Texts:
         count: int,
         longest: int,
         room: int | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         """files: the raw text of the splits train, validation and test; count: number of texts of a kind.
 
-        room: words that must follow the start of a natural text; None for ``ROOM``, or ``longest`` if that is more.
+        room: words that must follow the start of a natural text; None for ``ROOM``, or ``longest`` if that is more;
+        keeping: keeps the model's samples for other jobs.
         """
         self.reader, self.model, self.files = reader, reader.model, files
         self.seed, self.count, self.longest = seed, count, longest
+        self.keeping = keeping or Keeping()
         self.room = max(ROOM, longest) if room is None else room
         self.beginning = max(longest, DIGEST_TOKENS)  # tokens of a text that are made
-        self.start = start_tokens(reader.model)
-        self.special = frozenset(reader.model.tokenizer.all_special_ids)
+        self.start, self.name = start_tokens(reader.model), reader.model.model.name_or_path or "the model"
+        self.special = special_ids(reader.model.tokenizer)
         self.longest_texts: dict[str, Tokens] = {}
         self.known_passages: dict[str, list[Passage]] = {}
         self.known_digests: dict[str, list[str]] = {}
@@ -136,9 +141,14 @@ def read_lines(path: str | Path) -> list[str]:
     return lines
 
 
-def encode(model: LanguageModel, text: str) -> list[int]:
-    """Returns the token ids of a text, without tokens that a tokenizer adds."""
-    return cast(list[int], model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+def encode(model: LanguageModel, text: str, named: bool = True) -> list[int]:
+    """Returns the token ids of a text, without tokens that a tokenizer adds.
+
+    named: whether the name of a special token stands for it. In a corpus it does not: ``<unk>`` in WikiText-2 is a word
+    like any other.
+    """
+    plain = {} if named else {"split_special_tokens": True}
+    return cast(list[int], model.tokenizer(text, add_special_tokens=False, verbose=False, **plain)["input_ids"])
 
 
 def encode_lines(model: LanguageModel, lines: list[str], least: int) -> Tokens:
@@ -148,7 +158,7 @@ def encode_lines(model: LanguageModel, lines: list[str], least: int) -> Tokens:
     """
     ids: list[int] = []
     for line in lines:
-        ids += encode(model, line)
+        ids += encode(model, line, named=False)
         if len(ids) >= least:
             break
     return np.array(ids, dtype=np.int64)
@@ -156,8 +166,7 @@ def encode_lines(model: LanguageModel, lines: list[str], least: int) -> Tokens:
 
 def start_tokens(model: LanguageModel) -> list[int]:
     """Returns the token with which the tokenizer starts every text, as a list of one, or []."""
-    first = model.tokenizer.bos_token_id
-    return [first] if first is not None and first in model.tokenizer("")["input_ids"][:1] else []
+    return start_ids(model.tokenizer)
 
 
 def paragraph_starts(lines: list[str], room: int) -> list[int]:
@@ -207,10 +216,14 @@ def _natural(texts: Texts, kind: str) -> Tokens:
     """Returns natural texts, each from the start of its passage."""
     split, rows = SPLITS[kind], []
     for index, passage in enumerate(texts.passages(kind)):
-        ids = texts.with_start(encode_lines(texts.model, texts.lines(split)[passage.line :], texts.beginning))
+        lines = texts.lines(split)[passage.line :]
+        words = encode_lines(texts.model, lines, texts.beginning)
+        ids = texts.with_start(words)
         if len(ids) < texts.beginning:
             found = f"text {index} has {len(ids)} tokens"
             raise InputError(f"{texts.files[split]}: {found}, expected at least {texts.beginning}")
+        text = "".join(lines[: 2 * texts.beginning + DIGEST_WORDS])  # every second line of WikiText-2 is empty
+        check_text(texts.model.tokenizer, words.tolist(), text, texts.name)
         rows.append(ids)
     return np.stack(rows)
 
@@ -226,23 +239,34 @@ def _drawn_words(texts: Texts) -> list[list[str]]:
 
 def _random_words(texts: Texts) -> Tokens:
     """Returns texts of random words, joined by spaces."""
-    encoded = [encode(texts.model, " " + " ".join(words[: texts.beginning])) for words in _drawn_words(texts)]
-    return np.stack([texts.with_start(np.array(ids, dtype=np.int64)) for ids in encoded])
+    rows = []
+    for words in _drawn_words(texts):
+        text = " " + " ".join(words[: texts.beginning])
+        ids = encode(texts.model, text, named=False)
+        check_text(texts.model.tokenizer, ids, text, texts.name)
+        rows.append(texts.with_start(np.array(ids, dtype=np.int64)))
+    return np.stack(rows)
 
 
 def _random_tokens(texts: Texts) -> Tokens:
     """Returns texts of the tokenizer's tokens, drawn uniformly, without its special tokens."""
-    usable = np.array([i for i in range(len(texts.model.tokenizer)) if i not in texts.special], dtype=np.int64)
+    usable = np.array(ids_of(texts.model.tokenizer, texts.special), dtype=np.int64)
     drawn = [texts.stream("random-tokens", i).integers(len(usable), size=texts.beginning) for i in range(texts.count)]
     return np.stack([texts.with_start(usable[row]) for row in drawn])
 
 
-@torch.no_grad()
 def _samples(texts: Texts) -> Tokens:
     """Returns texts that the model generates at temperature 1, from the start token or a random train token."""
-    samples, most = [], texts.beginning
+    most = texts.beginning
     if texts.model.context is not None:
         most = max(texts.longest, min(most, texts.model.context))
+    key = [texts.seed, texts.count, most]
+    return np.array(texts.keeping.get("samples", key, lambda: _sampled(texts, most).tolist()), dtype=np.int64)
+
+
+@torch.no_grad()
+def _sampled(texts: Texts, most: int) -> Tokens:
+    samples = []
     for first in range(0, texts.count, SAMPLED_TOGETHER):
         streams = [texts.stream("samples", first + row) for row in range(SAMPLED_TOGETHER)]
         starts = np.array([texts.start or [_train_token(texts, generator)] for generator in streams], dtype=np.int64)
@@ -254,24 +278,26 @@ def _train_token(texts: Texts, generator: np.random.Generator) -> int:
     """Returns a random token of a random line of the train text."""
     lines = texts.lines("train")
     while True:
-        ids = encode(texts.model, lines[generator.integers(len(lines))])
+        ids = encode(texts.model, lines[generator.integers(len(lines))], named=False)
         if ids:
             return ids[generator.integers(len(ids))]
 
 
 def _continue(reader: Reader, ids: Tokens, streams: list[np.random.Generator], length: int) -> Tokens:
-    """Returns sampled continuations (B, length) of ids (B, 1): token by token, by inversion of the distribution."""
+    """Returns sampled continuations (B, length) of ids (B, L): token by token, by inversion of the distribution."""
+    passes = reader.passes(len(ids), length)
+    return np.concatenate([_continued(reader, ids[part], streams[part], length) for part in passes])
+
+
+def _continued(reader: Reader, ids: Tokens, streams: list[np.random.Generator], length: int) -> Tokens:
     table = reader.model.table
-    inputs = table[torch.from_numpy(ids).to(table.device)]
+    text = Continuation(reader, table[torch.from_numpy(ids).to(table.device)])
     while ids.shape[1] < length:
-        logits = torch.cat(
-            [reader.head.logits(reader.hidden(inputs[part])[:, -1]) for part in reader.passes(*inputs.shape[:2])]
-        )
-        chances = torch.softmax(logits.cpu().double() * np.log(2), 1).numpy().cumsum(1)
+        chances = torch.softmax(text.logits().cpu().double() * np.log(2), 1).numpy().cumsum(1)
         draws = np.array([generator.random() for generator in streams])
         next_ids = (chances < draws[:, None] * chances[:, -1:]).sum(1)
         ids = np.concatenate([ids, next_ids[:, None]], 1)
-        inputs = torch.cat([inputs, table[torch.from_numpy(next_ids).to(table.device)].unsqueeze(1)], 1)
+        text.append(torch.from_numpy(next_ids).to(table.device))
     return ids[:, :length]
 
 

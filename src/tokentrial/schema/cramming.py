@@ -47,6 +47,11 @@ class Optimisation(Section):
     weight_decay: Annotated[Number, Field(ge=0, le=1000)] = key("Decoupled decay, times the rate.")
     steps: Steps = key("Most steps for a text; a solved text stops.")
     patience: Steps | None = key("Steps without a better accuracy after which a text is given up; null for no limit.")
+    progressive: Flag = key(
+        "Whether a text grows by one token from its last solution, from an experiment's shortest length until it fails "
+        "or has the longest; steps are those of one length.",
+        False,
+    )
 
 
 class CrammingTraining(Section):
@@ -79,8 +84,25 @@ class Recipe(Section):
     length: Annotated[Whole, Field(ge=2, le=1_000_000)] = key("Predictions of a row.")
 
 
-class Model(Section):
-    """A language model; one of the keys train, folder, hub, package and gguf says where it comes from."""
+class Demands(Section):
+    """Values in place of the study's or an experiment's."""
+
+    steps: Steps = key("Most steps for a text, in place of the settings' own.", None)
+    learning_rate: Positive = key("Of relative settings, in place of their own.", None)
+    precision: Precision = key("In place of the study's.", None)
+    compile: Flag = key("In place of the study's.", None)
+    threads: Annotated[Whole, Field(ge=1, le=64)] = key("CPU threads of a job; they decide the last bits.", None)
+
+
+class Model(Demands):
+    """A language model; one of the keys train, folder, hub, package and gguf says where it comes from.
+
+    The other keys hold for this model in every experiment, in place of the experiment's values.
+    """
+
+    texts: Texts = key("Texts of every kind and length.", None)
+    lengths: Lengths = key("Tokens of a text, as in an experiment.", None)
+    arms: ArmNames = key("Names of settings, as in an experiment.", None)
 
     folder: Annotated[Text, Field(min_length=1)] = key(
         "A folder in Hugging Face's format with config.json, safetensors and tokenizer.", None
@@ -104,7 +126,7 @@ class Model(Section):
         return self
 
 
-class CrammingExperiment(ExperimentNames):
+class CrammingExperiment(ExperimentNames, Demands):
     """An experiment: all combinations of its kinds, lengths and vectors on each of its models."""
 
     models: ArmNames = key("Names of models.")
@@ -125,12 +147,22 @@ class CrammingExperiment(ExperimentNames):
         "random-vector is not optimised, prefix is the text itself before the text, shared is one vector for two texts."
     )
     texts: Texts = key("Texts of every kind and length, if their number differs from the study's.", None)
+    probes: Distinct[Literal["bits", "dimensions", "line", "following"]] = key(
+        "What is measured of the vectors of solved texts: their true bits, the fewest dimensions, the line to a second "
+        "solution, and the loss of a text that follows.",
+        None,
+    )
+    split: Flag = key(
+        "Whether every length is a job of its own, as if it were an experiment: for a model that takes hours.", False
+    )
 
     @model_validator(mode="after")
     def _vectors_fit(self) -> Self:
         shortest, most = min(self.lengths), max(self.vectors)
         if not self.per_vector and most > shortest:
             raise contradiction(f"vectors: found {most}, expected at most the {shortest} tokens of the shortest text")
+        if self.split and self.search:
+            raise contradiction("search: found true, expected false: a search needs all lengths in one job")
         return self
 
 
@@ -166,6 +198,10 @@ class Cramming(Section):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
+        for name, known_model in self.models.items():
+            for arm in known_model.arms or []:
+                if arm not in self.settings:
+                    raise unknown(arm, list(self.settings), "arms", "models", name)
         for name, experiment in self.experiments.items():
             for where, names, known in (
                 ("models", experiment.models, list(self.models)),
@@ -174,4 +210,17 @@ class Cramming(Section):
                 for entry in names:
                     if entry not in known:
                         raise unknown(entry, known, where, "experiments", name)
+            for model in experiment.models:
+                self._check_own(name, experiment, model)
         return self
+
+    def _check_own(self, name: str, experiment: CrammingExperiment, model: str) -> None:
+        """Raises the error of an experiment that does not fit a model's own arms or lengths."""
+        own, most = self.models[model], max(experiment.vectors)
+        growing = [arm for arm in own.arms or experiment.arms if self.settings[arm].progressive]
+        if growing and experiment.split:
+            text = f"split: found true, expected false: the arm {growing[0]} grows through all lengths in one job"
+            raise contradiction(text, "experiments", name)
+        if own.lengths and not experiment.per_vector and most > min(own.lengths):
+            text = f"lengths: found {min(own.lengths)}, expected at least the {most} vectors of {name}"
+            raise contradiction(text, "models", model)

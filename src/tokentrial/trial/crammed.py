@@ -21,13 +21,14 @@ from tokentrial import documents, published, results
 from tokentrial.checkout import ROOT
 from tokentrial.cramming import design as designs
 from tokentrial.cramming import folders, measures, saved, sources
+from tokentrial.cramming.batch_work import BatchTexts
 from tokentrial.cramming.cells import NATURAL, STUDY, TUNED, Cells
 from tokentrial.cramming.columns import MEASURES
 from tokentrial.cramming.decode import Reader
 from tokentrial.cramming.design import Batch
 from tokentrial.cramming.engine import Cramming
 from tokentrial.cramming.evidence import Evidence
-from tokentrial.cramming.job import BatchTexts, Job, model_files
+from tokentrial.cramming.job import Job, model_files
 from tokentrial.cramming.saved import Crammed, Vectors
 from tokentrial.cramming.search import Search
 from tokentrial.cramming.texts import DIGEST_TOKENS, DIGEST_WORDS, first_words
