@@ -1,4 +1,4 @@
-"""The transcripts of docs/command.md are what the commands print; a line with … stands for any lines."""
+"""The transcripts of the pages are what the commands print; a line with … stands for any lines."""
 
 import re
 import shlex
@@ -9,10 +9,14 @@ from command import Command, command  # noqa: F401
 from model_commands import passages
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/command.md"
+PAGES = [path for path in sorted((ROOT / "docs").rglob("*.md")) if "```console" in path.read_text(encoding="utf-8")]
 ANY = "…"
-BLOCKS = re.findall(r"^```console\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-COMMANDS = [part for block in BLOCKS for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+COMMANDS = [
+    part
+    for page in PAGES
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+]
 
 
 def pattern(lines: list[str]) -> str:
@@ -39,7 +43,7 @@ def test_a_transcript_is_what_the_command_prints(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     line, _, expected = part.partition("\n")
-    for name in ("examples", "documents", "results", "config", "models"):
+    for name in ("examples", "documents", "results", "config", "models", "docs"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "mine.txt").write_text("\n\n".join(passages(60, 50)) + "\n")
     (tmp_path / "documents.md").write_text("# Hashed tokens\n\nIt has 1,024 vs 4,096 parameters (75% reduction).\n")
