@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from tokentrial.schema.encoders import SHIPPED, Banded
 from tokentrial.schema.json_schema import Part, resolved, schema
@@ -47,7 +48,12 @@ def written_readme(text: str) -> str:
 
 def written_study(text: str) -> str:
     """Returns the page of studies in one file with the rows of all keys between its marks."""
-    sections = {"": OwnStudy, "arms.*.": OwnArm, "cramming.": OwnCramming, "claims.*.": OwnClaim}
+    sections: dict[str, type[BaseModel]] = {
+        "": OwnStudy,
+        "arms.*.": OwnArm,
+        "cramming.": OwnCramming,
+        "claims.*.": OwnClaim,
+    }
     rows = ["", "| key | meaning |", "|---|---|"]
     for prefix, model in sections.items():
         for name, field in model.model_fields.items():
