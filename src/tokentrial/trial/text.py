@@ -6,6 +6,7 @@ shipped arms have, of which each seed keeps the best on validation data.
 """
 
 import ast
+import importlib.util
 import io
 import sys
 import tempfile
@@ -21,13 +22,12 @@ import pandas as pd
 from tokentrial import config as settings
 from tokentrial import encoder_source, results
 from tokentrial.checkout import ROOT
-from tokentrial.data import corpora, delivery, tokenise
+from tokentrial.data import corpora
 from tokentrial.errors import InputError
 from tokentrial.run.finals import LOSS
 from tokentrial.schema import validation
 from tokentrial.schema.declared import OWN
 from tokentrial.studies import language_models, rates
-from tokentrial.training.language_job import run_language_model
 from tokentrial.trial import checks, judged, places
 from tokentrial.trial.candidates import Candidate
 from tokentrial.trial.checks import Sizes
@@ -35,6 +35,8 @@ from tokentrial.trial.judged import Judged, Trained
 from tokentrial.trial.places import MIDDLE, WAY
 
 STUDY = "language_models"
+NEEDED = ("tokenizers", "pooch")
+"""Modules of the extra workflow: without them an encoder is tried on the chain alone."""
 MOST = 3
 """Most arms on text without --full: an arm takes half a minute."""
 FULL = language_models.FULL
@@ -126,7 +128,12 @@ def overlay(where: TextPlace, candidate: Candidate, arms: Mapping[str, Spec]) ->
 
 @contextmanager
 def tokens(config: Mapping[str, Any], name: str = "bpe") -> Iterator[dict[str, str]]:
-    """Yields the files of WikiText-2's tokens, in a folder that goes away. Raises NoText without it."""
+    """Yields the files of WikiText-2's tokens, in a folder that goes away. Raises NoText if they cannot be made."""
+    for module in NEEDED:
+        if importlib.util.find_spec(module) is None:
+            raise NoText(f"needs the module '{module}', which is not installed: pip install 'tokentrial[workflow]'")
+    from tokentrial.data import delivery, tokenise
+
     with tempfile.TemporaryDirectory() as folder:
         texts = {split: f"{folder}/{split}.txt" for split in corpora.SPLITS}
         record, parts = f"{folder}/corpus.json", (*corpora.SPLITS, "vocabulary", "reference")
@@ -155,6 +162,8 @@ def judge(
     candidate: Candidate, where: TextPlace, sweep: Sequence[Mapping[str, Any]], files: Files, root: Path = ROOT
 ) -> Judged:
     """Trains every combination of options in a condition of language models and compares it with the shipped arms."""
+    from tokentrial.data.tokenise import VOCABULARY
+
     started = time.perf_counter()
     arms = arms_of(candidate, sweep)
     config, specs = overlay(where, candidate, arms)
@@ -176,7 +185,7 @@ def judge(
             rows.append(runs)
             costs.append(cost)
             options = {key: value for key, value in arms[name].items() if key != "encoder"}
-            vocabulary = int(results.read(files["vocabulary"], tokenise.VOCABULARY).num_rows)
+            vocabulary = int(results.read(files["vocabulary"], VOCABULARY).num_rows)
             sizes = Sizes(vocabulary, spec["width"], spec["full_width"])
             table = checks.build(candidate, sizes, options).bits_deployed()
             facts = cost.iloc[0]
@@ -191,6 +200,8 @@ def _run(
     spec: Spec, files: Files, trained: str | None, folder: str, models: str | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs the job of an arm: its rows of results.RUNS and of results.ARMS."""
+    from tokentrial.training.language_job import run_language_model
+
     out = [f"{folder}/{spec['arm']}.{part}.parquet" for part in ("runs", "arms")]
     kept = f"{folder}/checkpoints/{spec['arm']}"
     with redirect_stderr(io.StringIO()):  # a line for each look
