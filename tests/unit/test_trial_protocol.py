@@ -143,14 +143,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return out
 
 
-@pytest.fixture(scope="module")
-def where() -> text.TextPlace:
-    """The condition of the quick protocol with one rate, two seeds and a tenth of the text."""
-    found = text.place()
+def of_text(found: text.TextPlace) -> text.TextPlace:
+    """The condition with one rate, two seeds and a tenth of the text."""
     small = {"fraction": 0.1, "held_out_fraction": 0.3, "batch_size": 4}
     config = merge(found.config, {"language_models": {"seeds": 2, "training": {"done-right": small}}})
     short = {"seeds": 2, "training": {**found.specs["full"]["training"], **small, "learning_rates": [0.01]}}
     return replace(found, config=config, specs={arm: {**spec, **short} for arm, spec in found.specs.items()})
+
+
+@pytest.fixture(scope="module")
+def where() -> text.TextPlace:
+    return of_text(text.place())
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +171,20 @@ def test_a_module_is_an_arm_of_a_language_model(result: Judged) -> None:
     assert all(row["bytes"] is None and row["seeds"] == 2 and row["floor"] is None for row in content["arms"])
     assert {"learned", "quantised", "full"} <= {row["method"] for row in content["comparisons"]} | {"quantised"}
     assert content["pairs"] and content["witness_drift"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("code", "options"), [(ENCODER, {"rows": 16}), (MODULE, {"rank": 4})], ids=["own", "module"])
+def test_every_other_language_model_is_judged(
+    code: str, options: dict[str, int], files: dict[str, str], tmp_path: Path
+) -> None:
+    """Narrow, tied, recurrent: a short training shows whether an encoder fits in."""
+    seen = []
+    for place in full.texts():
+        found = text.judge(candidates.load(written(tmp_path, code)), of_text(place), [options], files)
+        assert len(found.trained) == 1 and trial_page.content(found)["comparisons"], place.on
+        seen.append(place.experiment)
+    assert seen == ["transformer-narrow", "transformer-tied", "lstm", "lstm-tied", "bespoke"]
 
 
 def test_the_page_has_a_part_for_each_condition(result: Judged) -> None:
