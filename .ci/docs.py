@@ -27,6 +27,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return str(markdown).replace(f"](../{FIGURES}", "](reference/")
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Returns a page of the reference without the roles of docstrings, of which the names alone are read."""
+    return re.sub(r":(?:mod|func|class|meth|data|attr|exc):(?=<code>)", "", html)
+
+
 def linked(text: str, file: Path) -> str:
     """Returns a file of the project with its links as those of the site; a link to no page is its words."""
     names = {(ROOT / name).resolve(): page for page, name in PAGES.items()}
