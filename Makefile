@@ -1,5 +1,5 @@
 # The commands of the README. Everything runs in .venv, made here from requirements.lock.
-.PHONY: report smoke crate test test-slow lint golden freeze bench clean
+.PHONY: report smoke crate test test-slow lint docs golden freeze bench clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -33,6 +33,10 @@ lint: .venv/installed
 	$(RUN) snakefmt --check Snakefile workflow/rules
 	$(RUN) mypy
 	$(RUN) snakemake --lint
+
+# The pages as a site, with the reference of the library: docs_site/index.html needs no server and no network.
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict
 
 # Whether all that a run makes after training is as it was (WRITE=--write: from now on it is as it is now).
 golden: .venv/installed

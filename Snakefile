@@ -39,3 +39,4 @@ rule all:
         tables=TABLES,
         figures=FIGURES,
         provenance="results/provenance.json",
+        study=STUDY_PAGE,

@@ -24,6 +24,7 @@ LAYERS = (
     "run",
     "trial",  # an own encoder beside the shipped run, an own model by the studies' engines
     "claims",
+    "own_study",  # a study of one's own, from its file to a config and claims
     "report",
     "publish",
     "cli",

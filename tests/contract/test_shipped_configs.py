@@ -278,6 +278,8 @@ def test_what_is_written_of_the_models_is_up_to_date(root: Path) -> None:
     assert (root / documents.SCHEMA).read_text() == documents.written_schema()
     readme = (root / documents.README).read_text()
     assert readme == documents.written_readme(readme)
+    page = (root / documents.STUDY).read_text()
+    assert page == documents.written_study(page)
     for path, _ in PARTS:
         last = path.rpartition(".")[2]
         assert last in ("config", "*") or any(f"{mark}{last}" in readme for mark in ("| `", ".", "**")), path

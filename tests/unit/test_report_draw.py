@@ -14,7 +14,7 @@ from tokentrial import results
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
 from tokentrial.report.figures import draw, style
-from tokentrial.report.figures.registry import Sources, conditions, rows_of
+from tokentrial.report.figures.registry import NOTHING, Sources, conditions, rows_of
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.schema import figures as schema
 
@@ -104,7 +104,18 @@ def test_figures_are_written_from_tables(tmp_path: Path) -> None:
         draw.write_figures([str(tmp_path / "parameters.svg")], **where)
 
 
-def test_a_figure_shows_its_own_study_alone(tmp_path: Path) -> None:
+def test_an_empty_figure_keeps_no_other_from_being_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is left out: a line says what was asked for, and its file that there is nothing."""
+    where = files(tmp_path, views.view(summary=summary()))
+    empty, drawn = tmp_path / "forest.svg", tmp_path / "loss-by-ratio.svg"
+    draw.write_figures([str(empty), str(drawn)], **where)
+    assert capsys.readouterr().err.startswith("left out: figure forest: select: found nothing to show in the results")
+    assert NOTHING in empty.read_text() and NOTHING not in drawn.read_text()
+    draw.write_figures([str(drawn), str(empty)], **where, processes=2)
+    assert NOTHING in empty.read_text() and NOTHING not in drawn.read_text()
+
+
+def test_a_figure_shows_its_own_study_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Rows of another study in the same file move no point, and without its own rows a figure has nothing to show."""
     own, path = summary(), tmp_path / "loss-by-ratio.svg"
     other = own.assign(study="language_models", condition=own["condition"].str.replace(STUDY, "language_models"))
@@ -115,8 +126,8 @@ def test_a_figure_shows_its_own_study_alone(tmp_path: Path) -> None:
         pictures.append(path.read_bytes())
     assert pictures[0] == pictures[1]
     where = files(tmp_path, views.view(summary=other))
-    with pytest.raises(InputError, match="figure loss-by-ratio: select: found nothing to show"):
-        draw.write_figures([str(path)], **where)
+    draw.write_figures([str(path)], **where)
+    assert "figure loss-by-ratio: select: found nothing to show" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"figure 'loss-by-ratio' is unknown; expected one of $"):
         draw.write_figures([str(path)], **where | {"studies": []})  # no study ran
 

@@ -23,8 +23,9 @@ from tokentrial.schema import study_files
 from tokentrial.statistics.intervals import t_interval
 from tokentrial.studies import rates
 from tokentrial.training.condition import train_condition
-from tokentrial.trial import candidates, judged
-from tokentrial.trial.judged import Judged, Place
+from tokentrial.trial import candidates, judged, places
+from tokentrial.trial.judged import Judged
+from tokentrial.trial.places import Place
 
 ROOT = Path(__file__).parents[2]
 CONDITION = "learned_encoding/compression/done-right/v100-ratio-8"
@@ -34,7 +35,7 @@ LOSS = "cross_entropy"
 
 @pytest.fixture(scope="module")
 def where() -> Place:
-    return judged.place("compression/v100")
+    return places.place("compression/v100")
 
 
 @pytest.fixture(scope="module")
@@ -179,11 +180,13 @@ def test_a_loss_that_is_nan_is_no_result(where: Place, tmp_path: Path) -> None:
 def test_ctrl_c_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     mine = written(tmp_path, ENCODER)
     started = [sys.executable, "-m", "tokentrial", "try", mine, "--set", "rows=4,5,6,7,8,9,10,11"]
+    started += ["--on", "compression/v100"]
     environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     process = subprocess.Popen(
         started, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
+    assert re.fullmatch(r"5 conditions, about \d+ minutes of one core\n", process.stderr.readline())
     assert process.stderr.readline() == "SharedRows_rows_4 at 2:1: trains 10 seeds\n"
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -195,7 +198,7 @@ def test_ctrl_c_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_command_writes_a_page_and_json(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     monkeypatch.chdir(tmp_path)
-    said = command("try", written(tmp_path, ENCODER), "--ratios", "8", "--json")
+    said = command("try", written(tmp_path, ENCODER), "--ratios", "8", "--json", "--on", "compression/v100")
     assert said.code == 0, said.err
     content = json.loads(said.out)
     assert content["verdict"] in (tmp_path / "try-SharedRows.html").read_text()

@@ -10,13 +10,14 @@ from tokentrial.publish.crate import record
 from tokentrial.report.catalogue import STUDIES, figures_of, study_title, tables_of, verdict_figures, verdict_tables
 from tokentrial.schema import study_files
 
-# With tests of their own: test_cramming.py, test_compare_reference.py, test_faults.py, test_provenance.py and
-# test_search.py.
+# With tests of their own: test_cramming.py, test_compare_reference.py, test_faults.py, test_own_study_run.py,
+# test_provenance.py and test_search.py.
 EXTRA = {
     "download_model",
     "compare_reference",
     "verify",
     "crate",
+    "own_page",
     "search_condition",
     "search_language_models",
     "search",

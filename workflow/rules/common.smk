@@ -170,6 +170,7 @@ def digest(*files):
 DOCUMENTS, CLAIMS = ([f"{place}/{file}" for place in PLACES] for file in (documents.DOCUMENT, documents.CLAIMS))
 ANSWERS = [f"{place}/{documents.ANSWERS}" for place in PLACES if (ROOT / place / documents.ANSWERS).is_file()]
 PAPER = sorted(path.name for path in (ROOT / "workflow/report/paper").iterdir() if path.name != "paper.typ")
+OWN_DOCUMENTS = [path for path in DOCUMENTS if (ROOT / path).resolve().parents[1] != ROOT / documents.FOLDER]
 PRINTED = [f"{place}/{documents.PRINTED}" for place in PLACES if (ROOT / place / documents.PRINTED).is_file()]
 
 CHECKED = (*map(source, ("src/", "config/", "documents/", "studies/", "workflow/")), *(f"{place}/" for place in PLACES))

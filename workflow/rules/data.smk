@@ -49,6 +49,7 @@ rule corpus:
 rule prepare_corpus:
     input:
         **rules.corpus.output,
+        tokenizer=lambda wildcards: config["language_models"]["tokens"][wildcards.tokens].get("file", []),
         code=code_of("prepare_corpus"),
     output:
         train="results/data/corpus/{tokens}/train.parquet",
@@ -64,7 +65,13 @@ rule prepare_corpus:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         code=content("prepare_corpus"),
-        tokens=lambda wildcards: canonical(config["language_models"]["tokens"][wildcards.tokens]),
+        tokens=lambda wildcards: canonical(
+            {
+                key: value
+                for key, value in config["language_models"]["tokens"][wildcards.tokens].items()
+                if key != "file"
+            }
+        ),
         # made with input, since a change of the needed number changes no token
         needed=lambda wildcards, input: canonical(language_models.tokens_needed(LANGUAGE_MODELS, wildcards.tokens)),
     message:

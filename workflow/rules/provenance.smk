@@ -19,7 +19,7 @@ rule provenance:
     localrule: True
     params:
         code=content("provenance"),
-        config=canonical(config),
+        config=lambda wildcards: canonical(config),  # a function, since a title may hold what looks like a wildcard
         specs=lambda wildcards: canonical(
             sorted(
                 {
@@ -47,7 +47,7 @@ rule crate:
     localrule: True
     params:
         code=content("crate"),
-        config=canonical(config),
+        config=lambda wildcards: canonical(config),  # a function, since a title may hold what looks like a wildcard
         sources=lambda wildcards: digest(*packed.sources(packed.Project(Path()))),
     message:
         "Packing the run"

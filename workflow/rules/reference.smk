@@ -26,7 +26,7 @@ rule reference_rows:
     localrule: True
     params:
         code=content("reference_rows"),
-        config=canonical(config),
+        config=lambda wildcards: canonical(config),  # a function, since a title may hold what looks like a wildcard
         studies=STUDIES,
         designs=hashlib.sha256(canonical([file.design for file in STUDY_FILES.values()]).encode()).hexdigest(),
     message:

@@ -1,6 +1,6 @@
-# PURPOSE  The paper, and a page to search the verdicts.
+# PURPOSE  The paper, a page to search the verdicts, and the page of a study of one's own.
 # INPUTS   the result tables, the verdicts, results/figures/*.svg, workflow/report/paper/
-# OUTPUTS  results/report.pdf with its filled source, its numbers and its config; results/advice.md; results/verdicts.html
+# OUTPUTS  results/report.pdf with its filled source, its numbers and its config; results/advice.md, verdicts.html, study.html
 # STEPS    compute and fill in the values of all placeholders of the sections, compile with Typst
 
 
@@ -37,7 +37,7 @@ rule report:
         tables=list(VIEWED),
         studies=STUDIES,
         corpus=corpus_caption,
-        config=canonical(config),
+        config=lambda wildcards: canonical(config),  # a function, since a title may hold what looks like a wildcard
         command="snakemake --cores all all",
     message:
         "Writing the paper"
@@ -64,8 +64,38 @@ rule claims_page:
     params:
         code=content("claims_page"),
         corpus=corpus_caption,
-        config=canonical(config),
+        config=lambda wildcards: canonical(config),  # a function, since a title may hold what looks like a wildcard
     message:
         "Writing the page of verdicts"
     script:
         "../scripts/claims_page.py"
+
+
+# A study of one's own, made of one file, has this experiment (see own_study.overlay).
+STUDY_PAGE = ["results/study.html"] if "study" in config["language_models"]["experiments"] else []
+
+
+rule own_page:
+    input:
+        **VIEWED,
+        verdicts="results/verdicts.parquet",
+        documents=OWN_DOCUMENTS,
+        corpus=CORPUS_RECORD,
+        published=PRINTED,
+        figures=FIGURES,
+        titles=TITLES,
+        template=source("workflow/report/study.html"),
+        code=code_of("own_page"),
+    output:
+        page=report("results/study.html", category="Report", caption="../report/report.rst"),
+    log:
+        "logs/own_page.log",
+    localrule: True
+    params:
+        **JUDGING_PARAMS,
+        code=content("own_page"),
+        tables=list(VIEWED),
+    message:
+        "Writing the page of the study"
+    script:
+        "../scripts/own_page.py"

@@ -12,4 +12,5 @@ with logged(snakemake.log[0]):
         **json.loads(snakemake.params.tokens),
         out=dict(snakemake.output.items()),
         needed=json.loads(snakemake.params.needed),
+        file=snakemake.input.get("tokenizer") or None,
     )

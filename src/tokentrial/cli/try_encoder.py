@@ -8,12 +8,14 @@ import typer
 
 from tokentrial.cli import common
 from tokentrial.cli.common import Json
+from tokentrial.errors import InputError
 
 if TYPE_CHECKING:
     from tokentrial.trial.candidates import Candidate
-    from tokentrial.trial.judged import Place
+    from tokentrial.trial.places import Place
 
 CODES = "Exit codes: 0 judged, or all checks are right, 1 with --check if one is not, 2 input that cannot be used."
+COUNTS = ("bits", "table_bits", "bytes", "bytes_zstd")
 MARKS = {"ok": "ok", "wrong": "✖"}
 
 Encoder = Annotated[str, typer.Argument(help="my.py, my.py:Class or package.module:Class.")]
@@ -23,7 +25,11 @@ Ratios = Annotated[
     str | None,
     typer.Option("--ratios", help="Widths D/2, D/8: 2,8; by default all, or one if bits do not depend on the width."),
 ]
-On = Annotated[str, typer.Option("--on", help="Experiment and data of the study of learned encodings.")]
+On = Annotated[
+    str | None,
+    typer.Option("--on", help="One condition alone: compression/v100, transformer/bpe; by default these two."),
+]
+Full = Annotated[bool, typer.Option("--full", help="Then all other fair conditions of the shipped run.")]
 Page = Annotated[Path | None, typer.Option("--output", "-o", help="The HTML page; by default try-<class>.html here.")]
 
 
@@ -32,44 +38,63 @@ def try_encoder(
     options: Set = None,
     check: Check = False,
     ratios: Ratios = None,
-    on: On = "compression/v100",
+    on: On = None,
+    full: Full = False,
     json: Json = False,
     output: Page = None,
 ) -> None:
     """Train an encoder of your own and compare it with every shipped method at the same bits.
 
     Any torch.nn.Module from ids to vectors, or a subclass of tokentrial.encoders.base.Encoder. Only this encoder is
-    trained, with the seeds, data and batches of the shipped rows.
+    trained, with the seeds, data and batches of the shipped rows: on a synthetic chain with a known floor, then in a
+    language model on BPE tokens of WikiText-2, if that text can be had.
     """
     with common.stoppable():
-        _try(encoder, options or [], check, ratios, on, json, output)
+        if on is not None and full:
+            raise InputError("--full: found --on beside it, expected one of the two")
+        _try(encoder, options or [], check, ratios, on, full, json, output)
 
 
 def _try(
-    encoder: str, options: Sequence[str], check: bool, ratios: str | None, on: str, json: bool, output: Path | None
+    encoder: str,
+    options: Sequence[str],
+    check: bool,
+    ratios: str | None,
+    on: str | None,
+    full: bool,
+    json: bool,
+    output: Path | None,
 ) -> None:
     common.need("try", "torch", "torch", "safetensors", "matplotlib")
-    from tokentrial.trial import candidates, checks, judged
+    from tokentrial.trial import candidates, checks, places, protocol
 
     sweep = candidates.sweep(options)
     wanted = common.whole_numbers("--ratios", ratios) if ratios else []
     candidate = candidates.load(encoder)
-    where = judged.place(on)
+    first = places.place(places.ON if on is None or protocol.is_text(on) else on)
     if check:
-        _check(candidate, where, sweep, json)
+        _check(candidate, first, sweep, json)
         return
     page = output or Path(f"try-{candidate.name}.html")
     common.writable(page)
-    checks.require(candidate, where.sizes(where.middle), sweep)
-    result = judged.judge(candidate, where, sweep, judged.ratios_of(where, candidate, sweep, wanted))
+    checks.require(candidate, first.sizes(first.middle), sweep)
+    plan = protocol.plan(candidate, sweep, wanted, on, full)
+    common.told(plan.said)
+    results, left_out = plan.run()
     from tokentrial.report import trial_page
 
-    common.emit(trial_page.html(result), page)
-    content = trial_page.content(result)
+    common.emit(trial_page.html(results, left_out), page)
+    contents = [trial_page.content(one) for one in results]
     if json:
-        common.emit_json(content)
+        common.emit_json({**contents[0], "others": contents[1:], "left_out": left_out})
         return
-    _tables(content)
+    for content in contents:
+        if len(contents) > 1:
+            common.emit(f"{content['on']}\n")
+        _tables(content)
+        common.emit("\n" if content is not contents[-1] else "")
+    for line in left_out:
+        common.emit(f"left out: {line}\n")
 
 
 def _check(candidate: "Candidate", where: "Place", sweep: Sequence[dict[str, Any]], json: bool) -> None:
@@ -95,7 +120,7 @@ def _tables(content: dict[str, Any]) -> None:
 
     arms = common.table("arm", "ratio", "bits", "encoder's", "bytes", "zstd", "test loss", "flag", "front")
     for row in content["arms"]:
-        counts = (f"{row[name]:,}" for name in ("bits", "table_bits", "bytes", "bytes_zstd"))
+        counts = ("–" if row[name] is None else f"{row[name]:,}" for name in COUNTS)
         front = "on" if row["on_front"] else ""
         arms.add_row(row["arm"], f"{row['ratio']}:1", *counts, f"{row['loss']:.4f}", row["flag"], front)
     methods = common.table("method", "at equal bits", "bits", "difference in nats (interval)")

@@ -6,6 +6,7 @@ only by this record.
 """
 
 import hashlib
+import itertools
 import json
 import os
 from pathlib import Path
@@ -22,6 +23,7 @@ SPLITS = ("train", "validation", "test")
 ALIASES = {"train": ("train",), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 NAMES = ("{}.txt", "{}.tokens", "wiki.{}.tokens")
 OFFICIAL = {"train": "train", "validation": "valid", "test": "test"}  # WikiText-2's own names of the splits
+WILDCARDS = "*?["
 CHECKSUMS = {  # SHA-256 of WikiText-2's word-level files
     "train": "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
     "validation": "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
@@ -66,7 +68,7 @@ def setting(value: str | None) -> Setting:
     if value is None or value in TITLES:
         return Setting(value)
     path = Path(value)
-    digests = {str(file.name): checksum(read_bytes(file)) for file in _flat(own_files(path))}
+    digests = {_named(file, path): checksum(read_bytes(file)) for file in _flat(own_files(path))}
     official = set(CHECKSUMS.values())
     if set(digests.values()) == official:
         return Setting(WIKITEXT2, path=path)
@@ -102,13 +104,15 @@ def own_files(path: Path, where: str = "config: corpus") -> dict[str, Path] | li
     """Returns the files of the user's own text: a file per split if files are named so, else all files, to be split.
 
     A folder holds either {train,validation,test}.txt (validation may be called valid, val or dev) or any other .txt
-    files, one document each. A single file is split by share. where: begins messages. Raises InputError for anything
-    else.
+    files, one document each. A single file is split by share. The files of a pattern (``letters/*.md``) are a document
+    each, whatever their endings. where: begins messages. Raises InputError for anything else.
     """
     if path.is_file():
         return [path]
+    if not path.exists() and is_pattern(path):
+        return _matching(path, where)
     if not path.is_dir():
-        expected = f"one of {', '.join(TITLES)}, or a folder of text files"
+        expected = f"one of {', '.join(TITLES)}, or a folder of text files, a file or a pattern"
         raise InputError(f"{where}: {str(path)[:200]!r} is no folder or file, expected {expected}")
     try:
         names = sorted(file.name for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
@@ -136,12 +140,43 @@ def own_files(path: Path, where: str = "config: corpus") -> dict[str, Path] | li
     return documents
 
 
+def is_pattern(path: Path) -> bool:
+    """Whether a path has a wildcard of the shell."""
+    return any(sign in str(path) for sign in WILDCARDS)
+
+
+def _matching(pattern: Path, where: str) -> list[Path]:
+    above = _above(pattern)
+    try:
+        found = sorted(above.glob(str(pattern.absolute().relative_to(above))))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{where}: {str(pattern)[:200]!r}: cannot be read: {error}") from None
+    files = [path for path in found if path.is_file() and not path.name.startswith(".")]
+    if not files:
+        raise InputError(f"{where}: {str(pattern)[:200]!r}: found no file, expected text files of this pattern")
+    return files
+
+
+def _named(file: Path, corpus: Path) -> str:
+    """Returns what tells a file from the corpus' others: files of a pattern may have one name in several folders."""
+    if corpus.exists() or not is_pattern(corpus):
+        return file.name
+    return file.absolute().relative_to(_above(corpus)).as_posix()
+
+
+def _above(pattern: Path) -> Path:
+    """Returns the folder above a pattern's first wildcard."""
+    return Path(*itertools.takewhile(lambda part: not is_pattern(Path(part)), pattern.absolute().parts))
+
+
 def _flat(files: dict[str, Path] | list[Path]) -> list[Path]:
     return list(files.values()) if isinstance(files, dict) else files
 
 
 def title_of(path: Path) -> str:
-    """Returns the name of a folder, or of a file without its ending."""
+    """Returns the name of a folder, of a file without its ending, or of the folder above a pattern's first wildcard."""
+    if not path.exists() and is_pattern(path):
+        return _above(path).resolve().name
     whole = path.resolve()
     return whole.stem if whole.is_file() else whole.name
 

@@ -23,7 +23,7 @@ from tokentrial.data.entropy import entropy
 from tokentrial.errors import InputError
 
 Tokens = npt.NDArray[np.int32]
-TokenizerKind = Literal["word", "bpe"]
+TokenizerKind = Literal["word", "bpe", "file"]
 
 END, UNKNOWN = "<eos>", "<unk>"
 RARE = 3  # words with fewer occurrences in the train split become <unk>, as the authors of WikiText-2 did
@@ -150,6 +150,44 @@ def encode_bpe(path: str | Path, tokenizer: Tokenizer) -> Tokens:
     return np.concatenate(parts)
 
 
+def read_tokenizer(path: str | Path) -> Tokenizer:
+    """Returns the tokenizer of a tokenizer.json (Hugging Face). Raises InputError for a file that is none."""
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises Exception itself
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: found no tokenizer ({reason}), expected a tokenizer.json") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def encode_with(path: str | Path, tokenizer: Tokenizer) -> tuple[Tokens, Tokens]:
+    """Returns token ids (n,) of a file under any tokenizer, line by line, and the bytes (n,) that each stands for.
+
+    Special tokens are not added. The bytes between two tokens, which the tokenizer drops, count with the token after
+    them, those at the end of the text with the last one; of several tokens that share a character, the first has its
+    bytes. Raises InputError if the tokenizer has no token for the text.
+    """
+    ids: list[int] = []
+    sizes: list[int] = []
+    left = 0  # bytes since the last token
+    lines = _lines(path)
+    for start in range(0, len(lines), LINES_AT_ONCE):
+        some = lines[start : start + LINES_AT_ONCE]
+        for line, encoded in zip(some, tokenizer.encode_batch(some, add_special_tokens=False), strict=True):
+            done = 0  # characters of the line that have a token
+            for token, (_, end) in zip(encoded.ids, encoded.offsets, strict=True):
+                ids.append(token)
+                sizes.append(left + len(line[done:end].encode()))
+                left, done = 0, max(done, end)
+            left += len(line[done:].encode())
+    if not ids:
+        raise InputError(f"{path}: found no token, expected a tokenizer that knows this text")
+    sizes[-1] += left
+    return np.array(ids, dtype=np.int32), np.array(sizes, dtype=np.int32)
+
+
 def reference_levels(train: Tokens, tokens: Tokens, vocab_size: int) -> dict[str, float]:
     """Returns levels of predictors that see no context, for a split's ids (n,): nats per token and shares.
 
@@ -171,14 +209,26 @@ def reference_levels(train: Tokens, tokens: Tokens, vocab_size: int) -> dict[str
 
 
 def _encode_all(
-    paths: Mapping[str, str], tokenizer: TokenizerKind, vocab_size: int | None, pretokenised: bool
+    paths: Mapping[str, str],
+    tokenizer: TokenizerKind,
+    vocab_size: int | None,
+    pretokenised: bool,
+    file: str | Path | None = None,
 ) -> tuple[dict[str, tuple[Tokens, Tokens]], list[str]]:
     """Returns (token ids, bytes) per split, and the vocabulary in id order."""
     if tokenizer == "word":
         vocabulary = word_vocabulary(paths["train"], pretokenised, vocab_size)
         return {split: encode_words(paths[split], vocabulary, pretokenised) for split in SPLITS}, vocabulary
+    if tokenizer == "file":
+        given = read_tokenizer(file or "tokenizer.json")
+        named = {index: token for token, index in given.get_vocab().items()}
+        size = max(named) + 1  # ids may have gaps
+        return {split: encode_with(paths[split], given) for split in SPLITS}, [
+            named.get(index, "") for index in range(size)
+        ]
     if tokenizer != "bpe":
-        raise InputError(f"config: language_models.tokens: tokenizer: found '{tokenizer}', expected one of word, bpe")
+        expected = "expected one of word, bpe, file"
+        raise InputError(f"config: language_models.tokens: tokenizer: found '{tokenizer}', {expected}")
     if vocab_size is None:
         expected = f"expected an integer of at least {BYTES} for bpe"
         raise InputError(f"config: language_models.tokens: vocab_size: found null, {expected}")
@@ -196,6 +246,7 @@ def prepare(
     vocab_size: int | None,
     out: Mapping[str, str],
     needed: Mapping[str, int] | None = None,
+    file: str | Path | None = None,
 ) -> None:
     """Tokenises the text files ``paths`` (keys train, validation, test) into Parquet.
 
@@ -204,10 +255,11 @@ def prepare(
     (:data:`tokentrial.results.REFERENCE`, seed 0, since nothing here is random). The metadata of each file hold the
     corpus, the tokenizer, the vocabulary size and the checksums of the text files. ``vocab_size`` is the number of BPE
     tokens; for words it limits the types, and null keeps all. ``needed``: the fewest tokens of a split with which the
-    run works. Raises InputError for an unusable key or file, or a split with fewer tokens.
+    run works; ``file``: the tokenizer.json of the tokenizer ``file``. Raises InputError for an unusable key or file, or
+    a split with fewer tokens.
     """
     corpus = read_record(record)
-    encoded, vocabulary = _encode_all(paths, tokenizer, vocab_size, corpus.pretokenised)
+    encoded, vocabulary = _encode_all(paths, tokenizer, vocab_size, corpus.pretokenised, file)
     for split, least in (needed or {}).items():
         available = len(encoded[split][0])
         if available < least:

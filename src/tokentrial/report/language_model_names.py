@@ -14,7 +14,7 @@ FULL = "full"
 COMPARED = ("learned", "autoencoder")
 """The methods of document 002, each set against every other."""
 MASKED = "_masked"
-TOKENS = {"bpe": "BPE", "word": "words"}
+TOKENS = {"bpe": "BPE", "word": "words", "file": "tokens of a file"}
 
 
 def tokens_name(condition: Condition) -> str:

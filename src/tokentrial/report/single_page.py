@@ -19,10 +19,13 @@ def html(template: str, values: Mapping[str, Any], figures: Mapping[str, Figure]
     """Returns a template of ``FOLDER``, filled; every text is escaped. figures: name -> the image with this name."""
     loader = jinja2.FileSystemLoader(root / FOLDER)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    images = {
-        name: f"data:image/svg+xml;base64,{base64.b64encode(svg(each)).decode()}" for name, each in figures.items()
-    }
+    images = {name: uri(each) for name, each in figures.items()}
     return environment.get_template(template).render({**values, **images}) + "\n"
+
+
+def uri(drawn: Figure) -> str:
+    """Returns a figure as the address of an image that is in the page."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg(drawn)).decode()}"
 
 
 def svg(drawn: Figure) -> bytes:

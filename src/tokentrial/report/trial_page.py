@@ -1,5 +1,6 @@
 """The result of ``tokentrial try``: one sentence, tables, a figure of memory against quality, a page and JSON."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,8 @@ def sentence(result: Judged) -> str:
 
 def caveat(result: Judged) -> str:
     """Returns what the witness says about this machine: how far a shipped arm is from its shipped rows."""
+    if result.drift is None:
+        return "No shipped arm was trained again on this text: the chain's shows how this machine rounds."
     if result.drift == 0:
         return "The shipped learned arm, trained again here, equals its shipped rows to the last bit."
     return (
@@ -200,9 +203,14 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def html(result: Judged, root: Path = ROOT) -> str:
-    """Returns the result as one page without script, network or other file; every text is escaped."""
-    return single_page.html(TEMPLATE, {**content(result), "interval": interval}, {"uri": figure(result)}, root)
+def html(results: Judged | Sequence[Judged], left_out: Sequence[str] = (), root: Path = ROOT) -> str:
+    """Returns the results as one page without script, network or other file; every text is escaped.
+
+    left_out: what was not tried, and why.
+    """
+    every = [results] if isinstance(results, Judged) else list(results)
+    parts = [{**content(one), "uri": single_page.uri(figure(one))} for one in every]
+    return single_page.html(TEMPLATE, {"parts": parts, "left_out": left_out, "interval": interval}, {}, root)
 
 
 def interval(row: dict[str, Any]) -> str:

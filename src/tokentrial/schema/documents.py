@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from tokentrial.schema.encoders import SHIPPED, Banded
 from tokentrial.schema.json_schema import Part, resolved, schema
+from tokentrial.schema.own_study import OwnArm, OwnClaim, OwnCramming, OwnStudy
 
 SCHEMA = Path("workflow/schemas/config.schema.yaml")
 README = Path("config/README.md")
+STUDY = Path("docs/study.md")
 BEGIN, END = "<!-- keys: written by python -m tokentrial.schema -->", "<!-- end of keys -->"
 HEAD = "# For editors. Written by python -m tokentrial.schema from the models, which themselves check a config.\n"
 TABLE = ("| key | values | meaning |", "|---|---|---|")
@@ -41,6 +44,24 @@ def written_readme(text: str) -> str:
     """Returns the README with the tables of all keys between its marks."""
     tables = "\n".join(_tables())
     return re.sub(f"(?<={BEGIN}\n).*(?={END})", lambda _: f"\n{tables}\n", text, flags=re.DOTALL)
+
+
+def written_study(text: str) -> str:
+    """Returns the page of studies in one file with the rows of all keys between its marks."""
+    sections: dict[str, type[BaseModel]] = {
+        "": OwnStudy,
+        "arms.*.": OwnArm,
+        "cramming.": OwnCramming,
+        "claims.*.": OwnClaim,
+    }
+    rows = ["", "| key | meaning |", "|---|---|"]
+    for prefix, model in sections.items():
+        for name, field in model.model_fields.items():
+            optional = (
+                "needed" if field.is_required() else "" if field.default is None else f"default {_shown(field.default)}"
+            )
+            rows.append(f"| `{prefix}{name}`{f' ({optional})' if optional else ''} | {field.description} |")
+    return re.sub(f"(?<={BEGIN}\n).*(?={END})", lambda _: "\n".join([*rows, "", ""]), text, flags=re.DOTALL)
 
 
 def _tables() -> Iterator[str]:

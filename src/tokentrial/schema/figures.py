@@ -54,7 +54,9 @@ class Figure(Section):
     legend: Text = key("In the report, after the title.", None)
     caption: Text = key("In Snakemake's own report.")
     kind: Text = key("What draws it.")
-    absent: Text = key("In place of a figure without anything to show; without it, there has to be something.", None)
+    absent: Text = key(
+        "In place of a figure without anything to show; without it, a general sentence and a line of the log.", None
+    )
 
 
 class Filtered(Figure):

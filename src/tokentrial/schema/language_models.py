@@ -49,16 +49,23 @@ def _no_folder_of_the_text(name: str) -> str:
 class Tokenisation(Section):
     """How the text is cut into tokens."""
 
-    tokenizer: Literal["word", "bpe"] = key(
-        "word for the word types of the training split, bpe for a byte-level BPE trained on the training split."
+    tokenizer: Literal["word", "bpe", "file"] = key(
+        "word for the word types of the training split, bpe for a byte-level BPE trained on the training split, file "
+        "for a tokenizer.json of yours."
     )
     vocab_size: Annotated[Whole, Field(ge=1, le=65_536)] | None = key(
-        "Types of the BPE; for words, the number of the most frequent types, or null for all."
+        "Types of the BPE; for words, the number of the most frequent types, or null for all; null for a file."
     )
+    file: Annotated[Text, Field(min_length=1)] = key("Path of the tokenizer.json, for the tokenizer file.", None)
 
     @model_validator(mode="after")
     def _bytes_fit(self) -> Self:
         size = self.vocab_size
+        if (self.tokenizer == "file") != (self.file is not None):
+            found = "found no file" if self.file is None else f"found a file beside the tokenizer {self.tokenizer}"
+            raise contradiction(f"{found}, expected it for the tokenizer file alone", "file")
+        if self.tokenizer == "file" and size is not None:
+            raise contradiction(f"found {size}, expected null: the file says how many types there are", "vocab_size")
         if self.tokenizer == "bpe" and (size is None or size < BYTES):
             found = f"found {'null' if size is None else size}"
             raise contradiction(f"{found}, expected at least {BYTES} for a byte-level BPE", "vocab_size")

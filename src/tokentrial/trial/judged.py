@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 from torch import Tensor
 
 from tokentrial import config as settings
-from tokentrial import results, shipped
+from tokentrial import results
 from tokentrial.checkout import ROOT
 from tokentrial.data.dataset import Dataset
 from tokentrial.data.generate import generate
@@ -37,26 +36,18 @@ from tokentrial.training.writing import machine
 from tokentrial.trial import candidates, checks
 from tokentrial.trial.candidates import Candidate
 from tokentrial.trial.checks import Sizes
+from tokentrial.trial.places import WAY, Place, Spec
 from tokentrial.trial.sizes import entropy_coded
 
-STUDY = "learned_encoding"
-WAY = "done-right"
-ON = "compression/v100"
-"""Where an encoder is tried: experiment and data set; a Zipfian Markov chain of 100 tokens with a known floor."""
-WITNESS = "learned"
-"""The shipped arm that is trained again."""
-HEAD = "token_mlp"
-"""The task model of the conditions; one that sees several tokens has other bounds."""
-MIDDLE = 8
-"""The ratio for encoders whose bits do not depend on the width."""
 AT = "@"  # between an arm and its ratio, where sizes of several conditions are one curve
-
-Spec = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """An own arm in one condition. table_bits: of the encoder alone; packed, zstd: bytes of a seed's table, mean."""
+    """An own arm in one condition. table_bits: of the encoder alone; packed, zstd: bytes of a seed's table, mean.
+
+    These bytes are None for language models.
+    """
 
     arm: str
     condition: str
@@ -64,8 +55,8 @@ class Trained:
     options: Mapping[str, Any]
     bits: int
     table_bits: int
-    packed: int
-    zstd: int
+    packed: int | None
+    zstd: int | None
     seconds: float
 
 
@@ -86,80 +77,9 @@ class Judged:
     equal_bits: dict[str, EqualBits]
     methods: pd.DataFrame
     confidence: float
-    drift: float
+    drift: float | None
     minutes: float
     shown: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Place:
-    """The conditions of an experiment and data set by ratio, with their data and the shipped rows."""
-
-    on: str
-    experiment: str
-    config: Spec
-    specs: Mapping[int, Spec]
-    source: Spec
-    runs: pd.DataFrame
-    arms: pd.DataFrame
-    conditions: pd.DataFrame
-    methods: pd.DataFrame
-
-    def sizes(self, ratio: int) -> Sizes:
-        spec = self.specs[ratio]
-        return Sizes(spec["vocab_size"], spec["width"], spec["full_width"])
-
-    @property
-    def middle(self) -> int:
-        """The ratio that stands for all where the width does not matter."""
-        return min(self.specs, key=lambda ratio: (abs(ratio - MIDDLE), ratio))
-
-
-def place(on: str, root: Path = ROOT) -> Place:
-    """Returns the conditions ``<experiment>/<data>`` of small models, done right, as the shipped run has them.
-
-    Raises InputError for a name that is none, and where the checkout's design is not that of the shipped rows.
-    """
-    config = study_files.default(root)
-    shipped.check_training(config, config)
-    plan = rates.plan(config)
-    searched = rates.read(root / rates.FILE)
-    specs = rates.applied(searched, plan, config["search"]["doublings"], lambda: plan).conditions
-    reference = root / "results/reference"
-    runs, arms, conditions, known_methods = (
-        _read(reference / f"{table}.parquet", schema)
-        for table, schema in (
-            *(("runs", results.RUNS), ("arms", results.ARMS)),
-            *(("conditions", columns.CONDITIONS), ("methods", columns.METHODS)),
-        )
-    )
-    fair = (conditions["study"] == STUDY) & (conditions["way"] == WAY) & (conditions["head"] == HEAD)
-    titles = (conditions["experiment"] + "/" + conditions["data"]).where(fair)
-    if on not in set(titles.dropna()):
-        known = list(titles.dropna().unique())
-        raise InputError(f"--on: {settings.unknown_key(on, known).removeprefix('unknown key ')}")
-    rows = conditions[titles == on]
-    if missing := [name for name in rows["condition"] if name not in specs]:
-        raise InputError(f"{reference}: found the condition {missing[0]}, expected those of studies/{STUDY}.yaml")
-    chosen = {int(row["ratio"]): dict(specs[row["condition"]]) for row in rows.to_dict("records")}
-    names = list(rows["condition"])
-    source = plan.datasets[chosen[min(chosen)]["dataset"]]["source"]
-    return Place(
-        on,
-        str(rows["experiment"].iloc[0]),
-        config,
-        chosen,
-        source,
-        runs[runs["condition"].isin(names)],
-        arms[arms["condition"].isin(names)],
-        rows,
-        known_methods[known_methods["study"] == STUDY],
-    )
-
-
-def _read(path: Path, schema: pa.Schema) -> pd.DataFrame:
-    frame: pd.DataFrame = results.read(path, schema).to_pandas()
-    return frame
 
 
 def ratios_of(
@@ -197,14 +117,14 @@ def arms_of(candidate: Candidate, sweep: Sequence[Mapping[str, Any]]) -> dict[st
 def overlay(where: Place, candidate: Candidate, arms: Mapping[str, Spec]) -> Spec:
     """Returns the config with the arms in the experiment, as a run with this overlay has it; checks it like one."""
     for name in arms:
-        if name in where.config[STUDY]["arms"]:
+        if name in where.config[where.study]["arms"]:
             raise InputError(f"{candidate.where}: an arm is already called '{name}', expected another class's name")
     added = {
         "arms": dict(arms),
         "methods": {name: {"role": OWN} for name in arms},
         "experiments": {where.experiment: {WAY: {"arms+": list(arms)}}},
     }
-    config = settings.merge(where.config, {STUDY: added})
+    config = settings.merge(where.config, {where.study: added})
     settings.check_values(config)
     validation.check(config)
     return config
@@ -232,18 +152,38 @@ def judge(
         rows.append(own)
         costs.append(_costs(spec, facts, seeds))
     drift = witness(where, dataset, ratios[0])
+    tables = pd.concat(rows, ignore_index=True), pd.concat(costs, ignore_index=True)
+    return compared(candidate, where, config, trained, tables, drift, started, root)
+
+
+def compared(
+    candidate: Candidate,
+    where: Any,
+    config: Spec,
+    trained: list[Trained],
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    drift: float | None,
+    started: float,
+    root: Path = ROOT,
+) -> Judged:
+    """Returns the levels and comparisons of own and shipped arms of one place.
+
+    where: a Place, or that of a language model; tables: rows of results.RUNS and of results.ARMS of all arms; started:
+    when the work on this place began.
+    """
+    runs, every = tables
     declared = study_files.load(root)
-    names = Study.model_validate(study_files.names(config, declared)[STUDY])
-    every = pd.concat(costs, ignore_index=True)
-    described = methods.table({STUDY: names}, every)
+    names = Study.model_validate(study_files.names(config, declared)[where.study])
+    described = methods.table({where.study: names}, every)
     judging = settings.judging(config)
-    runs = pd.concat(rows, ignore_index=True)
     summary = statistics.summarise(runs, [], judging["confidence"])
-    compared = _compared(where, runs, described, judging, config["seed"])
+    pairs = _compared(where, runs, described, judging, config["seed"])
     bits = every.set_index(["condition", "arm"])["bits_deployed"]
-    described.loc[described["arm"].isin(list(arms)), ["method", "family", "family_name"]] = candidate.name
+    own = {one.arm for one in trained}
+    described["method"] = described["family"]  # int8 and int4 are sizes of one method
+    described.loc[described["arm"].isin(own), ["method", "family", "family_name"]] = candidate.name
     judged = Judged(
-        candidate, where.on, trained, runs, summary, compared, bits, {}, described, judging["confidence"], drift,
+        candidate, where.on, trained, runs, summary, pairs, bits, {}, described, judging["confidence"], drift,
         (time.perf_counter() - started) / 60,
     )  # fmt: skip
     judged.equal_bits.update(at_equal_bits(judged))
@@ -261,7 +201,7 @@ def trained_as(where: Place, ratio: int, planned: Mapping[str, Any], arms: Mappi
     search = where.config["search"]
     limits = Limits(*(search[name] for name in rates.LIMITS))
     tried = grid(sorted(planned["training"]["learning_rates"])[0], limits)
-    steps = shipped["arms"]["learned"].get("steps", planned["training"]["steps"])
+    steps = shipped["arms"][where.witness].get("steps", planned["training"]["steps"])
     own = {arm: {**planned["arms"][arm], "learning_rates": tried, "steps": steps} for arm in arms}
     table = {"full": shipped["full"]} if "full" in shipped else {}
     return {**planned, **table, "arms": {**planned["arms"], **own}}
@@ -295,7 +235,7 @@ def _condition(
         )
         rows += done.rows
     frame = pd.DataFrame(rows, columns=results.Measurement._fields)
-    return frame.assign(study=STUDY, condition=spec["condition"]), facts
+    return frame.assign(study=spec["study"], condition=spec["condition"]), facts
 
 
 def _stacked(seeds: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -306,13 +246,13 @@ def _stacked(seeds: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 def _costs(spec: Spec, facts: Sequence[Trained], seeds: int) -> pd.DataFrame:
     """Returns rows of results.ARMS, as far as comparisons need them."""
-    known = {"study": STUDY, "condition": spec["condition"], "seeds": seeds, **machine("cpu")}
+    known = {"study": spec["study"], "condition": spec["condition"], "seeds": seeds, **machine("cpu")}
     rows = [{**known, "arm": one.arm, "bits_deployed": one.bits, "wall_seconds": one.seconds} for one in facts]
     return pd.DataFrame(rows).reindex(columns=results.ARMS.names)
 
 
 def _compared(
-    where: Place, runs: pd.DataFrame, described: pd.DataFrame, judging: Mapping[str, Any], seed: int
+    where: Any, runs: pd.DataFrame, described: pd.DataFrame, judging: Mapping[str, Any], seed: int
 ) -> pd.DataFrame:
     """Returns the comparisons of a run with the overlay that start from own arms."""
     conditions = columns.conditions(results.table(where.conditions, columns.CONDITIONS))
@@ -325,8 +265,8 @@ def witness(where: Place, dataset: Dataset, ratio: int) -> float:
     """Returns the largest difference (nats) of a shipped arm's test losses when it is trained again on this machine."""
     spec = where.specs[ratio]
     with redirect_stderr(io.StringIO()):
-        again = condition.train_arm(condition.begin(spec, dataset), WITNESS)
-    rows = where.runs[(where.runs["condition"] == spec["condition"]) & (where.runs["arm"] == WITNESS)]
+        again = condition.train_arm(condition.begin(spec, dataset), where.witness)
+    rows = where.runs[(where.runs["condition"] == spec["condition"]) & (where.runs["arm"] == where.witness)]
     kept = rows[rows["step"].isna() & (rows["metric"] == LOSS) & (rows["split"] == "test")].set_index("seed")["value"]
     final = [row for row in again.rows if row.step is None and (row.metric, row.split) == (LOSS, "test")]
     found = {row.seed: row.value for row in final}

@@ -1,9 +1,12 @@
 """Figures by their names in the catalogue: read the tables they need, draw them, write their files."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+
+import matplotlib.figure
 
 from tokentrial import real_text, results
 from tokentrial.claims.calibration.measure import CALIBRATION
@@ -29,9 +32,10 @@ from tokentrial.report.figures import (
 )
 from tokentrial.report.figures import sensitivity as choices
 from tokentrial.report.figures import verdicts as claims
-from tokentrial.report.figures.registry import KINDS, Sources, draw
+from tokentrial.report.figures.registry import KINDS, NOTHING, Empty, Sources, draw
 from tokentrial.report.verdicts import read
 from tokentrial.run.view import View
+from tokentrial.schema.figures import Figure
 
 MODULES = (
     *(
@@ -74,8 +78,8 @@ def write_figures(
     tables: see run.view.View.read; studies: those that ran; published: the files of the documents' printed tables;
     verdicts: those of all claims (see report.verdicts.read), without which their figures are not known; calibration,
     sensitivity: what these modules of claims write; predict_first: see registry.Sources; processes: that draw side by
-    side, forks of this one. Raises InputError for an unknown figure, a table that cannot be read, or results with
-    nothing to show.
+    side, forks of this one. A figure with nothing to show is a strip that says so, and a line says why. Raises
+    InputError for an unknown figure or a table that cannot be read.
     """
     view, printed = View.read(tables, confidence), load(published)
     sources = {study: Sources(view.only(study), printed, predict_first) for study in studies}
@@ -92,7 +96,7 @@ def write_figures(
     def write(name: str) -> None:
         print(f"drawing {name}", flush=True)
         part, entry = known[name]
-        figure = draw(name, entry, sources[part])
+        figure = _drawn(name, entry, sources[part])
         corpus = UNNAMED if part == catalogue.VERDICTS else real_text.title(sources[part].view.arms)
         if corpus != UNNAMED:
             style.note(figure, f"Text: {corpus}")
@@ -106,6 +110,15 @@ def write_figures(
     with ProcessPoolExecutor(processes, get_context("fork"), _keep, (write,)) as pool:
         for _ in pool.map(_write, files):
             pass
+
+
+def _drawn(name: str, entry: Figure, sources: Sources) -> matplotlib.figure.Figure:
+    """Returns a figure, or a strip if there is nothing to show; a line says what was asked for."""
+    try:
+        return draw(name, entry, sources)
+    except Empty as reason:
+        print(f"left out: {reason}", file=sys.stderr, flush=True)
+        return style.nothing(NOTHING)
 
 
 def _of_claims(

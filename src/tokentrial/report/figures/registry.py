@@ -32,6 +32,13 @@ class Sources:
     sensitivity: pd.DataFrame | None = None
 
 
+class Empty(InputError):
+    """A figure without anything to show, and without a sentence of its own for this."""
+
+
+NOTHING = "This run has no results for this figure."
+"""What a strip says of such a figure."""
+
 Draw = Callable[[Sources, Any], Figure]
 KINDS: dict[str, Draw] = {}
 
@@ -49,7 +56,7 @@ def kind(name: str) -> Callable[[Draw], Draw]:
 def draw(name: str, entry: declared.Figure, sources: Sources) -> Figure:
     """Returns the figure that an entry declares, or a strip with the entry's own sentence if there is nothing to show.
 
-    Raises InputError if the entry has no such sentence.
+    Raises Empty if the entry has no such sentence.
     """
     with style.looks(sources.view.methods), style.applied():
         try:
@@ -57,7 +64,7 @@ def draw(name: str, entry: declared.Figure, sources: Sources) -> Figure:
         except style.Nothing:
             if entry.absent is not None:
                 return style.nothing(entry.absent)
-    raise InputError(f"figure {name}: {_asked(entry, sources)}")
+    raise Empty(f"figure {name}: {_asked(entry, sources)}")
 
 
 def _asked(entry: declared.Figure, sources: Sources) -> str:
