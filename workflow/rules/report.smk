@@ -1,6 +1,6 @@
-# PURPOSE  The paper, and a page to search the verdicts.
+# PURPOSE  The paper.
 # INPUTS   the result tables, the verdicts, results/figures/*.svg, workflow/report/paper/
-# OUTPUTS  results/report.pdf with its filled source, its numbers and its config; results/advice.md; results/verdicts.html
+# OUTPUTS  results/report.pdf with its filled source, its numbers and its config; results/advice.md
 # STEPS    compute and fill in the values of all placeholders of the sections, compile with Typst
 
 
@@ -43,29 +43,3 @@ rule report:
         "Writing the paper"
     script:
         "../scripts/report.py"
-
-
-# One file that needs no network and also shows the figures.
-rule claims_page:
-    input:
-        verdicts="results/verdicts.parquet",
-        arms="results/arms.parquet",
-        corpus=CORPUS_RECORD,
-        documents=DOCUMENTS,
-        figures=FIGURES,
-        titles=TITLES,
-        templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
-        code=code_of("claims_page", "provenance"),
-    output:
-        page=report("results/verdicts.html", category="Verdicts", caption="../report/verdicts.rst"),
-    log:
-        "logs/claims_page.log",
-    localrule: True
-    params:
-        code=content("claims_page"),
-        corpus=corpus_caption,
-        config=canonical(config),
-    message:
-        "Writing the page of verdicts"
-    script:
-        "../scripts/claims_page.py"

@@ -1,0 +1,431 @@
+"""The site in a real headless Chromium and a real Firefox, opened as files: what one finds, chooses, links and prints."""
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, expect
+from site_pages import (
+    ARM,
+    CHROMIUM,
+    CLAIM,
+    FIREFOX,
+    HOSTILE,
+    NAMES,
+    PAGES,
+    Firefox,
+    Opener,
+    counted,
+    hostile_frames,
+    hostile_verdicts,
+    shown,
+)
+
+chromium = pytest.mark.skipif(CHROMIUM is None, reason=f"needs a browser: none of {', '.join(NAMES)} found")
+LIGHT, DARK = "rgb(253, 252, 249)", "rgb(21, 23, 26)"
+PAPER = "getComputedStyle(document.documentElement).backgroundColor"
+COMPRESSION = "explorer.html?study=learned_encoding&experiment=compression%2C+done+right"
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[str, pd.DataFrame]:
+    return hostile_frames()
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> pd.DataFrame:
+    return hostile_verdicts()
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> list[str]:
+    condition = next(path for path in sorted((site / "conditions").iterdir()) if "ratio-8" in path.name)
+    return [*(f"{name}.html" for name in PAGES), f"conditions/{condition.name}"]
+
+
+# Every page
+
+
+@chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_fault_for_those_who_cannot_see_it(opened: Opener, pages: list[str], scheme: str) -> None:
+    """By axe-core; in the dark, only colours can differ."""
+    axe = pytest.importorskip("axe_playwright_python")
+    only = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
+    source = next(Path(axe.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")
+    for name in pages:
+        page = opened(f"claims.html#{CLAIM}" if name == "claims.html" else name, color_scheme=scheme)
+        if name == "explorer.html":
+            expect(page.locator("#chart svg")).to_be_visible()
+        if name == "claims.html":
+            page.fill("#query", "LE0-ABS")  # each claim is built like these
+        page.wait_for_function(f"{PAPER} === '{LIGHT if scheme == 'light' else DARK}'")
+        page.evaluate(source)
+        found = page.evaluate("only => axe.run({ preload: false, ...only }).then(found => found.violations)", only)
+        serious = [
+            (each["id"], node["html"][:120])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"]
+        ]
+        assert serious == [], name
+
+
+@chromium
+def test_hostile_text_is_shown_and_not_run(opened: Opener, pages: list[str]) -> None:
+    for name in pages:
+        page = opened(name)
+        assert page.evaluate("window.pwned ?? null") is None, name
+        assert page.locator("script:not([src])").count() == 0, name
+    page = opened(f"claims.html#{CLAIM}")
+    claim = page.locator(f"#{CLAIM}")
+    for selector in ("h4", ".reason", ".section", ".values td >> nth=1"):
+        assert any(HOSTILE.partition("; ")[0] in text for text in claim.locator(selector).all_text_contents()), selector
+    page = opened("index.html?q=window.pwned")
+    expect(page.locator("#results a").first).to_have_text(HOSTILE)
+    page = opened("tables/hostile.html")
+    assert HOSTILE in page.locator("tbody th").all_text_contents()
+
+
+@chromium
+def test_the_policy_refuses_requests_and_foreign_scripts(browser: Any, site: Path) -> None:
+    page = browser.new_page()
+    page.goto(f"{site.as_uri()}/explorer.html")
+    tried = """async () => {
+      const script = document.createElement("script");
+      script.textContent = "window.pwned = 1";
+      document.body.append(script);
+      const image = new Image();
+      const drawn = new Promise(done => { image.onload = () => done("drawn"); image.onerror = () => done("refused"); });
+      image.src = "https://example.org/one.png";
+      const got = await fetch("https://example.org/").then(() => "got", () => "refused");
+      return [window.pwned ?? "refused", await drawn, got];
+    }"""
+    assert page.evaluate(tried) == ["refused", "refused", "refused"]
+    page.context.close()
+
+
+@chromium
+def test_nothing_is_wider_than_the_screen_and_the_first_claim_is_on_it(opened: Opener, site: Path, pages: list[str]) -> None:
+    for width in (320, 400, 768, 1600):
+        page = opened(viewport={"width": width, "height": 800})
+        for name in pages:
+            page.goto(f"{site.as_uri()}/{name}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
+        page.goto(f"{site.as_uri()}/claims.html")
+        if width >= 400:
+            expect(page.locator(".claim .reason").first).to_be_in_viewport()
+
+
+@chromium
+def test_dark_follows_the_system_until_one_chooses(opened: Opener) -> None:
+    page = opened(color_scheme="dark")
+    assert page.evaluate(PAPER) == DARK
+    page.get_by_role("button", name="Switch to light").click()
+    assert page.evaluate(PAPER) == LIGHT
+    page.get_by_role("link", name="Claims", exact=True).first.click()
+    assert page.evaluate(PAPER) == LIGHT  # on every page
+    page.get_by_role("button", name="Switch to dark").click()
+    page.emulate_media(color_scheme="light")  # the choice was the system's, which is followed again
+    assert page.evaluate(PAPER) == LIGHT
+
+
+@chromium
+def test_figures_are_drawn_for_the_theme_and_say_what_was_found(opened: Opener, tmp_path: Path) -> None:
+    from PIL import Image
+
+    page = opened("figures.html", color_scheme="dark")
+    for name, colour in (("loss-by-ratio", (240, 138, 75)), ("forest", (95, 176, 230))):
+        image = page.locator(f"#figure-{name} img")
+        image.scroll_into_view_if_needed()
+        image.evaluate("one => one.decode()")
+        image.screenshot(path=tmp_path / "drawn.png")
+        drawn = Image.open(tmp_path / "drawn.png").convert("RGB")
+        assert drawn.getpixel((20, 20)) == (21, 23, 26), name  # the page's own colour: no white box
+        assert drawn.getpixel((drawn.width * 125 // 300, drawn.height // 6)) == colour, name
+        alt = image.get_attribute("alt") or ""
+        assert re.search(r"fair comparisons on held-out loss|claims and findings", alt), name
+
+
+@chromium
+def test_without_scripts_all_that_is_written_is_there(opened: Opener, pages: list[str], verdicts: pd.DataFrame) -> None:
+    page = opened("claims.html", java_script_enabled=False)
+    assert shown(page) == verdicts["id"].tolist()
+    for selector, visible in ((".evidence > div", True), (".scripted", False)):
+        found = page.eval_on_selector_all(selector, "all => all.map(one => one.checkVisibility())")
+        assert found and set(found) == {visible}, selector
+    page = opened("explorer.html", java_script_enabled=False)
+    links = page.locator(".unscripted a")
+    expect(links.first).to_be_visible()
+    links.first.click()
+    expect(page.locator("#rows")).to_be_visible()
+
+
+# Start
+
+
+@chromium
+def test_search_finds_claims_tables_figures_and_rows_by_keyboard_alone(opened: Opener) -> None:
+    page = opened()
+    page.keyboard.press("/")
+    page.keyboard.type("compression 8:1 done right")
+    expect(page.locator("#results .count").first).to_have_text("Rows")
+    assert "q=compression+8%3A1+done+right" in page.url
+    page.fill("#find", "LE0-TAB-EMP-2 accuracy")
+    expect(page.locator("#results a").first).to_have_attribute("href", "claims.html#LE0-TAB-EMP-2")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#LE0-TAB-EMP-2")).to_be_focused()
+
+
+@chromium
+def test_the_answer_card_and_the_matrix_lead_to_their_claims(opened: Opener, verdicts: pd.DataFrame) -> None:
+    page = opened()
+    numbers = page.locator("tfoot .pick")
+    assert sum(int(re.findall(r"\d+", text)[0]) for text in numbers.all_text_contents()) == len(verdicts)
+    first = numbers.first
+    wanted = int(re.findall(r"\d+", first.text_content() or "")[0])
+    first.click()
+    counted(page, wanted)
+    page.go_back()
+    link = page.locator(".card a.to[href*='&']").first  # a row that several claims decide
+    ids = re.findall(r"id=([^&]+)", link.get_attribute("href") or "")
+    link.click()
+    counted(page, len(ids))
+    assert set(shown(page)) == set(ids) and len(ids) > 1
+
+
+# Claims
+
+
+SEARCHES = {"le0-abs-5080": "LE0-ABS-5080", '"50-80% memory"': "LE0-ABS-5080"}
+
+
+@chromium
+def test_search_and_filters_are_in_the_address_and_come_back(opened: Opener, verdicts: pd.DataFrame) -> None:
+    page = opened("claims.html")
+    for query, claim in SEARCHES.items():
+        page.fill("#query", query)
+        expect(page.locator(f"#{claim}")).to_be_visible()
+        expect(page.locator("#shown")).to_have_text(re.compile(r"^[1-5] of "))
+    page.fill("#query", "")
+    counted(page, len(verdicts))
+    if not page.locator('input[value="000"]').is_visible():
+        page.locator(".choices summary").click()
+    for value in ("000", "002", "inconsistent"):
+        page.locator(f'input[value="{value}"]').check()
+    wanted = verdicts["id"][verdicts["document"].isin(["000", "002"]) & (verdicts["verdict"] == "INCONSISTENT")].tolist()
+    counted(page, len(wanted))
+    assert shown(page) == wanted
+    assert page.url.endswith("?document=000&document=002&verdict=inconsistent")
+    page.reload()
+    assert shown(page) == wanted
+    page.go_back()
+    counted(page, int(verdicts["document"].isin(["000", "002"]).sum()))
+    page.keyboard.press("Escape")
+    counted(page, len(verdicts))
+
+
+@chromium
+def test_the_link_of_a_claim_opens_it_even_where_filters_would_hide_it(opened: Opener) -> None:
+    page = opened("claims.html?document=000&q=wombat#LE2-TAG-81")
+    claim = page.locator("#LE2-TAG-81")
+    expect(claim).to_be_focused()
+    expect(claim).to_be_in_viewport()
+    expect(claim.locator(".evidence > div")).to_be_visible()
+    assert page.evaluate("location.search + location.hash") == "#LE2-TAG-81"
+    page.evaluate("location.hash = '#NO-CLAIM'")
+    expect(page.locator("#shown")).to_contain_text("nothing here is called NO-CLAIM")
+
+
+@chromium
+def test_evidence_is_in_words_and_leads_to_its_rows(opened: Opener, frames: dict[str, pd.DataFrame]) -> None:
+    page = opened("claims.html#LE0-TAB-EMP-2")
+    evidence = page.locator("#LE0-TAB-EMP-2 .evidence > div").inner_text()
+    for key in ("vacuous", "p_tost", "ratio-2-mean-pool", "telescopes_high"):
+        assert key not in evidence, key
+    link = page.locator("#LE0-TAB-EMP-2 .values a").first
+    expect(link).to_have_text(f"{TITLE_IN_WORDS}: learned minus {HOSTILE}, accuracy")
+    link.click()
+    row = page.locator("tr:target")
+    comparison = row.locator("code").inner_text()
+    expected = frames["statistics"].set_index("comparison").loc[comparison]
+    assert (expected["metric"], expected["arm_b"]) == ("accuracy", ARM)
+    assert row.locator("td").nth(0).inner_text() == f"{expected['difference']:+.5f}".replace("-", "−")
+    expect(page.locator("#jobs ~ .hint code").first).to_have_text(expected["condition"])
+    expect(page.get_by_role("link", name="2:1: learned accuracy 0.083")).to_have_count(1)  # and back to the claim
+
+
+TITLE_IN_WORDS = "Markov <i>chains</i>, done right: 2:1, mean pooling"
+
+
+@chromium
+def test_print_shows_what_is_chosen_in_full_and_no_controls(opened: Opener, verdicts: pd.DataFrame) -> None:
+    page = opened("claims.html?document=000&kind=arithmetic", color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    wanted = verdicts["id"][(verdicts["document"] == "000") & (verdicts["kind"] == "arithmetic")].tolist()
+    assert shown(page) == wanted
+    seen = page.eval_on_selector_all(
+        ".claim:not([hidden]) .evidence > div", "all => all.map(one => one.checkVisibility())"
+    )
+    assert seen == [True] * len(wanted)
+    for selector in ("#query", "#theme", "#share", "nav", ".copy"):
+        assert not any(page.eval_on_selector_all(selector, "all => all.map(one => one.checkVisibility())")), selector
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".evidence[open]").count() == 0
+
+
+# Explorer
+
+
+def drawn(page: Page, layer: str) -> list[dict[str, Any]]:
+    """What the chart shows, from Vega's own scene."""
+    page.wait_for_function("window.site.view")
+    found: list[dict[str, Any]] = page.evaluate(
+        """layer => { const found = [];
+        const visit = item => { if (item.name === `${layer}_marks`) found.push(...item.items.map(one => ({ ...one.datum, x: one.x })));
+          (item.items ?? []).forEach(visit); };
+        visit(window.site.view.scenegraph().root); return found; }""",
+        layer,
+    )
+    return found
+
+
+def test_what_the_explorer_has_is_what_was_measured(site: Path, frames: dict[str, pd.DataFrame]) -> None:
+    """Every final row of the study, to nine digits."""
+    import json
+
+    text = (site / "data/learned_encoding.js").read_text(encoding="utf-8")
+    data = json.loads(text.partition(" = ")[2].removesuffix(";\n"))
+    rows = {
+        (each["id"], level[1], measure["metric"], measure["split"], seed): value
+        for experiment in data["experiments"]
+        for each in experiment["conditions"]
+        for level in each["levels"]
+        for measure in [data["measures"][level[0]]]
+        for seed, value in zip(level[6] if len(level) > 6 else range(len(level[5])), level[5], strict=True)
+    }
+    runs = frames["runs"][frames["runs"]["study"] == "learned_encoding"]
+    keys = runs[["condition", "arm", "metric", "split", "seed"]].itertuples(index=False, name=None)
+    assert rows == {key: pytest.approx(value, rel=1e-8) for key, value in zip(keys, runs["value"], strict=True)}
+    assert len(rows) > 2000
+
+
+@chromium
+def test_points_and_intervals_are_those_of_the_rows(opened: Opener, frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    page = opened(f"{COMPRESSION}&arm=learned&arm=pca")
+    points, means = drawn(page, "seeds"), drawn(page, "means")
+    runs = frames["runs"]
+    chosen = runs[
+        runs["condition"].isin(compression(frames))
+        & runs["arm"].isin(["learned", "pca"])
+        & (runs["metric"] == "cross_entropy")
+        & (runs["split"] == "test")
+    ]
+    keys = list(zip(chosen["condition"], chosen["arm"], chosen["seed"], strict=True))
+    assert {(each["id"], each["arm"], each["seed"]): each["value"] for each in points} == {
+        key: pytest.approx(value, rel=1e-8) for key, value in zip(keys, chosen["value"], strict=True)
+    }
+    summary = frames["summary"].set_index(["condition", "arm", "metric"])
+    for each in means:
+        level = summary.loc[(each["id"], each["arm"], "cross_entropy")]
+        assert [each[name] for name in ("mean", "low", "high")] == pytest.approx(level[["mean", "low", "high"]].tolist(), rel=1e-6)
+    assert len({each["x"] for each in means}) > 10
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download these rows as CSV").click()
+    download.value.save_as(tmp_path / "rows.csv")
+    saved = list(csv.DictReader((tmp_path / "rows.csv").open(encoding="utf-8")))
+    assert sorted((row["condition"], row["arm"], int(row["seed"])) for row in saved) == sorted(keys)
+
+
+def compression(frames: dict[str, pd.DataFrame]) -> list[str]:
+    rows = frames["conditions"]
+    return list(rows["condition"][(rows["experiment"] == "compression") & (rows["way"] == "done-right")])
+
+
+@chromium
+def test_differences_have_the_intervals_of_the_statistics(opened: Opener, frames: dict[str, pd.DataFrame]) -> None:
+    page = opened(f"{COMPRESSION}&arm=learned&against={ARM}")
+    means = {each["id"]: each for each in drawn(page, "means")}
+    rows = frames["statistics"]
+    rows = rows[(rows["arm_a"] == "learned") & (rows["arm_b"] == ARM) & (rows["metric"] == "cross_entropy")].set_index("condition")
+    assert set(means) == set(compression(frames))
+    for name, each in means.items():
+        expected = rows.loc[name, ["difference", "t_low", "t_high"]].tolist()
+        assert [each[end] for end in ("mean", "low", "high")] == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+@chromium
+def test_a_view_of_the_explorer_is_in_its_link(opened: Opener) -> None:
+    page = opened("explorer.html")
+    drawn(page, "means")
+    page.locator("#experiment").select_option(label="Compression ratios (001), done right")
+    page.locator("#condition").select_option(label="8:1, Zipf chain, V = 100")
+    page.locator("#metric").select_option(label="accuracy, test data")
+    page.get_by_label("PCA").check()
+    expect(page.locator("#said")).to_contain_text("30 points of 3 arms in 1 condition")
+    link = page.url
+    again = opened(link.rpartition("/")[2])
+    expect(again.locator("#said")).to_contain_text("30 points of 3 arms in 1 condition")
+    expect(again.locator("#metric").locator("option:checked")).to_have_text("accuracy, test data")
+    page.go_back()
+    expect(page.locator("#said")).to_contain_text("20 points of 2 arms")
+    colour = "getComputedStyle(document.querySelector('#chart svg text')).fill"
+    before = page.evaluate(colour)
+    page.locator("#theme").click()
+    page.wait_for_function(f"{colour} !== '{before}'")
+    page.goto(page.url.partition("?")[0] + "?study=none&experiment=x&arm=y")
+    expect(page.locator("#said")).to_contain_text("points of")
+
+
+# Tables
+
+
+@chromium
+def test_a_table_sorts_by_numbers_and_the_link_keeps_the_order(opened: Opener) -> None:
+    page = opened("tables/hostile.html")
+    loss = page.get_by_role("button", name="Loss")
+    cells = "table tbody td:nth-child(2)"
+    orders = [
+        ["−1.25", "<0.001", "0.5", "–"],  # a missing value comes last in both
+        ["0.5", "<0.001", "−1.25", "–"],
+        ["0.5", "−1.25", "–", "<0.001"],
+    ]
+    for order in orders[:2]:
+        loss.press("Enter")
+        assert page.locator(cells).all_text_contents() == order
+    expect(page.get_by_role("columnheader", name="Loss")).to_have_attribute("aria-sort", "descending")
+    again = opened(f"tables/{page.url.rpartition('/')[2]}")
+    assert again.locator(cells).all_text_contents() == orders[1]
+    loss.click()
+    assert page.locator(cells).all_text_contents() == orders[2]
+    page.get_by_role("link", name="rows of").click()
+    expect(page.locator("#comparisons")).to_be_visible()
+
+
+# Firefox
+
+
+@pytest.mark.skipif(FIREFOX is None, reason="needs a Firefox: none found")
+def test_firefox_searches_filters_draws_and_is_dark(site: Path, tmp_path: Path) -> None:
+    firefox = Firefox(tmp_path, **{"layout.css.prefers-color-scheme.content-override": 0})
+    try:
+        firefox.go(f"{site.as_uri()}/index.html?q=LE0-ABS-5080")
+        assert firefox.wait("document.querySelectorAll('#results a').length") >= 1
+        assert firefox.evaluate(PAPER) == DARK
+        firefox.go(f"{site.as_uri()}/claims.html?document=004")
+        assert firefox.wait("document.documentElement.classList.contains('ready')")
+        assert firefox.evaluate("document.querySelectorAll('.claim:not([hidden])').length") == 18
+        firefox.go(f"{site.as_uri()}/{COMPRESSION}&arm=learned")
+        assert firefox.wait("document.querySelectorAll('#chart svg [aria-roledescription=point]').length") == 110
+        firefox.evaluate("document.querySelector('#arms input[value=pca]').click()")
+        assert firefox.wait("location.search.includes('arm=pca')")
+        firefox.go(f"{site.as_uri()}/tables/hostile.html?sort=0.1.ascending")
+        assert firefox.wait("document.querySelector('tbody td').textContent") == "−1.25"
+        assert firefox.evaluate("window.pwned === undefined")
+    finally:
+        firefox.close()
