@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from fault_project import signal_config
-from small_project import ROOT, VARIABLE, Project, copy_project, every_study_config, shared
 from site_pages import browser, opened, site  # noqa: F401
+from small_project import ROOT, VARIABLE, Project, copy_project, every_study_config, shared
 
 SIBLING = ROOT.parent / "shared" / "data" / "wikitext-2"
 

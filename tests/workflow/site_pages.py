@@ -1,5 +1,6 @@
 """The site of a few shipped rows, with hostile names in them, and the browsers that open it."""
 
+import html
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -35,23 +37,32 @@ SCHEMAS = {
     **{name: getattr(results, name.upper()) for name in ("runs", "arms", "summary", "statistics")},
     "conditions": CONDITIONS,
     "methods": METHODS,
+    "verdicts": VERDICTS,
 }
 KEPT = {"learned_encoding": ["markov", "compression", "pure-python"], "language_models": ["mask"]}
 """Study -> experiments of the site."""
 HOSTILE = '</script><script>window.pwned = 1</script> "\'><img src=x onerror="window.pwned = 1"> {{ 7*7 }} &lt;b&gt;'
 CLAIM, ARM, TITLE = "LE0-ABS-VAR", "autoencoder", "Markov <i>chains</i>"
 # Two drawings with the same ids, which must not meet, and a script, which must not run.
-DRAWING = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 150"><defs><style>*{{stroke-width: 1}}</style></defs>
-<rect id="b" width="300" height="150" style="fill: #ffffff"/><rect x="100" width="50" height="50" style="fill: {color}"/>
+DRAWING = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 150">
+<defs><style>*{{stroke-width: 1}}</style></defs><rect id="b" width="300" height="150" style="fill: #ffffff"/>
+<rect x="100" width="50" height="50" style="fill: {color}"/>
 <script>parent.pwned = top.pwned = 1</script></svg>"""
+COMPRESSION = "explorer.html?study=learned_encoding&experiment=compression%2C+done+right"
 PAGES = ("index", "claims", "explorer", "tables", "figures", "provenance", "tables/hostile")
 
 
 def shipped_frames(kept: dict[str, list[str]] = KEPT) -> dict[str, pd.DataFrame]:
     """The shipped rows of some experiments, without learning curves."""
-    frames = {name: results.read(SHIPPED / f"{name}.parquet", schema).to_pandas() for name, schema in SCHEMAS.items()}
+    frames = {
+        name: results.read(SHIPPED / f"{name}.parquet", schema).to_pandas()
+        for name, schema in SCHEMAS.items()
+        if name != "verdicts"
+    }
     known = frames["conditions"]
-    chosen = pd.concat([known[(known["study"] == study) & known["experiment"].isin(some)] for study, some in kept.items()])
+    chosen = pd.concat(
+        [known[(known["study"] == study) & known["experiment"].isin(some)] for study, some in kept.items()]
+    )
     names, studies = set(chosen["condition"]), set(chosen["study"])
     frames = {
         name: rows[rows["condition"].isin(names) if "condition" in rows else rows["study"].isin(studies)]
@@ -92,7 +103,9 @@ def sources(folder: Path, frames: dict[str, pd.DataFrame], verdicts: pd.DataFram
     data = pd.DataFrame({"arm": list("abcd"), "condition": [frames["conditions"]["condition"].iloc[0], "", "", ""]})
     hostile = formats.Table("hostile", "A table of <i>names</i>", data, (formats.Section("", cells),), ("A note.",))
     listed = pd.DataFrame({"Id": [CLAIM], "Verdict": ["CONSISTENT"]})
-    claims = formats.Table("verdict-findings", "Findings", pd.DataFrame({"id": [CLAIM]}), (formats.Section("", listed),), ())
+    claims = formats.Table(
+        "verdict-findings", "Findings", pd.DataFrame({"id": [CLAIM]}), (formats.Section("", listed),), ()
+    )
     for table in (hostile, claims):
         for suffix in ("csv", "md", "tex"):
             write_table(table, str(folder / f"{table.name}.{suffix}"))
@@ -106,7 +119,10 @@ def sources(folder: Path, frames: dict[str, pd.DataFrame], verdicts: pd.DataFram
     return Sources(
         frames=write_frames(folder, frames),
         verdicts=str(folder / "verdicts.parquet"),
-        tables=[str(path) for path in sorted(folder.glob("*.csv")) + sorted(folder.glob("*.md")) + sorted(folder.glob("*.tex"))],
+        tables=[
+            str(path)
+            for path in sorted(folder.glob("*.csv")) + sorted(folder.glob("*.md")) + sorted(folder.glob("*.tex"))
+        ],
         figures=[str(path) for path in sorted(folder.glob("*.svg"))],
         documents=[str(folder / f"documents/{name}/document.yaml") for name in catalogue.DOCUMENTS],
         published=[str(folder / "documents/001/printed.yaml"), str(folder / "documents/001/claims.yaml")],
@@ -116,7 +132,7 @@ def sources(folder: Path, frames: dict[str, pd.DataFrame], verdicts: pd.DataFram
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the site; its rows are those of `hostile_frames`."""
     folder = tmp_path_factory.mktemp("site")
@@ -166,7 +182,7 @@ def opened(browser: Browser, site: Path) -> Iterator[Opener]:
 
 
 def own(url: str, site: Path) -> bool:
-    return url.startswith(("data:", "blob:null/", "blob:file:")) or url.startswith(f"{site.as_uri()}/")
+    return url.startswith(("data:", "blob:null/", "blob:file:", f"{site.as_uri()}/"))
 
 
 def shown(page: Page) -> list[str]:
@@ -238,3 +254,23 @@ class Firefox:
         self("Marionette:Quit", flags=["eForceQuit"])
         self.socket.close()
         self.process.wait(30)
+
+
+LINK = re.compile(r'(?:href|src)="([^"]*)"')
+ANCHOR = re.compile(r'\bid="([^"]*)"')
+
+
+def broken_links(site: Path) -> list[str]:
+    """Links of any page that lead to no file of the site, or to a place that the file does not have."""
+    texts = {path.resolve(): path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    anchors = {path: {html.unescape(name) for name in ANCHOR.findall(text)} for path, text in texts.items()}
+    broken = []
+    for path, text in texts.items():
+        for link in map(html.unescape, set(LINK.findall(text))):
+            address, _, anchor = link.partition("#")
+            file = unquote(address.partition("?")[0])
+            target = (path.parent / file).resolve() if file else path
+            known = link.startswith("data:") or target.is_file()
+            if not known or (anchor and unquote(anchor) not in anchors.get(target, ())):
+                broken.append(f"{path.name}: {link}")
+    return sorted(broken)

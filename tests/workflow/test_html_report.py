@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
-from small_project import Project, copied
 from site_pages import CHROMIUM
+from small_project import Project, copied
 
 from tokentrial import config as settings
 from tokentrial import results

@@ -129,9 +129,7 @@ def captions(parts: Iterable[str], corpus: str, settings: Mapping[str, Any], roo
     return Texts({name: plain(text) for name, text in caption_texts(parts, corpus, settings, root).items()})
 
 
-def caption_texts(
-    parts: Iterable[str], corpus: str, settings: Mapping[str, Any], root: Path = ROOT
-) -> dict[str, str]:
+def caption_texts(parts: Iterable[str], corpus: str, settings: Mapping[str, Any], root: Path = ROOT) -> dict[str, str]:
     """Name -> caption of the figures of studies and of the verdicts.
 
     corpus: the title of the run's real text, empty until it is known; settings: see config.judging. Raises InputError

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from tokentrial.claims import verdict as words
 from tokentrial.documents import Group
 from tokentrial.documents import read as read_document
 from tokentrial.errors import InputError
@@ -46,8 +47,8 @@ class Sources:
     """The files of a run that its site is made of.
 
     frames: see run.view.View.read; tables: every table in every format; figures: SVG files; documents: their files
-    documents/<id>/document.yaml; published: the files of printed tables and of claims; facts: see `FACTS`; settings: see
-    config.judging; templates: the files of workflow/report/site.
+    documents/<id>/document.yaml; published: the files of printed tables and of claims; facts: see `FACTS`; settings:
+    see config.judging; templates: the files of workflow/report/site.
     """
 
     frames: Mapping[str, str]
@@ -91,7 +92,9 @@ class _Site:
         self.names = Names(self.view)
         self.rows = Rows(self.view, self.names)
         self.verdicts: pd.DataFrame = read_verdicts(sources.verdicts)
-        self.documents: dict[str, Group] = {Path(file).parent.name: read_document(Path(file)) for file in sources.documents}
+        self.documents: dict[str, Group] = {
+            Path(file).parent.name: read_document(Path(file)) for file in sources.documents
+        }
         self.where = conditions.pages(file_names([each.condition for each in self.view.select()]))
         self.links = conditions.links(self.rows, self.where)
         self.assets = {Path(path).name: read(path) for path in sources.templates}
@@ -195,8 +198,10 @@ class _Site:
         try:
             import vl_convert
         except ImportError:
-            raise InputError("vl-convert-python: not installed, expected it: pip install 'tokentrial[workflow]'") from None
-        self.pages.file("assets/vega.js", vl_convert.javascript_bundle())
+            raise InputError(
+                "vl-convert-python: not installed, expected it: pip install 'tokentrial[workflow]'"
+            ) from None
+        self.pages.file("assets/vega.js", vl_convert.javascript_bundle(None))
         studies = []
         for study in self.studies:
             data = explorer.of_study(study, self.rows, self.where)
@@ -230,7 +235,7 @@ class _Site:
     def _start(self) -> None:
         folders = {Path(file).parent.name: Path(file).parent for file in self.sources.documents}
         parts = claims.sections(self.documents)
-        kinds = [kind for kind in claims.words.KINDS if any(each["kind"] == kind for each in self.claims)]
+        kinds = [kind for kind in words.KINDS if any(each["kind"] == kind for each in self.claims)]
         headline = next((table for table in self.tables if table["name"] == catalogue.HEADLINE), None)
         self.pages.page(
             "index.html",
@@ -239,7 +244,7 @@ class _Site:
             total=claims.counted(self.claims, None),
             sections=[part | claims.counted(self.claims, part) for part in parts],
             kinds=kinds,
-            audits=sum(each["kind"] == claims.words.AUDIT for each in self.claims),
+            audits=sum(each["kind"] == words.AUDIT for each in self.claims),
             headline=headline,
             counts={"tables": len(self.tables), "figures": len(self.figures), "conditions": len(self.where)},
         )

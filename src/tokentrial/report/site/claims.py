@@ -134,7 +134,10 @@ def sources(decided_by: str, places: Places) -> Iterator[dict[str, str]]:
     ``none`` give nothing.
     """
     corpus = places.names.view.corpus
-    titles = (("Table", catalogue.tables_of(catalogue.STUDIES, corpus)), ("Figure", catalogue.figures_of(catalogue.STUDIES, corpus)))
+    titles = (
+        ("Table", catalogue.tables_of(catalogue.STUDIES, corpus)),
+        ("Figure", catalogue.figures_of(catalogue.STUDIES, corpus)),
+    )
     pages = {"Table": places.tables, "Figure": places.figures}
     listed = re.split(r"\s*[,;]\s*", decided_by)
     if not all(any(name in known for _, known in titles) for name in listed):

@@ -40,7 +40,7 @@ def of_study(study: str, rows: Rows, pages: dict[str, str]) -> dict[str, Any]:
     """
     names, view = rows.names, rows.view.only(study)
     measures: dict[Measure, int] = {}
-    experiments = []
+    experiments: list[dict[str, Any]] = []
     for first, group in rows.experiments(study):
         conditions = []
         for each in group:
@@ -71,7 +71,9 @@ def of_study(study: str, rows: Rows, pages: dict[str, str]) -> dict[str, Any]:
 
 def experiment_key(condition: Condition) -> str:
     """Returns what stands for an experiment and its way in an address."""
-    return ", ".join(part for part in (condition.experiment, WAYS.get(condition.way or "", condition.way or "")) if part)
+    return ", ".join(
+        part for part in (condition.experiment, WAYS.get(condition.way or "", condition.way or "")) if part
+    )
 
 
 def _level(level: Level) -> list[Any]:

@@ -31,7 +31,7 @@ DARK = {
     "#2e6f8e": "#5fa5c7",
 }
 SIZE = re.compile(rb'<svg[^>]*\bviewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"')
-# What no reader sees in an SVG of Matplotlib: digits of a coordinate after the second, turns by nothing, comments, indents.
+# What no reader sees in an SVG of Matplotlib: digits after the second, turns by nothing, comments, indents.
 UNSEEN = (
     (re.compile(rb"(?<=\d\.\d\d)\d+(?=[ \n\",)])"), b""),
     (re.compile(rb' transform="rotate\(-?0 [^"]*\)"'), b""),

@@ -58,7 +58,10 @@ COLUMNS: dict[str, tuple[str, Callable[[Condition], str]]] = {
     "layers": ("Layers", lambda each: f"{each.layers} layers"),
     "tokens": ("Tokens", tokens_name),
     "narrow": ("Width of the body", lambda each: "body as narrow as the encoding" if each.narrow else "full body"),
-    "tied": ("Use of the table", lambda each: USES[bool(each.tied)] if each.model else "tied" if each.tied else "untied"),
+    "tied": (
+        "Use of the table",
+        lambda each: USES[bool(each.tied)] if each.model else "tied" if each.tied else "untied",
+    ),
     "epochs": ("Epochs", lambda each: f"{each.epochs:g} epochs"),
     "fraction": ("Share of the training text", lambda each: f"{100 * (each.fraction or 0):g} % of the text"),
     "model": ("Language model", lambda each: str(each.model)),

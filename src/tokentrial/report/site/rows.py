@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from tokentrial.report.site.names import Names
@@ -55,9 +54,10 @@ class Rows:
         found: dict[str, dict[Measure, list[Level]]] = {}
         keys = ["condition", "metric", "split", "unit", "arm"]
         seeds, values = final["seed"].to_numpy(), final["value"].to_numpy(dtype="float64")
-        for (condition, metric, split, unit, arm), places in final.groupby(keys, sort=False).indices.items():
-            level = self._level(str(arm), seeds[places], values[places])
-            found.setdefault(str(condition), {}).setdefault(Measure(metric, split, unit), []).append(level)
+        for key, places in final.groupby(keys, sort=False).indices.items():
+            condition, metric, split, unit, arm = cast(tuple[str, ...], key)
+            level = self._level(arm, seeds[places], values[places])
+            found.setdefault(condition, {}).setdefault(Measure(metric, split, unit), []).append(level)
         return {name: self._ordered(name, measures) for name, measures in found.items()}
 
     def _level(self, arm: str, seeds: Any, values: Any) -> Level:

@@ -56,8 +56,8 @@ def findings(view: View, verdicts: pd.DataFrame) -> dict[str, str]:
         if len(rows):
             total = rows[["Comparisons", "Better", "Worse", "Equivalent"]].sum()
             found[str(study)] = (
-                f"Of {total['Comparisons']} fair comparisons on held-out loss, the documents' own encoding is better in "
-                f"{total['Better']}, worse in {total['Worse']} and equivalent in {total['Equivalent']}."
+                f"Of {total['Comparisons']} fair comparisons on held-out loss, the documents' own encoding is better "
+                f"in {total['Better']}, worse in {total['Worse']} and equivalent in {total['Equivalent']}."
             )
     return found
 
@@ -75,7 +75,12 @@ def searchable(
     for table in tables:
         yield ["Table", table["title"], f"{table['name']} {table['part']}", f"tables/{table['name']}.html"]
     for figure in figures:
-        yield ["Figure", figure["title"], f"{figure['name']} {figure['caption']}", f"figures.html#figure-{figure['name']}"]
+        yield [
+            "Figure",
+            figure["title"],
+            f"{figure['name']} {figure['caption']}",
+            f"figures.html#figure-{figure['name']}",
+        ]
     for each in conditions:
         title = ": ".join(part for part in (each["title"], each["label"]) if part)
         yield ["Rows", title, f"{each['id']} {each['study']}", each["page"]]

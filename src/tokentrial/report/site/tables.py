@@ -56,7 +56,9 @@ def _cells(line: str) -> list[str]:
 def compact(markdown: bytes) -> bytes:
     """Returns Markdown without the spaces that align its columns, half of the size of a wide table."""
     lines = markdown.split(b"\n")
-    return b"\n".join(re.sub(rb" {2,}", b" ", re.sub(rb"-{4,}", b"---", line)) if line[:1] == b"|" else line for line in lines)
+    return b"\n".join(
+        re.sub(rb" {2,}", b" ", re.sub(rb"-{4,}", b"---", line)) if line[:1] == b"|" else line for line in lines
+    )
 
 
 def titled(studies: Sequence[str], corpus: str) -> dict[str, tuple[str, str]]:
@@ -66,7 +68,9 @@ def titled(studies: Sequence[str], corpus: str) -> dict[str, tuple[str, str]]:
     named = {name: ("What the runs say", title) for name, title in first.items()}
     for study in studies:
         part = catalogue.study_title(study, corpus)
-        named |= {name: (part, title) for name, title in catalogue.tables_of([study], corpus).items() if name not in first}
+        named |= {
+            name: (part, title) for name, title in catalogue.tables_of([study], corpus).items() if name not in first
+        }
     return named | titles
 
 
@@ -117,18 +121,17 @@ def hrefs(data: bytes, shown: Shown, behind: Behind, claims: Mapping[str, str]) 
 
 
 def contents(
-    found: Mapping[str, Mapping[str, Path]], titles: Mapping[str, tuple[str, str]], behind: Behind, claims: Mapping[str, str]
+    found: Mapping[str, Mapping[str, Path]],
+    titles: Mapping[str, tuple[str, str]],
+    behind: Behind,
+    claims: Mapping[str, str],
 ) -> Iterator[dict[str, Any]]:
     """Yields every table for the templates, in the order of the titles; others come last."""
     for name in sorted(found, key=lambda each: (list(titles).index(each) if each in titles else len(titles), each)):
         data = {suffix: read(path) for suffix, path in found[name].items()}
         shown = parsed(data["md"].decode(), str(found[name]["md"]))
         places = iter(hrefs(data["csv"], shown, behind, claims))
-        grids = [
-            {"columns": grid.columns, "rows": [(row, next(places, "")) for row in grid.rows]} for grid in shown.grids
-        ]
-        for grid in grids:
-            grid["linked"] = any(href for _, href in grid["rows"])
+        grids = [_linked(grid, places) for grid in shown.grids]
         yield {
             "name": name,
             "part": titles.get(name, ("Further tables", ""))[0],
@@ -136,5 +139,11 @@ def contents(
             "grids": grids,
             "notes": shown.notes,
             "files": data | {"md": compact(data["md"])},
-            "rows": sum(len(grid["rows"]) for grid in grids),
+            "rows": sum(len(grid.rows) for grid in shown.grids),
         }
+
+
+def _linked(grid: Grid, places: Iterator[str]) -> dict[str, Any]:
+    """A grid whose rows have the page behind them, if any has one."""
+    rows = [(row, next(places, "")) for row in grid.rows]
+    return {"columns": grid.columns, "rows": rows, "linked": any(href for _, href in rows)}
