@@ -201,7 +201,8 @@ class _Site:
             raise InputError(
                 "vl-convert-python: not installed, expected it: pip install 'tokentrial[workflow]'"
             ) from None
-        self.pages.file("assets/vega.js", vl_convert.javascript_bundle(None))
+        bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # without a snippet: all of Vega-Lite
+        self.pages.file("assets/vega.js", bundle)
         studies = []
         for study in self.studies:
             data = explorer.of_study(study, self.rows, self.where)
