@@ -50,6 +50,9 @@ def test_arms_metrics_and_sentences_have_no_keys(view: View, names: Names) -> No
         assert "_" not in names.arm(study, arm).replace("pq_", "").replace("int_", "") or "(" in names.arm(study, arm)
     assert names.metric("cross_entropy_low", "test") == "cross-entropy after rare tokens, test data"
     assert names.arm("learned_encoding", "reference.floor") == "bound: floor"
+    assert (
+        names.readable("learned-8 minus autoencoder-8 +0.159 nats") == "learned 8:1 minus autoencoder 8:1 +0.159 nats"
+    )
     said = names.readable(
         "learned minus random_frozen -0.014 [-0.02, -0.01], n = 10 (markov/ratio-2-mean-pool); 50-80 %"
     )

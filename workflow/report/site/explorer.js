@@ -125,13 +125,14 @@ document.addEventListener("DOMContentLoaded", () => {
     const arms = Object.keys(data.arms).filter((arm) => state.arm.includes(arm) && arm !== state.against);
     const names = arms.map((arm) => data.arms[arm].name);
     const conditions = [...new Set(means.map((each) => each.condition))];
+    const known = means.filter((each) => each.low !== null);
     const wide = chart.clientWidth, narrow = wide < 560;
-    const legend = { title: null, orient: "top", columns: narrow ? 1 : Math.max(1, Math.floor(wide / 190)), labelLimit: 220, symbolStrokeWidth: 0, symbolSize: 70 };
+    const legend = { title: null, orient: "top", columns: narrow ? 1 : Math.max(1, Math.floor(wide / 190)), labelLimit: 220, symbolStrokeWidth: 0, symbolSize: 70, symbolOpacity: 1 };
     const color = { field: "name", type: "nominal", scale: { domain: names, range: arms.map((arm) => colors[data.arms[arm].color] ?? colors.grey) }, legend };
-    const shape = { field: "name", type: "nominal", scale: { domain: names, range: arms.map((arm) => data.arms[arm].shape) }, legend };
+    const shape = { field: "name", type: "nominal", scale: { domain: names, range: shapes(arms) }, legend };
     const y = {
       field: "condition", type: "nominal", sort: null, scale: { domain: conditions, paddingInner: 0.25 },
-      axis: { title: null, labelLimit: narrow ? Math.floor(wide * 0.36) : 260, grid: true, bandPosition: 0, tickBand: "extent", ticks: false },
+      axis: { title: null, labelLimit: narrow ? Math.floor(wide * 0.4) : 330, grid: true, bandPosition: 0, tickBand: "extent", ticks: false },
     };
     const yOffset = { field: "name", type: "nominal", scale: { domain: names, paddingInner: 0.1 } };
     const tip = (fields) => fields.map(([field, name]) => ({ field, title: name, ...(["value", "mean", "low", "high"].includes(field) ? { type: "quantitative", format: ".6~g" } : {}) }));
@@ -152,16 +153,27 @@ document.addEventListener("DOMContentLoaded", () => {
           mark: { type: "point", filled: true, size: 16, opacity: points.length > MANY ? 0.15 : 0.5, aria: points.length <= MANY },
           encoding: { x: { field: "value", type: "quantitative", title, scale: { zero: false, nice: true } }, y, yOffset, color, shape, description: { field: "said" }, tooltip: tip([["name", "Arm"], ["condition", "Condition"], ["seed", "Seed"], ["value", "Value"]]) },
         },
-        {
-          name: "intervals", data: { values: means.filter((each) => each.low !== null) }, mark: { type: "rule", strokeWidth: 2, aria: false },
+        ...(known.length ? [{
+          name: "intervals", data: { values: known }, mark: { type: "rule", strokeWidth: 2, aria: false },
           encoding: { x: { field: "low", type: "quantitative" }, x2: { field: "high" }, y, yOffset, color },
-        },
+        }] : []),
         {
           name: "means", data: { values: means }, mark: { type: "point", filled: true, size: 75, opacity: 1, stroke: null },
           encoding: { x: { field: "mean", type: "quantitative" }, y, yOffset, color, shape, description: { field: "said" }, tooltip: tip([["name", "Arm"], ["condition", "Condition"], ["mean", "Mean"], ["low", "From"], ["high", "To"], ["n", "n"]]) },
         },
       ],
     };
+  };
+  // Arms of one colour have different shapes.
+  const SHAPES = ["circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "triangle-left", "triangle-right"];
+  const shapes = (arms) => {
+    const taken = new Set();
+    return arms.map((arm) => {
+      const { color, shape } = data.arms[arm];
+      const free = [shape, ...SHAPES].find((each) => !taken.has(`${color} ${each}`)) ?? shape;
+      taken.add(`${color} ${free}`);
+      return free;
+    });
   };
   // light-dark() in a custom property is resolved only where a colour is used.
   const resolved = (name) => {
@@ -179,8 +191,11 @@ document.addEventListener("DOMContentLoaded", () => {
     const difference = state.against === VALUES ? "" : `difference from ${data.arms[state.against].name}: `;
     const better = found.lower === null ? "" : found.lower ? " (lower is better)" : " (higher is better)";
     const title = `${difference}${found.name}${found.unit ? `, ${found.unit}` : ""}${state.against === VALUES ? better : ""}`;
+    const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+    const counted = (name) => new Set(means.map((each) => each[name])).size;
+    const without = difference && means.some((each) => each.low === null) ? " A difference that the statistics do not have is shown without one." : "";
     said.textContent = means.length
-      ? `${points.length} points of ${new Set(means.map((each) => each.arm)).size} arms in ${new Set(means.map((each) => each.condition)).size} conditions; intervals at ${100 * data.confidence} %.`
+      ? `${count(points.length, "point")} of ${count(counted("arm"), "arm")} in ${count(counted("condition"), "condition")}; intervals at ${100 * data.confidence} %.${without}`
       : "Nothing to show: choose an arm.";
     table($("means"), ["Condition", "Arm", "n", "Mean", "From", "To"], means.map((each) => [[each.condition, each.page], each.name, each.n, short(each.mean), short(each.low), short(each.high)]));
     table($("rows"), ["Condition", "Arm", "Seed", "Value"], points.slice(0, SHOWN).map((each) => [[each.condition, each.page], each.name, each.seed, short(each.value)]));

@@ -4,7 +4,7 @@ from itertools import cycle
 from typing import Any
 
 from tokentrial.report.site.names import WAYS, Names, lower_is_better, unit
-from tokentrial.report.site.rows import Level, Measure, Rows, is_bound
+from tokentrial.report.site.rows import Level, Measure, Rows, is_bound, rank
 from tokentrial.run.columns import Condition
 from tokentrial.run.view import View
 
@@ -39,15 +39,15 @@ def of_study(study: str, rows: Rows, pages: dict[str, str]) -> dict[str, Any]:
     them.
     """
     names, view = rows.names, rows.view.only(study)
-    measures: dict[Measure, int] = {}
+    every = {measure for each in view.select() for measure in rows.of(each.condition)}
+    measures = {measure: place for place, measure in enumerate(sorted(every, key=rank))}
     experiments: list[dict[str, Any]] = []
     for first, group in rows.experiments(study):
         conditions = []
         for each in group:
             levels = []
             for measure, found in rows.of(each.condition).items():
-                place = measures.setdefault(measure, len(measures))
-                levels += [[place, *_level(level)] for level in found]
+                levels += [[measures[measure], *_level(level)] for level in found]
             conditions.append(
                 {
                     "id": each.condition,

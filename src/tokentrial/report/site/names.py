@@ -133,9 +133,9 @@ class Names:
 
     @cached_property
     def _words(self) -> dict[str, str]:
-        words = dict(HEADS)
+        words = HEADS | {key: name for key, name in METRIC_NAMES.items() if "_" in key}
         for row in self.view.methods.to_dict("records"):
-            if "_" in row["arm"]:
+            if "_" in row["arm"] or "-" in row["arm"]:
                 words[row["arm"]] = row["name"]
         for each in self.view.select():
             label = self.condition(each.condition)

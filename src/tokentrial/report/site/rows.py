@@ -13,7 +13,8 @@ from tokentrial.run.columns import Condition
 from tokentrial.run.finals import BOUND, LOSS
 from tokentrial.run.view import View
 
-SPLITS = ("test", "validation", "train")
+LATE = ("table", "model", "validation", "train")
+"""What is measured on these comes after what is measured on held-out text."""
 
 
 class Measure(NamedTuple):
@@ -22,6 +23,12 @@ class Measure(NamedTuple):
     metric: str
     split: str
     unit: str
+
+
+def rank(measure: Measure) -> tuple[int, str, bool, str]:
+    """Returns the place of a measure among others: held-out data first, and there the loss."""
+    late = LATE.index(measure.split) + 1 if measure.split in LATE else 0
+    return (late, measure.split, measure.metric != LOSS, measure.metric)
 
 
 @dataclass(frozen=True)
@@ -76,10 +83,6 @@ class Rows:
 
         def place(level: Level) -> tuple[int, str]:
             return (places.get(level.arm, len(arms)), level.arm)
-
-        def rank(measure: Measure) -> tuple[int, bool, str]:
-            split = SPLITS.index(measure.split) if measure.split in SPLITS else 0
-            return (split, measure.metric != LOSS, measure.metric)
 
         return {each: sorted(measures[each], key=place) for each in sorted(measures, key=rank)}
 

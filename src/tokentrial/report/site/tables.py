@@ -15,6 +15,8 @@ from tokentrial.run.view import View
 FORMATS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
 BORDER = re.compile(r"^\|(?::?-+:?\|)+$")
 CELL = re.compile(r"(?<!\\)\|")
+LONG = 40
+"""Letters of a cell from which a column holds running text."""
 Row = Mapping[str, str]
 
 
@@ -144,6 +146,8 @@ def contents(
 
 
 def _linked(grid: Grid, places: Iterator[str]) -> dict[str, Any]:
-    """A grid whose rows have the page behind them, if any has one."""
+    """A grid whose rows have the page behind them, if any has one, and whose columns say whether they are wide."""
     rows = [(row, next(places, "")) for row in grid.rows]
-    return {"columns": grid.columns, "rows": rows, "linked": any(href for _, href in rows)}
+    longest = [max((len(row[place]) for row in grid.rows), default=0) for place in range(len(grid.columns))]
+    columns = [(name, longest[place] > LONG) for place, name in enumerate(grid.columns)]
+    return {"columns": columns, "rows": rows, "linked": any(href for _, href in rows)}
