@@ -5,7 +5,11 @@
 
 from tokentrial.report import answers
 
-SITE = [source(f"workflow/report/site/{path.name}") for path in sorted((ROOT / "workflow/report/site").iterdir())]
+SITE = [
+    source(f"workflow/report/site/{path.name}")
+    for path in sorted((ROOT / "workflow/report/site").iterdir())
+    if path.suffix in (".html", ".css", ".js")
+]
 ANSWERS = [f"{place}/{answers.FILE}" for place in PLACES if (ROOT / place / answers.FILE).is_file()]
 
 

@@ -1,6 +1,6 @@
 """What the report's tables and figures are called, by the files of the studies and, of those of none, verdicts.yaml.
 
-One entry serves the report, the page of verdicts and Snakemake's own report. A text has ``{corpus}`` where it names the
+One entry serves the report, the site and Snakemake's own report. A text has ``{corpus}`` where it names the
 run's real text, which the functions below fill in. While the workflow is planned the text is not known, so without a
 name titles say "real text".
 """

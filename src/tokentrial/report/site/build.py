@@ -247,6 +247,7 @@ class _Site:
             kinds=kinds,
             audits=sum(each["kind"] == words.AUDIT for each in self.claims),
             headline=headline,
+            advice=start.advice(self.findings, self.names),
             counts={"tables": len(self.tables), "figures": len(self.figures), "conditions": len(self.where)},
         )
 

@@ -8,7 +8,7 @@ import pandas as pd
 from tokentrial.documents import Group
 from tokentrial.report.answers import Answer
 from tokentrial.report.headline import headline
-from tokentrial.report.site.claims import MEANINGS
+from tokentrial.report.site.claims import MEANINGS, query
 from tokentrial.report.site.names import Names
 from tokentrial.report.site.pages import slug
 from tokentrial.report.verdicts import tally
@@ -60,6 +60,18 @@ def findings(view: View, verdicts: pd.DataFrame) -> dict[str, str]:
                 f"in {total['Better']}, worse in {total['Worse']} and equivalent in {total['Equivalent']}."
             )
     return found
+
+
+def advice(found: Mapping[str, str], names: Names) -> list[dict[str, Any]]:
+    """Returns what to take away, for the template: sentences, each with links to what it rests on.
+
+    found: see `findings`.
+    """
+    return [
+        {"part": names.study(study), "text": text, "links": [("its comparisons", f"explorer.html{query(study=study)}")]}
+        for study, text in found.items()
+        if study != "verdicts"
+    ]
 
 
 def searchable(
