@@ -16,6 +16,7 @@ from tokentrial.documents import Group
 from tokentrial.documents import read as read_document
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue
+from tokentrial.report.advice import advice
 from tokentrial.report.answers import answers
 from tokentrial.report.site import claims, conditions, explorer, figures, start, tables
 from tokentrial.report.site.names import Names
@@ -247,7 +248,7 @@ class _Site:
             kinds=kinds,
             audits=sum(each["kind"] == words.AUDIT for each in self.claims),
             headline=headline,
-            advice=start.advice(self.findings, self.names),
+            advice=start.advised(advice(self.view), self.view, self.links),
             counts={"tables": len(self.tables), "figures": len(self.figures), "conditions": len(self.where)},
         )
 

@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.documents import Group
+from tokentrial.report.advice import Advice, Evidence
 from tokentrial.report.answers import Answer
+from tokentrial.report.formats import number
 from tokentrial.report.headline import headline
-from tokentrial.report.site.claims import MEANINGS, query
+from tokentrial.report.site.claims import MEANINGS
 from tokentrial.report.site.names import Names
 from tokentrial.report.site.pages import slug
 from tokentrial.report.verdicts import tally
@@ -62,16 +64,27 @@ def findings(view: View, verdicts: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def advice(found: Mapping[str, str], names: Names) -> list[dict[str, Any]]:
-    """Returns what to take away, for the template: sentences, each with links to what it rests on.
+def advised(pieces: Sequence[Advice], view: View, links: Links) -> list[dict[str, Any]]:
+    """Returns the advice for the template: a sentence, and its comparisons with numbers and places.
 
-    found: see `findings`.
+    links: comparison or condition -> its name and its place in the site.
     """
     return [
-        {"part": names.study(study), "text": text, "links": [("its comparisons", f"explorer.html{query(study=study)}")]}
-        for study, text in found.items()
-        if study != "verdicts"
+        {"text": piece.text, "evidence": [_evidence(each, view, links) for each in piece.evidence]} for piece in pieces
     ]
+
+
+def _evidence(each: Evidence, view: View, links: Links) -> dict[str, str]:
+    row = each.row or view.difference_on("test", *each.apart)
+    names = ("difference", "t_low", "t_high") if each.row else ("mean", "low", "high")
+    value, low, high = (row[name] for name in names)
+    interval = f"[{number(low, 3)}, {number(high, 3)}]"
+    place = links.get(each.row["comparison"] if each.row else each.apart[0], ("", ""))[1]
+    return {
+        "words": each.words,
+        "value": f"{number(value, 3, signed=True)} nats {interval}, n = {row['n']}",
+        "href": place,
+    }
 
 
 def searchable(
