@@ -3,14 +3,11 @@
 # OUTPUTS  results/site/, which starts at index.html; results/reference_report/site/ of the shipped rows
 # STEPS    fill the pages from the run's own rows, titles and names; add the data of the explorer and Vega-Lite's bundle
 
-from tokentrial.report import answers
-
 SITE = [
     source(f"workflow/report/site/{path.name}")
     for path in sorted((ROOT / "workflow/report/site").iterdir())
     if path.suffix in (".html", ".css", ".js")
 ]
-ANSWERS = [f"{place}/{answers.FILE}" for place in PLACES if (ROOT / place / answers.FILE).is_file()]
 
 
 rule site:
