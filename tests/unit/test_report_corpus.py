@@ -163,6 +163,8 @@ def test_the_report_names_the_text_in_titles_and_on_its_first_page(
 def test_the_site_names_the_text(
     root: Path, run: dict[str, str], drawings: dict[str, Path], shipped: dict[str, Any], tmp_path: Path
 ) -> None:
+    numbers = tmp_path / "report.numbers.csv"
+    numbers.write_text("printed,place,value\n", encoding="utf-8")
     write_site(
         Sources(
             frames=tables_of(run),
@@ -174,6 +176,7 @@ def test_the_site_names_the_text(
             facts=scale.page_facts(run["arms"], shipped, run["record"]),
             settings=settings.judging(shipped),
             templates=[str(path) for path in (root / "workflow/report/site").iterdir()],
+            numbers=str(numbers),
         ),
         str(tmp_path / "site"),
     )

@@ -49,7 +49,7 @@ DRAWING = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 150">
 <rect x="100" width="50" height="50" style="fill: {color}"/>
 <script>parent.pwned = top.pwned = 1</script></svg>"""
 COMPRESSION = "explorer.html?study=learned_encoding&experiment=compression%2C+done+right"
-PAGES = ("index", "claims", "explorer", "tables", "figures", "provenance", "tables/hostile")
+PAGES = ("index", "claims", "explorer", "tables", "figures", "provenance", "numbers", "tables/hostile")
 
 
 def shipped_frames(kept: dict[str, list[str]] = KEPT) -> dict[str, pd.DataFrame]:
@@ -116,6 +116,13 @@ def sources(folder: Path, frames: dict[str, pd.DataFrame], verdicts: pd.DataFram
     path = folder / "documents/001/document.yaml"
     path.write_text(path.read_text().replace(yaml.safe_load(path.read_text())["title"], "A <b>hostile</b> title"))
     shipped = study_files.default(ROOT)
+    pair = frames["statistics"].iloc[0]
+    places = [
+        f"statistics › {pair['comparison']} › difference",
+        f"summary › {pair['condition']}|learned|accuracy › mean",
+    ]
+    lines = [f"0.5,{place},0.5" for place in [*places, f"verdicts › {CLAIM} › pct", "counted: claims"]]
+    (folder / "report.numbers.csv").write_text("\n".join(["printed,place,value", *lines]), encoding="utf-8")
     return Sources(
         frames=write_frames(folder, frames),
         verdicts=str(folder / "verdicts.parquet"),
@@ -129,6 +136,7 @@ def sources(folder: Path, frames: dict[str, pd.DataFrame], verdicts: pd.DataFram
         facts=dict.fromkeys(build.FACTS, "") | {"run": "a test run", "seeds": "10", "commit": "abc"} | facts,
         settings=settings.judging(shipped),
         templates=[str(path) for path in sorted((ROOT / "workflow/report/site").iterdir())],
+        numbers=str(folder / "report.numbers.csv"),
     )
 
 

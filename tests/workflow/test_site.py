@@ -53,6 +53,14 @@ def test_every_link_leads_to_a_place_of_the_site(site: Path) -> None:
     assert broken_links(site) == []
 
 
+def test_numbers_of_the_paper_lead_to_their_rows(site: Path) -> None:
+    text = (site / "numbers.html").read_text(encoding="utf-8")
+    links = re.findall(r'<tr><th scope="row">0\.5<td><a href="([^"]+)">', text)
+    assert [link.partition("/")[0].partition("#")[0] for link in links] == ["conditions", "conditions", "claims.html"]
+    assert "#" in links[0]
+    assert "<td>claims<td>count or combination of rows" in text
+
+
 @chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_serious_fault_for_those_who_cannot_see_it(opened: Opener, pages: list[str], scheme: str) -> None:

@@ -1,5 +1,5 @@
 # PURPOSE  The run as a folder of pages that open without a server and without a network.
-# INPUTS   the result tables, the verdicts, results/tables, results/figures/*.svg, documents/, workflow/report/site/
+# INPUTS   the result tables, the verdicts, results/tables, results/figures/*.svg, the paper's numbers, workflow/report/site/
 # OUTPUTS  results/site/, which starts at index.html; results/reference_report/site/ of the shipped rows
 # STEPS    fill the pages from the run's own rows, titles and names; add the data of the explorer and Vega-Lite's bundle
 
@@ -21,6 +21,7 @@ rule site:
         published=[*PRINTED, *CLAIMS],
         answers=ANSWERS,
         titles=TITLES,
+        numbers=rules.report.output.numbers,
         templates=SITE,
         code=code_of("site", "provenance"),  # the start page says which commit judged
     output:

@@ -21,6 +21,7 @@ with logged(snakemake.log[0]):
             ),
             settings=json.loads(snakemake.params.settings),
             templates=snakemake.input.templates,
+            numbers=snakemake.input.numbers,
         ),
         snakemake.output.folder,
     )

@@ -20,6 +20,7 @@ from tokentrial.report.advice import advice
 from tokentrial.report.answers import answers
 from tokentrial.report.site import claims, conditions, explorer, figures, start, tables
 from tokentrial.report.site.names import Names
+from tokentrial.report.site.numbers import numbers
 from tokentrial.report.site.pages import Pages, file_names, read, slug
 from tokentrial.report.site.rows import Rows
 from tokentrial.report.verdicts import read as read_verdicts
@@ -49,7 +50,7 @@ class Sources:
 
     frames: see run.view.View.read; tables: every table in every format; figures: SVG files; documents: their files
     documents/<id>/document.yaml; published: the files of printed tables and of claims; facts: see `FACTS`; settings:
-    see config.judging; templates: the files of workflow/report/site.
+    see config.judging; templates: the files of workflow/report/site; numbers: those of the paper, report.numbers.csv.
     """
 
     frames: Mapping[str, str]
@@ -61,6 +62,7 @@ class Sources:
     facts: Mapping[str, str]
     settings: Mapping[str, Any]
     templates: Sequence[str]
+    numbers: str
 
 
 def write_site(sources: Sources, output: str) -> None:
@@ -228,11 +230,19 @@ class _Site:
         groups: dict[str, dict[str, list[dict[str, Any]]]] = {}
         for each in every:
             groups.setdefault(each["study"], {}).setdefault(each["title"], []).append(each)
+        places = {claim["id"]: f"claims.html#{claim['id']}" for claim in self.claims}
+        self.pages.page("numbers.html", "numbers.html", numbers=self._numbers(places))
         self.pages.page(
             "provenance.html", "provenance.html", groups=groups, files=files, documents=self.documents, printed=printed
         )
         found = start.searchable(self.claims, self.tables, self.figures, every)
         self.pages.data("search", list(found))
+
+    def _numbers(self, places: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+        found = numbers(self.sources.numbers, self.links, places)
+        return [
+            (printed, self.names.readable(of), self.names.readable(what), href) for printed, of, what, href in found
+        ]
 
     def _start(self) -> None:
         folders = {Path(file).parent.name: Path(file).parent for file in self.sources.documents}
