@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 import yaml
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from tokentrial import config as settings
 from tokentrial import results
@@ -122,7 +122,7 @@ def sources(folder: Path, frames: dict[str, pd.DataFrame], verdicts: pd.DataFram
         f"summary › {pair['condition']}|learned|accuracy › mean",
     ]
     lines = [f"0.5,{place},0.5" for place in [*places, f"verdicts › {CLAIM} › pct", "counted: claims"]]
-    (folder / "report.numbers.csv").write_text("\n".join(["printed,place,value", *lines]), encoding="utf-8")
+    (folder / "documents/report.numbers.csv").write_text("\n".join(["printed,place,value", *lines]), encoding="utf-8")
     return Sources(
         frames=write_frames(folder, frames),
         verdicts=str(folder / "verdicts.parquet"),
@@ -136,7 +136,7 @@ def sources(folder: Path, frames: dict[str, pd.DataFrame], verdicts: pd.DataFram
         facts=dict.fromkeys(build.FACTS, "") | {"run": "a test run", "seeds": "10", "commit": "abc"} | facts,
         settings=settings.judging(shipped),
         templates=[str(path) for path in sorted((ROOT / "workflow/report/site").iterdir())],
-        numbers=str(folder / "report.numbers.csv"),
+        numbers=str(folder / "documents/report.numbers.csv"),
     )
 
 
@@ -179,7 +179,7 @@ def opened(browser: Browser, site: Path) -> Iterator[Opener]:
         page.on("console", lambda message: faults.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
         page.on("request", lambda request: faults.append(request.url) if not own(request.url, site) else None)
-        page.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
+        page.on("requestfailed", lambda request: faults.append(request.url) if not left(request) else None)
         page.goto(f"{site.as_uri()}/{place}")
         return page
 
@@ -187,6 +187,11 @@ def opened(browser: Browser, site: Path) -> Iterator[Opener]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def left(request: Request) -> bool:
+    """Whether a request ended because the test went on to another page."""
+    return "ERR_ABORTED" in (request.failure or "")
 
 
 def own(url: str, site: Path) -> bool:
