@@ -1,5 +1,5 @@
 # The commands of the README. Everything runs in .venv, made here from requirements.lock.
-.PHONY: report smoke crate test test-slow lint docs golden freeze bench clean
+.PHONY: report smoke site crate test test-slow lint docs golden freeze bench clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -17,6 +17,9 @@ report: .venv/installed
 
 smoke: .venv/installed
 	$(SNAKEMAKE) $(LOGGER) --configfile config/smoke.yaml -- all
+
+site: .venv/installed
+	$(SNAKEMAKE) $(LOGGER) -- site
 
 crate: .venv/installed
 	$(SNAKEMAKE) $(LOGGER) -- crate

@@ -29,13 +29,14 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/reference.smk"
+include: "workflow/rules/site.smk"
 
 
 rule all:
     default_target: True
     input:
         report="results/report.pdf",
-        verdicts=["results/verdicts.html", "results/verdicts.json"],
+        verdicts="results/verdicts.json",
         tables=TABLES,
         figures=FIGURES,
         provenance="results/provenance.json",

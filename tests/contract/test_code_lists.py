@@ -22,7 +22,7 @@ from tokentrial.training import condition
 # Modules whose text is part of a result although code_lists.NOT_LISTED has them.
 NAMED = {
     "report": {"provenance"},  # it prints the commit that judged
-    "claims_page": {"provenance"},
+    "site": {"provenance"},  # the start page names the commit that judged
     "provenance": {"provenance"},  # it prints the versions, too
 }
 # Scripts whose jobs load encoders by name, checked job by job below.

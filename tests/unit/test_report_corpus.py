@@ -11,6 +11,7 @@ import pytest
 import typst
 import views
 
+from tokentrial import config as settings
 from tokentrial import real_text, results
 from tokentrial.claims import registry, verdicts
 from tokentrial.claims.rules import Results as Judge
@@ -20,9 +21,10 @@ from tokentrial.data import corpora
 from tokentrial.data.corpora import Corpus
 from tokentrial.data.spec import complete
 from tokentrial.errors import InputError
-from tokentrial.report import catalogue, claims_page, document, formats, scale
+from tokentrial.report import catalogue, document, formats, scale
 from tokentrial.report import tables as report_tables
 from tokentrial.report.figures.draw import write_figures
+from tokentrial.report.site.build import Sources, write_site
 from tokentrial.report.tables import verdicts as verdict_tables
 from tokentrial.report.template import escape
 from tokentrial.run import describe
@@ -158,21 +160,30 @@ def test_the_report_names_the_text_in_titles_and_on_its_first_page(
     assert f"of language model on {OWN}" in body
 
 
-def test_the_page_of_verdicts_names_the_text(
+def test_the_site_names_the_text(
     root: Path, run: dict[str, str], drawings: dict[str, Path], shipped: dict[str, Any], tmp_path: Path
 ) -> None:
-    claims_page.write_page(
-        verdicts=run["verdicts"],
-        figures={name: str(file) for name, file in drawings.items()},
-        documents=[str(root / f"documents/{name}/document.yaml") for name in catalogue.DOCUMENTS],
-        facts=scale.page_facts(run["arms"], shipped, run["record"]),
-        output=str(tmp_path / "page.html"),
-        template_folder=str(root / "workflow/report"),
+    numbers = tmp_path / "report.numbers.csv"
+    numbers.write_text("printed,place,value\n", encoding="utf-8")
+    write_site(
+        Sources(
+            frames=tables_of(run),
+            verdicts=run["verdicts"],
+            tables=[],
+            figures=[str(file) for file in drawings.values()],
+            documents=[str(root / f"documents/{name}/document.yaml") for name in catalogue.DOCUMENTS],
+            published=[],
+            facts=scale.page_facts(run["arms"], shipped, run["record"]),
+            settings=settings.judging(shipped),
+            templates=[str(path) for path in (root / "workflow/report/site").iterdir()],
+            numbers=str(numbers),
+        ),
+        str(tmp_path / "site"),
     )
-    text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert f"<dt>Real text</dt><dd>{OWN}: a text of one&#39;s own" in text
-    assert f"Memory against quality on {OWN}" in text
-    assert other_text(text.replace("LE2-QS-WIKI", "")) == []  # an id, listed as one without a verdict
+    start, figures = ((tmp_path / f"site/{name}.html").read_text(encoding="utf-8") for name in ("index", "figures"))
+    assert f"<dt>Real text</dt><dd>{OWN}: a text of one&#39;s own" in start
+    assert f"Memory against quality on {OWN}" in figures
+    assert other_text(start) == other_text(figures) == []
 
 
 def test_verdicts_decided_by_real_text_say_which(root: Path, run: dict[str, str]) -> None:

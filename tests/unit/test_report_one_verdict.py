@@ -1,4 +1,4 @@
-"""A claim of the cramming study has one verdict: text, tables, figures and page of verdicts print the same word."""
+"""A claim of the cramming study has one verdict: text, tables, figures and the site print the same word."""
 
 import re
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def view(request: pytest.FixtureRequest) -> View:
 
 
 def judged(view: View, claim: str) -> Finding:
-    """The claim in verdicts.parquet, and so on the page of verdicts."""
+    """The claim in verdicts.parquet, and so in the site."""
     frames = replace(made({"learned_encoding/task/done-right/one": {"learned": 2.0}}), decisions=view.decisions)
     return RULES["as_decided"](frames, {}, claim=claim)
 

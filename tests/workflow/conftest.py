@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from fault_project import signal_config
+from site_pages import browser, opened, site  # noqa: F401
 from small_project import ROOT, VARIABLE, Project, copy_project, every_study_config, shared
-from verdict_page import browser, every, few, file, opened, registry, rows, served, whole  # noqa: F401
 
 SIBLING = ROOT.parent / "shared" / "data" / "wikitext-2"
 

@@ -63,8 +63,6 @@ def test_every_claim_has_a_verdict_and_what_the_run_lacks_is_not_judged(built: P
     assert all(row["reason"].strip() and row["verdict"] for row in verdicts.values())
     assert [entry["id"] for entry in json.loads((built.folder / "results/verdicts.json").read_text())] == list(verdicts)
     assert verdicts["CR4-LINEAR"]["verdict"] in ("UNTESTABLE", "INCONCLUSIVE")  # document 004's study was not run
-    page = (built.folder / "results/verdicts.html").read_text()
-    assert [name for name in verdicts if f'id="{name}"' not in page] == []
 
 
 def test_a_disputed_entry_is_judged_again_and_nothing_else_runs(finished: Project) -> None:

@@ -81,7 +81,7 @@ def test_it_runs_to_tables_report_and_page(finished: Project, tmp_path: Path) ->
     for path in named.iterdir():  # the same document under another name, with claims and a table of its own
         text = path.read_text().replace('"005"', '"hashed_tokens-2025"').replace("HT5", "HASH2025")
         path.write_text(text.replace("hashed-accuracy", "hashed-accuracy-2025").replace("005.txt", "hashed.txt"))
-    finished.build("all")
+    finished.build("all", "site")
     folder = finished.folder / "results"
     judged = results.read(folder / "verdicts.parquet", VERDICTS).to_pandas()
     for name, prefix in (("005", "HT5"), ("hashed_tokens-2025", "HASH2025")):
@@ -90,19 +90,19 @@ def test_it_runs_to_tables_report_and_page(finished: Project, tmp_path: Path) ->
         assert list(rows["verdict"][:2]) == ["CONSISTENT", "INCONSISTENT"]
         assert f"Document {name}" in (folder / "tables/verdict-matrix.md").read_text()
         assert f"{prefix}-DIFFERENCE" in (folder / "report.typ").read_text()
-        assert f'id="document-{name}"' in (folder / "verdicts.html").read_text()
+        assert f'id="document-{name}"' in (folder / "site/claims.html").read_text()
     order = list(dict.fromkeys(judged["document"].where(~judged["document"].str.contains("+", regex=False), "cross")))
     assert order[-4:] == ["005", "hashed_tokens-2025", OUTSIDE, "cross"]
     of_outside(folder, judged)
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF-")
     edited = named / "claims.yaml"  # an edit of a registry file of one's own judges anew
     edited.write_text(edited.read_text().replace('difference: "0.009"', 'difference: "0.005"'))
-    assert {"verdicts", "tables", "report", "claims_page"} <= finished.planned("all").keys()
+    assert {"verdicts", "tables", "report", "site"} <= finished.planned("all", "site").keys()
     edited.write_text(edited.read_text().replace('difference: "0.005"', 'difference: "0.009"'))
-    assert finished.planned("all").keys() == set()
+    assert finished.planned("all", "site").keys() == set()
     edited = outside / OUTSIDE / "claims.yaml"  # and so does one outside the checkout
     edited.write_text(edited.read_text().replace('["0.992"]', '["0.993"]'))
-    assert {"verdicts", "tables", "report", "claims_page"} <= finished.planned("all").keys()
+    assert {"verdicts", "tables", "report", "site"} <= finished.planned("all", "site").keys()
 
 
 def of_outside(folder: Path, judged: pd.DataFrame) -> None:
@@ -114,7 +114,7 @@ def of_outside(folder: Path, judged: pd.DataFrame) -> None:
     matrix = (folder / "tables/verdict-matrix.md").read_text()
     assert f"Document {OUTSIDE}" in matrix
     assert f"= Document {OUTSIDE}: every claim" in (folder / "report.typ").read_text().replace("\\", "")
-    page = (folder / "verdicts.html").read_text()
+    page = (folder / "site/claims.html").read_text()
     assert f'id="document-{OUTSIDE}"' in page and "PCRAM-DOWNSTREAM" in page
 
 

@@ -112,22 +112,9 @@ use rule figures as reference_figures with:
         "Drawing the figures of the shipped rows"
 
 
-use rule claims_page as reference_claims_page with:
-    input:
-        **moved(rules.claims_page.input, JUDGED_AGAIN),
-    output:
-        **moved(rules.claims_page.output, JUDGED_AGAIN),
-    log:
-        "logs/reference_claims_page.log",
-    message:
-        "Writing the page of verdicts of the shipped rows"
-
-
-# The last of these rules is the target, so it also waits for the page of verdicts.
 use rule report as reference_report with:
     input:
         **{name: path for name, path in moved(rules.report.input, JUDGED_AGAIN).items() if name != "shipped"},
-        page=rules.reference_claims_page.output.page,
     output:
         **moved(rules.report.output, JUDGED_AGAIN),
     log:

@@ -1,6 +1,6 @@
-# PURPOSE  The paper, a page to search the verdicts, and the page of a study of one's own.
+# PURPOSE  The paper, and the page of a study of one's own.
 # INPUTS   the result tables, the verdicts, results/figures/*.svg, workflow/report/paper/
-# OUTPUTS  results/report.pdf with its filled source, its numbers and its config; results/advice.md, verdicts.html, study.html
+# OUTPUTS  results/report.pdf with its filled source, its numbers and its config; results/advice.md, study.html
 # STEPS    compute and fill in the values of all placeholders of the sections, compile with Typst
 
 
@@ -43,32 +43,6 @@ rule report:
         "Writing the paper"
     script:
         "../scripts/report.py"
-
-
-# One file that needs no network and also shows the figures.
-rule claims_page:
-    input:
-        verdicts="results/verdicts.parquet",
-        arms="results/arms.parquet",
-        corpus=CORPUS_RECORD,
-        documents=DOCUMENTS,
-        figures=FIGURES,
-        titles=TITLES,
-        templates=[source(f"workflow/report/claims.{suffix}") for suffix in ("html", "css", "js")],
-        code=code_of("claims_page", "provenance"),
-    output:
-        page=report("results/verdicts.html", category="Verdicts", caption="../report/verdicts.rst"),
-    log:
-        "logs/claims_page.log",
-    localrule: True
-    params:
-        code=content("claims_page"),
-        corpus=corpus_caption,
-        config=lambda wildcards: canonical(config),  # a function, since a title may hold what looks like a wildcard
-    message:
-        "Writing the page of verdicts"
-    script:
-        "../scripts/claims_page.py"
 
 
 # A study of one's own, made of one file, has this experiment (see own_study.overlay).

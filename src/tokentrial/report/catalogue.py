@@ -1,6 +1,6 @@
 """What the report's tables and figures are called, by the files of the studies and, of those of none, verdicts.yaml.
 
-One entry serves the report, the page of verdicts and Snakemake's own report. A text has ``{corpus}`` where it names the
+One entry serves the report, the site and Snakemake's own report. A text has ``{corpus}`` where it names the
 run's real text, which the functions below fill in. While the workflow is planned the text is not known, so without a
 name titles say "real text".
 """
@@ -125,7 +125,12 @@ def study_title(study: str, corpus: str = UNNAMED) -> str:
 
 
 def captions(parts: Iterable[str], corpus: str, settings: Mapping[str, Any], root: Path = ROOT) -> "Texts":
-    """Name -> caption in Snakemake's own report, as reStructuredText, of the figures of studies and of the verdicts.
+    """Name -> caption in Snakemake's own report, as reStructuredText; see `caption_texts`."""
+    return Texts({name: plain(text) for name, text in caption_texts(parts, corpus, settings, root).items()})
+
+
+def caption_texts(parts: Iterable[str], corpus: str, settings: Mapping[str, Any], root: Path = ROOT) -> dict[str, str]:
+    """Name -> caption of the figures of studies and of the verdicts.
 
     corpus: the title of the run's real text, empty until it is known; settings: see config.judging. Raises InputError
     for a name in braces that stands for none of them.
@@ -137,7 +142,7 @@ def captions(parts: Iterable[str], corpus: str, settings: Mapping[str, Any], roo
         "margin_share": f"{100 * settings['equivalence_margin']:g} %",
         "margin_nats": f"{settings['margins']['language_models']['cross_entropy']:g}",
     }
-    texts = Texts()
+    texts = {}
     for part in (VERDICTS, *parts):
         text = f" Real text: {corpus}." if corpus and part != VERDICTS and studies(root)[part].real_text else ""
         for name, figure in entries(part, root).figures.items():
@@ -145,7 +150,7 @@ def captions(parts: Iterable[str], corpus: str, settings: Mapping[str, Any], roo
                 if word not in values:
                     where = f"{FILES[part]}: figures.{name}.caption"
                     raise InputError(f"{where}: {config.unknown_key(word, list(values))}")
-            texts[name] = plain(PLACEHOLDER.sub(lambda match: values[match[1]], figure.caption) + text)
+            texts[name] = PLACEHOLDER.sub(lambda match: values[match[1]], figure.caption) + text
     return texts
 
 

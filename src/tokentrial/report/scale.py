@@ -1,4 +1,4 @@
-"""At which scale a run was made, as the report and the page of verdicts say it on top."""
+"""At which scale a run was made, as the report and the site say it on top."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,7 +47,7 @@ def trained_once(arms: pd.DataFrame) -> pd.DataFrame:
 
 
 def page_facts(arms: str, config: Mapping[str, Any], corpus: str | None = None) -> Values:
-    """The same for the page of verdicts (see report.claims_page.FACTS), as plain text.
+    """The same for the site (see report.site.build.FACTS), as plain text.
 
     arms: results/arms.parquet; corpus: the record of the run's text, where there is one.
     """

@@ -50,7 +50,7 @@ class Layout(Section):
 class Figure(Section):
     """What a figure is called, and what draws it."""
 
-    title: Text = key("In the report and on the page of verdicts.")
+    title: Text = key("In the report and in the site.")
     legend: Text = key("In the report, after the title.", None)
     caption: Text = key("In Snakemake's own report.")
     kind: Text = key("What draws it.")

@@ -21,7 +21,7 @@ SPREAD = ("{}_low", "{}_high", "{}_note", "_{}_n")
 class Table(Section):
     """What a table is called."""
 
-    title: Text = key("In the report and on the page of verdicts.")
+    title: Text = key("In the report and in the site.")
 
 
 class Cell(Section):

@@ -1,27 +1,13 @@
-// Search, filters, links and theme of the page of verdicts. Everything is readable without it.
+// Search, filters and links of the page of claims. Everything is readable without it.
 "use strict";
 (() => {
-  const root = document.documentElement;
   const GROUPS = ["document", "kind", "verdict"];
-  const KEY = "tokentrial-theme";
-  root.classList.add("js");
-
-  // Storage may be forbidden (private windows, files); the page then forgets the theme.
-  const stored = {
-    get() { try { return localStorage.getItem(KEY); } catch { return null; } },
-    set(value) { try { value ? localStorage.setItem(KEY, value) : localStorage.removeItem(KEY); } catch { /* forgotten */ } },
-  };
-  if (["light", "dark"].includes(stored.get())) root.dataset.theme = stored.get();
-
-  // Text as it is compared: no accents, one kind of dash, small letters.
-  const fold = (text) =>
-    text.normalize("NFKD").replace(/\p{M}/gu, "").replace(/[\u2010-\u2015\u2212]/g, "-").replace(/\s+/g, " ").toLowerCase();
-  const terms = (query) => [...fold(query).matchAll(/"([^"]+)"|(\S+)/g)].map((found) => found[1] ?? found[2]);
+  const { address, copy, csv, fold, saved, slash, target, terms } = window.site;
 
   document.addEventListener("DOMContentLoaded", () => {
     const $ = (id) => document.getElementById(id);
     const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-    const query = $("query"), shown = $("shown"), expand = $("expand"), clear = $("clear"), theme = $("theme");
+    const query = $("query"), shown = $("shown"), expand = $("expand"), clear = $("clear");
     const claims = all(".claim").map((element) => ({
       element,
       evidence: element.querySelector(".evidence"),
@@ -30,7 +16,8 @@
       ...Object.fromEntries(GROUPS.map((key) => [key, element.dataset[key]])),
     }));
     const boxes = all("fieldset input");
-    const emptyState = () => ({ q: "", document: new Set(), kind: new Set(), verdict: new Set() });
+    const names = new Set(claims.map((claim) => claim.element.id));
+    const emptyState = () => ({ q: "", id: new Set(), document: new Set(), kind: new Set(), verdict: new Set() });
     let state = emptyState();
     let matching = claims;
 
@@ -39,27 +26,25 @@
     const read = (search) => {
       const given = new URLSearchParams(search), found = emptyState();
       found.q = given.get("q") ?? "";
+      found.id = new Set(given.getAll("id").filter((name) => names.has(name)));
       for (const key of GROUPS)
         for (const value of given.getAll(key)) if (boxes.some((box) => box.name === key && box.value === value)) found[key].add(value);
       return found;
     };
     const searchOf = (wanted) => {
       const made = new URLSearchParams();
+      for (const name of wanted.id) made.append("id", name);
       for (const key of GROUPS) for (const box of boxes) if (box.name === key && wanted[key].has(box.value)) made.append(key, box.value);
       if (wanted.q.trim()) made.append("q", wanted.q.trim());
       return made.size ? `?${made}` : "";
     };
-    const address = (search, hash) => location.href.replace(/[?#].*$/s, "") + search + hash;
-    const remember = (how, hash = "") => {
-      try { history[how](null, "", address(searchOf(state), hash)); } catch { /* a page without an address of its own */ }
-    };
-
-    const picks = all(".pick").map((link) => [link, searchOf(read(link.search))]);
+    const remember = (how, hash = "") => window.site.remember(how, searchOf(state), hash);
 
     // What is shown
 
     const fits = (claim, wanted, words, except) =>
       words.every((word) => claim.text.includes(word)) &&
+      (!wanted.id.size || wanted.id.has(claim.element.id)) &&
       GROUPS.every((key) => key === except || !wanted[key].size || wanted[key].has(claim[key]));
 
     const apply = () => {
@@ -81,14 +66,7 @@
           box.parentElement.classList.toggle("empty", !number);
         }
       }
-      const ids = new Set(matching.map((claim) => claim.element.id));
-      for (const drawing of all(".drawing"))
-        drawing.classList.toggle("unmatched", !drawing.dataset.claims.split(" ").some((id) => ids.has(id)));
       const search = searchOf(state);
-      for (const [link, leadsTo] of picks) {
-        if (search && leadsTo === search) link.setAttribute("aria-current", "true");
-        else link.removeAttribute("aria-current");
-      }
       shown.textContent = `${matching.length} of ${claims.length} claims`;
       $("chosen").textContent = chosen();
       $("nothing").hidden = matching.length > 0;
@@ -99,7 +77,8 @@
     const chosen = () => {
       const named = GROUPS.filter((key) => state[key].size).map((key) =>
         [...state[key]].map((value) => boxes.find((box) => box.name === key && box.value === value).parentElement.querySelector(".label").lastChild.textContent).join(" or "));
-      return [...named, ...(state.q.trim() ? [`“${state.q.trim()}”`] : [])].join(", ");
+      const ids = state.id.size ? [[...state.id].join(", ")] : [];
+      return [...ids, ...named, ...(state.q.trim() ? [`“${state.q.trim()}”`] : [])].join(", ");
     };
     const highlight = (words) => {
       if (!globalThis.Highlight) return;
@@ -121,12 +100,10 @@
     };
     const change = (wanted, how = "pushState") => { state = wanted; query.value = state.q; apply(); remember(how); };
 
-    // Claims and figures by their link
+    // Claims by their link
 
     const reveal = () => {
-      let name = location.hash.slice(1);
-      try { name = decodeURIComponent(name); } catch { /* as it is */ }
-      const element = name && $(name);
+      const [name, element] = target();
       if (!element) { if (name) shown.textContent += `; nothing here is called ${name}`; return; }
       const claim = claims.find((each) => each.element === element);
       if (claim) {
@@ -134,36 +111,15 @@
         claim.evidence.open = true;
         expanded();
       }
-      const drawing = element.closest(".drawing");
-      if (drawing) drawing.open = true;
       if (element.tabIndex === -1) element.focus({ preventScroll: true });
       element.scrollIntoView({ block: "start" });
     };
-    const copy = async (link, button) => {
-      let done = true;
-      try { await navigator.clipboard.writeText(link); } catch { done = copyOld(link); }
-      const label = button.dataset.label ??= button.textContent;
-      button.textContent = done ? "Copied" : "Not allowed";
-      if (!done) shown.textContent = link;
-      setTimeout(() => { button.textContent = label; }, 1500);
-    };
-    const copyOld = (link) => {
-      const field = Object.assign(document.createElement("textarea"), { value: link });
-      const before = document.activeElement;
-      document.body.append(field);
-      field.select();
-      const done = document.execCommand("copy");
-      field.remove();
-      before?.focus();
-      return done;
-    };
-
     // Controls
 
     const expanded = () => {
       const every = matching.length > 0 && matching.every((claim) => claim.evidence.open);
-      expand.setAttribute("aria-pressed", String(every));
-      expand.textContent = every ? "Collapse all" : "Expand all";
+      expand.dataset.open = String(every);
+      expand.textContent = every ? "Close all evidence" : "Open all evidence";
     };
     let waiting = 0;
     query.addEventListener("input", () => {
@@ -178,68 +134,40 @@
       });
     clear.addEventListener("click", () => { change(emptyState()); query.focus(); });
     expand.addEventListener("click", () => {
-      const open = expand.getAttribute("aria-pressed") !== "true";
+      const open = expand.dataset.open !== "true";
       for (const claim of matching) claim.evidence.open = open;
       expanded();
     });
-    $("share").addEventListener("click", (event) => copy(address(searchOf(state), ""), event.target));
+    $("share").addEventListener("click", (event) => copy(address(searchOf(state)), event.target, shown));
+    $("csv").addEventListener("click", (event) => {
+      event.preventDefault();
+      const text = (claim, selector) => claim.element.querySelector(selector).textContent.trim();
+      const rows = matching.map((claim) => [claim.element.id, claim.document, text(claim, ".section"), claim.kind,
+        text(claim, "h4"), text(claim, ".badge").replace(/^\S+?(?=[A-Z])/, ""), text(claim, ".reason")]);
+      saved("claims.csv", csv([["id", "document", "section", "kind", "claim", "verdict", "reason"], ...rows]));
+    });
     document.addEventListener("click", (event) => {
       if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-      const pick = event.target.closest("a.pick"), inside = event.target.closest('a[href^="#"]');
+      const inside = event.target.closest('a[href^="#"]');
       const button = event.target.closest(".copy");
-      if (button) copy(address("", `#${button.closest(".claim").id}`), button);
+      if (button) copy(address("", `#${button.closest(".claim").id}`), button, shown);
       if (inside && inside.hash === location.hash) { event.preventDefault(); reveal(); }
-      if (!pick) return;
-      event.preventDefault();
-      const again = pick.getAttribute("aria-current") === "true";
-      change(again ? emptyState() : read(pick.search));
-      if (again) return;
-      $("claims").focus({ preventScroll: true });
-      $("claims").closest(".list").scrollIntoView({ block: "start" });
     });
     document.addEventListener("toggle", (event) => { if (event.target.matches?.(".evidence")) expanded(); }, true);
     document.addEventListener("keydown", (event) => {
-      const typing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
-      if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-        event.preventDefault();
-        query.focus();
-        query.select();
-      } else if (event.key === "Escape") {
+      if (event.key === "Escape") {
         clearTimeout(waiting);
         if (event.target === query && query.value) { event.preventDefault(); change({ ...state, q: "" }, "replaceState"); }
         else if (searchOf(state)) change(emptyState());
       }
     });
+    slash(query);
     addEventListener("popstate", () => { state = read(location.search); query.value = state.q; apply(); });
     addEventListener("hashchange", reveal);
 
-    // Theme: the button's choice, else the system's
-
-    const system = matchMedia("(prefers-color-scheme: dark)");
-    const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-    const pressed = () => theme.setAttribute("aria-pressed", String(dark()));
-    theme.addEventListener("click", () => {
-      const wanted = dark() ? "light" : "dark";
-      if ((wanted === "dark") === system.matches) delete root.dataset.theme;
-      else root.dataset.theme = wanted;
-      stored.set(root.dataset.theme);
-      pressed();
-    });
-    system.addEventListener("change", pressed);
-
-    // Print: what is shown, in full; then as it was
-
-    let opened = [];
-    addEventListener("beforeprint", () => {
-      opened = all(".claim:not([hidden]) details:not([open]), .drawing:not(.unmatched):not([open])");
-      for (const details of opened) details.open = true;
-    });
-    addEventListener("afterprint", () => { for (const details of opened) details.open = false; });
-
     for (const claim of claims) claim.evidence.open = false;
     if (matchMedia("(max-width: 60rem)").matches) document.querySelector(".choices").open = false;
-    root.classList.add("ready");
-    pressed();
+    document.documentElement.classList.add("ready");
     state = read(location.search);
     query.value = state.q;
     apply();
