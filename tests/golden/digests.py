@@ -20,7 +20,7 @@ from tokentrial.provenance import git_commit
 DIGESTS = Path(__file__).with_name("digests.txt")
 MADE = Path("results/reference_report")
 TABLES = ("conditions", "methods", "summary", "statistics", "cramming", "cramming_decisions", "verdicts")
-TEXTS = ("report.typ", "verdicts.html", "verdicts.json")
+TEXTS = ("report.typ", "report.numbers.csv", "advice.md", "verdicts.json")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 OF_RULES = re.compile(r'(?<=rules\.json"\), SHA-256 )(.*?commit #raw\(")[^"]*')
 COORDINATE = re.compile(r"-?\d+\.\d{3,}(?:e[-+]?\d+)?")
