@@ -79,7 +79,8 @@ PLAN = planned(
     DATASETS,
     LANGUAGE_MODELS,
     {name: tokens["tokenizer"] for name, tokens in config["language_models"]["tokens"].items()},
-    CRAMMED | REAL_MODEL,
+    # the job of a trained arm has the conditions of another job
+    {spec["condition"]: spec for spec in [*CRAMMED.values(), *REAL_MODEL.values()]},
 )
 
 

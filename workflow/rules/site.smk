@@ -45,7 +45,7 @@ use rule site as reference_site with:
     input:
         **moved(rules.site.input, JUDGED_AGAIN),
     output:
-        **moved(rules.site.output, JUDGED_AGAIN),
+        folder=directory(f"{JUDGED_AGAIN}/site"),
     log:
         "logs/reference_site.log",
     message:

@@ -30,16 +30,9 @@ def planned(
     rows: list[Row] = [{**_script(job), "condition": job, "way": "as-released", "of_job": True} for job in scripts]
     rows += _of_small_models(conditions, datasets)
     rows += _of_language_models(language_models.values(), tokenizers)
-    of_models = {spec["condition"]: spec for spec in crammed.values()}  # a trained arm's job has conditions of another
     return rows + [
-        {
-            "study": spec["study"],
-            "condition": name,
-            "experiment": spec["design"],
-            "model": spec["model"],
-            "of_job": True,
-        }
-        for name, spec in of_models.items()
+        {"study": spec["study"], "condition": job, "experiment": spec["design"], "model": spec["model"], "of_job": True}
+        for job, spec in crammed.items()
     ]
 
 
