@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = Path("src/tokentrial")
 NO_COMMIT = "no commit"
 READ = (
+    "CITATION.cff",
     "Snakefile",
     "config",
     "documents",

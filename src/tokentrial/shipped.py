@@ -15,8 +15,8 @@ NAMES = {
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
     ),
-    "6bb4e7154c3d": ("the reference run", "Ten seeds of every model, and longer training of the language models."),
-    "3ca95d542d91": ("the full run", "All seeds, data and steps of the paper config."),
+    "b383b46bffba": ("the reference run", "Ten seeds of every model, and longer training of the language models."),
+    "50e64a045c49": ("the full run", "All seeds, data and steps of the paper config."),
 }
 # Digest of the default config's settings of training (config.training), which made the rows of the shipped run.
 DEFAULT_TRAINING = "d84c32105bfd"

@@ -83,7 +83,7 @@ def test_the_extra_torch_suffices_for_an_encoder(tmp_path: Path) -> None:
     assert done.returncode == 0 and "bits as declared" in done.stdout, done.stderr[-2000:]
     done = light("try", str(ROOT / "examples/tensor_train.py"), "--set", "rank=4", "--on", "transformer/bpe",
                  without=missing("workflow", "slurm") - missing("torch"))  # fmt: skip
-    said = "needs the module 'tokenizers', which is not installed: pip install 'tokentrial[workflow]'"
+    said = "needs the module 'pooch', which is not installed: pip install 'tokentrial[workflow]'"
     assert done.returncode == 2 and done.stderr.splitlines()[-1] == f"error: {said}", done.stderr[-2000:]
     code = "import tokentrial.embeddings, tokentrial.report.trial_page, tokentrial.training.condition"
     blocked = LIGHT.format(missing=sorted(missing("workflow", "slurm") - missing("torch")))

@@ -275,7 +275,7 @@ MISTAKES += [
     (
         "language_models/tokens/bpe/tokenizer",
         "words",
-        r"\.tokens\.bpe\.tokenizer: found 'words', expected one of \['word', 'bpe'\]",
+        r"\.tokens\.bpe\.tokenizer: found 'words', expected one of \['word', 'bpe', 'file'\]",
     ),
     (
         "language_models/tokens/bpe/vocab_size",

@@ -194,7 +194,7 @@ def gone(process: int) -> bool:
 def folder(tmp_path: Path) -> Path:
     package = tmp_path / "tokentrial"
     package.mkdir()
-    for name in ("__init__", "checkout", "errors", "fork_server", "job", "provenance", "rusage"):
+    for name in ("__init__", "checkout", "errors", "fork_server", "job", "pieces", "provenance", "rusage"):
         shutil.copy(Path(fork_server.__file__).with_name(f"{name}.py"), package)
     (package / "jobs.py").write_text(JOBS)
     (tmp_path / "slow_library.py").write_text(LIBRARY)

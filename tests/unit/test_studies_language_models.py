@@ -7,7 +7,7 @@ import pytest
 
 from tokentrial import config
 from tokentrial.encoders.base import load
-from tokentrial.studies.language_models import FROM_FULL, encoder_module, jobs, needs_full, twins
+from tokentrial.studies.language_models import FROM_FULL, UNTRAINED, encoder_module, jobs, needs_full, twins
 
 TRAINING: dict[str, Any] = {
     "optimiser": "adam", "learning_rates": [0.1], "epochs": 1, "fraction": 0.5, "held_out_fraction": 0.5,
@@ -189,10 +189,9 @@ def test_arms_made_from_the_trained_table_wait_for_it(arm: str, needed: bool) ->
 
 def test_the_encoders_that_keep_the_trained_body_are_those_that_say_so() -> None:
     """after_training of the encoder's class and the planner's list of names are one fact told twice."""
-    assert [name for name in FROM_FULL if load(name).after_training] == list(FROM_FULL[2:])
-    assert {options["encoder"] for options in STUDY["arms"].values() if load(options["encoder"]).after_training} == set(
-        FROM_FULL[2:]
-    )
+    assert [name for name in FROM_FULL if load(name).after_training] == list(UNTRAINED)
+    offered = {options["encoder"] for options in STUDY["arms"].values() if load(options["encoder"]).after_training}
+    assert offered == set(UNTRAINED)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ def test_shipped_encoders_declare_what_their_tensors_hold(kind: type) -> None:
         "UltraEfficient": {"layout": "ultra_efficient"}, "Adaptive": {"layout": "adaptive", "cutoffs": [4]},
         "Mixed": {"layout": "mixed", "blocks": [4, None], "alpha": 0.5}, "Uniform": {"layout": "uniform_projected"},
         "UniformBudget": {"layout": "uniform_budget", "of": "optimized"}, "Autoencoder": {"reconstruction_steps": 2},
+        "TensorTrain": {"rank": 2}, "LowRankResidual": {"rank": 2, "bits": 4},
+        "ProductLearned": {"groups": 2, "centroids": 4},
     }.get(kind.__name__, {})  # fmt: skip
     for tag in kind.tags:  # type: ignore[attr-defined]
         name = tag.partition("/")[0]

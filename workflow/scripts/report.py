@@ -19,5 +19,5 @@ with logged(snakemake.log[0]):
         output=snakemake.output.pdf,
         corpus=snakemake.input.get("corpus") or None,
         calibration=snakemake.input.calibration,
-        shipped=snakemake.input.get("shipped") or None,
+        shipped=next(iter(snakemake.input.get("shipped", [])), None),
     )

@@ -315,8 +315,6 @@ class Margins(Filtered):
 
 
 KINDS: dict[str, type[Figure]] = {
-    "implied p": ImpliedP,
-    "margins": Margins,
     "levels": Levels,
     "levels side by side": SideBySide,
     "levels by cost": LevelsByCost,
@@ -343,6 +341,8 @@ KINDS: dict[str, type[Figure]] = {
     "verdicts": Verdicts,
     "calibration": Calibration,
     "sensitivity": Sensitivity,
+    "implied p": ImpliedP,
+    "margins": Margins,
 }
 
 
