@@ -278,6 +278,8 @@ def read(path: str | Path, schema: pa.Schema | None = None) -> pa.Table:
     if schema is not None and not rows.schema.equals(schema, check_metadata=False):
         names, expected = (", ".join(f"{field.name}: {field.type}" for field in some) for some in (rows.schema, schema))
         raise DamagedFile(path, f"columns are ({names}), expected ({expected})")
+    if schema is not None:  # with its notes on columns, which a file of an earlier version lacks
+        rows = pa.Table.from_arrays(rows.columns, schema=schema)
     return rows.replace_schema_metadata(file_metadata)
 
 

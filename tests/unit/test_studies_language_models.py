@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from tokentrial import config
+from tokentrial.checkout import ROOT
 from tokentrial.encoders.base import load
+from tokentrial.schema import study_files
 from tokentrial.studies.language_models import FROM_FULL, UNTRAINED, encoder_module, jobs, needs_full, twins
 
 TRAINING: dict[str, Any] = {
@@ -190,7 +192,8 @@ def test_arms_made_from_the_trained_table_wait_for_it(arm: str, needed: bool) ->
 def test_the_encoders_that_keep_the_trained_body_are_those_that_say_so() -> None:
     """after_training of the encoder's class and the planner's list of names are one fact told twice."""
     assert [name for name in FROM_FULL if load(name).after_training] == list(UNTRAINED)
-    offered = {options["encoder"] for options in STUDY["arms"].values() if load(options["encoder"]).after_training}
+    arms = study_files.default(ROOT, ROOT / "config/paper.yaml")["language_models"]["arms"]
+    offered = {options["encoder"] for options in arms.values() if load(options["encoder"]).after_training}
     assert offered == set(UNTRAINED)
 
 

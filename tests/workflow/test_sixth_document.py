@@ -30,7 +30,8 @@ OUTSIDE = "progressive-cramming"
 def add(folder: Path) -> None:
     """Write the example's files below a folder that has ``documents``."""
     blocks = re.findall(r"```yaml\n# (documents/\S+)\n(.*?)```", (ROOT / "docs/extending.md").read_text(), re.DOTALL)
-    assert [name for name, _ in blocks] == [f"{NEW}/{name}.yaml" for name in ("document", "claims", "answers", "printed")]
+    parts = ("document", "claims", "answers", "printed")
+    assert [name for name, _ in blocks] == [f"{NEW}/{name}.yaml" for name in parts]
     for name, text in blocks:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
