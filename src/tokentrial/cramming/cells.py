@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tokentrial.cramming.names import GROWN
 from tokentrial.errors import InputError
 from tokentrial.statistics import cramming
 from tokentrial.statistics.cramming import BoolArray, Lengths
@@ -84,14 +83,6 @@ class Block:
         """The smallest number of measured texts at a length that has any."""
         counts = self.measured.sum(axis=0)
         return int(counts[counts > 0].min()) if counts.any() else 0
-
-    @property
-    def grows(self) -> bool:
-        """Whether the arm is progressive: every text is measured up to its own first failure.
-
-        Means over the texts of a length, and gains over unsolved texts, are then of the few that are left.
-        """
-        return GROWN in self.values
 
     @cached_property
     def measured(self) -> BoolArray:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from tokentrial import results
 from tokentrial.cramming.cells import ALL, MODEL_ARM, NATURAL, PAPER, TUNED, Block, Facts, Key
 from tokentrial.cramming.evidence import Evidence
+from tokentrial.cramming.names import GROWN
 from tokentrial.statistics import cramming
 from tokentrial.statistics.cramming import Estimate
 
@@ -55,6 +56,14 @@ def row(measure: str, key: Key, estimate: Estimate, unit: str, **changes: Any) -
     return {"measure": measure, **identity, **ends, "n": estimate.n, "unit": unit, "note": estimate.note}
 
 
+def grows(block: Block) -> bool:
+    """Whether the arm is progressive: every text is measured up to its own first failure.
+
+    Means over the texts of a length, and gains over unsolved texts, are then of the few that are left.
+    """
+    return GROWN in block.values
+
+
 def rows(evidence: Evidence) -> Iterator[Row]:
     """Yields every measure of a run, by experiment."""
     cells = evidence.cells
@@ -62,10 +71,10 @@ def rows(evidence: Evidence) -> Iterator[Row]:
         yield from fact_rows(design, model, facts)
     for block in cells.blocks:
         facts = cells.facts.get((block.key.design, block.key.model)) or cells.about(block.key.model)
-        if not block.grows:
+        if not grows(block):
             yield from length_rows(evidence, block)
         yield from block_rows(evidence, block, facts)
-    ordinary = [block for block in cells.optimised if not block.grows]
+    ordinary = [block for block in cells.optimised if not grows(block)]
     for group in _grouped(ordinary, "design", "model", "vectors", "arm"):
         yield from kind_rows(evidence, group)
     for group in _grouped(ordinary, "design", "model", "kind", "arm"):
@@ -101,7 +110,7 @@ def block_rows(evidence: Evidence, block: Block, facts: Facts) -> Iterator[Row]:
     if not np.isnan(block.solved).all():
         yield row("capacity_mean", key, evidence.capacity(block), "tokens")
         yield row("capacity_half", key, evidence.longest(block), "tokens")
-    if block.grows:
+    if grows(block):
         return
     yield row("capacity", key, evidence.published_capacity(block), "tokens")
     tokens = evidence.mean(block.token_gain, block.unsolved_paper)
