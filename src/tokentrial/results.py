@@ -120,6 +120,8 @@ ARMS = pa.schema(
         _field("decode_seconds", pa.float64(), nullable=True, metadata=LATER),
     ]
 )
+TIMED = ("wall_seconds", "tokens_per_second", "encode_seconds", "decode_seconds", "peak_memory_mib")
+"""Columns of `ARMS` that differ from run to run."""
 
 # One row per (condition, arm, metric) on test data: level, interval, bounds, and a flag from comparing them.
 SUMMARY = pa.schema(

@@ -293,7 +293,7 @@ def same(first: Path, second: Path) -> None:
     """Equal in every value and bit, but for what says when and how fast."""
     runs = [pd.read_parquet(out / "runs.parquet") for out in (first, second)]
     pd.testing.assert_frame_equal(*runs, check_exact=True)
-    timed = ["wall_seconds", "tokens_per_second", "peak_memory_mib", "git_commit"]
+    timed = [*results.TIMED, "git_commit"]
     arms = [pd.read_parquet(out / "arms.parquet").drop(columns=timed) for out in (first, second)]
     pd.testing.assert_frame_equal(*arms)
 

@@ -14,6 +14,7 @@ import torch
 from corpus_record import recorded
 from safetensors.torch import load_file
 
+from tokentrial import results
 from tokentrial.data.tokenise import prepare
 from tokentrial.errors import InputError
 from tokentrial.seeds import stream
@@ -93,7 +94,7 @@ def same(first: Path, second: Path) -> None:
     runs, other = (pd.read_parquet(folder / "runs.parquet") for folder in (first, second))
     pd.testing.assert_frame_equal(runs, other, check_exact=True)
     arms = [pd.read_parquet(folder / "arms.parquet") for folder in (first, second)]
-    timed = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]
+    timed = [*results.TIMED]
     pd.testing.assert_frame_equal(*(arm.drop(columns=timed) for arm in arms))
     models, others = (load_file(folder / "models.safetensors") for folder in (first, second))
     assert models.keys() == others.keys()

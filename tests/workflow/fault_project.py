@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 from small_project import Project, small_config
 
+from tokentrial import results
+
 # What a job measures about itself, not about its models.
-MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]
+MACHINE = [*results.TIMED]
 PATIENCE = 300.0  # seconds that a test waits for something to happen
 
 

@@ -18,13 +18,14 @@ from small_project import VARIABLE, Project, copied, copy_project, cramming_conf
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from tokentrial import results
 from tokentrial.cramming import folders
 
 pytestmark = pytest.mark.slow
 
 STUDY = "study_cramming"
 JOBS = ("cramming/capacity/mine", "cramming/capacity/small", "cramming/controls/small")
-MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]
+MACHINE = [*results.TIMED]
 
 
 @pytest.fixture(scope="session")

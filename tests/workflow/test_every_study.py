@@ -19,6 +19,7 @@ EXTRA = {
     "verify",
     "crate",
     "own_page",
+    "real_model_training",  # test_real_model_training.py: an arm of minutes
     "search_condition",
     "search_language_models",
     "search",

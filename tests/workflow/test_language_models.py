@@ -13,6 +13,7 @@ import pytest
 import torch
 from small_project import VARIABLE, Project, copied, copy_project, edit, language_config, save_every
 
+from tokentrial import results
 from tokentrial.training import checkpoint
 
 pytestmark = pytest.mark.slow
@@ -21,7 +22,7 @@ CONDITION = "language_models/transformer/done-right/bpe"
 ARMS = ("full", "int8", "learned-2", "svd-2")
 STUDY = "study_language_models"
 # What a job measures about itself, not about its models.
-MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib"]
+MACHINE = [*results.TIMED]
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ PROFILE = "profiles/slurm/profile.v9+.yaml"
 # What docs/cluster.md lets a user adapt: its commented lines as the test cluster needs them.
 PARTITION = "slurm_partition: compute"
 SMALL = ("- released_bespoke=released", "- train=train", "- full_language_model=models", "- language_model=models")
-MACHINE = ["wall_seconds", "tokens_per_second", "peak_memory_mib", "git_commit"]
+MACHINE = [*results.TIMED, "git_commit"]
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
 LEFT_BEHIND = shutil.ignore_patterns("results", ".snakemake", "logs")
 LANGUAGE_MODEL = "language_models/mask/done-right/bpe/full"  # and written for the Transformer, too

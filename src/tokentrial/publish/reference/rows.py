@@ -29,7 +29,7 @@ class Table(NamedTuple):
     numbered: bool = False  # whether the order tells rows of equal keys apart
 
 
-MACHINE = ("tokens_per_second", "wall_seconds", "peak_memory_mib", "device", "versions", "git_commit")
+MACHINE = (*results.TIMED, "device", "versions", "git_commit")
 TABLES = {
     "runs": Table(results.RUNS, ("study", "condition", "arm", "seed", "split", "step", "metric")),
     "arms": Table(results.ARMS, ("study", "condition", "arm"), MACHINE),
