@@ -170,7 +170,6 @@ def digest(*files):
 # The files that describe the documents, those with their claims, and those with their printed tables.
 DOCUMENTS, CLAIMS = ([f"{place}/{file}" for place in PLACES] for file in (documents.DOCUMENT, documents.CLAIMS))
 ANSWERS = [f"{place}/{documents.ANSWERS}" for place in PLACES if (ROOT / place / documents.ANSWERS).is_file()]
-PAPER = sorted(path.name for path in (ROOT / "workflow/report/paper").iterdir() if path.name != "paper.typ")
 OWN_DOCUMENTS = [path for path in DOCUMENTS if (ROOT / path).resolve().parents[1] != ROOT / documents.FOLDER]
 PRINTED = [f"{place}/{documents.PRINTED}" for place in PLACES if (ROOT / place / documents.PRINTED).is_file()]
 

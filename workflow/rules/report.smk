@@ -5,6 +5,7 @@
 
 
 SHIPPED_VERDICTS = "results/reference/verdicts.parquet"
+PAPER = sorted(path.name for path in (ROOT / "workflow/report/paper").iterdir() if path.name != "paper.typ")
 
 
 rule report:

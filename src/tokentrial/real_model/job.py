@@ -58,10 +58,15 @@ def run_real_model(
     the file that describes them; code: the library files that the job runs. A killed job continues with the next arm.
     Raises InputError for a model or text that cannot be used.
     """
-    runner = Runner(spec, code, checkpoints, checkpoint_seconds)
-    target = device.prepare(runner.design)
-    corpus = read_record(record)
-    job = Job(runner.design, folders.read(model, target), texts_of(text, corpus), corpus)
+    carry_out(Job, Runner(spec, code, checkpoints, checkpoint_seconds), model, text, record, runs, arms)
+
+
+def carry_out(
+    kind: "type[Job]", runner: Runner, model: str, text: Mapping[str, str], record: str, runs: str, arms: str
+) -> None:
+    """Reads the model and the texts, runs a job of this kind, and writes its rows and costs."""
+    target, corpus = device.prepare(runner.design), read_record(record)
+    job = kind(runner.design, folders.read(model, target), texts_of(text, corpus), corpus)
     runner.run(job, job.fingerprint, digest_of_files(model_files(model)))
     runner.write(runs, arms)
 

@@ -12,20 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tokentrial.cramming import folders
 from tokentrial.cramming.folders import LanguageModel
-from tokentrial.cramming.job import Row, model_files
-from tokentrial.data.corpora import Corpus, read_record
+from tokentrial.cramming.job import Row
+from tokentrial.data.corpora import Corpus
 from tokentrial.errors import InputError
 from tokentrial.real_model import trained
-from tokentrial.real_model.documents import Text, texts_of
+from tokentrial.real_model.documents import Text
 from tokentrial.real_model.fitting import Fitting, Settings
-from tokentrial.real_model.job import FULL, INPUT, TIED, Job, Scored, scores, size_rows
+from tokentrial.real_model.job import FULL, INPUT, TIED, Job, Scored, carry_out, scores, size_rows
 from tokentrial.real_model.stored import SIZES
 from tokentrial.seeds import stream
-from tokentrial.training import device
 from tokentrial.training.checkpoint import Saved, prefixed
-from tokentrial.training.runner import SECONDS, Runner, digest_of_files
+from tokentrial.training.runner import SECONDS, Runner
 
 SEEDS = "seeds"  # the split of values by seed
 
@@ -46,11 +44,7 @@ def run_training(
     The arguments are those of job.run_real_model. A killed job continues from the step of its last checkpoint.
     """
     runner = Runner(spec, code, checkpoints, checkpoint_seconds)
-    target = device.prepare(runner.design)
-    corpus = read_record(record)
-    job = TrainingJob(runner.design, folders.read(model, target), texts_of(text, corpus), corpus)
-    runner.run(job, job.fingerprint, digest_of_files(model_files(model)))
-    runner.write(runs, arms)
+    carry_out(TrainingJob, runner, model, text, record, runs, arms)
 
 
 @dataclass(frozen=True)

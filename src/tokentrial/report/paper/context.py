@@ -131,7 +131,7 @@ class Paper:
         row = self.view.difference_on("test", condition, arm, other, metric)
         if not row:
             return MISSING
-        at = f"runs › {condition}|{arm} minus {other}|{metric}"
+        at = f"runs › {condition}|{arm}|{other}|{metric}"
         value = self.number(row["mean"], f"{at} › mean", decimals, signed=True)
         if row["low"] is None:
             return value

@@ -126,10 +126,10 @@ def _verdicts(rows: pd.DataFrame, row: str, column: str, _: float) -> Iterator[f
 
 def _runs(rows: pd.DataFrame, row: str, column: str, confidence: float) -> Iterator[float]:
     """A mean on test data, of an arm or of the paired difference of two, with Student's interval."""
-    condition, arms, metric = row.split("|")
+    condition, *arms, metric = row.split("|")
     chosen = rows[(rows["condition"] == condition) & (rows["metric"] == metric) & (rows["split"] == "test")]
     final = chosen[chosen["step"].isna() & chosen["value"].notna()]
-    by_arm = [final[final["arm"] == arm].set_index("seed")["value"] for arm in arms.split(" minus ")]
+    by_arm = [final[final["arm"] == arm].set_index("seed")["value"] for arm in arms]
     values = by_arm[0] if len(by_arm) == 1 else (by_arm[0] - by_arm[1]).dropna()
     if values.empty:
         return
