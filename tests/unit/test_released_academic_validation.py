@@ -44,7 +44,8 @@ def test_statistics_equal_the_written_ones(table, cell):
 
 def test_p_value_has_a_normal_tail(rows, table):
     assert table.at["baseline-deep", "p_value"] == pytest.approx(7.802175169802084e-05, rel=1e-9)
-    arms = [[row.value for row in rows if row.arm == f"{arm}.baseline-deep"] for arm in ("traditional", "learned")]
+    deep = [row for row in rows if row.cell == "baseline-deep"]
+    arms = [[row.value for row in deep if row.arm == arm] for arm in ("traditional", "learned")]
     welch = stats.ttest_ind(*arms, equal_var=False)
     assert table.at["baseline-deep", "p_value"] == pytest.approx(2 * stats.norm.sf(welch.statistic), rel=1e-9)
     assert welch.pvalue > table.at["baseline-deep", "p_value"]
@@ -59,9 +60,9 @@ def test_standard_deviations_are_the_same_in_every_condition_without_a_baseline(
 
 def test_rows_are_the_formula_and_pythons_noise(rows):
     assert len(rows) == 23 * 10 * 2
-    assert [row.seed for row in rows if row.arm == "learned.compression-2"] == list(range(42, 52))
+    assert [row.seed for row in rows if (row.arm, row.cell) == ("learned", "compression-2")] == list(range(42, 52))
     python = random.Random(45)
-    learned, traditional = (next(row.value for row in rows if row.arm == f"{arm}.baseline-sparse" and row.seed == 45)
+    learned, traditional = (next(row.value for row in rows if row[:3] == ("baseline-sparse", arm, 45))
                             for arm in ("learned", "traditional"))  # fmt: skip
     assert learned == 2.5 + 0.05 * math.log(8) + 0.0001 * math.log(100) + python.gauss(0, 0.05)
     expected = 2.6 + 0.08 * math.log(8) + 0.0002 * math.log(100) + python.gauss(0, 0.05)

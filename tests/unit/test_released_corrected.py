@@ -28,7 +28,7 @@ def rows():
 @pytest.mark.parametrize("cell", PRINTED)
 def test_accuracies_equal_the_printed_ones(rows, cell):
     for arm, expected in zip(("learned", "autoencoder"), PRINTED[cell], strict=True):
-        runs = [row for row in rows if row.arm == f"{arm}.{cell}" and row.metric == "accuracy"]
+        runs = [row for row in rows if (row.arm, row.cell) == (arm, cell) and row.metric == "accuracy"]
         assert [(row.seed, row.split, row.step, row.unit) for row in runs] == [
             (index, "test", None, "fraction") for index in range(3)
         ]
@@ -58,7 +58,7 @@ def test_a_prefix_is_the_start_of_the_whole_run(rows):
     prefix = corrected.run(last_cell="ratio-2", progress=finished.append)
     assert finished == ["ratio-2"]
     assert prefix == rows[: len(prefix)]
-    assert {row.arm for row in prefix} == {"learned.ratio-2", "autoencoder.ratio-2"}
+    assert {(row.arm, row.cell) for row in prefix} == {("learned", "ratio-2"), ("autoencoder", "ratio-2")}
 
 
 @pytest.mark.parametrize("width", PARAMETERS)

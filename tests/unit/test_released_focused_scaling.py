@@ -36,18 +36,18 @@ def rows(finished):
 @pytest.mark.parametrize("cell", COMMITTED)
 def test_means_equal_the_committed_ones(rows, cell):
     for arm, expected in zip(("learned", "traditional"), COMMITTED[cell], strict=True):
-        runs = [row for row in rows if row.arm == f"{arm}.{cell}" and row.step is None]
+        runs = [row for row in rows if (row.arm, row.cell) == (arm, cell) and row.step is None]
         assert [row.seed for row in runs] == [0, 1, 2]
         assert statistics.mean(row.value for row in runs) == pytest.approx(expected, rel=0, abs=1e-12)
 
 
 def test_run_stops_after_the_last_cell_and_reports_each(rows, finished):
     assert finished == list(COMMITTED) == list(focused_scaling.CELLS)[: len(COMMITTED)]
-    assert {row.arm.split(".")[1] for row in rows} == set(COMMITTED)
+    assert {row.cell for row in rows} == set(COMMITTED)
 
 
 def test_curves_end_in_the_final_value(rows):
-    curve = [row for row in rows if row.arm == "traditional.vocabulary-50" and row.seed == 2]
+    curve = [row for row in rows if (row.arm, row.cell) == ("traditional", "vocabulary-50") and row.seed == 2]
     assert [row.step for row in curve] == [*range(1, 11), None]
     assert curve[-1].value == curve[-2].value
 

@@ -9,16 +9,18 @@ from tokentrial.errors import InputError
 
 @pytest.mark.parametrize(("name", "last_cell"), [("academic-validation", None), ("corrected", "ratio-2")])
 def test_measurements_fit_the_table_of_runs(name, last_cell):
-    rows = pd.DataFrame(released.run_script(name, last_cell)).assign(study="released", condition=name)
+    measured = released.run_script(name, last_cell)
+    rows = pd.DataFrame([row.measurement for row in measured]).assign(study="released")
+    rows["condition"] = [row.cell for row in measured]
     rows["step"] = rows["step"].astype("Int32")
     table = results.table(rows, results.RUNS)
     assert table.num_rows == len(rows)
-    assert not rows.duplicated(["arm", "seed", "split", "step", "metric"]).any()
+    assert not rows.duplicated(["condition", "arm", "seed", "split", "step", "metric"]).any()
 
 
 def test_a_script_of_cells_stops_where_it_is_told():
-    arms = {row.arm for row in released.run_script("corrected", last_cell="ratio-2")}
-    assert arms == {"learned.ratio-2", "autoencoder.ratio-2"}
+    arms = {(row.arm, row.cell) for row in released.run_script("corrected", last_cell="ratio-2")}
+    assert arms == {("learned", "ratio-2"), ("autoencoder", "ratio-2")}
 
 
 @pytest.mark.parametrize(

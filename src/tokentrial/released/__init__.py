@@ -12,20 +12,20 @@ from collections.abc import Callable
 
 from tokentrial.errors import InputError
 from tokentrial.released import academic_validation, corrected, focused_scaling, pure_python
-from tokentrial.results import Measurement
+from tokentrial.released.cells import Measured
 
-WHOLE: dict[str, Callable[[int], list[Measurement]]] = {
+WHOLE: dict[str, Callable[[int], list[Measured]]] = {
     "pure-python": pure_python.run,
     "academic-validation": academic_validation.run,
 }
-BY_CELL: dict[str, Callable[..., list[Measurement]]] = {
+BY_CELL: dict[str, Callable[..., list[Measured]]] = {
     "focused-scaling": focused_scaling.run,
     "corrected": corrected.run,
 }
 SEED = 42  # of all four scripts
 
 
-def run_script(name: str, last_cell: str | None = None, seed: int = SEED) -> list[Measurement]:
+def run_script(name: str, last_cell: str | None = None, seed: int = SEED) -> list[Measured]:
     """Returns the measurements of a released script, by default with its own seed, up to the cell ``last_cell``.
 
     Raises InputError for an unknown script or cell, or a ``last_cell`` for a script without cells.

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from tokentrial.results import Measurement
+from tokentrial.released.cells import Measured
 
 RUNS = 10
 NOISE_SD = 0.05
@@ -58,8 +58,8 @@ CELLS = {
 }
 
 
-def run(seed: int = 42) -> list[Measurement]:
-    """Returns the script's "results": ``simulated_loss`` of arms ``learned.<cell>``, ``traditional.<cell>``, no unit.
+def run(seed: int = 42) -> list[Measured]:
+    """Returns the script's "results": ``simulated_loss`` of arms ``learned`` and ``traditional``, no unit.
 
     The ``seed`` column is the seed of Python's generator, ``seed`` + 0 to 9. In baseline cells, the traditional arm is
     the autoencoder variant of the cell. There are no splits; the column says ``none``.
@@ -73,11 +73,11 @@ def run(seed: int = 42) -> list[Measurement]:
             if condition.baseline is not None:
                 traditional = traditional + condition.baseline + generator.gauss(0, BASELINE_NOISE_SD)
             for arm, value in (("learned", learned), ("traditional", traditional)):
-                rows.append(Measurement(f"{arm}.{name}", run_seed, "none", None, "simulated_loss", value, "none"))
+                rows.append(Measured(name, arm, run_seed, "none", None, "simulated_loss", value, "none"))
     return rows
 
 
-def statistics(rows: list[Measurement]) -> pd.DataFrame:
+def statistics(rows: list[Measured]) -> pd.DataFrame:
     """Returns the script's own statistics of :func:`run`'s rows, one row per cell in the script's order.
 
     Columns: ``cell``, ``n``, mean, sd (n - 1) and half-width of the 95 % interval of both arms, ``effect_size``
@@ -85,11 +85,11 @@ def statistics(rows: list[Measurement]) -> pd.DataFrame:
     if it underflows), ``relative_improvement`` (per cent of the traditional mean), ``significant`` (p < 0.05, not
     corrected for 23 tests).
     """
-    values: dict[str, list[float]] = {}
+    values: dict[tuple[str, str], list[float]] = {}
     for row in rows:
         if row.value is not None:
-            values.setdefault(row.arm, []).append(row.value)
-    return pd.DataFrame([_compare(cell, values[f"learned.{cell}"], values[f"traditional.{cell}"]) for cell in CELLS])
+            values.setdefault((row.arm, row.cell), []).append(row.value)
+    return pd.DataFrame([_compare(cell, values["learned", cell], values["traditional", cell]) for cell in CELLS])
 
 
 def _loss(generator: random.Random, formula: Formula, condition: Condition) -> float:

@@ -1,11 +1,31 @@
 """The cells of a released script. All its cells share one random stream, so only a prefix can be run."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tokentrial.errors import InputError
+from tokentrial.results import Measurement
 
 Cell = TypeVar("Cell")
+
+
+class Measured(NamedTuple):
+    """A measured value of one cell; the other fields are those of results.Measurement."""
+
+    cell: str
+    """Empty for a script without cells."""
+    arm: str
+    seed: int
+    split: str
+    step: int | None
+    metric: str
+    value: float | None
+    unit: str
+
+    @property
+    def measurement(self) -> Measurement:
+        """The value without its cell."""
+        return Measurement(*self[1:])
 
 
 def up_to(cells: Mapping[str, Cell], last: str | None, script: str) -> dict[str, Cell]:

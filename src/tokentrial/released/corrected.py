@@ -16,9 +16,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tokentrial.released.cells import up_to
+from tokentrial.released.cells import Measured, up_to
 from tokentrial.released.python_stream import FloatArray, PythonStream
-from tokentrial.results import Measurement
 
 VOCABULARY = 50
 FULL_WIDTH = 128
@@ -36,9 +35,7 @@ CELLS = {f"ratio-{ratio}": FULL_WIDTH // ratio for ratio in (2, 4, 8, 16)}  # co
 IntArray = NDArray[np.intp]
 
 
-def run(
-    seed: int = 42, last_cell: str | None = None, progress: Callable[[str], None] | None = None
-) -> list[Measurement]:
+def run(seed: int = 42, last_cell: str | None = None, progress: Callable[[str], None] | None = None) -> list[Measured]:
     """Returns the script's measurements: arms ``learned.<cell>``, ``autoencoder.<cell>``; ``seed``: the run, 0 to 2.
 
     Rows per epoch (step 1 to 50) and a final row have the training ``error_rate`` (fraction, before the epoch's
@@ -82,7 +79,7 @@ def draw_data(stream: PythonStream, count: int) -> tuple[IntArray, IntArray]:
     return tokens[:, :-1], tokens[:, -1]
 
 
-def _learned_run(stream: PythonStream, name: str, width: int, index: int) -> list[Measurement]:
+def _learned_run(stream: PythonStream, name: str, width: int, index: int) -> list[Measured]:
     inputs, targets = draw_data(stream, TRAIN_SEQUENCES)
     test_inputs, test_targets = draw_data(stream, TEST_SEQUENCES)
     shares, test_shares = _token_shares(inputs), _token_shares(test_inputs)
@@ -91,7 +88,7 @@ def _learned_run(stream: PythonStream, name: str, width: int, index: int) -> lis
     rows = []
     for epoch in range(1, EPOCHS + 1):
         rate = _wrong(shares @ table @ output, targets) / TRAIN_SEQUENCES
-        rows.append(Measurement(f"learned.{name}", index, "train", epoch, "error_rate", rate, "fraction"))
+        rows.append(Measured(name, "learned", index, "train", epoch, "error_rate", rate, "fraction"))
         if rate > 0:
             scale = rate * RATE
             table += _draw(stream, VOCABULARY, width) * (scale * 0.1)
@@ -99,8 +96,8 @@ def _learned_run(stream: PythonStream, name: str, width: int, index: int) -> lis
     return [*rows, *_final(rows[-1], _wrong(test_shares @ table @ output, test_targets))]
 
 
-def _autoencoder_run(stream: PythonStream, name: str, width: int, index: int) -> list[Measurement]:
-    arm = f"autoencoder.{name}"
+def _autoencoder_run(stream: PythonStream, name: str, width: int, index: int) -> list[Measured]:
+    arm = "autoencoder"
     inputs, targets = draw_data(stream, TRAIN_SEQUENCES)
     test_inputs, test_targets = draw_data(stream, TEST_SEQUENCES)
     table = _draw(stream, VOCABULARY, FULL_WIDTH) * INITIAL_SD
@@ -112,7 +109,7 @@ def _autoencoder_run(stream: PythonStream, name: str, width: int, index: int) ->
     for epoch in range(1, EPOCHS // 2 + 1):
         rebuilt = np.maximum(np.maximum(pooled @ encoder, 0.0) @ decoder, 0.0)  # no negative value can be rebuilt
         error = float(np.square(pooled - rebuilt).sum(axis=1).mean())
-        rows.append(Measurement(arm, index, "train", epoch, "reconstruction_error", error, "squared error"))
+        rows.append(Measured(name, arm, index, "train", epoch, "reconstruction_error", error, "squared error"))
         if error > ERROR_THRESHOLD:
             scale = error * RATE * 0.01
             encoder += _draw(stream, FULL_WIDTH, width) * scale
@@ -120,7 +117,7 @@ def _autoencoder_run(stream: PythonStream, name: str, width: int, index: int) ->
     codes, test_codes = np.maximum(pooled @ encoder, 0.0), np.maximum(test_pooled @ encoder, 0.0)
     for epoch in range(EPOCHS // 2 + 1, EPOCHS + 1):
         rate = _wrong(codes @ head, targets) / TRAIN_SEQUENCES
-        rows.append(Measurement(arm, index, "train", epoch, "error_rate", rate, "fraction"))
+        rows.append(Measured(name, arm, index, "train", epoch, "error_rate", rate, "fraction"))
         if rate > 0:
             head += _draw(stream, width, VOCABULARY) * (rate * RATE)
     return [*rows, *_final(rows[-1], _wrong(test_codes @ head, test_targets))]
@@ -141,7 +138,7 @@ def _wrong(logits: FloatArray, targets: IntArray) -> int:
     return int((logits.argmax(axis=1) != targets).sum())
 
 
-def _final(last: Measurement, wrong: int) -> list[Measurement]:
+def _final(last: Measured, wrong: int) -> list[Measured]:
     accuracy = (TEST_SEQUENCES - wrong) / TEST_SEQUENCES
     return [
         last._replace(step=None),

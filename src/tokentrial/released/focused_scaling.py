@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tokentrial.released.cells import up_to
+from tokentrial.released.cells import Measured, up_to
 from tokentrial.released.context_free import (
     Autoencoder,
     IntArray,
@@ -25,7 +25,6 @@ from tokentrial.released.context_free import (
     draw_windows,
 )
 from tokentrial.released.python_stream import FloatArray, PythonStream
-from tokentrial.results import Measurement
 
 FULL_WIDTH = 32
 RUNS = 3
@@ -51,10 +50,8 @@ CELLS = {
 }
 
 
-def run(
-    seed: int = 42, last_cell: str | None = None, progress: Callable[[str], None] | None = None
-) -> list[Measurement]:
-    """Returns the script's measurements, on its training data: arms ``learned.<cell>`` and ``traditional.<cell>``.
+def run(seed: int = 42, last_cell: str | None = None, progress: Callable[[str], None] | None = None) -> list[Measured]:
+    """Returns the script's measurements, on its training data: arms ``learned`` and ``traditional`` of each cell.
 
     Each epoch, step 1 to 10, has one ``cross_entropy`` row (nats per token), and there is a final row; the ``seed``
     column is the run's index, 0 to 2. ``last_cell`` ends the run after that cell; ``progress`` is called with the name
@@ -67,9 +64,7 @@ def run(
             for arm, train in (("learned", _train_learned), ("traditional", _train_traditional)):
                 curve = train(stream, cell).mean(axis=1)  # epochs
                 for epoch, value in [*enumerate(curve, 1), (None, curve[-1])]:
-                    rows.append(
-                        Measurement(f"{arm}.{name}", index, "train", epoch, "cross_entropy", float(value), "nats")
-                    )
+                    rows.append(Measured(name, arm, index, "train", epoch, "cross_entropy", float(value), "nats"))
         if progress is not None:
             progress(name)
     return rows

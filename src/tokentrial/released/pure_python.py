@@ -13,9 +13,9 @@ Source: protocols A1 (``pure_python_experiment.py``).
 
 import numpy as np
 
+from tokentrial.released.cells import Measured
 from tokentrial.released.context_free import Autoencoder, NextTokenModel, NoiseRule, draw_windows
 from tokentrial.released.python_stream import FloatArray, PythonStream
-from tokentrial.results import Measurement
 
 VOCABULARY = 20
 FULL_WIDTH = 32
@@ -29,7 +29,7 @@ MODEL_NOISE = NoiseRule(rate=0.02, cap=3.0)
 AUTOENCODER_NOISE = NoiseRule(rate=0.02, cap=2.0)
 
 
-def run(seed: int = 42) -> list[Measurement]:
+def run(seed: int = 42) -> list[Measured]:
     """Returns the script's measurements, all on its training data; ``seed`` is also the column's value.
 
     Each epoch (step 1, 2, ...) has one row, and there is a final row: ``cross_entropy`` in nats per token, or, for the
@@ -41,8 +41,8 @@ def run(seed: int = 42) -> list[Measurement]:
         metric, unit = ("reconstruction_error", "squared error") if arm == "autoencoder" else ("cross_entropy", "nats")
         curve = losses.mean(axis=1)  # epochs
         for epoch, value in enumerate(curve, 1):
-            rows.append(Measurement(arm, seed, "train", epoch, metric, float(value), unit))
-        rows.append(Measurement(arm, seed, "train", None, metric, float(curve[-1]), unit))
+            rows.append(Measured("", arm, seed, "train", epoch, metric, float(value), unit))
+        rows.append(Measured("", arm, seed, "train", None, metric, float(curve[-1]), unit))
     return rows
 
 

@@ -28,10 +28,9 @@ def run_replicates(spec: Mapping[str, Any]) -> pd.DataFrame:
         first = min(row.seed for row in measured)
         per_script = len({row.seed for row in measured})
         for row in measured:
-            arm, _, cell = row.arm.partition(".")
-            condition = f"{spec['condition']}/{cell}" if cell else spec["condition"]
-            cells[condition] = cell
-            rows.append((condition, row._replace(arm=arm, seed=row.seed - first + index * per_script)))
+            condition = f"{spec['condition']}/{row.cell}" if row.cell else spec["condition"]
+            cells[condition] = row.cell
+            rows.append((condition, row.measurement._replace(seed=row.seed - first + index * per_script)))
     for condition, cell in cells.items():
         rows += [(condition, row) for row in _levels(spec, cell)]
     return pd.DataFrame([(condition, *row) for condition, row in rows], columns=["condition", *Measurement._fields])

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from tokentrial.published import PublishedTable, number
 from tokentrial.released import academic_validation
+from tokentrial.released.cells import Measured
 from tokentrial.report.tables.registry import Ask, Row, kind
-from tokentrial.results import Measurement
 from tokentrial.run.finals import SIMULATED
 from tokentrial.run.view import View
 
@@ -83,7 +83,7 @@ def _own_test(view: View) -> Tallies:
             if values.empty:
                 return {}
             rows += [
-                Measurement(f"{arm}.{cell}", int(str(seed)), "none", None, SIMULATED, value, "none")
+                Measured(cell, arm, int(str(seed)), "none", None, SIMULATED, value, "none")
                 for seed, value in values.items()
             ]
     tested = academic_validation.statistics(rows)
