@@ -1,5 +1,5 @@
 # The commands of the README. Everything runs in .venv, made here from requirements.lock.
-.PHONY: report smoke site crate test test-slow lint docs golden freeze bench clean
+.PHONY: report smoke site crate test test-slow lint docs card golden freeze bench clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -40,6 +40,10 @@ lint: .venv/installed
 # The pages as a site, with the reference of the library: docs_site/index.html needs no server and no network.
 docs: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict
+
+# The README's answer card, from the shipped rows: needed when they, the verdicts or documents/*/answers.yaml change.
+card: .venv/installed
+	$(RUN) tokentrial.report.answer_card
 
 # Whether all that a run makes after training is as it was (WRITE=--write: from now on it is as it is now).
 golden: .venv/installed
