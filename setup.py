@@ -17,8 +17,8 @@ FOLDERS = (
     "workflow",
 )  # fmt: skip
 FILES = (
-    "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile", "mkdocs.yml",
-    "pyproject.toml", "setup.py",
+    "CHANGELOG.md", "CITATION.cff", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
+    "SECURITY.md", "Snakefile", "mkdocs.yml", "pyproject.toml", "setup.py",
     "requirements.lock", "requirements-cuda.lock", "requirements-model.lock",
 )  # fmt: skip
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.egg-info", "*.sif")

@@ -1,5 +1,6 @@
 """``tokentrial init``: a project laid out like a checkout, whole or not at all; ``run`` takes the one it stands in."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_a_project_has_what_a_run_reads(small: Path, tmp_path: Path, command: Co
     assert {part.partition("/")[0] for part in checkout.READ} <= {name.partition("/")[0] for name in copied}
     assert all((ROOT / part).exists() for part in init.PARTS)
     assert run.project(target) == target and run.project(tmp_path) == small
+
+
+def test_links_of_a_projects_pages_lead_to_files_that_it_has() -> None:
+    """Of the pages beside the README: each link is a file here, in the wheel and in a project."""
+    in_wheel = (ROOT / "setup.py").read_text(encoding="utf-8")
+    for page in (name for name in init.FILES if name.endswith(".md")):
+        assert f'"{page}"' in in_wheel
+        for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", (ROOT / page).read_text(encoding="utf-8")):
+            assert (ROOT / link).is_file(), (page, link)
+            assert link in init.FILES or link.startswith(tuple(f"{part}/" for part in init.PARTS)), (page, link)
 
 
 def test_bad_places_are_one_line_and_nothing_is_made(small: Path, tmp_path: Path, command: Command) -> None:  # noqa: F811

@@ -12,7 +12,7 @@ from tokentrial.cli import common
 from tokentrial.errors import InputError
 
 PARTS = (*checkout.READ, "docs", "examples", "profiles", "results/reference")
-FILES = ("CHANGELOG.md", "LICENSE", "README.md")
+FILES = ("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.egg-info", "*.sif")
 NEXT = """made {folder}, a project of your own: src/tokentrial/encoders, studies, documents and config are yours to edit
   cd {folder}
