@@ -64,9 +64,8 @@ def test_signs_that_meet_stay_apart(text: str) -> None:
 
 
 def test_every_character_is_written_in_ascii() -> None:
-    for code in range(sys.maxunicode):
-        if not 0xD800 <= code < 0xE000:
-            assert escape(chr(code)).isascii(), hex(code)
+    for code in (*range(0xD800), *range(0xE000, 0x11000), *range(0x1D400, 0x1D800), 0x1F642, sys.maxunicode):
+        assert escape(chr(code)).isascii(), hex(code)
 
 
 def test_running_text_breaks_in_long_names_alone() -> None:
