@@ -15,31 +15,12 @@ from typing import Any
 import pandas as pd
 
 from tokentrial.errors import InputError
+from tokentrial.report import latex
 from tokentrial.results import whole_file
 
 MISSING = "–"
 MINUS = "−"
 GAP = "\u00a0"  # no line break here
-_LATEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": "$<$",
-    ">": "$>$",
-    "|": "$|$",
-    "[": "{[}",
-    "]": "{]}",
-    MINUS: "$-$",
-    MISSING: "--",
-    GAP: "~",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "→": r"$\to$",
-    "“": "``",
-    "”": "''",
-    "\n": r" \\ ",
-}
 
 
 @dataclass(frozen=True)
@@ -150,41 +131,9 @@ def _headed(section: Section, by: str) -> pd.DataFrame:
 
 
 def to_latex(table: Table) -> str:
-    """A longtable per grid for the packages booktabs and longtable; section headings span the columns."""
-    parts = ["% needs the packages booktabs and longtable", r"\begingroup\scriptsize\setlength{\tabcolsep}{3pt}"]
-    for index, grid in enumerate(table.grids()):
-        shown = pd.concat([_latex_section(section) for section in grid], ignore_index=True)
-        caption, label = (latex(table.title), f"tab:{table.name}") if index == 0 else (None, None)
-        style = shown.style.hide(axis="index")
-        columns = _latex_columns(table.widths) or "l" + "r" * (len(shown.columns) - 1)
-        options: dict[str, Any] = {"column_format": columns, "hrules": True, "environment": "longtable"}
-        parts.append(str(style.to_latex(caption=caption, label=label, **options)).strip())
-    return "\n".join([*parts, r"\par\noindent " + latex(" ".join(table.notes)), r"\endgroup", ""])
-
-
-def _latex_columns(widths: tuple[float, ...]) -> str:
-    """``p{...}`` columns whose lines break, narrower than the page by the space between them."""
-    return "".join(rf"p{{{0.9 * width / sum(widths):.3f}\linewidth}}" for width in widths)
-
-
-def _latex_section(section: Section) -> pd.DataFrame:
-    """Escaped cells; the first one of a section carries the heading's row before it."""
-    shown = section.shown.map(_latex_cell)
-    shown.columns = [_latex_cell(str(name)) for name in section.shown.columns]
-    if section.heading and len(shown):
-        span = rf"\multicolumn{{{len(shown.columns)}}}{{l}}{{\textbf{{{latex(section.heading)}}}}}"
-        first = [str(cell) for cell in shown.iloc[:, 0]]
-        shown = shown.assign(**{str(shown.columns[0]): [rf"\addlinespace {span} \\ {first[0]}", *first[1:]]})
-    return shown
-
-
-def _latex_cell(text: str) -> str:
-    return rf"\shortstack[r]{{{latex(text)}}}" if "\n" in text else latex(text)
-
-
-def latex(text: str) -> str:
-    """Text that LaTeX shows as it is."""
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+    """A longtable per grid that fits an A4 page (see report.latex); section headings span the columns."""
+    grids = [[(section.heading, section.shown) for section in grid] for grid in table.grids()]
+    return latex.to_latex(table.name, table.title, grids, " ".join(table.notes))
 
 
 def to_typst(table: Table) -> str:
