@@ -50,7 +50,7 @@ def key(function: str, arguments: Mapping[str, Any]) -> str:
 
 def _parts(value: Any) -> Iterator[str]:
     """A value's parts: the content of a file or of a folder's files instead of their names."""
-    if isinstance(value, str) and len(value) < 4096 and "\n" not in value and Path(value).exists():
+    if isinstance(value, str) and _is_there(value):
         path = Path(value)
         files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
         for file in files:
@@ -65,6 +65,14 @@ def _parts(value: Any) -> Iterator[str]:
             yield from _parts(each)
     else:
         yield repr(value)
+
+
+def _is_there(text: str) -> bool:
+    """Whether a text names a file or a folder. Most texts are specifications, which no file system takes for a name."""
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # too long, or with a character that no name has
+        return False
 
 
 def take(kept: Path, name: str, arguments: Mapping[str, Any]) -> bool:

@@ -98,3 +98,11 @@ def test_folders_are_kept_whole(arguments: dict[str, Any], tmp_path: Path) -> No
     (made / "weights").write_text("other")
     assert pieces.take(tmp_path / "kept", "ab" * 32, given)
     assert (made / "weights").read_text() == "w"
+
+
+@pytest.mark.parametrize("spec", ["x" * 300, "x" * 5000, "a\0b", "{}\n", "/".join(["y" * 300] * 3)])
+def test_a_specification_of_any_length_is_no_name_of_a_file(arguments: dict[str, Any], spec: str) -> None:
+    """A file system refuses names of more than 255 bytes with an error of its own."""
+    for _ in range(2):
+        run({**arguments, "spec": spec})
+    assert len(CALLS) == 1
