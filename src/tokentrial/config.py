@@ -183,6 +183,17 @@ def judging(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config["statistics"], "margins": {"language_models": config["language_models"]["margins"]}}
 
 
+def with_judging(config: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a config with the settings of :data:`JUDGING` of another one."""
+    replaced = deepcopy(dict(config))
+    for *sections, name in JUDGING:
+        section, theirs = replaced, other
+        for key in sections:
+            section, theirs = section[key], theirs[key]
+        section[name] = deepcopy(theirs[name])
+    return replaced
+
+
 def training(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the config without the settings of :data:`JUDGING`: configs that are equal here have the same rows."""
     remaining = deepcopy(dict(config))

@@ -18,8 +18,8 @@ NAMES = {
     "b383b46bffba": ("the reference run", "Ten seeds of every model, and longer training of the language models."),
     "50e64a045c49": ("the full run", "All seeds, data and steps of the paper config."),
 }
-# Digest of the default config's settings of training (config.training), which made the rows of the shipped run.
-DEFAULT_TRAINING = "d84c32105bfd"
+# Digest of the settings of training (config.training) that made the rows of the shipped run.
+SHIPPED_TRAINING = "d84c32105bfd"
 JUDGED_ANEW = (
     "the default run, judged by settings of its own",
     "Its models are those of the default run; its statistics or margins are not, and are printed at the end.",
@@ -35,28 +35,33 @@ def scale_name(config: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def is_default(config: Mapping[str, Any]) -> bool:
-    """Whether this is the default config, with which the shipped run was trained and judged."""
+    """Whether this is the default config, by whose statistics and margins the shipped run was judged."""
     return digest(settings.canonical(config)) == DEFAULT
 
 
 def trains_as_shipped(config: Mapping[str, Any]) -> bool:
-    """Whether this config has the default config's settings of training; other settings may differ."""
-    return digest(settings.canonical(_training(config))) == DEFAULT_TRAINING
+    """Whether this config has the settings of training of the shipped run; other settings may differ."""
+    return digest(settings.canonical(_training(config))) == SHIPPED_TRAINING
 
 
-def check_training(config: Mapping[str, Any], default: Mapping[str, Any]) -> None:
+def trains_alike(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configs train the same models."""
+    return next(differences(_training(config), _training(other), ()), None) is None
+
+
+def check_training(config: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     """Raises InputError for a config that would train other models than those of the shipped run.
 
-    default: the default config. The line names the first setting that differs from the default config; if none differs,
-    the default config itself was edited.
+    expected: the config of that run, or the default one. The line names the first setting that differs from it; if none
+    differs, that config itself was edited.
     """
     if trains_as_shipped(config):
         return
     free = " and ".join(".".join(keys) for keys in settings.JUDGING)
-    why = f"the shipped rows are those of the default run, of which only {free} can change without training"
-    for key, value, other in differences(_training(config), _training(default), ()):
+    why = f"the shipped rows are trained, and only {free} can change without training"
+    for key, value, other in differences(_training(config), _training(expected), ()):
         raise InputError(f"config: {key}: found {settings.shown(value)}, expected {settings.shown(other)}: {why}")
-    where = "studies/ or config/config.yaml"
+    where = "studies/ or config/"
     raise InputError(f"{where}: found edited settings of training, expected those of the shipped run: {why}")
 
 

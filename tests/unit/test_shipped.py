@@ -63,7 +63,7 @@ def test_a_setting_of_training_is_refused_by_its_key(overlay: dict[str, Any], wo
 
 def test_an_edited_default_config_is_named() -> None:
     edited = changed({"seeds": 3})
-    with pytest.raises(InputError, match=r"config\.yaml: found edited settings of training, expected those of the"):
+    with pytest.raises(InputError, match="studies/ or config/: found edited settings of training, expected those"):
         shipped.check_training(edited, edited)
 
 

@@ -16,7 +16,7 @@ from tokentrial import config as settings
 from tokentrial.data import corpora
 from tokentrial.errors import InputError
 from tokentrial.report import catalogue, catalogue_check
-from tokentrial.run.conditions import planned
+from tokentrial.run import shipped_run
 from tokentrial.schema import study_files, validation
 from tokentrial.studies import cramming, language_models, rates, real_model, small_models
 
@@ -42,16 +42,9 @@ try:
     if workflow.is_main_process:
         catalogue_check.check(settings.judging(config))
     CORPUS = corpora.setting(config["corpus"])
-    DECLARED = rates.plan(config)  # rates and steps as the config says them
-    DATASETS = DECLARED.datasets
-    searched = rates.read(ROOT / rates.FILE)
-    CONDITIONS, LANGUAGE_MODELS, UNSEARCHED = rates.applied(
-        searched, DECLARED, config["search"]["doublings"], lambda: rates.plan(study_files.default(ROOT))
-    )
-    SCRIPTS = small_models.scripts(config)
+    PLANNED = shipped_run.jobs(config, ROOT)
+    SCRIPTS, CONDITIONS, DATASETS, LANGUAGE_MODELS, CRAMMED, REAL_MODEL, UNSEARCHED, DECLARED = PLANNED
     TWINS = language_models.twins(LANGUAGE_MODELS)
-    CRAMMED = cramming.jobs(config)
-    REAL_MODEL = real_model.jobs(config)
     CRAMMING_MODELS = {
         name: cramming.inputs(config, name, corpora.candidates(CORPUS), place=PLACE, absolute=not IS_HERE)
         for name in sorted({spec["model"] for spec in [*CRAMMED.values(), *REAL_MODEL.values()]})
@@ -73,15 +66,7 @@ TOKENS = sorted({spec["tokens"] for spec in LANGUAGE_MODELS.values()})
 
 
 # The columns of results/conditions.parquet for every condition.
-PLAN = planned(
-    SCRIPTS,
-    CONDITIONS,
-    DATASETS,
-    LANGUAGE_MODELS,
-    {name: tokens["tokenizer"] for name, tokens in config["language_models"]["tokens"].items()},
-    # the job of a trained arm has the conditions of another job
-    {spec["condition"]: spec for spec in [*CRAMMED.values(), *REAL_MODEL.values()]},
-)
+PLAN = shipped_run.plan(PLANNED, config)
 
 
 wildcard_constraints:

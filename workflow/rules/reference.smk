@@ -5,6 +5,16 @@
 
 from tokentrial import shipped
 
+
+@functools.cache
+def judged_again():
+    """Returns the config by which the shipped rows are judged again."""
+    try:
+        return shipped_run.judged_again(config, ROOT)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
 SHIPPED = source("results/reference")
 JUDGED_AGAIN = "results/reference_report"
 
@@ -15,7 +25,6 @@ rule reference_rows:
         runs=f"{SHIPPED}/runs.parquet",
         arms=f"{SHIPPED}/arms.parquet",
         record=f"{SHIPPED}/corpus.json",
-        default=source("config/config.yaml"),
         code=code_of("reference_rows"),
     output:
         runs=f"{JUDGED_AGAIN}/runs.parquet",
@@ -26,7 +35,7 @@ rule reference_rows:
     localrule: True
     params:
         code=content("reference_rows"),
-        config=lambda wildcards: canonical(config),  # a function, since a title may hold what looks like a wildcard
+        config=lambda wildcards: canonical(judged_again()),  # a function: other targets do not need it
         studies=STUDIES,
         designs=hashlib.sha256(canonical([file.design for file in STUDY_FILES.values()]).encode()).hexdigest(),
     message:
@@ -42,6 +51,13 @@ use rule conditions as reference_conditions with:
         **moved(rules.conditions.output, JUDGED_AGAIN),
     log:
         "logs/reference_conditions.log",
+    params:
+        plan=lambda wildcards, input: shipped_run.plan(shipped_run.jobs(judged_again(), ROOT), judged_again()),
+        plan_digest=lambda wildcards: hashlib.sha256(canonical(judged_again()).encode()).hexdigest(),
+        studies=lambda wildcards, input: {
+            study: study_files.names(judged_again(), STUDY_FILES)[study] for study in STUDIES
+        },
+        studies_digest="",  # the config's digest has the names
     message:
         "Describing the conditions and arms of the shipped run"
 
@@ -75,6 +91,8 @@ use rule verdicts as reference_verdicts with:
         **moved(rules.verdicts.output, JUDGED_AGAIN),
     log:
         "logs/reference_verdicts.log",
+    params:
+        designs=lambda wildcards: canonical(frozen.designs(judged_again(), digest(rates.FILE))),
     message:
         "Judging the claims by the shipped rows"
 
@@ -120,6 +138,7 @@ use rule report as reference_report with:
     log:
         "logs/reference_report.log",
     params:
+        config=lambda wildcards: canonical(judged_again()),
         command="snakemake --cores 1 reference_report",
     message:
         "Writing the report of the shipped rows"

@@ -48,5 +48,7 @@ use rule site as reference_site with:
         folder=directory(f"{JUDGED_AGAIN}/site"),
     log:
         "logs/reference_site.log",
+    params:
+        config=lambda wildcards: canonical(judged_again()),
     message:
         "Writing the site of the shipped rows"

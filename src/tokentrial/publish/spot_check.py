@@ -28,13 +28,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tokentrial import checkout, provenance, results, shipped
+from tokentrial import checkout, provenance, results
 from tokentrial.checkout import ROOT
 from tokentrial.claims.what_if import Dispute, Flip
 from tokentrial.data import corpora
 from tokentrial.errors import InputError
 from tokentrial.publish.reference import rows
-from tokentrial.schema import study_files
+from tokentrial.run import shipped_run
 from tokentrial.seeds import stream
 from tokentrial.studies import cramming, language_models, real_model, small_models
 
@@ -170,7 +170,10 @@ def compute(plan: Plan, folder: Path, cores: int, root: Path = ROOT, shown: Sequ
     """
     targets = [f"results/runs/{name}.parquet" for name in plan.jobs]
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
-    command += ["--directory", str(folder), "--cores", str(cores), *shown, "--", *targets]
+    command += ["--directory", str(folder), "--cores", str(cores), *shown]
+    if shipped_run.OVERLAYS:
+        command += ["--configfile", *(str(root / name) for name in shipped_run.OVERLAYS)]
+    command += ["--", *targets]
     checkout.lead_children(root)
     folder.mkdir(parents=True, exist_ok=True)
     # A group of its own, so that Snakemake has Ctrl-C once and from here: a second one would disturb its end.
@@ -255,11 +258,10 @@ class Check:
             results.read(folder / f"{name}.parquet", schema).to_pandas()
             for name, schema in (("runs", results.RUNS), ("arms", results.ARMS))
         )
-        config = study_files.default(root)
-        shipped.check_training(config, config)
+        config = shipped_run.config_of(root)
         jobs = jobs_of(runs, arms, config)
         if not jobs:
-            raise InputError(f"{folder}: found rows of no job of the default config, expected the shipped run")
+            raise InputError(f"{folder}: found rows of no job of its config, expected the shipped run")
         return cls(folder, runs, jobs, ", ".join(sorted(set(arms["device"]))))
 
     def plan(self, minutes: float, seed: int, cores: int) -> Plan:

@@ -1,4 +1,4 @@
-"""Where an encoder is tried: conditions of the default design, with the shipped rows that are there."""
+"""Where an encoder is tried: conditions of the shipped design, with the shipped rows that are there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from tokentrial import config as settings
-from tokentrial import results, shipped
+from tokentrial import results
 from tokentrial.checkout import ROOT
 from tokentrial.errors import InputError
-from tokentrial.run import columns
-from tokentrial.schema import study_files
+from tokentrial.run import columns, shipped_run
 from tokentrial.studies import rates
 from tokentrial.trial.checks import Sizes
 
@@ -36,7 +35,7 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True)
 class Shipped:
-    """The default config with its plan, and the tables of the shipped run."""
+    """The config of the shipped run with its plan, and the tables of the shipped run."""
 
     config: Spec
     planned: rates.Plan
@@ -80,8 +79,7 @@ class Place:
 @cache
 def read_shipped(root: Path = ROOT) -> Shipped:
     """Returns what ships. Raises InputError where the checkout's design is not that of the shipped rows."""
-    config = study_files.default(root)
-    shipped.check_training(config, config)
+    config = shipped_run.config_of(root)
     plan = rates.plan(config)
     searched = rates.read(root / rates.FILE)
     tables = (
