@@ -43,6 +43,11 @@ class Paper:
     printed: Mapping[str, PublishedTable]
     numbers: list[Printed] = field(default_factory=list)
 
+    @property
+    def confidence(self) -> str:
+        """``95 %``, of the run's intervals."""
+        return f"{100 * self.view.confidence:g} %"
+
     @cached_property
     def judged(self) -> dict[str, Row]:
         """The claims' verdicts by id."""
@@ -144,6 +149,25 @@ class Paper:
             return MISSING
         at = f"summary › {row['condition']}|{row['arm']}|{row['metric']}"
         return self.number(row["mean"], f"{at} › mean", decimals)
+
+    def measured(
+        self,
+        condition: str,
+        arm: str,
+        metric: str = LOSS,
+        part: str = "mean",
+        *,
+        split: str = "test",
+        decimals: int = 3,
+        scale: float = 1,
+    ) -> str:
+        """Returns mean, low, high or sd of an arm's final values on a split; an en dash for none."""
+        values = self.view.values_on(split, condition, arm, metric)
+        row = self.view.level_on(split, condition, arm, metric) | {"sd": values.std() if len(values) > 1 else None}
+        of = "" if split == "test" else f" on {split}"
+        place = f"runs › {condition}|{arm}|{metric} › {part}{of}" + ("" if scale == 1 else f" × {scale:g}")
+        value = row.get(part)
+        return self.number(None if value is None else scale * value, place, decimals)
 
     def better(self, row: Row) -> bool:
         """Whether the first arm has the significantly lower loss."""
