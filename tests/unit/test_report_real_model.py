@@ -135,7 +135,10 @@ def test_the_paper_says_what_training_recovers(made: View, tmp_path: Path, root:
     assert places[f"arms › {inputs}|learned_svd-4 › tokens_seen"] == cost["tokens_seen"] == 6 * 3 * 12
     assert f"runs › {tied}|learned_svd-4|cross_entropy › mean" in places and "WikiText-2, tied" in shown
     assert f"runs › {tied}|full_trained|cross_entropy › mean" not in places
-    assert shown.count("[learned from the SVD 4:1]") == 1 and shown.count("[full table, trained alike]") == 1
+    assert (
+        shown.count("rowspan: 4)[learned from the SVD 4:1]") == 1
+        and shown.count("rowspan: 2)[full table, trained alike]") == 1
+    )
     assert "Not run: learned from the SVD 2:1, learned from the SVD 8:1" in shown
     assert shown.rpartition("Not run:")[2].count("SVD 4:1") == 0
     assert recovered.said(paper).startswith("@recovered asks")

@@ -199,11 +199,24 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+CELL = "table.cell("
+
+
+def tall(text: str, rows: int) -> str:
+    """Returns a cell of `table` that is as high as several rows."""
+    return f"{CELL}rowspan: {rows})[{text}]"
+
+
 def table(columns: str, header: list[str], rows: list[list[str]], caption: str, label: str, align: str = "") -> str:
-    """Returns a Typst figure with a table; its cells are Typst. columns, align: as Typst writes them."""
+    """Returns a Typst figure with a table; its cells are Typst. columns, align: as Typst writes them.
+
+    A cell of several rows, see `tall`, stands in the first of them alone.
+    """
     shown_align = f"align: {align}," if align else ""
     head = ", ".join(f"[*{cell}*]" if cell else "[]" for cell in header)
-    body = "\n    ".join(", ".join(f"[{cell}]" for cell in row) + "," for row in rows)
+    body = "\n    ".join(
+        ", ".join(cell if cell.startswith(CELL) else f"[{cell}]" for cell in row) + "," for row in rows
+    )
     return f"""#figure(
   table(columns: {columns}, {shown_align}
     table.header({head}),

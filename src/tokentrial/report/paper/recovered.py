@@ -5,7 +5,7 @@ import pandas as pd
 from tokentrial.report import catalogue
 from tokentrial.report.formats import MISSING
 from tokentrial.report.language_model_names import FULL
-from tokentrial.report.paper.context import Paper, listed, plain, table
+from tokentrial.report.paper.context import Paper, listed, plain, table, tall
 from tokentrial.report.real_model_names import TRAINED, TRAINED_FULL, USES, start_of, text_name, trained_arms
 from tokentrial.run import methods
 from tokentrial.run.columns import Condition
@@ -17,7 +17,7 @@ HEADER = [
     "Code", "Bits", "Text", "Before", "After", "sd", "Minus full", "Minus full, trained alike", "Unseen, %", "Tokens",
     "Seconds",
 ]  # fmt: skip
-COLUMNS = "(1.5fr, auto, auto, auto, auto, auto, 1.2fr, 1.2fr, auto, auto, auto)"
+COLUMNS = "(1fr, auto, auto, auto, auto, auto, 2.95cm, 2.95cm, auto, auto, auto)"
 
 
 def conditions(paper: Paper) -> list[Condition]:
@@ -53,18 +53,10 @@ def _has(paper: Paper, condition: Condition, arm: str) -> bool:
 def _rows(paper: Paper, arm: str, found: list[Condition]) -> list[list[str]]:
     """A row for each text; what does not depend on the text stands in the first one."""
     view, rows = paper.of(STUDY), []
-    for place, each in enumerate(found):
-        cost, start = view.cost(each.id, arm), start_of(view, each, arm)
-        facts = [
-            paper.number(cost["bits_deployed"] / cost["parameters_embedding"], f"arms › {each.id}|{arm} › bits", 2),
-            paper.number(cost["tokens_seen"], f"arms › {each.id}|{arm} › tokens_seen", 0),
-            paper.number(cost["encode_seconds"], f"arms › {each.id}|{arm} › encode_seconds", 0),
-        ]
-        first = place == 0
+    for each in found:
+        start = start_of(view, each, arm)
         rows.append(
             [
-                plain(view.arm_name(STUDY, arm)) if first else "",
-                facts[0] if first else "",
                 plain(text_name(each)) + (f", {USES[True]}" if each.tied else ""),
                 paper.measured(each.id, start, decimals=2) if start else MISSING,
                 paper.measured(each.id, arm, decimals=2),
@@ -72,9 +64,13 @@ def _rows(paper: Paper, arm: str, found: list[Condition]) -> list[list[str]]:
                 paper.apart(each.id, arm, FULL, decimals=2),
                 MISSING if arm == TRAINED_FULL else paper.apart(each.id, arm, TRAINED_FULL, decimals=2),
                 paper.measured(each.id, arm, UNSEEN, split=SEEDS, decimals=0, scale=100),
-                *(facts[1:] if first else ["", ""]),
             ]
         )
+    cost, at = view.cost(found[0].id, arm), f"arms › {found[0].id}|{arm}"
+    bits = paper.number(cost["bits_deployed"] / cost["parameters_embedding"], f"{at} › bits", 2)
+    facts = [paper.number(cost[name], f"{at} › {name}", 0) for name in ("tokens_seen", "encode_seconds")]
+    before, behind = [plain(view.arm_name(STUDY, arm)), bits], facts
+    rows[0] = [*(tall(cell, len(found)) for cell in before), *rows[0], *(tall(cell, len(found)) for cell in behind)]
     return rows
 
 
