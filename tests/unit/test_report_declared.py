@@ -141,7 +141,7 @@ def shipped_tables() -> dict[str, formats.Table]:
     return {table.name: table for table in build(view, views.tables(), views.printed())}
 
 
-OF_LARGER_RUNS = ("real-model-trained",)
+OF_LARGER_RUNS = ("real-model-trained", "cramming-bits-of-vectors", "cramming-horizons")
 """Tables of arms that the default run does not have; their own tests are beside those of their studies."""
 
 

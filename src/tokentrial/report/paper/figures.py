@@ -59,7 +59,7 @@ FIGURES = {
         "cramming",
         "Token gain against the theoretical bound for this run's models and published ones on logarithmic axes, "
         "with lines at one, ten and a hundred per cent.",
-        "How much of a vector is used: our small models (filled) and the published ones (open) against what _d_ "
+        "How much of a vector is used: this run's models (filled) and the published ones (open) against what _d_ "
         "numbers of 16 bits could tell apart.",
     ),
     "sensitivity": Shown(

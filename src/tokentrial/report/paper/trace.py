@@ -110,11 +110,18 @@ def _keyed(*keys: str) -> Callable[[pd.DataFrame, str, str, float], Iterator[flo
         named = rows
         for key, name in zip(keys, row.split("|"), strict=True):
             named = named[named[key].map(_shown) == name]
-        if keys == CRAMMED:
-            named = named[named["length"].isna()]
         yield from named[column].dropna()
 
     return read
+
+
+def _cramming(rows: pd.DataFrame, row: str, column: str, confidence: float) -> Iterator[float]:
+    """A measure over all lengths, or at the length that stands last."""
+    keys = row.split("|")
+    if len(keys) > len(CRAMMED):
+        yield from _keyed(*CRAMMED, "length")(rows, row, column, confidence)
+    else:
+        yield from _keyed(*CRAMMED)(rows[rows["length"].isna()], row, column, confidence)
 
 
 def _verdicts(rows: pd.DataFrame, row: str, column: str, _: float) -> Iterator[float]:
@@ -154,7 +161,7 @@ def _arms(rows: pd.DataFrame, row: str, column: str, _: float) -> Iterator[float
 READERS: dict[str, Callable[[pd.DataFrame, str, str, float], Iterator[float]]] = {
     "statistics": _keyed("comparison"),
     "summary": _keyed("condition", "arm", "metric"),
-    "cramming": _keyed(*CRAMMED),
+    "cramming": _cramming,
     "verdicts": _verdicts,
     "runs": _runs,
     "arms": _arms,
