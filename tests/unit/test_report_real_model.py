@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from real_model_runs import ARMS, CONDITION, LEARNED, MORE, TRAINING, make_place, run, run_trained, view
 
 from tokentrial.report import catalogue, document, formats, tables
@@ -14,7 +15,7 @@ from tokentrial.report.figures.registry import Sources
 from tokentrial.report.paper import front, recovered, trace
 from tokentrial.report.paper import real_model as section
 from tokentrial.report.paper.context import Paper
-from tokentrial.report.real_model_names import start_of, trained_arms
+from tokentrial.report.real_model_names import bits_a_number, start_of, trained_arms
 from tokentrial.run.view import View
 from tokentrial.schema import study_files
 from tokentrial.statistics.intervals import t_interval
@@ -70,15 +71,40 @@ def test_widths_by_frequency_are_compared_with_their_controls(shown: dict[str, f
 def test_the_figure_has_a_line_for_each_method_and_the_front(made: View) -> None:
     entry = catalogue.entries("real_model").figures["real-model-front"]
     figure = draw("real-model-front", entry, Sources(made, {}))
-    panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
-    assert [axes.get_title(loc="left") for axes in panels] == [
-        f"tiny, {text}: {use}" for text in ("WikiText-2", "State of the Union") for use in ("input table", "tied")
-    ]
-    for axes in panels:
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["WikiText-2", "State of the Union", "", ""]
+    assert [axes.get_xlabel() for axes in figure.axes] == [label for label in entry.sizes.values() for _ in range(2)]
+    families = {made.method("real_model", arm).family for arm in made.arms_of(f"{CONDITION}/sotu-input")}
+    [legend] = figure.legends
+    assert len(legend.get_texts()) == len(families - set(entry.without)) == 4
+    for axes in figure.axes:
         [line] = [line for line in axes.lines if line.get_gid() == "front"]
         x, y = line.get_data()
         assert list(x) == sorted(x) and list(y) == sorted(y, reverse=True)
         assert any(line.get_gid() == "full" for line in axes.lines)
+
+
+def test_the_figure_shows_bits_by_count_and_bytes_with_an_entropy_coder(made: View) -> None:
+    entry = catalogue.entries("real_model").figures["real-model-front"]
+    figure = draw("real-model-front", entry, Sources(made, {}))
+    inputs = made.condition(f"{CONDITION}/wikitext-2-input")
+    stored = {
+        arm: made.values_on("table", inputs.id, arm, "bytes_entropy").iloc[0] / 2**20 for arm in ("svd-2", "svd-4")
+    }
+    bits = {arm: bits_a_number(made, inputs, arm) for arm in stored}
+    for panel, sizes in ((figure.axes[0], bits), (figure.axes[2], stored)):
+        [line] = [each.lines[0] for each in panel.containers if each.get_label() == "svd"]
+        assert list(line.get_xdata()) == pytest.approx(sorted(sizes.values()))
+
+
+def test_the_figure_takes_at_most_half_of_a_page_of_the_paper(made: View) -> None:
+    """With its caption of three lines; the text is 17.5 cm wide and 25.8 cm high."""
+    entry = catalogue.entries("real_model").figures["real-model-front"]
+    figure = draw("real-model-front", entry, Sources(made, {}))
+    shown = 17.5 / 16
+    assert figure.get_figwidth() * 2.54 == pytest.approx(16)
+    assert shown * figure.get_figheight() * 2.54 + 1.4 < 25.8 / 2
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
+    assert shown * min(sizes) >= 7.5
 
 
 def test_a_study_that_is_left_out_is_named_on_the_first_page(root: Path) -> None:

@@ -73,10 +73,12 @@ FIGURES = {
     "real_model_front": Shown(
         "real-model-front",
         "real_model",
-        "Held-out loss of the pretrained model against bits for each number of its token table, four panels of two "
-        "texts and two uses.",
-        "Loss of the pretrained model against the bits of its token table, with the front of codes that no other "
-        "beats in both.",
+        "Held-out loss of the pretrained model on two texts against the size of its encoded input table: in the upper "
+        "panels bits for each number, in the lower ones bytes with an entropy coder. A line per family of codes, grey "
+        "steps for the front, and a dashed line for the full table, which integers reach with a fraction of the bits.",
+        "Loss of the pretrained model against the size of its encoded input table, by count and with an entropy coder, "
+        "with the front of codes that no other shown one beats in both. Controls of widths and bits by frequency, and "
+        "the encoded table in the output layer, are in the run's tables.",
     ),
 }
 

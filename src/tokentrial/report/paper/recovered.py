@@ -17,7 +17,7 @@ HEADER = [
     "Code", "Bits", "Text", "Before", "After", "sd", "Minus full", "Minus full, trained alike", "Unseen, %", "Tokens",
     "Seconds",
 ]  # fmt: skip
-COLUMNS = "(1fr, auto, auto, auto, auto, auto, 2.95cm, 2.95cm, auto, auto, auto)"
+COLUMNS = "(1fr, auto, auto, auto, auto, auto, 2.7cm, 2.7cm, auto, auto, auto)"
 
 
 def conditions(paper: Paper) -> list[Condition]:

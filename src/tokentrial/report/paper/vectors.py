@@ -12,9 +12,8 @@ from tokentrial.statistics.cramming import AT_LEAST
 
 STUDY = "cramming"
 BITS = [
-    "Model", "Text", "Tokens", "_n_", "Arithmetic code, bits", "Vector, bits", "Code, bits a number",
-    "Vector, bits a number", "Coordi-nates", "Their bits", "Next text after the vector", "after the text",
-    "after nothing",
+    "Model", "Text", "Tokens", "_n_", "Code, bits", "Vector, bits", "Code, bits a number", "Vector, bits a number",
+    "Coordi-nates", "Their bits", "Next text after the vector", "after the text", "after nothing",
 ]  # fmt: skip
 GROWTH = ["Model", "Width", "Text", "_n_", "Horizon, tokens", "Shortest to longest", "Of half of the texts"]
 
@@ -44,13 +43,13 @@ def bits(paper: Paper) -> str:
     rows += _published(paper)
     caption = (
         "What the vectors of solved texts are; only texts that a vector of this run says count. Means over _n_ texts "
-        f"with {paper.confidence} bootstrap intervals. Arithmetic code: of the same tokens, under the same model. "
+        f"with {paper.confidence} bootstrap intervals. Code: an arithmetic code of the same tokens, under the same model. "
         "Vector: all of its numbers at the fewest bits with which greedy decoding still says the text. Coordinates: "
         "the fewest in a random basis in which training still solves the text. Next text: loss of another text right "
         "after the vector, after the text itself and after nothing, in nats per token. Published: shortest and longest "
         "capacity, and the information gain for each number, which is at most what a code of the text would take."
     )
-    columns = "(auto, auto, auto, auto, 1.05fr, 1.05fr, 0.85fr, 0.85fr, 1fr, 1fr, 1.15fr, 1.15fr, 1.15fr)"
+    columns = "(auto, auto, auto, auto, 1fr, 1fr, 1.45cm, 1.25cm, 1fr, 1fr, 1.1fr, 1.1fr, 1.1fr)"
     return table(columns, BITS, rows, caption, "vectorbits", "(left, left, " + "right, " * 11 + ")")
 
 
