@@ -128,7 +128,7 @@ class Paper:
         at = f"statistics › {row['comparison']}"
         value = self.number(row["difference"], f"{at} › difference", decimals, signed=True)
         low, high = (self.number(row[end], f"{at} › {end}", decimals) for end in ("t_low", "t_high"))
-        seeds = f", _n_ = {int(row['n'])}" if n else ""
+        seeds = f", _n_ = {self.number(row['n'], f'{at} › n', 0)}" if n else ""
         return f"{value}{UNITS.get(row['metric'], '') if unit else ''} ({low} to {high}{seeds})"
 
     def apart(self, condition: str, arm: str, other: str, metric: str = LOSS, *, decimals: int = 3) -> str:

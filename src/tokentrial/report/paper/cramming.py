@@ -30,7 +30,7 @@ def lead(paper: Paper) -> str:
         "decoding gives the text back. "
         f"This run crams into {paper.count(len(models), 'models of the cramming study')} models, trained here on "
         f"{plain(view.corpus)}{beside}. Token counts do not compare between tokenizers; shares of the bound on what a "
-        "vector of _d_ numbers of 16 bits can tell apart do."
+        "vector of _d_ numbers of #said[16] bits can tell apart do."
     )
 
 

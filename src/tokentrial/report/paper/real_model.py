@@ -36,14 +36,14 @@ def uses(paper: Paper, tied: bool) -> list[Condition]:
 
 def lead(paper: Paper) -> str:
     texts = listed([plain(text_name(each)) for each in uses(paper, False)])
-    study = paper.config["real_model"]
+    documents = paper.count(paper.config[STUDY]["documents"], "documents of each text of the real model")
     return (
-        "The documents speak of language models with vocabularies of fifty thousand tokens and train none. "
+        "The documents speak of language models with vocabularies of #said[50K] tokens and train none. "
         "SmolLM2-135M-Instruct @smollm2 has #said[49,152] tokens of #said[576] numbers, and nobody here trained "
         "it. "
         "Its token table is replaced by a code of fewer dimensions or fewer bits, and the loss is measured on "
-        f"{study['documents']} held-out documents of each of {texts}, paired by document. Its layers come with "
-        "4-bit weights; "
+        f"{documents} held-out documents of each of {texts}, paired by document. Its layers come with "
+        "#said[4]-bit weights; "
         "all codes start from the same decoded table, so levels are not those of the published model and "
         "differences are."
     )

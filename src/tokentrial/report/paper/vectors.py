@@ -43,7 +43,7 @@ def bits(paper: Paper) -> str:
     rows += _published(paper)
     caption = (
         "What the vectors of solved texts are; only texts that a vector of this run says count. Means over _n_ texts "
-        f"with {paper.confidence} bootstrap intervals. Code: an arithmetic code of the same tokens, under the same model. "
+        f"with {paper.confidence} bootstrap intervals. Code: an arithmetic code of the same tokens under the model. "
         "Vector: all of its numbers at the fewest bits with which greedy decoding still says the text. Coordinates: "
         "the fewest in a random basis in which training still solves the text. Next text: loss of another text right "
         "after the vector, after the text itself and after nothing, in nats per token. Published: shortest and longest "
