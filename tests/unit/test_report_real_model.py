@@ -225,3 +225,11 @@ def test_a_table_of_many_codes_keeps_the_fronts_and_a_size_of_each_family(
     assert "full" in kept and len(kept) < len(section.untrained(made, inputs[0]))
     families = {made.method("real_model", arm).family for arm in section.untrained(made, inputs[0])}
     assert {made.method("real_model", arm).family for arm in kept} == families
+
+
+def test_performance_counts_as_lost_if_the_whole_interval_says_so(made: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = "does not keep the performance"
+    for threshold, said in ((-9.0, True), (9.0, False)):
+        monkeypatch.setattr(section, "LOST", threshold)
+        text = section.found(Paper(made, pd.DataFrame(), {}, {}))
+        assert "eight bits cost" in text and (lost in text) == said

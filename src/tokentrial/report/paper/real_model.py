@@ -13,6 +13,8 @@ from tokentrial.run.view import View
 from tokentrial.statistics.pareto import front
 
 STUDY = "real_model"
+INTEGERS = {"int8": "eight", "int4": "four", "int3": "three"}
+LOST = 0.1  # nats above the full table, with the whole interval, from which performance counts as lost
 MOST_PAIRS = 8  # comparisons in a sentence
 MOST = 30  # rows of a table that fit a page
 EIGHT_TO_ONE = 2.0  # bits a number of float16
@@ -123,9 +125,9 @@ def selected(view: View, inputs: Sequence[Condition]) -> list[str]:
 def found(paper: Paper) -> str:
     view, parts = paper.of(STUDY), []
     for each in uses(paper, False)[:1]:
-        known = [arm for arm in ("int8", "int4", "int3") if arm in view.arms_of(each.id)]
+        known = {arm: words for arm, words in INTEGERS.items() if arm in view.arms_of(each.id)}
         if known:
-            said = [f"{arm.removeprefix('int')} bits cost {paper.apart(each.id, arm, FULL)} nats" for arm in known]
+            said = [f"{words} bits cost {paper.apart(each.id, arm, FULL)} nats" for arm, words in known.items()]
             parts.append(f"On {plain(text_name(each))}, {listed(said)}.")
         best = min(
             (arm for arm in untrained(view, each) if arm.startswith(("svd", "autoencoder"))),
@@ -135,9 +137,14 @@ def found(paper: Paper) -> str:
         if best:
             parts.append(
                 f"The best code of fewer dimensions here, {plain(view.arm_name(STUDY, best))}, costs "
-                f"{paper.apart(each.id, best, FULL)} nats. Reconstruction, linear or deep, weighted by counts or "
-                "not, does not keep the performance of a trained model."
+                f"{paper.apart(each.id, best, FULL)} nats."
             )
+            low = view.difference_on("test", each.id, best, FULL)["low"]
+            if low is not None and low > LOST:
+                parts.append(
+                    "Reconstruction, linear or deep, weighted by counts or not, does not keep the performance of a "
+                    "trained model."
+                )
     parts += [recovered.said(paper), *bands(paper)]
     return " ".join(parts)
 
