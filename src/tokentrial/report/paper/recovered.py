@@ -34,9 +34,10 @@ def recovered(paper: Paper) -> str:
     arms = list(dict.fromkeys(arm for each in found for arm in trained_arms(view, each)))
     rows = [cells for arm in arms for cells in _rows(paper, arm, [each for each in found if _has(paper, each, arm)])]
     seeds = sorted({int(view.cost(each.id, arm)["seeds"]) for each in found for arm in trained_arms(view, each)})
+    number = " to ".join(paper.count(each, "training seeds") for each in dict.fromkeys((seeds[0], seeds[-1])))
     caption = (
         "What training recovers: codes that are trained on text with all layers frozen. Losses in nats per token, "
-        f"means over held-out documents and {paper.count(seeds[-1], 'training seeds')} training seeds. Before: the "
+        f"means over held-out documents and {number} training seeds. Before: the "
         "code that training starts from, which is the SVD weighted by counts, the autoencoder, product codes or the "
         "table itself; a random start has none. sd: of the mean loss over training seeds. Differences: paired over "
         f"documents, with {paper.confidence} intervals. Unseen: held-out tokens that training never showed; their own "
