@@ -141,12 +141,19 @@ def shipped_tables() -> dict[str, formats.Table]:
     return {table.name: table for table in build(view, views.tables(), views.printed())}
 
 
+OF_LARGER_RUNS = ("real-model-trained", "cramming-bits-of-vectors", "cramming-horizons")
+"""Tables of arms that the default run does not have; their own tests are beside those of their studies."""
+
+
 @pytest.mark.parametrize("name", [name for study in STUDIES for name in views.tables()[study]])
 def test_a_table_has_the_columns_that_it_declares(name: str, shipped_tables: dict[str, formats.Table]) -> None:
     """In the CSV, and in every section: those of the entry or of one of its parts, each with a number or a word."""
     entry, table = ENTRIES[name], shipped_tables[name]
     listed = entry.csv or [column for column in entry.known() if not column.startswith("_")]
     assert [column for column in listed if column not in (*table.data.columns, declared.REST)] == []
+    if name in OF_LARGER_RUNS and table.data.empty:
+        assert table.sections == () and table.notes[-1] == entry.empty
+        return
     parts = [list(columns) for columns in (entry.columns, *entry.parts.values())]
     seen = []
     for section in table.sections:

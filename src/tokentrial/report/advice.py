@@ -87,11 +87,11 @@ def train(view: View) -> Iterator[Advice]:
             rows.append((each, frozen, tuned))
     nearer = all(abs(tuned["difference"]) < abs(frozen["difference"]) / 2 for _, frozen, tuned in rows)
     if rows and nearer and all(frozen["t_high"] < 0 for _, frozen, _ in rows):
-        each, frozen, tuned = rows[-1]
+        _, frozen, tuned = max(rows, key=lambda row: row[0].vocab_size or 0)
         yield Advice(
             "Train the codes with the task. Whether they start at random or in an autoencoder matters much less.",
             (
-                Evidence(f"V = {each.vocab_size:,}, learned minus frozen autoencoder:", frozen),
+                Evidence("with the largest vocabulary, learned minus frozen autoencoder:", frozen),
                 Evidence("minus a fine-tuned one:", tuned),
             ),
         )

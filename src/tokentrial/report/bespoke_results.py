@@ -22,6 +22,8 @@ RATIO, SIZE, SCORE = "quality_ratio", "parameter_ratio", "efficiency_score"
 LAYER = ("embedding", "encoder")  # token tables and their projections
 MODEL = (*LAYER, "decoder", "body", "head")
 QUANTILES = (0.025, 0.975)
+CENTRAL = f"{100 * (QUANTILES[1] - QUANTILES[0]):g} %"
+"""The share of the values between them."""
 SOURCES = {"zipf_iid": "independent tokens", "zipf_markov": "Markov chain"}
 
 

@@ -1,10 +1,13 @@
 """What the tables and the chapter of the cramming study share: names for readers, and what was decided."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from tokentrial.claims.decisions.deciding import of_today
-from tokentrial.cramming.cells import ALL, STUDY
+from tokentrial.cramming.cells import ALL, STUDY, Block, Cells
 from tokentrial.cramming.columns import VERDICT
+from tokentrial.cramming.names import GROWN
+from tokentrial.run.estimates import UNKNOWN, Scope
 from tokentrial.run.view import View, records
 
 Row = dict[str, Any]
@@ -41,6 +44,28 @@ CLAIMS = {
     "CR4-FAMILIAR": "CR4-FAMILIAR: seen, unseen and random text alike",
     "CR4-RANDOM": "CR4-RANDOM: random words against random tokens",
 }
+
+
+PROBED = ("arithmetic_bits", "number_bits", "vector_bits", "dimensions", "subspace_bits")
+"""Measures of solved texts' vectors by length; dimensions: the fewest coordinates, subspace_bits: the bits of these."""
+AFTER = tuple(f"following_cross_entropy{what}" for what in ("", "_text", "_without"))
+"""The loss of a text that follows the vector, the text itself, and nothing."""
+
+
+def probed(view: View) -> Iterator[tuple[Scope, int]]:
+    """Yields every scope and length with a measure of what the vectors of its solved texts are or do."""
+    for scope in view.estimates.scopes:
+        for length in view.estimates.lengths(scope):
+            if any(view.estimates.get(name, scope, length) is not UNKNOWN for name in (*PROBED, *AFTER)):
+                yield scope, length
+
+
+def horizons(view: View) -> list[Block]:
+    """The blocks of texts that grew token by token, each with the last length that every text solved."""
+    cramming = view.runs[view.runs["study"] == STUDY]
+    grown = set(cramming.loc[cramming["metric"] == GROWN, "arm"])
+    rows = cramming[cramming["arm"].isin(grown)]
+    return Cells(rows, view.conditions, view.methods).blocks if len(rows) else []
 
 
 def kind_name(kind: str | None) -> str:

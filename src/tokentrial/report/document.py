@@ -108,7 +108,7 @@ def paper_source(
     card = answers(verdicts, view, documents.places(*documents.folders()))
     recorded = frozen.provenance(frozen.read(rules), config["seed"], checkout.ROOT)
     record = None if corpus is None else read_record(corpus)
-    facts = front.run_facts(paper, config, record, studies, recorded, front.beside_shipped(verdicts, shipped))
+    facts = front.run_facts(paper, config, record, studies, recorded, front.beside_shipped(paper, shipped))
     body = sections(paper, folder, studies, front.summary(paper, card, facts))
     planted = None if calibration is None else results.read(calibration, CALIBRATION).to_pandas()
     behind = _filled(folder / "appendix.typ", appendix.values(paper, planted, command, figure_values(studies)))

@@ -11,6 +11,25 @@ from tokentrial.run.view import View
 from tokentrial.statistics.pareto import Curve, EqualBits, compare_at_equal_bits, curves
 
 USES = {True: "tied", False: "input table"}
+TRAINED_FULL = "full_trained"
+"""The full table, trained as the encodings are: a control."""
+TRAINED = (
+    TRAINED_FULL,
+    *(f"learned_svd-{ratio}" for ratio in (2, 4, 8, 16)),
+    "learned-8",
+    "autoencoder_finetuned-8",
+    "learned_product_2",
+)
+"""The arms of config/reference.yaml that are trained on text."""
+STARTS = {
+    TRAINED_FULL: FULL,
+    "learned_svd": "svd_counted",
+    "autoencoder_finetuned": "autoencoder",
+    "autoencoder_deep_finetuned": "autoencoder_deep",
+    "learned_product": "pq",
+    "learned_additive": "additive",
+}
+"""Family that is trained on text -> the family that its training starts from, of the same size."""
 
 
 def text_name(condition: Condition) -> str:
@@ -33,6 +52,18 @@ def bits_a_number(view: View, condition: Condition, arm: str) -> float | None:
 def arms_by_bits(view: View, condition: Condition) -> list[str]:
     """The arms of a condition, those with the most bits first."""
     return sorted(view.arms_of(condition.id), key=lambda arm: -(bits_a_number(view, condition, arm) or 0))
+
+
+def trained_arms(view: View, condition: Condition) -> list[str]:
+    """The arms of a condition that are trained on text, those with the most bits first."""
+    return [arm for arm in arms_by_bits(view, condition) if view.cost(condition.id, arm).get("tokens_seen")]
+
+
+def start_of(view: View, condition: Condition, arm: str) -> str | None:
+    """The arm that a trained arm's training starts from; None for a random start, or if it was not run."""
+    family = view.method(condition.study, arm).family
+    start = arm.replace(family, STARTS.get(family, ""), 1)
+    return start if family in STARTS and start in view.arms_of(condition.id) else None
 
 
 def by_family(view: View, condition: Condition) -> dict[str, Curve]:

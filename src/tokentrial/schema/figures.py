@@ -143,10 +143,12 @@ class LevelsByCost(Filtered, Grid):
 
 
 class LossesByBits(Filtered, Grid):
-    """Losses of a pretrained model against the bits of its token table, and the front."""
+    """Losses of a pretrained model against sizes of its token table, a row of panels for each, and the front."""
 
-    x_label: Text
+    sizes: dict[Literal["bits", "bytes", "bytes_zstd", "bytes_entropy"], Text] = key("Size -> label; bytes are MiB.")
     y_label: Text
+    beside: Number = key("Width of the legend beside the panels, in cm.")
+    without: list[Text] = key("Families that are not drawn, and not on the front.", [])
 
 
 class Differences(Filtered, Grid):

@@ -141,7 +141,13 @@ class OfArms(FromSources):
 class Listed(FromSources):
     """A row for each of what a registered function lists, with more columns and a heading of its own."""
 
-    kind: Literal["listed", "models and printed ones", "vectors and printed ones"]
+    kind: Literal[
+        "listed",
+        "models and printed ones",
+        "vectors and printed ones",
+        "solved texts and printed ones",
+        "horizons and printed ones",
+    ]
     list: Text
 
     def known(self) -> Names:

@@ -5,6 +5,7 @@ import pandas as pd
 from tokentrial import checkout
 from tokentrial.claims import verdict as words
 from tokentrial.claims.calibration.measure import rates
+from tokentrial.claims.sensitivity import MARGINS
 from tokentrial.documents import CROSS
 from tokentrial.report import catalogue
 from tokentrial.report.deviations import assumptions
@@ -65,7 +66,7 @@ def values(paper: Paper, calibration: pd.DataFrame | None, command: str, figures
         "appendix.real_model": f"= Memory and loss of the pretrained model's codes\n\n{front}" if front else "",
         "figure.sensitivity": figures["figure.sensitivity"],
         "appendix.counts": counts(paper),
-        "appendix.flips": flips(),
+        "appendix.flips": flips(paper),
         "appendix.calibration": instrument(paper, calibration),
         "appendix.deviations": deviations(paper),
         "appendix.checklists": checklists(),
@@ -128,11 +129,15 @@ def counts(paper: Paper) -> str:
     return "\n\n".join(parts)
 
 
-def flips() -> str:
+def flips(paper: Paper) -> str:
+    low, high = (
+        paper.number(100 * end(MARGINS), f"{COUNTED}: {name} margin of the sensitivity analysis, %", 0)
+        for name, end in (("smallest", min), ("largest", max))
+    )
     return (
         "A verdict that changes with the margin or the baseline is a statement about that choice. "
-        "@figure-sensitivity judges every empirical claim again with margins of 1 to 10 %, on the other metric, "
-        "on the median of the seeds, and against the other baseline."
+        f"@figure-sensitivity judges every empirical claim again with margins of {low} to {high} %, on the other "
+        "metric, on the median of the seeds, and against the other baseline."
     )
 
 

@@ -48,8 +48,8 @@ def significance(paper: Paper) -> str:
     if claim not in paper.judged:
         return ""
     text = (
-        f"Of the {paper.tally(claim, 'conditions')} conditions, ten print a _p_, and "
-        f"{paper.tally(claim, 'printed')} of these are below 0.05; of those with means but no test, "
+        f"Of the {paper.tally(claim, 'conditions')} conditions, #said[10] print a _p_, and "
+        f"{paper.tally(claim, 'printed')} of these are below #said[0.05]; of those with means but no test, "
         f"{paper.tally(claim, 'recomputed')} "
         f"become significant when tested; {paper.tally(claim, 'unreported')} print no number. At most "
         f"{paper.tally(claim, 'most')} can be significant. "

@@ -43,6 +43,11 @@ class Paper:
     printed: Mapping[str, PublishedTable]
     numbers: list[Printed] = field(default_factory=list)
 
+    @property
+    def confidence(self) -> str:
+        """``95 %``, of the run's intervals."""
+        return f"{100 * self.view.confidence:g} %"
+
     @cached_property
     def judged(self) -> dict[str, Row]:
         """The claims' verdicts by id."""
@@ -123,7 +128,7 @@ class Paper:
         at = f"statistics › {row['comparison']}"
         value = self.number(row["difference"], f"{at} › difference", decimals, signed=True)
         low, high = (self.number(row[end], f"{at} › {end}", decimals) for end in ("t_low", "t_high"))
-        seeds = f", _n_ = {int(row['n'])}" if n else ""
+        seeds = f", _n_ = {self.number(row['n'], f'{at} › n', 0)}" if n else ""
         return f"{value}{UNITS.get(row['metric'], '') if unit else ''} ({low} to {high}{seeds})"
 
     def apart(self, condition: str, arm: str, other: str, metric: str = LOSS, *, decimals: int = 3) -> str:
@@ -144,6 +149,25 @@ class Paper:
             return MISSING
         at = f"summary › {row['condition']}|{row['arm']}|{row['metric']}"
         return self.number(row["mean"], f"{at} › mean", decimals)
+
+    def measured(
+        self,
+        condition: str,
+        arm: str,
+        metric: str = LOSS,
+        part: str = "mean",
+        *,
+        split: str = "test",
+        decimals: int = 3,
+        scale: float = 1,
+    ) -> str:
+        """Returns mean, low, high or sd of an arm's final values on a split; an en dash for none."""
+        values = self.view.values_on(split, condition, arm, metric)
+        row = self.view.level_on(split, condition, arm, metric) | {"sd": values.std() if len(values) > 1 else None}
+        of = "" if split == "test" else f" on {split}"
+        place = f"runs › {condition}|{arm}|{metric} › {part}{of}" + ("" if scale == 1 else f" × {scale:g}")
+        value = row.get(part)
+        return self.number(None if value is None else scale * value, place, decimals)
 
     def better(self, row: Row) -> bool:
         """Whether the first arm has the significantly lower loss."""
@@ -175,11 +199,24 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+CELL = "table.cell("
+
+
+def tall(text: str, rows: int) -> str:
+    """Returns a cell of `table` that is as high as several rows."""
+    return f"{CELL}rowspan: {rows})[{text}]"
+
+
 def table(columns: str, header: list[str], rows: list[list[str]], caption: str, label: str, align: str = "") -> str:
-    """Returns a Typst figure with a table; its cells are Typst. columns, align: as Typst writes them."""
+    """Returns a Typst figure with a table; its cells are Typst. columns, align: as Typst writes them.
+
+    A cell of several rows, see `tall`, stands in the first of them alone.
+    """
     shown_align = f"align: {align}," if align else ""
     head = ", ".join(f"[*{cell}*]" if cell else "[]" for cell in header)
-    body = "\n    ".join(", ".join(f"[{cell}]" for cell in row) + "," for row in rows)
+    body = "\n    ".join(
+        ", ".join(cell if cell.startswith(CELL) else f"[{cell}]" for cell in row) + "," for row in rows
+    )
     return f"""#figure(
   table(columns: {columns}, {shown_align}
     table.header({head}),

@@ -2,7 +2,8 @@
 
 from tokentrial.claims.verdict import INCONCLUSIVE
 from tokentrial.report.cramming_names import QUESTIONS, verdict_of
-from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
+from tokentrial.report.paper import vectors
+from tokentrial.report.paper.context import COUNTED, Paper, Values, listed, plain, table
 from tokentrial.statistics.cramming import Estimate
 
 STUDY = "cramming"
@@ -14,20 +15,34 @@ def values(paper: Paper) -> Values:
         "cramming.lead": lead(paper),
         "cramming.table": capacities(paper),
         "cramming.found": found(paper),
+        "cramming.bits": vectors.bits(paper),
+        "cramming.horizons": vectors.growth(paper),
     }
 
 
 def lead(paper: Paper) -> str:
-    view = paper.of(STUDY)
-    models = list(dict.fromkeys(scope.model for scope in view.estimates.scopes if scope.kind))
+    view, ready = paper.of(STUDY), pretrained(paper)
+    models = [name for name in models_of(paper) if name not in ready]
+    beside = f", and into the pretrained {listed([plain(name) for name in ready])}" if ready else ""
     return (
         "The cramming paper @cramming prepends trained vectors to a text and trains nothing else until a frozen "
         "model says the text. We count a text as solved if every token is right under teacher forcing _and_ greedy "
         "decoding gives the text back. "
         f"This run crams into {paper.count(len(models), 'models of the cramming study')} models, trained here on "
-        f"{plain(view.corpus)}. Token counts do not compare between tokenizers; shares of the bound on what a "
-        "vector of _d_ numbers of 16 bits can tell apart do."
+        f"{plain(view.corpus)}{beside}. Token counts do not compare between tokenizers; shares of the bound on what a "
+        "vector of _d_ numbers of #said[16] bits can tell apart do."
     )
+
+
+def models_of(paper: Paper) -> list[str]:
+    """The models that the run crams into."""
+    return list(dict.fromkeys(scope.model for scope in paper.of(STUDY).estimates.scopes if scope.kind))
+
+
+def pretrained(paper: Paper) -> list[str]:
+    """Those of them that were not trained here."""
+    entries = paper.config[STUDY]["models"]
+    return [name for name in models_of(paper) if name in entries and "train" not in entries[name]]
 
 
 def capacities(paper: Paper) -> str:
@@ -93,10 +108,10 @@ def found(paper: Paper) -> str:
         for claim, row in rows.items()
         if row["outcome"] != INCONCLUSIVE
     ]
+    small = "" if pretrained(paper) else ", whose models are far smaller than the paper's"
     text = (
         f"Of {paper.count(len(rows), 'questions of the cramming study')} questions, "
-        f"{paper.count(len(open_ones), 'questions of the cramming study, open')} stay open at this scale, whose "
-        "models are far smaller than the paper's. "
+        f"{paper.count(len(open_ones), 'questions of the cramming study, open')} stay open at this scale{small}. "
     )
     if decided:
         text += f"The others: {'; '.join(decided)}. "
@@ -108,4 +123,5 @@ def found(paper: Paper) -> str:
             "The information gain grows with the number of vectors to the power "
             f"{paper.claim('CR4-LINEAR', exponent, 2)} ({low} to {high}). "
         )
-    return text + "@figure-cramming-bound sets our models beside the published ones."
+    beside = "@figure-cramming-bound sets our models beside the published ones."
+    return " ".join(part for part in (text + beside, vectors.said(paper)) if part)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from tokentrial.report.advice import Advice
 from tokentrial.report.paper.context import Paper, Values, plain
-from tokentrial.report.scale import spread
 
 
 def values(paper: Paper, advice: Sequence[Advice]) -> Values:
@@ -22,13 +23,20 @@ def values(paper: Paper, advice: Sequence[Advice]) -> Values:
     }
 
 
+def seeds(paper: Paper, numbers: "pd.Series[int]") -> str:
+    """``ten``, or ``three to ten`` where arms have different numbers of seeds."""
+    ends = {"fewest": int(numbers.min()), "most": int(numbers.max())}
+    shown = [paper.count(end, f"{name} seeds of the fair design") for name, end in ends.items()]
+    return shown[0] if ends["fewest"] == ends["most"] else " to ".join(shown)
+
+
 def limits(paper: Paper) -> str:
     """What bounds the run's reach, in one place."""
     view = paper.view
     fair = view.summary[view.summary["condition"].isin(view.of_way("done-right"))]
     lines = [
-        f"The models trained here are small, with {spread(fair['n'])} seeds in the fair design; nothing they show "
-        "speaks for large models, and the pretrained model is one."
+        f"The models trained here are small, with {seeds(paper, fair['n'])} seeds in the fair design; nothing they "
+        "show speaks for large models, and the pretrained model is one."
         if len(fair)
         else "This run has no fair design.",
         f"The real text is {plain(view.corpus)}; a claim about text in general needs more than one."

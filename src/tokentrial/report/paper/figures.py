@@ -19,8 +19,8 @@ FIGURES = {
     "implied_p": Shown(
         "implied-p",
         VERDICTS,
-        "For each of fourteen printed pairs of means, ranges of implied p values under three readings of the "
-        "spread; no range reaches below 0.05.",
+        "For each printed pair of means, ranges of implied p values under three readings of the spread, and the "
+        "printed p values, over a band that shades the significant ones.",
         "The _p_ values that the comparison paper's tables imply (ranges: all numbers that round to the printed "
         "ones) and those that it prints (circles). It counts #said[16 of 17] conditions as significant.",
     ),
@@ -58,9 +58,9 @@ FIGURES = {
         "cramming-bound",
         "cramming",
         "Token gain against the theoretical bound for this run's models and published ones on logarithmic axes, "
-        "with lines at one, ten and a hundred per cent.",
-        "How much of a vector is used: our small models (filled) and the published ones (open) against what _d_ "
-        "numbers of 16 bits could tell apart.",
+        "with lines at equal shares of the bound.",
+        "How much of a vector is used: this run's models (filled) and the published ones (open) against what _d_ "
+        "numbers of #said[16] bits could tell apart.",
     ),
     "sensitivity": Shown(
         "sensitivity",
@@ -73,10 +73,12 @@ FIGURES = {
     "real_model_front": Shown(
         "real-model-front",
         "real_model",
-        "Held-out loss of the pretrained model against bits for each number of its token table, four panels of two "
-        "texts and two uses.",
-        "Loss of the pretrained model against the bits of its token table, with the front of codes that no other "
-        "beats in both.",
+        "Held-out loss of the pretrained model on two texts against the size of its encoded input table: in the upper "
+        "panels bits for each number, in the lower ones bytes with an entropy coder. A line per family of codes, grey "
+        "steps for the front, and a dashed line for the full table.",
+        "Loss of the pretrained model against the size of its encoded input table, by count and with an entropy coder, "
+        "with the front of codes that no other shown one beats in both. Controls of widths and bits by frequency, and "
+        "the encoded table in the output layer, are in the run's tables.",
     ),
 }
 

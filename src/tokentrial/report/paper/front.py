@@ -119,8 +119,8 @@ def codes(paper: Paper) -> Sequence[str]:
         if {"full", "int8", "int4", "svd-2"} <= set(arms):
             eight, four, svd = (paper.apart(each.id, arm, "full") for arm in ("int8", "int4", "svd-2"))
             return [
-                f"In a pretrained model, input vectors in 8 bits cost {eight} nats and in 4 bits {four}, while half "
-                f"of their dimensions, without retraining, cost {svd}."
+                f"In a pretrained model, input vectors in eight bits cost {eight} nats and in four bits {four}, while "
+                f"half of their dimensions, without retraining, cost {svd}."
             ]
     return []
 
@@ -161,11 +161,9 @@ def run_facts(
     scale = scale_values(paper.view.arms, len(paper.view.statistics), config)
     kept = ("name", "note", "models", "comparisons", "device", "minutes")
     said, commit = text_said(corpus, paper.view.corpus), git_commit()
-    younger = (
-        f"from whose first bits the master seed {scale['scale.master_seed']} is made, so that the data are "
-        "younger than the rules"
-    )
-    older = f"not of the master seed {scale['scale.master_seed']}, so that no rule counts as older than the data"
+    master = plain(scale["scale.master_seed"])
+    younger = f"from whose first bits the master seed {master} is made, so that the data are younger than the rules"
+    older = f"not of the master seed {master}, so that no rule counts as older than the data"
     return {
         **{f"scale.{name}": scale[f"scale.{name}"] for name in kept},
         "scale.commit": ", ".join(sorted(str(each)[:12] for each in paper.view.arms["git_commit"].unique())),
@@ -186,13 +184,16 @@ def left_out(studies: Sequence[str], config: Mapping[str, Any], corpus: str) -> 
     return f"Left out: {plain(titles)}." if titles else ""
 
 
-def beside_shipped(verdicts: pd.DataFrame, shipped: str | None) -> str:
+def beside_shipped(paper: Paper, shipped: str | None) -> str:
     """How many verdicts differ from those of the shipped run; shipped: their file, None for the shipped run itself."""
     if shipped is None:
         return ""
-    both = verdicts.merge(read(shipped), on="id", suffixes=("", "_shipped"))
+    both = paper.verdicts.merge(read(shipped), on="id", suffixes=("", "_shipped"))
     apart = both[both["verdict"] != both["verdict_shipped"]]
-    same = f"*Beside the shipped run.* Of {len(both):,} verdicts, {len(apart):,} differ"
+    every, other = (
+        paper.count(len(rows), f"verdicts {what}") for rows, what in ((both, "of both runs"), (apart, "that differ"))
+    )
+    same = f"*Beside the shipped run.* Of {every} verdicts, {other} differ"
     if apart.empty:
         return f"{same}."
     return (

@@ -1,20 +1,35 @@
 """Section on the token table of a pretrained model (workflow/report/paper/real_model.typ)."""
 
+import math
+from collections.abc import Sequence
+
 from tokentrial.report.language_model_names import FULL
+from tokentrial.report.paper import recovered
 from tokentrial.report.paper.context import Paper, Values, listed, plain, table
-from tokentrial.report.real_model_names import arms_by_bits, bits_a_number, text_name
+from tokentrial.report.real_model_names import arms_by_bits, bits_a_number, text_name, trained_arms
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import AGREEMENT, LOSS
+from tokentrial.run.view import View
+from tokentrial.statistics.pareto import front
 
 STUDY = "real_model"
-TRAINED_FULL = "full_trained"  # the full table, trained as the encodings are: a control
+INTEGERS = {"int8": "eight", "int4": "four", "int3": "three"}
+LOST = 0.1  # nats above the full table, with the whole interval, from which performance counts as lost
+MOST_PAIRS = 8  # comparisons in a sentence
+MOST = 30  # rows of a table that fit a page
+EIGHT_TO_ONE = 2.0  # bits a number of float16
 CONTROLS = {"bands": "bands_", "bit_bands": "bit_bands_"}
 """An own method -> how the names of its controls begin."""
 
 
 def values(paper: Paper) -> Values:
     """Every placeholder of the section."""
-    return {"real_model.lead": lead(paper), "real_model.table": losses(paper), "real_model.found": found(paper)}
+    return {
+        "real_model.lead": lead(paper),
+        "real_model.table": losses(paper),
+        "real_model.found": found(paper),
+        "real_model.recovered": recovered.recovered(paper),
+    }
 
 
 def uses(paper: Paper, tied: bool) -> list[Condition]:
@@ -23,14 +38,14 @@ def uses(paper: Paper, tied: bool) -> list[Condition]:
 
 def lead(paper: Paper) -> str:
     texts = listed([plain(text_name(each)) for each in uses(paper, False)])
-    study = paper.config["real_model"]
+    documents = paper.count(paper.config[STUDY]["documents"], "documents of each text of the real model")
     return (
-        "The documents speak of language models with vocabularies of fifty thousand tokens and train none. "
+        "The documents speak of language models with vocabularies of #said[50K] tokens and train none. "
         "SmolLM2-135M-Instruct @smollm2 has #said[49,152] tokens of #said[576] numbers, and nobody here trained "
         "it. "
         "Its token table is replaced by a code of fewer dimensions or fewer bits, and the loss is measured on "
-        f"{study['documents']} held-out documents of each of {texts}, paired by document. Its layers come with "
-        "4-bit weights; "
+        f"{documents} held-out documents of each of {texts}, paired by document. Its layers come with "
+        "#said[4]-bit weights; "
         "all codes start from the same decoded table, so levels are not those of the published model and "
         "differences are."
     )
@@ -40,9 +55,9 @@ def losses(paper: Paper) -> str:
     view, inputs = paper.of(STUDY), uses(paper, False)
     if not inputs:
         return "This run has no pretrained model."
-    tied = uses(paper, True)
+    tied, arms = uses(paper, True), selected(view, inputs)
     rows = []
-    for arm in arms_by_bits(view, inputs[0]):
+    for arm in arms:
         bits = bits_a_number(view, inputs[0], arm)
         agreement = view.level_on("test", inputs[0].id, arm, AGREEMENT)
         cells = [plain(view.arm_name(STUDY, arm)), paper.number(bits, f"arms › {inputs[0].id}|{arm} › bits", 2)]
@@ -70,50 +85,68 @@ def losses(paper: Paper) -> str:
     ]
     caption = (
         "The cost of encoding the pretrained model's token table: loss minus that of the full table, nats per "
-        "token, with 95 % intervals over documents (in brackets: the full table's loss). "
+        f"token, with {paper.confidence} intervals over documents (in brackets: the full table's loss). "
         "Bits: for each number of the table. Input: the output layer stays as it is; tied: both use the code. Last "
         "column: input table, first text."
     )
+    if len(arms) < len(untrained(view, inputs[0])):
+        caption += (
+            " Shown are the codes on the front of memory and loss and of each other family the size nearest to eight "
+            "to one; the run's tables have all."
+        )
     columns = "(1.6fr, auto" + ", 1.3fr" * (len(inputs) + len(tied)) + ", 0.7fr)"
     return table(columns, header, rows, caption, "codes", "(left, " + "right, " * (len(inputs) + len(tied) + 2) + ")")
+
+
+def untrained(view: View, condition: Condition) -> list[str]:
+    """The arms of a condition that see no text but its counts, those with the most bits first."""
+    trained = trained_arms(view, condition)
+    return [arm for arm in arms_by_bits(view, condition) if arm not in trained]
+
+
+def selected(view: View, inputs: Sequence[Condition]) -> list[str]:
+    """Every code, or if these are too many for a page, the fronts and one code of each family beside them."""
+    arms = untrained(view, inputs[0])
+    if len(arms) <= MOST:
+        return arms
+    bits = {arm: bits_a_number(view, inputs[0], arm) or math.inf for arm in arms}
+    kept = {FULL}
+    for each in inputs:
+        losses = {arm: view.level_on("test", each.id, arm).get("mean", math.inf) for arm in arms}
+        kept |= {arm for arm, on in zip(arms, front(list(bits.values()), list(losses.values())), strict=True) if on}
+    family = {arm: view.method(STUDY, arm).family for arm in arms}
+    for name in dict.fromkeys(family.values()):
+        sizes = [arm for arm in arms if family[arm] == name]
+        if not kept & set(sizes):
+            kept.add(min(sizes, key=lambda arm: abs(math.log(bits[arm] / EIGHT_TO_ONE))))
+    return [arm for arm in arms if arm in kept]
 
 
 def found(paper: Paper) -> str:
     view, parts = paper.of(STUDY), []
     for each in uses(paper, False)[:1]:
-        known = [arm for arm in ("int8", "int4", "int3") if arm in view.arms_of(each.id)]
+        known = {arm: words for arm, words in INTEGERS.items() if arm in view.arms_of(each.id)}
         if known:
-            said = [f"{arm.removeprefix('int')} bits cost {paper.apart(each.id, arm, FULL)} nats" for arm in known]
+            said = [f"{words} bits cost {paper.apart(each.id, arm, FULL)} nats" for arm, words in known.items()]
             parts.append(f"On {plain(text_name(each))}, {listed(said)}.")
         best = min(
-            (arm for arm in view.arms_of(each.id) if arm.startswith(("svd", "autoencoder"))),
+            (arm for arm in untrained(view, each) if arm.startswith(("svd", "autoencoder"))),
             key=lambda arm: view.difference_on("test", each.id, arm, FULL)["mean"],
             default=None,
         )
         if best:
             parts.append(
                 f"The best code of fewer dimensions here, {plain(view.arm_name(STUDY, best))}, costs "
-                f"{paper.apart(each.id, best, FULL)} nats. Reconstruction, linear or deep, weighted by counts or "
-                "not, does not keep the "
-                "performance of a trained model; what training recovers is asked of the arms that are trained with "
-                "the body frozen, where the run has them."
+                f"{paper.apart(each.id, best, FULL)} nats."
             )
-    parts += trained(paper) + bands(paper)
+            low = view.difference_on("test", each.id, best, FULL)["low"]
+            if low is not None and low > LOST:
+                parts.append(
+                    "Reconstruction, linear or deep, weighted by counts or not, does not keep the performance of a "
+                    "trained model."
+                )
+    parts += [recovered.said(paper), *bands(paper)]
     return " ".join(parts)
-
-
-def trained(paper: Paper) -> list[str]:
-    """The loss of arms that are trained on text, minus that of the full table and of the full table trained alike."""
-    view, said = paper.of(STUDY), []
-    for each in uses(paper, False)[:1]:
-        arms = [arm for arm in view.arms_of(each.id) if view.cost(each.id, arm).get("tokens_seen")]
-        for arm in arms:
-            others = [FULL, *(other for other in (TRAINED_FULL,) if other in arms and other != arm)]
-            apart = [
-                f"{paper.apart(each.id, arm, other)} over the {plain(view.arm_name(STUDY, other))}" for other in others
-            ]
-            said.append(f"{plain(view.arm_name(STUDY, arm))} {listed(apart)}")
-    return [f"Trained on text with the body frozen, in nats: {'; '.join(said)}."] if said else []
 
 
 def controlled(paper: Paper, condition: Condition) -> list[tuple[str, str]]:
@@ -130,10 +163,13 @@ def controlled(paper: Paper, condition: Condition) -> list[tuple[str, str]]:
 
 
 def bands(paper: Paper) -> list[str]:
-    """Widths and bits by frequency minus their controls at the same budget."""
+    """Widths and bits by frequency minus their controls at the same budget; of many, those spread evenly alone."""
     view, said = paper.of(STUDY), []
     for each in uses(paper, False)[:1]:
-        for arm, other in controlled(paper, each):
+        pairs = controlled(paper, each)
+        if len(pairs) > MOST_PAIRS:
+            pairs = [(arm, other) for arm, other in pairs if view.method(STUDY, other).method.endswith("_uniform")]
+        for arm, other in pairs:
             row = view.pair(each.id, arm, other)
             if row:
                 names = " minus ".join(plain(view.arm_name(STUDY, one)) for one in (arm, other))

@@ -76,9 +76,10 @@ def differences(paper: Paper) -> str:
     if not rows:
         return "This run has no language model with both arms."
     caption = (
-        "The learned encoding on real text: held-out loss in nats per token, and differences with 95 % intervals over "
-        "paired seeds; below zero, the learned encoding is better. Equal: the learned arm and the autoencoder have had "
-        "as many steps on text over all stages; the full table has the steps of one stage."
+        "The learned encoding on real text: held-out loss in nats per token, and differences with "
+        f"{paper.confidence} intervals over paired seeds; below zero, the learned encoding is better. "
+        "Equal: the learned arm and the autoencoder have had as many steps on text over all stages; the full table has "
+        "the steps of one stage."
     )
     header = ["Model", "Ratio", "Arm", "Loss", "− autoencoder", "− full table", "_n_", "Equal"]
     return table(

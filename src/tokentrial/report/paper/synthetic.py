@@ -68,7 +68,8 @@ def differences(paper: Paper) -> str:
         return "This run has none of these comparisons."
     hidden = len(conditions(paper)) - len(rows)
     caption = (
-        "Learned table minus each baseline on held-out loss, nats per token, with 95 % intervals over paired seeds; "
+        f"Learned table minus each baseline on held-out loss, nats per token, with {paper.confidence} intervals over "
+        "paired seeds; "
         "below zero, the learned table is better. Best: the best possible loss. Rows by ratio, in full batches, come "
         "before rows by vocabulary, in small ones. Not shown: "
         f"{paper.amount(hidden, 'condition', 'solved conditions')} that both arms solve."
@@ -121,9 +122,10 @@ def variance(paper: Paper) -> str:
         row = spread[name]
         return paper.number(row["sd_difference"], f"statistics › {row['comparison']} › sd_difference", 3)
 
+    seeds = paper.number(spread["all"]["n"], f"statistics › {spread['all']['comparison']} › n", 0)
     parts = [f"{sd(name)} if the seeds draw {words}" for name, words in SOURCES.items() if name in spread]
     return (
-        f"Over _n_ = {spread['all']['n']} seeds that draw everything anew, the difference between the learned and "
+        f"Over _n_ = {seeds} seeds that draw everything anew, the difference between the learned and "
         "the frozen table has a standard deviation of "
         f"{sd('all')} nats; it is {listed(parts)}. Seeds that share their data would understate the uncertainty."
     )

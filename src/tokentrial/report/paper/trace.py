@@ -110,11 +110,18 @@ def _keyed(*keys: str) -> Callable[[pd.DataFrame, str, str, float], Iterator[flo
         named = rows
         for key, name in zip(keys, row.split("|"), strict=True):
             named = named[named[key].map(_shown) == name]
-        if keys == CRAMMED:
-            named = named[named["length"].isna()]
         yield from named[column].dropna()
 
     return read
+
+
+def _cramming(rows: pd.DataFrame, row: str, column: str, confidence: float) -> Iterator[float]:
+    """A measure over all lengths, or at the length that stands last."""
+    keys = row.split("|")
+    if len(keys) > len(CRAMMED):
+        yield from _keyed(*CRAMMED, "length")(rows, row, column, confidence)
+    else:
+        yield from _keyed(*CRAMMED)(rows[rows["length"].isna()], row, column, confidence)
 
 
 def _verdicts(rows: pd.DataFrame, row: str, column: str, _: float) -> Iterator[float]:
@@ -125,29 +132,36 @@ def _verdicts(rows: pd.DataFrame, row: str, column: str, _: float) -> Iterator[f
 
 
 def _runs(rows: pd.DataFrame, row: str, column: str, confidence: float) -> Iterator[float]:
-    """A mean on test data, of an arm or of the paired difference of two, with Student's interval."""
+    """A mean, of an arm or of the paired difference of two, with Student's interval, or a standard deviation.
+
+    column: ``mean`` is on test data, ``mean on seeds`` on another split.
+    """
     condition, *arms, metric = row.split("|")
-    chosen = rows[(rows["condition"] == condition) & (rows["metric"] == metric) & (rows["split"] == "test")]
+    column, _, split = column.partition(" on ")
+    chosen = rows[(rows["condition"] == condition) & (rows["metric"] == metric) & (rows["split"] == (split or "test"))]
     final = chosen[chosen["step"].isna() & chosen["value"].notna()]
     by_arm = [final[final["arm"] == arm].set_index("seed")["value"] for arm in arms]
     values = by_arm[0] if len(by_arm) == 1 else (by_arm[0] - by_arm[1]).dropna()
     if values.empty:
+        return
+    if column == "sd":
+        yield float(values.std())
         return
     half = float(values.std() / np.sqrt(len(values)) * stats.t.ppf((1 + confidence) / 2, max(len(values) - 1, 1)))
     yield float(values.mean()) + {"mean": 0.0, "low": -half, "high": half}[column]
 
 
 def _arms(rows: pd.DataFrame, row: str, column: str, _: float) -> Iterator[float]:
-    """Bits for each number of the table."""
+    """A cost of an arm; ``bits``: for each number of the table."""
     condition, arm = row.split("|")
     for cost in rows[(rows["condition"] == condition) & (rows["arm"] == arm)].to_dict("records"):
-        yield cost["bits_deployed"] / cost["parameters_embedding"]
+        yield cost["bits_deployed"] / cost["parameters_embedding"] if column == "bits" else cost[column]
 
 
 READERS: dict[str, Callable[[pd.DataFrame, str, str, float], Iterator[float]]] = {
     "statistics": _keyed("comparison"),
     "summary": _keyed("condition", "arm", "metric"),
-    "cramming": _keyed(*CRAMMED),
+    "cramming": _cramming,
     "verdicts": _verdicts,
     "runs": _runs,
     "arms": _arms,

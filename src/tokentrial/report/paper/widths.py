@@ -3,6 +3,7 @@
 from tokentrial.report.bespoke_bands import FREQUENT, RARE, differences
 from tokentrial.report.bespoke_results import (
     BESPOKE,
+    CENTRAL,
     CONTROLS,
     RATIO,
     STUDY,
@@ -56,7 +57,7 @@ def lead(paper: Paper) -> str:
     return text + (
         f"Over {paper.count(measured.n, 'seeds of the released scaling script')} seeds of the released script the "
         f"ratio lies between {low} and {high} in "
-        f"the central 95 %. In the fair design, @ratios, it is {paper.claim(CLAIMS[LARGEST], 'ratio')} "
+        f"the central {CENTRAL}. In the fair design, @ratios, it is {paper.claim(CLAIMS[LARGEST], 'ratio')} "
         f"({paper.claim(CLAIMS[LARGEST], 'ratio_low')} to {paper.claim(CLAIMS[LARGEST], 'ratio_high')})."
     )
 
@@ -89,10 +90,9 @@ def ratios(paper: Paper) -> str:
     if not rows:
         return "This run has no fair comparison of these layouts."
     caption = (
-        "Document 003's seven ratios of a bespoke loss over a uniform one; below 1, bespoke is better. As "
-        "released: median, central 95 % and number of seeds. "
-        "Fair: with a 95 % interval over seeds. Last: bespoke minus uniform widths with as many parameters, nats "
-        "per token."
+        "Document 003's seven ratios of a bespoke loss over a uniform one; below one, bespoke is better. As "
+        f"released: median, central {CENTRAL} and number of seeds. Fair: with {paper.confidence} intervals over seeds. "
+        "Last: bespoke minus uniform widths with as many parameters, nats per token."
     )
     header = ["Test", "Printed", "As released", "Fair design", "− equal parameters", "Claim"]
     return table(
@@ -126,8 +126,9 @@ def attribution(paper: Paper) -> str:
         )
         return f"{value} ({low} to {high})"
 
+    size = paper.number(tokens, f"{COUNTED}: tokens of the released script that is taken apart", 0)
     return (
-        f"At {tokens:,} tokens the reported ratio is {factor('reported ratio', 'total')} in the geometric mean over "
+        f"At {size} tokens the reported ratio is {factor('reported ratio', 'total')} in the geometric mean over "
         f"seeds. A factor of {factor('metric', 'sum')} comes from reporting "
         f"the loss of the last training batch, {factor('extra linear layer', 'sum')} from a trained linear layer "
         f"that only the bespoke table has, and {factor('width by frequency', 'sum')} "
@@ -199,6 +200,6 @@ def bands(paper: Paper) -> str:
 
     return (
         "Compared with the uniform table, predictions from frequent tokens, which have the wide vectors, have "
-        f"{outcome(FREQUENT, 'frequent')}; those from rare tokens have {outcome(RARE, 'rare')} (paired 95 % intervals, "
-        "not corrected)."
+        f"{outcome(FREQUENT, 'frequent')}; those from rare tokens have {outcome(RARE, 'rare')} (paired "
+        f"{paper.confidence} intervals, not corrected)."
     )

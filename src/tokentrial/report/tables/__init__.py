@@ -21,6 +21,7 @@ from tokentrial.report.tables import (  # noqa: F401  (each registers what entri
     language_models,
     power,
     significance,
+    solutions,
 )
 from tokentrial.report.tables import verdicts as claims
 from tokentrial.report.tables.declared import build as build_declared

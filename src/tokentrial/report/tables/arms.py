@@ -11,7 +11,7 @@ from tokentrial.report.bespoke_results import MODEL, arms_of, data_name, paramet
 from tokentrial.report.formats import MINUS, count, number
 from tokentrial.report.language_model_names import FULL, bound, perplexity, title, vocabulary
 from tokentrial.report.language_model_names import arms_of as measured_arms
-from tokentrial.report.real_model_names import arms_by_bits, bits_a_number
+from tokentrial.report.real_model_names import TRAINED_FULL, arms_by_bits, bits_a_number, start_of, trained_arms
 from tokentrial.report.real_model_names import title as title_of_real_model
 from tokentrial.report.synthetic_names import name_among
 from tokentrial.report.tables.declared import read
@@ -177,6 +177,35 @@ def _over_full(asked: Asked) -> Row:
     return asked.view.difference_on("test", asked.condition.id, asked.arm, FULL)
 
 
+@source("over_trained", MOMENTS)
+def _over_trained(asked: Asked) -> Row:
+    """The loss of the arm minus that of the full table trained alike; nothing for that table itself."""
+    if asked.arm == TRAINED_FULL:
+        return {}
+    return asked.view.difference_on("test", asked.condition.id, asked.arm, TRAINED_FULL)
+
+
+@source("start", ["arm", "name", *MOMENTS])
+def _start(asked: Asked) -> Row:
+    """The arm that a trained arm's training starts from, with its loss; nothing for a random start."""
+    arm = start_of(asked.view, asked.condition, asked.arm)
+    if arm is None:
+        return {}
+    name = asked.view.arm_name(asked.condition.study, arm)
+    return {"arm": arm, "name": name, **asked.view.level_on("test", asked.condition.id, arm)}
+
+
+@source("seeds", ["n", "sd", "lowest", "highest", "unseen"])
+def _seeds(asked: Asked) -> Row:
+    """The mean loss over documents by training seed, and the share of held-out tokens that training never showed."""
+    losses = asked.view.values_on("seeds", asked.condition.id, asked.arm)
+    if losses.empty:
+        return {}
+    unseen = asked.view.level_on("seeds", asked.condition.id, asked.arm, "unseen").get("mean")
+    sd = float(losses.std()) if len(losses) > 1 else None
+    return {"n": len(losses), "sd": sd, "lowest": losses.min(), "highest": losses.max(), "unseen": unseen}
+
+
 @source("stored", list(STORED))
 def _stored(asked: Asked) -> Row:
     """The sizes of an encoded table, bytes."""
@@ -215,6 +244,7 @@ def _own_first(view: View, condition: Condition) -> list[str]:
 
 order("by ratio")(measured_arms)
 order("by bits")(arms_by_bits)
+order("trained, by bits")(trained_arms)
 
 
 @order("by layout")
