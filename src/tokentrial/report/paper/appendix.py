@@ -8,8 +8,8 @@ from tokentrial.claims.calibration.measure import rates
 from tokentrial.documents import CROSS
 from tokentrial.report import catalogue
 from tokentrial.report.deviations import assumptions
+from tokentrial.report.paper.card import verdict_cell
 from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
-from tokentrial.report.paper.front import verdict_cell
 from tokentrial.report.verdicts import EMPIRICAL, counted, group
 from tokentrial.run.view import Row, records
 
@@ -26,7 +26,8 @@ NEURIPS = {
     "Open access": "Code, rows and figures are public; texts are downloaded with checksums and not redistributed.",
     "Settings": "Every setting is in the config and the studies' files, which the run's site prints in full.",
     "Significance": (
-        "Every comparison has an interval over seeds, documents or texts, with its number; tests are corrected."
+        "Every comparison has an interval over seeds, documents or texts, with its number; tests are corrected, "
+        "and a sentence that rests on intervals alone says so."
     ),
     "Compute": "@studies and the first page.",
     "Ethics, safeguards, human subjects": (
@@ -131,8 +132,11 @@ def counts(paper: Paper) -> str:
 def flips() -> str:
     return (
         "A verdict that changes with the margin or the baseline is a statement about that choice. "
-        "@figure-sensitivity judges every empirical claim again with margins of 1 to 10 %, on the other metric, "
-        "on the median of the seeds, and against the other baseline."
+        "@figure-sensitivity judges again each empirical claim whose rule has such a choice, with margins of 1 to 10 % "
+        "of the distance from chance to the best possible loss, on the other metric, on the median of the seeds, and "
+        "against the other baseline. The rule's own margin is often another one, absolute or of several conditions, so "
+        "its verdict need not be that of any column; claims of document 004 rest on levels and have no such choice. "
+        "Blank: the rule has no such choice, or the rows lack it."
     )
 
 
@@ -163,8 +167,8 @@ def instrument(paper: Paper, calibration: pd.DataFrame | None) -> str:
     if alarms is not None:
         text += f"Of true statements, they flag {share(alarms, 'false alarms')}. "
     return text + (
-        "A person has read each statement into an entry first, so these shares say nothing about errors in sentences "
-        "without one."
+        "Each statement was transcribed into an entry first, so these shares say nothing about errors of transcription "
+        "or in sentences without an entry."
     )
 
 

@@ -2,7 +2,7 @@
 
 from tokentrial.claims.verdict import INCONCLUSIVE
 from tokentrial.report.cramming_names import QUESTIONS, verdict_of
-from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
+from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, plain, table
 from tokentrial.statistics.cramming import Estimate
 
 STUDY = "cramming"
@@ -25,8 +25,8 @@ def lead(paper: Paper) -> str:
         "model says the text. We count a text as solved if every token is right under teacher forcing _and_ greedy "
         "decoding gives the text back. "
         f"This run crams into {paper.count(len(models), 'models of the cramming study')} models, trained here on "
-        f"{plain(view.corpus)}. Token counts do not compare between tokenizers; shares of the bound on what a "
-        "vector of _d_ numbers of 16 bits can tell apart do."
+        f"{plain(view.corpus)}. Token counts do not compare between tokenizers; shares of the bound do. The bound "
+        "is the number of tokens that _d_ numbers of 16 bits can tell apart."
     )
 
 
@@ -88,24 +88,25 @@ def found(paper: Paper) -> str:
     if not rows:
         return "This run decides none of the questions."
     open_ones = [claim for claim, row in rows.items() if row["outcome"] == INCONCLUSIVE]
-    decided = [
-        f"{plain(QUESTIONS[claim].partition(') ')[2].rpartition(': ')[2])}, {row['outcome'].lower()}"
-        for claim, row in rows.items()
-        if row["outcome"] != INCONCLUSIVE
-    ]
+    decided: dict[str, list[str]] = {}
+    for claim, row in rows.items():
+        if row["outcome"] != INCONCLUSIVE:
+            name = plain(QUESTIONS[claim].partition(") ")[2].rpartition(": ")[2])
+            decided.setdefault(row["outcome"].lower(), []).append(name)
     text = (
         f"Of {paper.count(len(rows), 'questions of the cramming study')} questions, "
         f"{paper.count(len(open_ones), 'questions of the cramming study, open')} stay open at this scale, whose "
         "models are far smaller than the paper's. "
     )
-    if decided:
-        text += f"The others: {'; '.join(decided)}. "
+    for outcome, names in decided.items():
+        amount = paper.count(len(names), f"questions of the cramming study, {outcome}")
+        text += f"Of the others, {amount} {'is' if len(names) == 1 else 'are'} {outcome}: {'; '.join(names)}. "
     linear = paper.recomputed("CR4-LINEAR")
     exponent = next((key for key in linear if key.startswith("exponent") and not key.endswith(("low", "high"))), "")
     if exponent:
         low, high = (paper.claim("CR4-LINEAR", f"{exponent} {end}", 2) for end in ("low", "high"))
         text += (
             "The information gain grows with the number of vectors to the power "
-            f"{paper.claim('CR4-LINEAR', exponent, 2)} ({low} to {high}). "
+            f"{paper.claim('CR4-LINEAR', exponent, 2)} {interval(low, high)}. "
         )
     return text + "@figure-cramming-bound sets our models beside the published ones."
