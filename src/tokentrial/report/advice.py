@@ -34,7 +34,7 @@ class Advice:
     condition: str = ""
 
 
-UNTRAINED = "one pretrained model, not trained on"
+UNTRAINED = "One pretrained model, no retraining"
 NEGLIGIBLE, COSTLY = 0.02, 0.1
 """Nats per token that a code costs at most, or at least, by its whole interval."""
 USE = {False: "input", True: "tied"}
@@ -98,9 +98,20 @@ def quantise(view: View) -> Iterator[Advice]:
         paired = [each for pair in zip(two, against, strict=True) for each in pair]
         yield Advice(
             "At two bits, use product quantisation rather than fewer dimensions, and measure what it costs.",
-            (*paired, *costs(study, tied, "pq_2")),
+            (*paired, *costs(study, tied, "pq_2"), *beside_widths(study, tied)),
             UNTRAINED,
         )
+
+
+def beside_widths(study: View, conditions: Sequence[Condition]) -> list[Evidence]:
+    """Product quantisation minus widths by frequency, in each condition that has both."""
+    return [
+        Evidence(
+            f"{text_name(each)}, {USE[bool(each.tied)]}, minus widths by frequency:", apart=(each.id, "pq_2", "bands")
+        )
+        for each in conditions
+        if {"pq_2", "bands"} <= set(study.arms_of(each.id))
+    ]
 
 
 def cut(view: View) -> Iterator[Advice]:
@@ -178,7 +189,7 @@ def train(view: View) -> Iterator[Advice]:
                 Evidence("minus a fine-tuned one:", tuned),
                 *on_text(view),
             ),
-            "small models; synthetic sources, and text at equal steps",
+            "Small models; synthetic sources, and text at equal steps",
         )
 
 
@@ -207,7 +218,7 @@ def widths(view: View) -> Iterator[Advice]:
         yield Advice(
             "Do not expect widths by frequency to help a table that is trained from the start.",
             (Evidence("the largest difference of any layout from uniform widths of the same budget:", worst),),
-            "small models, synthetic sources",
+            "Small models, synthetic sources",
         )
 
 

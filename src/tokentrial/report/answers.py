@@ -196,20 +196,20 @@ def _answer(document: str, entry: Entry, judged: Mapping[str, Row], view: View) 
         unfrozen=any(row["unfrozen"] for row in runs),
         measured=measured,
         n=n,
-        margin=_margin(rule, numbers) if measured else "",
+        margin=_margin(rule, numbers, entry) if measured else "",
         why_open=_why_open(rule, numbers) if rule else "",
     )
 
 
-def _margin(rule: Row, numbers: Mapping[str, Any]) -> str:
-    """The margin of a rule about differences; what a rule about a level asks of it, as its reason says."""
+def _margin(rule: Row, numbers: Mapping[str, Any], entry: Entry) -> str:
+    """The margin of a difference; what a rule about a level asks of it, as its reason says."""
     said = ASKED.search(rule["reason"])
     if said:
         asked = said[1].rpartition(", interval ")[2]
         for long, short in SHORT.items():
             asked = asked.replace(long, short)
         return asked
-    margin = numbers.get("margin")
+    margin = None if entry.measure else numbers.get("margin")
     return "" if margin is None else number(margin, 0 if margin >= MANY else 3)
 
 

@@ -55,7 +55,7 @@ def sections(paper: Paper, folder: Path, studies: Sequence[str], first: Values, 
     filled = [
         _filled(folder / "summary.typ", first),
         _filled(folder / "claims.typ", front.claims(paper)),
-        _filled(folder / "methods.typ", first | front.methods(paper)),
+        _filled(folder / "methods.typ", front.methods(paper)),
         _filled(folder / "audit.typ", audit.values(paper) | figure_values(studies)),
     ]
     for section, (study, values) in OF_STUDIES.items():

@@ -9,7 +9,7 @@ from tokentrial.documents import CROSS
 from tokentrial.report import catalogue
 from tokentrial.report.deviations import assumptions
 from tokentrial.report.paper.card import verdict_cell
-from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
+from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, plain, table
 from tokentrial.report.verdicts import EMPIRICAL, counted, group
 from tokentrial.run.view import Row, records
 
@@ -157,7 +157,7 @@ def instrument(paper: Paper, calibration: pd.DataFrame | None) -> str:
         low, high = (
             paper.number(100 * row[end], f"{COUNTED}: {what} of planted errors, {end}", 1) for end in ("low", "high")
         )
-        return f"{hits} of {n} ({low} to {high} %)"
+        return f"{hits} of {n} ({interval(low, high)} %)"
 
     text = (
         "Errors were planted in true statements, one at a time: a digit, a sign, a count, a number of runs. Of "

@@ -42,7 +42,7 @@ def chance(paper: Paper) -> str:
         f"below that of a guess; {paper.tally('LE1-T53-LNV', 'at_chance')} equal it and "
         f"{paper.tally('LE1-T53-LNV', 'above_chance')} exceed it. Models that have learned nothing were compared, so "
         "equal losses show nothing about encodings. The losses by compression ratio are those of a guess among "
-        "#said[100] tokens, the logarithm of which is #said[4.605], although the paper states #said[20]; our runs have "
+        "#said[100] tokens, the logarithm of which is #said[4.605], although the paper states #said[20]. Our runs have "
         "both vocabularies."
     )
 

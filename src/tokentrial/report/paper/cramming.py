@@ -30,6 +30,15 @@ def lead(paper: Paper) -> str:
     )
 
 
+def has_capacity(paper: Paper) -> bool:
+    """Whether there is a row of @capacity."""
+    kept = ("capacity", "text-test", 1, "tuned")
+    return any(
+        (scope.design, scope.kind, scope.vectors, scope.arm) == kept
+        for scope, _ in paper.of(STUDY).estimates.each("capacity_mean")
+    )
+
+
 def capacities(paper: Paper) -> str:
     """Model by model: what one vector holds of unseen natural text."""
     view, rows = paper.of(STUDY), []
@@ -93,7 +102,8 @@ def found(paper: Paper) -> str:
         if row["outcome"] != INCONCLUSIVE:
             name = plain(QUESTIONS[claim].partition(") ")[2].rpartition(": ")[2])
             decided.setdefault(row["outcome"].lower(), []).append(name)
-    text = (
+    text = "@capacity lists what one vector holds. " if has_capacity(paper) else ""
+    text += (
         f"Of {paper.count(len(rows), 'questions of the cramming study')} questions, "
         f"{paper.count(len(open_ones), 'questions of the cramming study, open')} stay open at this scale, whose "
         "models are far smaller than the paper's. "

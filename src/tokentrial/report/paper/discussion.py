@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tokentrial.real_text import UNNAMED
 from tokentrial.report.advice import Advice
-from tokentrial.report.paper.context import Paper, Values, listed, plain, sentence
+from tokentrial.report.paper.context import Paper, Values, listed, plain
 from tokentrial.report.real_model_names import text_name
 from tokentrial.report.scale import spread
 
@@ -13,12 +13,15 @@ def values(paper: Paper, advice: Sequence[Advice]) -> Values:
     """Every placeholder of the section."""
     lines = []
     for each in advice:
+        counts = {(part.row or paper.view.difference_on("test", *part.apart))["n"] for part in each.evidence}
+        same = len(counts) == 1
         shown = [
-            f"{plain(part.words)} {paper.difference(part.row) if part.row else paper.apart(*part.apart, n=True)}"
+            f"{plain(part.words)} "
+            + (paper.difference(part.row, n=not same, unit=False) if part.row else paper.apart(*part.apart, n=not same))
             for part in each.evidence
         ]
-        where = f" ({plain(each.condition)})" if each.condition else ""
-        lines.append(f"- *{plain(each.text)}*{where} {sentence('; '.join(shown))}.")
+        where = f" _{plain(each.condition)}{f', n = {min(counts)}' if same else ''}:_"
+        lines.append(f"- *{plain(each.text)}*{where} {'; '.join(shown)}.")
     return {
         "discussion.advice": "\n".join(lines) or "This run has no comparison that advice could follow from.",
         "discussion.limits": limits(paper),

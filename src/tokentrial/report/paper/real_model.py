@@ -79,22 +79,34 @@ def losses(paper: Paper) -> str:
 
 def found(paper: Paper) -> str:
     view, parts = paper.of(STUDY), []
-    for each in (*uses(paper, False), *uses(paper, True)):
-        known = [arm for arm in ("int8", "int4", "int3") if arm in view.arms_of(each.id)]
-        if known:
-            use = ", tied" if each.tied else ""
-            said = [f"{arm.removeprefix('int')} bits cost {paper.apart(each.id, arm, FULL)}" for arm in known]
-            parts.append(f"On {plain(text_name(each))}{use}, {listed(said)} nats.")
-    for each in uses(paper, False):
-        if best := one_width(view, each):
-            parts.append(
-                f"The best untrained code with fewer dimensions for all tokens, "
-                f"{plain(view.arm_name(STUDY, best))}, costs {paper.apart(each.id, best, FULL)} nats on "
-                f"{plain(text_name(each))}."
-            )
+    said = [cost for arm in ("int8", "int4", "int3") if (cost := bits_cost(paper, arm))]
+    if said and uses(paper, False):
+        texts = listed([plain(text_name(each)) for each in uses(paper, False)])
+        parts.append(f"@codes lists every code. In nats on {texts}, {'; '.join(said)}.")
+    shown = [
+        f"{paper.apart(each.id, best, FULL)} on {plain(text_name(each))} ({plain(view.arm_name(STUDY, best))})"
+        for each in uses(paper, False)
+        if (best := one_width(view, each))
+    ]
+    if shown:
+        parts.append(f"The best code of fewer dimensions for all tokens, without retraining, costs {listed(shown)}.")
     retrained = trained(paper)
     parts += retrained or ["Retraining was not tested in this run."]
     return " ".join(parts + bands(paper))
+
+
+def bits_cost(paper: Paper, arm: str) -> str:
+    """``4 bits cost ... in an input table and ... in a tied one``, text by text; empty if a condition lacks the arm."""
+    view = paper.of(STUDY)
+    words = {False: "in an input table", True: "in a tied one"}
+    shown = []
+    for tied, said in words.items():
+        conditions = uses(paper, tied)
+        if not all(arm in view.arms_of(each.id) for each in conditions):
+            return ""
+        if conditions:
+            shown.append(f"{listed([paper.apart(each.id, arm, FULL) for each in conditions])} {said}")
+    return f"{arm.removeprefix('int')} bits cost {', and '.join(shown)}" if shown else ""
 
 
 def trained(paper: Paper) -> list[str]:

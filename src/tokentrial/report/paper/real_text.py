@@ -43,7 +43,9 @@ def lead(paper: Paper) -> str:
         "The repository @repository claims that an encoding learned with the task keeps performance at 8:1 on real "
         "text and prints no result. "
         f"We train {paper.amount(len(fair), 'kind')} of language model on {corpus}, small by today's measure: "
-        f"{'; '.join(plain(f'{each.short}: {title(each)}') for each in fair)}. One "
+        f"{'; '.join(plain(f'{each.body}, {tokens_name(each)}') for each in fair)}. "
+        + ("@real-text has those with a learned table and an autoencoder of one size. " if compared(paper) else "")
+        + "One "
         "body serves every ratio, with a lift from _d_#sub[c] to its width, and the autoencoder is trained on the "
         "table of the trained full model. So an autoencoder has had two stages of training on the text. Where there is "
         "a learned arm with twice the epochs, that one is compared; elsewhere the learned arm has had half the steps."

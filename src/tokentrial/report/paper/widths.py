@@ -78,8 +78,8 @@ def seeds(paper: Paper) -> str:
     median, low, high = (paper.number(x, at, 2) for x in (measured.median, measured.low, measured.high))
     return (
         "The released script reports the losses of its last training batch. On fresh text, the losses of the same "
-        f"models have a ratio of {median} in the median (central 95 %: {low} to {high}). @figure-bespoke-seeds shows "
-        "both for every row of the table."
+        f"models have a ratio of {median} in the median (central 95 %: {interval(low, high)}). @figure-bespoke-seeds "
+        "shows both for every row of the table."
     )
 
 

@@ -71,7 +71,7 @@ def advised(pieces: Sequence[Advice], view: View, links: Links) -> list[dict[str
     """
     return [
         {
-            "text": f"{piece.text} ({piece.condition}.)" if piece.condition else piece.text,
+            "text": f"{piece.text} {piece.condition}." if piece.condition else piece.text,
             "evidence": [_evidence(each, view, links) for each in piece.evidence],
         }
         for piece in pieces
