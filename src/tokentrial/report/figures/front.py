@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from tokentrial.report.bespoke_results import STANDARD
 from tokentrial.report.bespoke_results import arms_of as by_layout
-from tokentrial.report.figures import marks, style
+from tokentrial.report.figures import marks, placing, style
 from tokentrial.report.figures.registry import Sources, conditions, kind, rows_of
 from tokentrial.report.language_model_names import FULL, bits_of_a_nat, margin
 from tokentrial.run.columns import Condition, Method
@@ -22,7 +22,7 @@ from tokentrial.schema import figures as declared
 ROOM = 0.15  # octaves at both ends of the axes of costs
 SHARES = {"unigram": 0.0, "floor": 1.0}
 HEIGHTS = {1: 6.0, 2: 5.4, 3: 4.3, 4: 3.5}  # cm of a panel, by the rows of panels
-ROOM_BELOW = 0.2  # of the range of losses, for names below the lowest line
+ROOM_BELOW = 0.35  # of the range of losses, for names below the lowest line
 UNIGRAM_REACH = 0.2  # the unigram is drawn as a line where it adds less than this share to the axis
 TICKS = [n * 10.0**k for k in range(3, 9) for n in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
 CLOSE = 1.04  # counts that differ by less are drawn side by side
@@ -132,7 +132,7 @@ def front(sources: Sources, entry: declared.Front) -> Figure:
             style.second_axis(pair[1], "left", of_a_nat).set_ylabel("test loss (bits per byte)")
         style.label_right(pair[-1], {"unigram": unigram, **levels})
         if many == 1:
-            style.label_points(pair[0], _ends(group, *entry.costs), _drawn(pair[0], [*levels.values(), unigram]))
+            placing.label_points(pair[0], _ends(group, *entry.costs), _drawn(pair[0], [*levels.values(), unigram]))
         pair[0].set(ylabel="test loss (nats per token)", title=marks.TITLES["body"](condition))
     return figure
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from tokentrial.cramming.cells import CONTROL, NATURAL, STUDY
 from tokentrial.published import number
-from tokentrial.report.figures import marks, style
+from tokentrial.report.figures import marks, placing, style
 from tokentrial.report.figures.registry import Sources, kind
 from tokentrial.report.figures.style import BLUE, GREY, PALE, VERMILLION, Look
 from tokentrial.report.figures.texts import Marks, draw_estimates, draw_length, groups_of, kind_look, members, said
@@ -223,7 +223,7 @@ def bound(sources: Sources, entry: declared.Bound) -> Figure:
         open_marker = style.Options(marker=marker, markersize=size, color=color, markerfacecolor="white")
         panel.plot([x], [y], gid=f"published:{row['model']}", zorder=3, **open_marker)
     _shares(panel)
-    style.label_points(panel, named)
+    placing.label_points(panel, named)
     lost = [name for name, _, gain in gained if (gain.value or 0) <= 0]
     if lost:
         text = f"not shown, gain undefined or not above 0: {', '.join(lost)}"

@@ -1,6 +1,5 @@
 """The specification curve of the verdicts: a line per claim, a column per choice, a square in the verdict's colour."""
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,8 +16,8 @@ from tokentrial.report.figures.verdicts import LOOKS
 from tokentrial.report.sensitivity import by_margin
 from tokentrial.schema import figures as declared
 
-LEFT, RIGHT, TOP, ROW, FOOT, GAP = 6.3, 0.2, 1.1, 0.29, 1.5, 0.3  # cm
-LONGEST = 46  # letters of a claim beside its line
+LEFT, RIGHT, TOP, ROW, FOOT, GAP = 6.6, 0.2, 1.1, 0.29, 1.5, 0.3  # cm
+LONGEST = 47  # letters of a claim beside its line
 
 
 class Block(NamedTuple):
@@ -93,7 +92,7 @@ def _names(sources: Sources) -> dict[str, str]:
     if rows is None:
         return {}
     said = zip(rows["id"], rows["paraphrase"], strict=True)
-    return {name: textwrap.shorten(text, LONGEST, placeholder=" …") for name, text in said}
+    return {name: text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…" for name, text in said}
 
 
 def _frame(axes: Axes, lines: int) -> None:
@@ -122,7 +121,8 @@ def _own(axes: Axes, lines: Sequence[Line], names: Mapping[str, str]) -> None:
 def _block(axes: Axes, lines: Sequence[Line], block: Block, margins: Sequence[float]) -> None:
     _frame(axes, len(lines))
     axes.set_xlim(-0.5, len(margins) - 0.5)
-    axes.set_xticks([margins.index(margin) for margin in margins], labels=[f"{100 * margin:.0f}" for margin in margins])
+    ends = [k for k, margin in enumerate(margins) if k in (0, len(margins) - 1) or round(100 * margin) % 5 == 0]
+    axes.set_xticks(ends, labels=[f"{100 * margins[k]:.0f}" for k in ends])
     axes.tick_params(length=0, labelsize=style.SMALL)
     axes.set_xlabel("margin, %")
     axes.set_title(block.title, pad=3, fontsize=style.SMALL)

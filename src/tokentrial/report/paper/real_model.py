@@ -151,6 +151,6 @@ def bands(paper: Paper) -> list[str]:
     texts = listed([plain(text_name(each)) for each in uses(paper, False)])
     said = "; ".join(f"{names} {' and '.join(values)}" for names, values in pairs.items())
     return [
-        f"Document 003's idea at equal budgets, in nats on {texts}: {said}. This table was trained with equal widths "
-        "and is cut afterwards; no rule was frozen for these comparisons."
+        f"The idea of document 003 at equal budgets, in nats on {texts}: {said}. This table was trained with equal "
+        "widths and is cut afterwards; no rule was frozen for these comparisons."
     ]

@@ -112,7 +112,7 @@ def ratios(paper: Paper) -> str:
     if not rows:
         return "This run has no fair comparison of these layouts."
     caption = (
-        "Document 003's seven ratios of a bespoke loss over a uniform one; below 1, bespoke is better. As "
+        "The seven ratios of document 003, of a bespoke loss over a uniform one; below 1, bespoke is better. As "
         "released: median, central 95 % and number of seeds. "
         "Fair: with a 95 % interval over seeds. Equal parameters: bespoke minus uniform widths with as many "
         "parameters, nats per token. Claim: the verdict on the printed ratio."
