@@ -21,7 +21,7 @@ NEURIPS = {
     "Limitations": "All limits are in @discussion.",
     "Theory": "Bounds in closed form are derived in the code beside their formula; no theorem is claimed.",
     "Reproducibility": (
-        "One command repeats the run; rows, config, rules and code are of the commits on the first page."
+        "One command repeats the run; rows, config, rules and code are of the two commits in the box behind @card."
     ),
     "Open access": "Code, rows and figures are public; texts are downloaded with checksums and not redistributed.",
     "Settings": "Every setting is in the config and the studies' files, which the run's site prints in full.",
@@ -29,7 +29,7 @@ NEURIPS = {
         "Every comparison has an interval over seeds, documents or texts, with its number; tests are corrected, "
         "and a sentence that rests on intervals alone says so."
     ),
-    "Compute": "@studies and the first page.",
+    "Compute": "@studies, and the box behind @card.",
     "Ethics, safeguards, human subjects": (
         "Public documents and texts; no personal data; no model is released that could be misused."
     ),

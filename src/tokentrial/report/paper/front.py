@@ -311,7 +311,8 @@ def studies_table(paper: Paper) -> str:
     header = ["Study", "Conditions", "As released", "Seeds", "Steps", "Models", "Core minutes"]
     caption = (
         "What was run. Seeds: of the fair design; texts for cramming, documents for the pretrained model. Steps: "
-        "of the fair design; none for codes that are not trained."
+        "of the fair design; none for codes that are not trained. Models: trained ones, but crammed texts for cramming "
+        "and encoded tables for the pretrained model."
     )
     return table(
         "(1fr, auto, auto, auto, auto, auto, auto)",
