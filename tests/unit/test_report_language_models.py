@@ -329,7 +329,8 @@ def test_no_text_leaves_the_page(everything: View) -> None:
 
 
 def test_pareto_shows_a_line_per_method_and_the_full_table_with_its_margin(everything: View) -> None:
-    figure: Any = views.figure("language-models-pareto", everything)
+    costs = {"bits_deployed": "bits", "params_trained": "numbers trained"}
+    figure: Any = views.figure("language-models-pareto", everything, {"costs": costs})
     bits, trained = figure.axes[:2]
     assert len(figure.axes) == 2  # the LSTM has one size of each method, so no curve
     lines = {bar.get_label(): bar[0].get_xydata() for bar in bits.containers}
@@ -347,6 +348,15 @@ def test_pareto_shows_a_line_per_method_and_the_full_table_with_its_margin(every
     assert second.get_ylim() == pytest.approx(0.4 * np.array(bits.get_ylim()))
 
 
+def test_pareto_of_one_cost_names_each_line_at_its_end(everything: View) -> None:
+    figure: Any = views.figure("language-models-pareto", everything)
+    (bits,) = figure.axes
+    named = {text.get_text(): tuple(text.xy) for text in bits.texts if hasattr(text, "xy")}
+    assert named["learned"] == pytest.approx((512, 4.1))
+    assert len(named) == len(bits.containers) - 1  # the full table has a level of its own
+    assert not figure.legends or not figure.legends[0].get_texts()
+
+
 @pytest.mark.parametrize(
     ("low", "high", "ticks"),
     [
@@ -362,10 +372,10 @@ def test_an_axis_of_few_octaves_has_ticks_between_them(low: float, high: float, 
 
 def test_a_near_unigram_is_a_line(everything: View) -> None:
     figure: Any = views.figure(
-        "language-models-pareto", replace(everything, summary=everything.summary.assign(unigram=5.0))
+        "language-models-pareto", replace(everything, summary=everything.summary.assign(unigram=4.6))
     )
     bits = figure.axes[0]
-    assert [line.get_ydata()[0] for line in bits.lines if line.get_gid() == "unigram"] == [5.0]
+    assert [line.get_ydata()[0] for line in bits.lines if line.get_gid() == "unigram"] == pytest.approx([4.6])
 
 
 def test_ratio_shows_narrow_beside_fixed(everything: View) -> None:

@@ -150,6 +150,59 @@ def test_a_document_without_a_card_shows_its_first_empirical_claims(tmp_path: Pa
     assert [row.run_ids[0] for row in rows] == list(first)
 
 
+def card_lines(paper: tuple[str, list[Printed]]) -> dict[str, str]:
+    """The claim of each row of the card -> the rest of the row, without markup of numbers and colours."""
+    source, _ = paper
+    rest = source.partition("*Margin*")[2]
+    body = re.sub(r'#n\("[^"]*"\)\[([^\]]*)\]/\*\*/', r"\1", rest.partition("caption: [The answer card")[0])
+    rows = [line.strip().strip(",") for line in body.splitlines() if line.strip().startswith("[")]
+    return {row[1:].partition("], [")[0]: row for row in rows}
+
+
+def test_the_card_says_against_which_baseline_a_claim_holds(paper: tuple[str, list[Printed]]) -> None:
+    """Better than the frozen autoencoder and not than the fine-tuned one, with both differences."""
+    statistics = pd.read_parquet(SHIPPED / "statistics.parquet").set_index("comparison")
+    row = card_lines(paper)["They outperform them for vocabularies of 50 to 1,000"]
+    start = "learned_encoding/vocabulary/done-right/v100:cross_entropy:learned-autoencoder"
+    frozen, tuned = statistics.loc[start], statistics.loc[f"{start}_finetuned"]
+    assert not frozen["equivalent"] and frozen["p_holm"] < 0.05 <= tuned["p_holm"]
+    assert "V = 100: holds against the frozen autoencoder, −0.182" in row and "not the fine-tuned one, +0.007" in row
+    assert f"{abs(frozen['difference']):.3f}" == "0.182" and f"{tuned['difference']:.3f}" == "0.007"
+    inside = card_lines(paper)["Learned encodings outperform autoencoders at 2:1 to 32:1"]
+    assert "8:1: inside the margin against the frozen autoencoder" in inside and "(frozen baseline)" in inside
+
+
+def test_the_card_says_whether_training_on_text_was_equal(paper: tuple[str, list[Printed]]) -> None:
+    lines = card_lines(paper)
+    unequal = lines["8:1 compression with maintained performance is validated"]
+    assert re.search(r"\+0\.159 \\\[0\.107, 0\.211\\\] at unequal steps, −0\.102 .* at equal ones", unequal)
+    assert "(3 of 10 seeds)" in unequal
+    assert "at equal steps" in lines["Language models gain memory and are trained better"]
+
+
+def test_the_card_has_margins_of_differences_and_of_levels() -> None:
+    rows = {row.statement: row for row in card()}
+    assert rows["Compression costs no performance"].margin == "0.001"
+    assert rows["Larger models hold longer texts"].margin == "> 1"
+    assert rows["Capacity grows almost linearly with the number of vectors"].margin == "[0.7, 1.3]"
+    assert rows["Widths by frequency are up to 24 times better"].margin == ""  # a ratio; its margin is one of losses
+
+
+def test_the_verdicts_of_the_abstract_add_up(paper: tuple[str, list[Printed]]) -> None:
+    numbers = {one.place: one.value for one in paper[1]}
+    parts = [numbers[f"{COUNTED}: claims {word}"] for word in ("CONSISTENT", "PARTLY", "INCONSISTENT", "NOT CHECKABLE")]
+    assert sum(parts) == numbers[f"{COUNTED}: claims that are not empirical"]
+
+
+def test_every_figure_and_table_of_the_paper_is_cited(paper: tuple[str, list[Printed]]) -> None:
+    """But for the figure of the appendix on the pretrained model, whose section is its text."""
+    source, _ = paper
+    labels = {f"figure-{name}" for name in re.findall(r'#plot\("([^"]+)"', source)}
+    labels |= set(re.findall(r"^\) <([\w-]+)>", source, re.MULTILINE))
+    cited = set(re.findall(r"(?<![\w])@([\w-]+)", source))
+    assert len(labels) >= 15 and labels - cited <= {"figure-real-model-front"}
+
+
 # The advice
 
 
@@ -162,6 +215,22 @@ def test_advice_follows_from_intervals() -> None:
         assert f"- **{piece.text}**" in text
         for each in piece.evidence:
             assert (each.row["comparison"] if each.row else each.apart[0]) in text
+
+
+def test_advice_about_four_bits_compares_both_uses() -> None:
+    view = View.read(views.shipped(), 0.95)
+    [piece] = [each for each in advice.advice(view) if "four bits" in each.text]
+    rows = [view.difference_on("test", *each.apart) for each in piece.evidence]
+    tied = [view.condition(each.apart[0]).tied for each in piece.evidence]
+    assert piece.condition and set(tied) == {False, True}
+    low = min(row["low"] for row, shared in zip(rows, tied, strict=True) if shared)
+    assert low > max(row["high"] for row, shared in zip(rows, tied, strict=True) if not shared)
+
+
+def test_advice_names_what_a_code_costs_beside_what_it_saves() -> None:
+    view = View.read(views.shipped(), 0.95)
+    [piece] = [each for each in advice.advice(view) if "rare tokens" in each.text]
+    assert {each.row["arm_b"] for each in piece.evidence} == {"bands_uniform", "full"}
 
 
 def test_without_rows_there_is_no_advice() -> None:

@@ -3,14 +3,15 @@
 A piece of advice appears only if the run's own intervals support it; otherwise the comparison is shown as undecided.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokentrial.report.formats import number
 from tokentrial.report.language_model_names import FULL
-from tokentrial.report.real_model_names import text_name
+from tokentrial.report.real_model_names import bits_a_number, text_name
 from tokentrial.results import whole_file
+from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import Row, View
 
@@ -26,59 +27,152 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Advice:
-    """One piece of advice with its comparisons."""
+    """One piece of advice with its comparisons. condition: where they were made, and so where it holds."""
 
     text: str
     evidence: tuple[Evidence, ...]
+    condition: str = ""
+
+
+UNTRAINED = "One pretrained model, no retraining"
+NEGLIGIBLE, COSTLY = 0.02, 0.1
+"""Nats per token that a code costs at most, or at least, by its whole interval."""
+USE = {False: "input", True: "tied"}
+SAME_BITS = 0.2
+"""Bits for each number by which two codes may differ and count as equally large."""
+ONE_WIDTH = ("svd", "autoencoder")
+"""How the methods begin that store fewer dimensions, as many for each token."""
 
 
 def advice(view: View) -> list[Advice]:
     """Returns the advice that this run's intervals support, the most useful first."""
-    return [*quantise(view), *by_frequency(view), *train(view), *widths(view)]
+    return [*quantise(view), *cut(view), *by_frequency(view), *train(view), *widths(view)]
+
+
+def inputs_and_tied(study: View) -> tuple[list[Condition], list[Condition]]:
+    """The conditions of the pretrained model in which the input table alone is encoded, and those with the output."""
+    every = [each for each in study.select() if FULL in study.arms_of(each.id)]
+    return [each for each in every if not each.tied], [each for each in every if each.tied]
+
+
+def costs(study: View, conditions: Sequence[Condition], arm: str) -> list[Evidence]:
+    """An arm minus the full table, in each condition that has it."""
+    return [
+        Evidence(f"{text_name(each)}, {USE[bool(each.tied)]}:", apart=(each.id, arm, FULL))
+        for each in conditions
+        if arm in study.arms_of(each.id)
+    ]
+
+
+def ends(study: View, evidence: Sequence[Evidence]) -> list[tuple[float, float]]:
+    """The intervals of comparisons on test data; a missing one bounds nothing."""
+    rows = [study.difference_on("test", *each.apart) for each in evidence]
+    return [
+        (row["low"], row["high"]) if row and row["low"] is not None else (float("-inf"), float("inf")) for row in rows
+    ]
 
 
 def quantise(view: View) -> Iterator[Advice]:
-    """Fewer bits before fewer dimensions, in a trained model."""
+    """Fewer bits before fewer dimensions, in a trained model: eight, four, and about two."""
     study = view.only("real_model")
-    inputs = [each for each in study.select() if not each.tied and "full" in study.arms_of(each.id)]
-    kept, dropped = [], []
-    for each in inputs:
-        arms = set(study.arms_of(each.id))
-        if "int8" in arms:
-            kept.append(Evidence(f"{text_name(each)}, eight bits minus full table:", apart=(each.id, "int8", FULL)))
-        if "svd-2" in arms:
-            dropped.append(
-                Evidence(f"{text_name(each)}, half of the dimensions minus full table:", apart=(each.id, "svd-2", FULL))
+    inputs, tied = inputs_and_tied(study)
+    eight = costs(study, [*inputs, *tied], "int8")
+    if eight and all(high < NEGLIGIBLE for _, high in ends(study, eight)):
+        yield Advice("Store a trained model's token table in eight bits first.", tuple(eight), UNTRAINED)
+    four, four_tied = costs(study, inputs, "int4"), costs(study, tied, "int4")
+    if four and four_tied:
+        above = min(low for low, _ in ends(study, four_tied)) > max(high for _, high in ends(study, four))
+        if above:
+            yield Advice(
+                "Go down to four bits for an input table alone; a table that the output layer shares pays more.",
+                (*four, *four_tied),
+                UNTRAINED,
             )
-    ends = [study.difference_on("test", *each.apart) for each in kept]
-    if ends and all(row and row["high"] is not None and row["high"] < 0.02 for row in ends):
-        yield Advice("To shrink a trained model's token table, store it in eight bits first.", tuple(kept))
-    ends = [study.difference_on("test", *each.apart) for each in dropped]
-    if ends and all(row and row["low"] is not None and row["low"] > 0.1 for row in ends):
-        yield Advice("Do not cut dimensions of a trained table without training on.", tuple(dropped))
+    two, rivals = costs(study, inputs, "pq_2"), [as_large(study, each, "pq_2") for each in inputs]
+    against = [
+        Evidence("minus the best code of fewer dimensions at as many bits:", apart=(each.id, "pq_2", rival))
+        for each, rival in zip(inputs, rivals, strict=True)
+        if rival
+    ]
+    if two and len(against) == len(two) and all(high < 0 for _, high in ends(study, against)):
+        paired = [each for pair in zip(two, against, strict=True) for each in pair]
+        yield Advice(
+            "At two bits, use product quantisation rather than fewer dimensions, and measure what it costs.",
+            (*paired, *costs(study, tied, "pq_2"), *beside_widths(study, tied)),
+            UNTRAINED,
+        )
+
+
+def beside_widths(study: View, conditions: Sequence[Condition]) -> list[Evidence]:
+    """Product quantisation minus widths by frequency, in each condition that has both."""
+    return [
+        Evidence(
+            f"{text_name(each)}, {USE[bool(each.tied)]}, minus widths by frequency:", apart=(each.id, "pq_2", "bands")
+        )
+        for each in conditions
+        if {"pq_2", "bands"} <= set(study.arms_of(each.id))
+    ]
+
+
+def cut(view: View) -> Iterator[Advice]:
+    """No fewer dimensions without training, if even the best code of one width is costly."""
+    study = view.only("real_model")
+    inputs, _ = inputs_and_tied(study)
+    best = [(each, one_width(study, each)) for each in inputs]
+    dropped = [
+        Evidence(
+            f"{text_name(each)}, the best such code ({study.arm_name('real_model', arm)}):", apart=(each.id, arm, FULL)
+        )
+        for each, arm in best
+        if arm
+    ]  # fmt: skip
+    if dropped and all(low > COSTLY for low, _ in ends(study, dropped)):
+        yield Advice("Do not cut the width of all tokens of a trained table.", tuple(dropped), UNTRAINED)
+
+
+def one_width(study: View, condition: Condition) -> str | None:
+    """The arm with the lowest loss of those with fewer dimensions, as many for each token, that no text trained."""
+    arms = [
+        arm
+        for arm in study.arms_of(condition.id)
+        if arm.startswith(ONE_WIDTH) and not study.cost(condition.id, arm).get("tokens_seen")
+    ]
+    known = {arm: row["mean"] for arm in arms if (row := study.difference_on("test", condition.id, arm, FULL))}
+    return min(known, key=lambda arm: known[arm], default=None)
+
+
+def as_large(study: View, condition: Condition, arm: str) -> str | None:
+    """The same among the arms that have as many bits as another one."""
+    bits = bits_a_number(study, condition, arm)
+    known = {}
+    for other in study.arms_of(condition.id):
+        size, row = bits_a_number(study, condition, other), study.difference_on("test", condition.id, other, FULL)
+        trained = study.cost(condition.id, other).get("tokens_seen")
+        if other.startswith(ONE_WIDTH) and not trained and row and bits and size and abs(size - bits) <= SAME_BITS:
+            known[other] = row["mean"]
+    return min(known, key=lambda each: known[each], default=None)
 
 
 def by_frequency(view: View) -> Iterator[Advice]:
     """Ranks by frequency, if dimensions of a trained table have to go."""
     study = view.only("real_model")
-    rows = [study.pair(each.id, "bands", "bands_uniform") for each in study.select() if not each.tied]
-    known = [row for row in rows if row]
-    if known and all(row["t_high"] is not None and row["t_high"] < 0 for row in known):
-        yield Advice(
-            "If dimensions of a trained table have to go, take them from rare tokens.",
-            tuple(
-                Evidence(
-                    f"{text_name(study.condition(row['condition']))}, ranks by frequency minus one rank of the same "
-                    "budget:",
-                    row,
-                )
-                for row in known
-            ),
-        )
+    inputs, _ = inputs_and_tied(study)
+    pairs = [(each, study.pair(each.id, "bands", "bands_uniform")) for each in inputs]
+    known = [(each, row) for each, row in pairs if row]
+    if known and all(row["t_high"] is not None and row["t_high"] < 0 for _, row in known):
+        evidence = []
+        for each, row in known:
+            evidence.append(Evidence(f"{text_name(each)}, minus one width of the same budget:", row))
+            evidence += [
+                Evidence("and still, minus the full table:", full)
+                for full in [study.pair(each.id, "bands", FULL)]
+                if full
+            ]
+        yield Advice("If dimensions have to go, take them from rare tokens.", tuple(evidence), UNTRAINED)
 
 
 def train(view: View) -> Iterator[Advice]:
-    """Where codes start matters little if they are trained with the task."""
+    """Where codes start matters less than that they are trained with the task; on text, with how many steps."""
     study = view.only("learned_encoding")
     rows = []
     for each in study.select(experiment="vocabulary", way="done-right"):
@@ -93,8 +187,20 @@ def train(view: View) -> Iterator[Advice]:
             (
                 Evidence("with the largest vocabulary, learned minus frozen autoencoder:", frozen),
                 Evidence("minus a fine-tuned one:", tuned),
+                *on_text(view),
             ),
+            "Small models; synthetic sources, and text at equal steps",
         )
+
+
+def on_text(view: View) -> Iterator[Evidence]:
+    """The same on real text, where the learned table has had the steps of both stages of an autoencoder."""
+    study = view.only("language_models")
+    others = {"autoencoder-8": f"{view.corpus}, 8:1, minus frozen:", "autoencoder_finetuned-8": "minus fine-tuned:"}
+    for each in study.select(experiment="transformer", way="done-right"):
+        pairs = {said: study.pair(each.id, "learned_twice-8", other) for other, said in others.items()}
+        if all(pairs.values()):
+            yield from (Evidence(said, row) for said, row in pairs.items())
 
 
 def widths(view: View) -> Iterator[Advice]:
@@ -111,7 +217,8 @@ def widths(view: View) -> Iterator[Advice]:
         worst = max(known, key=lambda row: abs(row["difference"]))
         yield Advice(
             "Do not expect widths by frequency to help a table that is trained from the start.",
-            (Evidence("The largest difference of any layout from uniform widths of the same budget:", worst),),
+            (Evidence("the largest difference of any layout from uniform widths of the same budget:", worst),),
+            "Small models, synthetic sources",
         )
 
 
@@ -131,7 +238,8 @@ def markdown(pieces: list[Advice], view: View) -> str:
                 source = f"`{each.apart[0]}`, {each.apart[1]} minus {each.apart[2]}"
             interval = f"[{number(low, 3)}, {number(high, 3)}]"
             shown.append(f"{each.words} {number(value, 3, signed=True)} nats {interval}, n = {n} ({source})")
-        lines.append(f"- **{piece.text}** " + " ".join(f"{text};" for text in shown[:-1]) + f" {shown[-1]}.")
+        where = f"({piece.condition}) " if piece.condition else ""
+        lines.append(f"- **{piece.text}** {where}" + " ".join(f"{text};" for text in shown[:-1]) + f" {shown[-1]}.")
     if not pieces:
         lines.append("This run has no comparison that advice could follow from.")
     return "\n".join(lines) + "\n"

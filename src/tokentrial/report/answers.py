@@ -6,6 +6,7 @@ without the file shows its first empirical claims.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,15 @@ WITHOUT_FILE = 5
 UNITS = {"cross_entropy": " nats", "steps": " steps"}
 """Metric -> unit; a share, such as accuracy, has none."""
 
+MANY = 10
+"""A margin from here on is one of steps, without decimals."""
+ASKED = re.compile(r"\(rule: ([^)]*)\)")
+FEW = re.compile(r"(\d+) of the (\d+) seeds that the rule asks for")
+SHORT = {"90 % interval within ": "", "interval at most": "≤", "interval above": ">", "in [": "["}
+"""Words of what a rule asks -> the same in a narrow column."""
+SMALL = "Not decided at this scale"
+"""What the reason of a verdict says of its rule, of its seeds, and of its models."""
+
 Row = Mapping[str, Any]
 
 
@@ -34,7 +44,7 @@ class Entry(BaseModel):
     """A main claim. printed, runs: the ids of its verdicts by checks and by rules.
 
     measure: begins the name of the number to show of a claim about levels (``exponent``); without it, its difference of
-    two arms is shown. words: what the number is, for readers.
+    two arms is shown. words: what the number is, for readers. also, also_words: a second number that the first needs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -44,6 +54,8 @@ class Entry(BaseModel):
     runs: list[str] = []
     measure: str = ""
     words: str = ""
+    also: str = ""
+    also_words: str = ""
 
 
 class Card(BaseModel):
@@ -52,6 +64,35 @@ class Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     claims: Annotated[list[Entry], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number of a claim's verdict. keys: of value, low and high in ``recomputed``, which may lack the ends."""
+
+    words: str
+    claim: str
+    keys: tuple[str, str, str]
+    values: tuple[float, float | None, float | None]
+    metric: str
+    signed: bool
+
+    @property
+    def decimals(self) -> int:
+        return 0 if self.metric == "steps" else 3
+
+    @property
+    def unit(self) -> str:
+        return UNITS.get(self.metric, "")
+
+    @property
+    def text(self) -> str:
+        """``learned − autoencoder: −0.088 [−0.097, −0.079] nats``."""
+        value, low, high = self.values
+        ends = "" if low is None or high is None else f"{GAP}[{number(low, self.decimals)},{GAP}"
+        ends += f"{number(high, self.decimals)}]" if ends else ""
+        shown = f"{number(value, self.decimals, signed=self.signed)}{ends}{self.unit.replace(' ', GAP)}"
+        return f"{self.words}: {shown}"
 
 
 @dataclass(frozen=True)
@@ -76,6 +117,14 @@ class Answer:
     """Id of the comparison that ``evidence`` shows; empty if it is none."""
     unfrozen: bool
     """Whether a rule of these claims does not count as fixed before the run."""
+    measured: tuple[Measured, ...] = ()
+    """The numbers of ``evidence``."""
+    n: int | None = None
+    """Seeds, texts or documents behind them."""
+    margin: str = ""
+    """The rule's margin, in the unit of the first number, or what it asks of this number in words."""
+    why_open: str = ""
+    """``3 of 10 seeds``: why an open claim is open, if one reason says it."""
 
 
 def entries(folder: Path) -> list[Entry]:
@@ -128,7 +177,10 @@ def _answer(document: str, entry: Entry, judged: Mapping[str, Row], view: View) 
     runs = [judged[each] for each in entry.runs if each in judged]
     check, printed_share = _common(printed)
     rule, run_share = _common(runs)
-    comparison, shown = evidence(rule, entry, view) if rule else ("", "")
+    comparison, measured = evidence(rule, entry, view) if rule else ("", ())
+    numbers = json.loads(rule["recomputed"]) if rule else {}
+    n = numbers.get("n") if measured else None
+    shown = "; ".join(each.text for each in measured)
     return Answer(
         document=document,
         statement=entry.statement,
@@ -139,10 +191,38 @@ def _answer(document: str, entry: Entry, judged: Mapping[str, Row], view: View) 
         run_ids=tuple(row["id"] for row in runs),
         run=rule["verdict"] if rule else "",
         run_share=run_share,
-        evidence=shown,
+        evidence=shown + ("" if n is None else f", n{GAP}={GAP}{n}"),
         comparison=comparison,
         unfrozen=any(row["unfrozen"] for row in runs),
+        measured=measured,
+        n=n,
+        margin=_margin(rule, numbers, entry) if measured else "",
+        why_open=_why_open(rule, numbers) if rule else "",
     )
+
+
+def _margin(rule: Row, numbers: Mapping[str, Any], entry: Entry) -> str:
+    """The margin of a difference; what a rule about a level asks of it, as its reason says."""
+    said = ASKED.search(rule["reason"])
+    if said:
+        asked = said[1].rpartition(", interval ")[2]
+        for long, short in SHORT.items():
+            asked = asked.replace(long, short)
+        return asked
+    margin = None if entry.measure else numbers.get("margin")
+    return "" if margin is None else number(margin, 0 if margin >= MANY else 3)
+
+
+def _why_open(rule: Row, numbers: Mapping[str, Any]) -> str:
+    """Too few seeds, models that are too small, or conditions that stay undecided."""
+    if rule["verdict"] != words.INCONCLUSIVE:
+        return ""
+    if seeds := FEW.search(rule["reason"]):
+        return f"{seeds[1]} of {seeds[2]} seeds"
+    if SMALL in rule["reason"]:
+        return "small models"
+    undecided, decided = numbers.get("inconclusive"), numbers.get("decided")
+    return f"{undecided} of {decided} open" if undecided and decided else ""
 
 
 def _common(rows: Sequence[Row]) -> tuple[Row, str]:
@@ -156,27 +236,33 @@ def _common(rows: Sequence[Row]) -> tuple[Row, str]:
     return next(row for row in rows if row["verdict"] == verdict), share
 
 
-def evidence(row: Row, entry: Entry, view: View) -> tuple[str, str]:
-    """Returns the id of the comparison that decides a claim, and its numbers in words; empty without either."""
-    measure = entry.measure
+def evidence(row: Row, entry: Entry, view: View) -> tuple[str, tuple[Measured, ...]]:
+    """Returns the id of the comparison that decides a claim, and its numbers; empty without either."""
     numbers = json.loads(row["recomputed"])
-    comparison, metric, n = "", "", numbers.get("n")
-    if measure:
-        name = next((each for each in numbers if each == measure or each.startswith(f"{measure} (")), "")
-        shown = measure.replace("_", " ").replace("-", " ")
-        value, low, high = numbers.get(name), numbers.get(f"{name} low"), numbers.get(f"{name} high")
-        if low is None:
-            low, high = numbers.get(f"{name}_low"), numbers.get(f"{name}_high")
-    else:
-        comparison = str(numbers.get("shown", ""))
-        pair = comparisons.comparison(view, comparison)
-        metric = str(numbers.get("metric", pair.get("metric", "")))
-        shown = f" {MINUS} ".join(view.arm_name(pair["study"], pair[arm]) for arm in ("arm_a", "arm_b")) if pair else ""
-        value, low, high = (numbers.get(each) for each in ("difference", "low", "high"))
-    if value is None:
-        return "", ""
-    decimals = 0 if metric == "steps" else 3
-    interval = "" if low is None or high is None else f"{GAP}[{number(low, decimals)},{GAP}{number(high, decimals)}]"
-    text = f"{number(value, decimals, signed=not measure)}{interval}{UNITS.get(metric, '').replace(' ', GAP)}"
-    said = entry.words or shown or "difference"
-    return comparison, f"{said}: {text}" + ("" if n is None else f", n{GAP}={GAP}{n}")
+    if entry.measure:
+        found = [_level(row["id"], numbers, entry.measure, entry.words)]
+        found += [_level(row["id"], numbers, entry.also, entry.also_words)] if entry.also else []
+        return "", tuple(each for each in found if each is not None)
+    comparison = str(numbers.get("shown", ""))
+    pair = comparisons.comparison(view, comparison)
+    metric = str(numbers.get("metric", pair.get("metric", "")))
+    shown = f" {MINUS} ".join(view.arm_name(pair["study"], pair[arm]) for arm in ("arm_a", "arm_b")) if pair else ""
+    keys = ("difference", "low", "high")
+    if numbers.get("difference") is None:
+        return "", ()
+    values = (float(numbers["difference"]), numbers.get("low"), numbers.get("high"))
+    return comparison, (Measured(entry.words or shown or "difference", row["id"], keys, values, metric, True),)
+
+
+def _level(claim: str, numbers: Mapping[str, Any], measure: str, said: str) -> Measured | None:
+    """A number by the beginning of its name: ``exponent (llama-64x4)``, with ends ``... low`` or ``..._low``."""
+    name = next((each for each in numbers if each.partition(" (")[0] == measure), None)
+    name = name or next((each for each in numbers if each == f"{measure}_difference"), "")
+    if numbers.get(name) is None:
+        return None
+    gap = " " if f"{name} low" in numbers else "_"
+    stem = name if f"{name}{gap}low" in numbers else measure
+    keys = (name, f"{stem}{gap}low", f"{stem}{gap}high")
+    values = (float(numbers[name]), numbers.get(keys[1]), numbers.get(keys[2]))
+    shown = said or measure.replace("_", " ").replace("-", " ")
+    return Measured(shown, claim, keys, values, "", False)

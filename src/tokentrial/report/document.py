@@ -50,8 +50,8 @@ OF_STUDIES: dict[str, tuple[str, Callable[[Paper], Values]]] = {
 CITATION = "CITATION.cff"
 
 
-def sections(paper: Paper, folder: Path, studies: Sequence[str], first: Values) -> str:
-    """Returns the filled sections before the references. first: the values of the first page."""
+def sections(paper: Paper, folder: Path, studies: Sequence[str], first: Values, pieces: Sequence[advice.Advice]) -> str:
+    """Returns the filled sections before the references. first: the values of the first page; pieces: of advice."""
     filled = [
         _filled(folder / "summary.typ", first),
         _filled(folder / "claims.typ", front.claims(paper)),
@@ -61,7 +61,6 @@ def sections(paper: Paper, folder: Path, studies: Sequence[str], first: Values) 
     for section, (study, values) in OF_STUDIES.items():
         if study in studies:
             filled.append(_filled(folder / f"{section}.typ", values(paper) | figure_values(studies)))
-    pieces = advice.advice(paper.view)
     filled.append(_filled(folder / "discussion.typ", discussion.values(paper, pieces)))
     return "\n".join(filled)
 
@@ -109,7 +108,8 @@ def paper_source(
     recorded = frozen.provenance(frozen.read(rules), config["seed"], checkout.ROOT)
     record = None if corpus is None else read_record(corpus)
     facts = front.run_facts(paper, config, record, studies, recorded, front.beside_shipped(paper, shipped))
-    body = sections(paper, folder, studies, front.summary(paper, card, facts))
+    pieces = advice.advice(view)
+    body = sections(paper, folder, studies, front.summary(paper, card, pieces, facts), pieces)
     planted = None if calibration is None else results.read(calibration, CALIBRATION).to_pandas()
     behind = _filled(folder / "appendix.typ", appendix.values(paper, planted, command, figure_values(studies)))
     frame = Path(template).read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from tokentrial.report.bespoke_results import STANDARD
 from tokentrial.report.bespoke_results import arms_of as by_layout
-from tokentrial.report.figures import marks, style
+from tokentrial.report.figures import marks, placing, style
 from tokentrial.report.figures.registry import Sources, conditions, kind, rows_of
 from tokentrial.report.language_model_names import FULL, bits_of_a_nat, margin
 from tokentrial.run.columns import Condition, Method
@@ -21,8 +21,9 @@ from tokentrial.schema import figures as declared
 
 ROOM = 0.15  # octaves at both ends of the axes of costs
 SHARES = {"unigram": 0.0, "floor": 1.0}
-HEIGHTS = {1: 5.0, 2: 5.0, 3: 4.4, 4: 3.5}  # cm of a panel, by the rows of panels
-UNIGRAM_REACH = 0.5  # the unigram is drawn as a line where it adds less than this share to the axis
+HEIGHTS = {1: 6.0, 2: 5.4, 3: 4.3, 4: 3.5}  # cm of a panel, by the rows of panels
+ROOM_BELOW = 0.35  # of the range of losses, for names below the lowest line
+UNIGRAM_REACH = 0.2  # the unigram is drawn as a line where it adds less than this share to the axis
 TICKS = [n * 10.0**k for k in range(3, 9) for n in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
 CLOSE = 1.04  # counts that differ by less are drawn side by side
 PARTS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
@@ -52,21 +53,24 @@ def _lines(
     then: str,
     width: float,
     halvings: int,
+    larger: float = 0.0,
 ) -> None:
     """A panel per cost with a line for each arm or family through its sizes.
 
-    name: the column that tells them apart; then: that orders sizes of one cost; halvings: of the octaves of ticks.
+    name: the column that tells them apart; then: that orders sizes of one cost; halvings: of the octaves of ticks;
+    larger: points by which markers exceed their look's.
     """
     for axes, (cost, words) in zip(pair, costs.items(), strict=True):
         axes.set_xscale("log", base=2)
         for each in style.in_order(rows[name]):
             line, look = rows[rows[name] == each].sort_values([cost, then]), style.look(each)
-            shown = style.Options(linewidth=width, label=each, zorder=marks.above(each))
+            shown = style.Options(linewidth=width, label=each, zorder=marks.above(each), markersize=look.size + larger)
             marks.points(axes, line[cost], line[of[0]].to_numpy(dtype=float), marks.lengths(line, *of), look, **shown)
         left, right = rows[cost].min() / 2**ROOM, rows[cost].max() * 2**ROOM
         axes.set(xlim=(left, right), xlabel=words)
         marks.ticks(axes, {tick: marks.compact(tick) for tick in marks.octaves(left, right, halvings)})
-    pair[1].tick_params(axis="y", labelleft=False)
+    for axes in pair[1:]:
+        axes.tick_params(axis="y", labelleft=False)
 
 
 @kind("shares by cost")
@@ -99,8 +103,11 @@ def shares(sources: Sources, entry: declared.Shares) -> Figure:
 
 @kind("front")
 def front(sources: Sources, entry: declared.Front) -> Figure:
-    """A row of panels per condition that has a method in two sizes, of the first four: loss against each cost."""
-    view = sources.view
+    """A row of panels per condition that has a method in two sizes, of the first four: loss against each cost.
+
+    One cost alone has names beside the lines in place of a legend.
+    """
+    view, many = sources.view, len(entry.costs)
     rows = with_costs(view, entry)
     sizes = rows.groupby(["condition", "family"])["bits_deployed"].nunique()
     curved = set(sizes[sizes > 1].index.get_level_values("condition"))
@@ -108,22 +115,48 @@ def front(sources: Sources, entry: declared.Front) -> Figure:
     bits = {each.id: bits_of_a_nat(view, each) for each in shown}
     gap = 0.6 if all(value is None for value in bits.values()) else 1.6  # cm: room for the second axis
     rows = rows[rows["condition"].isin(bits)]
-    layout = entry.layout.model_copy(update={"height": HEIGHTS.get(len(shown), 0), "gap": (gap, entry.layout.gap[1])})
-    figure, axes = style.panels(2 * len(shown), marks.looks(rows["family"]), layout)
+    sizes_of = {"height": HEIGHTS.get(len(shown), 0), "gap": (gap, entry.layout.gap[1]), "columns": many}
+    layout = entry.layout.model_copy(update=sizes_of)
+    figure, axes = style.panels(many * len(shown), marks.looks(rows["family"]) if many > 1 else [], layout)
     for row, condition in enumerate(shown):
-        group, pair = rows[rows["condition"] == condition.id], axes[2 * row : 2 * row + 2]
+        group, pair = rows[rows["condition"] == condition.id], axes[many * row : many * (row + 1)]
         levels, unigram = _full(group, margin(view)), float(group["unigram"].mean())
         for panel in pair:
-            panel.set_ylim(*_limits(group, [*levels.values()], unigram))
+            low, high = _limits(group, [*levels.values()], unigram)
+            panel.set_ylim(low - (ROOM_BELOW * (high - low) if many == 1 else 0), high)
             _full_lines(panel, levels)
-        _lines(pair, group, entry.costs, "family", then="bits_deployed", width=0.8, halvings=2)
+        _lines(pair, group, entry.costs, "family", then="bits_deployed", width=0.8, halvings=2, larger=1.5)
         _unigram(pair, unigram)
-        if (of_a_nat := bits[condition.id]) is not None:
+        if many > 1 and (of_a_nat := bits[condition.id]) is not None:
             pair[1].tick_params(axis="y", left=False)
             style.second_axis(pair[1], "left", of_a_nat).set_ylabel("test loss (bits per byte)")
-        style.label_right(pair[1], {"unigram": unigram, **levels})
+        style.label_right(pair[-1], {"unigram": unigram, **levels})
+        if many == 1:
+            placing.label_points(pair[0], _ends(group, *entry.costs), _drawn(pair[0], [*levels.values(), unigram]))
         pair[0].set(ylabel="test loss (nats per token)", title=marks.TITLES["body"](condition))
     return figure
+
+
+def _ends(group: pd.DataFrame, cost: str) -> list[tuple[float, float, str]]:
+    """The end of each family's line at its highest cost, and its name."""
+    last = group.sort_values(cost).groupby("family", sort=False).tail(1)
+    return [
+        (float(row[cost]), float(row["mean"]), style.look(row["family"]).name)
+        for _, row in last.iterrows()
+        if row["arm"] != FULL
+    ]
+
+
+def _drawn(axes: Axes, levels: Sequence[float]) -> list[tuple[float, float]]:
+    """Points along the lines and intervals of a panel of logarithmic costs, and along its levels."""
+    points, shares = [], np.linspace(0, 1, 25)
+    lines = [bars[0].get_xydata() for bars in axes.containers]
+    ends = [segment for bars in axes.containers for lengths in bars[2] for segment in lengths.get_segments()]
+    for line in [*lines, *ends]:
+        for (x, y), (to_x, to_y) in itertools.pairwise(np.asarray(line, dtype=float)):
+            points += [(x * (to_x / x) ** share, y + share * (to_y - y)) for share in shares]
+    left, right = axes.get_xlim()
+    return points + [(left * (right / left) ** (k / 90), level) for level in levels for k in range(91)]
 
 
 def _full(group: pd.DataFrame, nats: float | None) -> dict[str, float]:
@@ -156,13 +189,13 @@ def _limits(group: pd.DataFrame, levels: Sequence[float], unigram: float) -> tup
 
 def _unigram(pair: list[Axes], level: float) -> None:
     """Its line, or beside the titles where it lies if that is far beyond the panels."""
-    low, high = pair[1].get_ylim()
+    low, high = pair[-1].get_ylim()
     if low <= level <= high:
         for axes in pair:
             marks.draw_levels(axes, {"unigram": level})
     elif np.isfinite(level):
         words = f"{'↑' if level > high else '↓'} unigram {level:.3f}"
-        marks.text(pair[1], "corner", 1, 1.01, words, color=style.LEVELS["unigram"].color, ha="right")
+        marks.text(pair[-1], "corner", 1, 1.01, words, color=style.LEVELS["unigram"].color, ha="right")
 
 
 @kind("levels by cost")

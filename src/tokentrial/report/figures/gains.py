@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from tokentrial.cramming.cells import CONTROL, NATURAL, STUDY
 from tokentrial.published import number
-from tokentrial.report.figures import marks, style
+from tokentrial.report.figures import marks, placing, style
 from tokentrial.report.figures.registry import Sources, kind
 from tokentrial.report.figures.style import BLUE, GREY, PALE, VERMILLION, Look
 from tokentrial.report.figures.texts import Marks, draw_estimates, draw_length, groups_of, kind_look, members, said
@@ -212,7 +212,7 @@ def bound(sources: Sources, entry: declared.Bound) -> Figure:
     counted = f"{texts[0]}" if len(texts) == 1 else f"{texts[0]} to {texts[-1]}"
     shown = [look for name, look in known.items() if name in families.values()]
     words = [mark.model_copy(update={"label": mark.label.replace("{texts}", counted)}) for mark in entry.samples]
-    figure, (panel,) = style.page([style.Box(1.6, 0.3, 14.0, 7.6)], [*shown, *words], 9.1)
+    figure, (panel,) = style.page([style.Box(1.6, 0.3, 14.0, 7.0)], [*shown, *words], 8.4)
     named = [(number(row["bound"]), number(row["token_gain"]), row["label"]) for row in printed]
     for name, x, gain in [each for each in gained if (each[2].value or 0) > 0]:
         look = known[families[name]]
@@ -223,7 +223,7 @@ def bound(sources: Sources, entry: declared.Bound) -> Figure:
         open_marker = style.Options(marker=marker, markersize=size, color=color, markerfacecolor="white")
         panel.plot([x], [y], gid=f"published:{row['model']}", zorder=3, **open_marker)
     _shares(panel)
-    style.label_points(panel, named)
+    placing.label_points(panel, named)
     lost = [name for name, _, gain in gained if (gain.value or 0) <= 0]
     if lost:
         text = f"not shown, gain undefined or not above 0: {', '.join(lost)}"
@@ -242,8 +242,10 @@ def _shares(axes: Axes) -> None:
     small = style.Options(textcoords="offset points", fontsize=style.SMALL, color=GREY)
     for share in SHARES:
         axes.plot([left, right], [share * left, share * right], color=PALE, linewidth=0.7, zorder=1, gid="share")
-        if low < share * left < high:
-            axes.annotate(f"{100 * share:g} %", (left, share * left), (3, 5), **small)
+        if low < share * right < high:
+            axes.annotate(f"{100 * share:g} %", (right, share * right), (-2, 3), ha="right", **small)
+        elif left < high / share < right:
+            axes.annotate(f"{100 * share:g} %", (high / share, high), (3, -8), **small)
     axes.set(xlim=(left, right), ylim=(low, high))
     for axis, ends in (("x", (left, right)), ("y", (low, high))):
         marks.ticks(axes, {2.0**k: f"{2.0**k:,g}" for k in range(-6, 20) if ends[0] <= 2.0**k <= ends[1]}, axis)

@@ -1,5 +1,7 @@
 """Figures made for the paper: p values that printed rows imply, and differences beside several margins."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -11,7 +13,8 @@ from tokentrial.report.figures.registry import Sources, kind, rows_of
 from tokentrial.run.finals import LOSS
 from tokentrial.schema import figures as declared
 
-LEFT, RIGHT, TOP, ROW, FOOT = 3.6, 0.6, 0.6, 0.4, 1.9  # cm
+LEFT, RIGHT, TOP, ROW, FOOT = 3.6, 0.6, 0.6, 0.34, 1.9  # cm
+APART = 0.065  # of the panel's width: labels of margins that are nearer would run into each other
 ALPHA = 0.05
 MARKS = ((style.VERMILLION, "s"), (style.BLUE, "o"), (style.GREEN, "D"))
 
@@ -40,8 +43,8 @@ def implied_p(sources: Sources, entry: declared.ImpliedP) -> Figure:
         marks.text(axes, "row", -0.27, y, label)
     axes.set(xlim=(0, 1.02), xlabel=entry.x_label)
     marks.text(axes, "above", ALPHA / 2, 1.005, "p < 0.05", ha="center", color=style.GREY)
-    looks = [style.Look(f"± as {name}", color, "_", 4) for name, color in zip(_readings(), colors, strict=True)]
-    handles = [style.sample(look, linewidth=2.2) for look in looks]
+    looks = [style.Look(f"± as {name}", color, "", 4) for name, color in zip(_readings(), colors, strict=True)]
+    handles = [style.sample(look, linewidth=2.2, linestyle="-") for look in looks]
     handles.append(style.sample(style.Look("p as printed", style.VERMILLION, "o", 4)))
     style.legend(figure, handles, top=TOP + height + 1.0, columns=4)
     return figure
@@ -62,6 +65,14 @@ def _rows(table: PublishedTable, entry: declared.ImpliedP) -> list[tuple[str, di
         }
         lines.append((row["label"], ranges, number(row.get(entry.p))))
     return lines
+
+
+def _apart(shares: Sequence[float], least: float) -> list[float]:
+    """The shares whose labels do not run into the one before."""
+    kept: list[float] = []
+    for share in sorted(shares):
+        kept += [share] if not kept or share - kept[-1] >= least else []
+    return kept
 
 
 @kind("margins")
@@ -102,7 +113,8 @@ def margins(sources: Sources, entry: declared.Margins) -> Figure:
             )  # fmt: skip
         marks.text(axes, "row", -0.27, y, marks.in_words(view.condition(same["condition"].iloc[0])))
     axes.set_xlabel(entry.x_label)
-    for share in entry.margins:
+    left, right = axes.get_xlim()
+    for share in _apart(entry.margins, APART * (right - left)):
         marks.text(axes, "above", share, 1.005, f"{share:g} %", ha="center", color=style.GREY)
     marks.text(axes, "above", axes.get_xlim()[0], 1.005, f"← {entry.arm} better")
     style.legend(figure, [style.sample(look) for look in looks.values()], top=TOP + height + 1.0, columns=len(looks))

@@ -21,7 +21,7 @@ from tokentrial.statistics.placement import place
 
 CHANCE, FLOOR = f"{BOUND}chance", f"{BOUND}floor"
 LEFT, RIGHT, BETWEEN, NARROW = 1.35, 0.5, 1.6, 3.2  # cm; a script beside another one is narrow
-HEIGHT, FAIR_HEIGHT = 2.35, 3.3  # cm
+HEIGHT, FAIR_HEIGHT, ROW = 2.35, 3.3, 0.72  # cm
 ABOVE, LONG = 0.92, 2.75  # cm: title and groups; long names
 RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 STEPS = (5, 10, 15, 20, 50, 100, 200, 500, 1000)
@@ -196,24 +196,24 @@ def ratios(sources: Sources, entry: declared.Ratios) -> Figure:
     ]
     if not rows:
         raise style.Nothing
-    height = 0.7 + 0.95 * len(rows) + 1.75
-    figure, (axes,) = style.canvas(height, [style.Box(3.0, 0.7, 9.9, 0.95 * len(rows))])
+    height = 0.9 + ROW * len(rows) + 1.75
+    figure, (axes,) = style.canvas(height, [style.Box(3.0, 0.9, 10.6, ROW * len(rows))])
     everything = np.concatenate([np.append(reported.to_numpy(), ratio) for _, ratio, reported, _ in rows])
     ratio_axis(axes, "x", everything.min() * 0.85, max(everything.max(), 1.0) * 1.2)
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=entry.x_label)
+    counts = {len(reported) for _, _, reported, _ in rows}
     for y, (_, ratio, reported, fresh) in enumerate(rows):
-        _seed_row(axes, y, reported, fresh, ratio)
+        _seed_row(axes, y, reported, fresh, ratio, counted=len(counts) > 1)
     marks.zero(axes, upright=True, at=1)
     axes.set_yticks(range(len(rows)), labels=[row[0] for row in rows])
     axes.tick_params(axis="y", length=0)
-    for x, words in ((1.03, "published at"), (1.21, "seeds")):
-        marks.text(axes, "corner", x, 1.01, words)
+    marks.text(axes, "corner", 1.02, 1.01, "percentile of the\npublished ratio", va="bottom")
     style.legend(figure, entry.samples, top=height - 0.5, columns=4)
     return figure
 
 
-def _seed_row(axes: Axes, y: float, values: pd.Series, fresh: pd.Series, printed: float) -> None:
-    """Dots above, bars in the middle and below, the printed value as a diamond; percentile and n at right."""
+def _seed_row(axes: Axes, y: float, values: pd.Series, fresh: pd.Series, printed: float, *, counted: bool) -> None:
+    """Dots above, bars in the middle and below, the printed value as a diamond; its percentile at right."""
     order = np.argsort(np.argsort(values.to_numpy()))
     jitter = ((order * 0.618) % 1 - 0.5) * 0.28  # golden-ratio jitter: even, and the same on every machine
     axes.plot(values, y - 0.2 + jitter, "o", color=style.BLUE, markersize=1.5, alpha=0.5, markeredgewidth=0, zorder=2)
@@ -223,8 +223,8 @@ def _seed_row(axes: Axes, y: float, values: pd.Series, fresh: pd.Series, printed
             axes.plot([seeds.median], [at], "|", color=color, markersize=7, markeredgewidth=1.6, zorder=4)
     axes.plot([printed], [y + 0.1], "D", markersize=4.5, gid="published", **DIAMOND)
     placed = place(printed, values.to_numpy())
-    marks.text(axes, "row", 1.03, y + 0.1, f"{placed.percentile:.1f} %")
-    marks.text(axes, "row", 1.21, y + 0.1, f"{placed.n:,}")
+    percentile = f"{placed.percentile:.0f}" + (f" (n = {placed.n:,})" if counted else "")
+    marks.text(axes, "row", 1.03, y + 0.1, percentile)
 
 
 @kind("ratios by step")

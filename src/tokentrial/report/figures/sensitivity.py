@@ -1,6 +1,6 @@
 """The specification curve of the verdicts: a line per claim, a column per choice, a square in the verdict's colour."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -16,7 +16,8 @@ from tokentrial.report.figures.verdicts import LOOKS
 from tokentrial.report.sensitivity import by_margin
 from tokentrial.schema import figures as declared
 
-LEFT, RIGHT, TOP, ROW, FOOT, GAP = 3.8, 0.2, 0.9, 0.3, 1.5, 0.35  # cm
+LEFT, RIGHT, TOP, ROW, FOOT, GAP = 6.6, 0.2, 1.1, 0.29, 1.5, 0.3  # cm
+LONGEST = 47  # letters of a claim beside its line
 
 
 class Block(NamedTuple):
@@ -29,9 +30,9 @@ class Block(NamedTuple):
 
 
 BLOCKS = (
-    Block("as the rule has it"),
+    Block("as the rule"),
     Block("other metric", metric=True),
-    Block("median of seeds", center="median"),
+    Block("median", center="median"),
     Block("other baseline", baseline=True),
 )
 
@@ -46,16 +47,18 @@ def sensitivity(sources: Sources, entry: declared.Sensitivity) -> Figure:
     if not claims:
         raise style.Nothing
     margins = sorted(every["margin"].dropna().unique())
+    lines = list(_lines(claims))
     width = (style.WIDTH - LEFT - RIGHT - GAP * len(BLOCKS)) / (len(BLOCKS) * len(margins) + 1)
-    boxes, left, height = [style.Box(LEFT, TOP, width, ROW * len(claims))], LEFT + width + GAP, ROW * len(claims)
+    boxes, left, height = [style.Box(LEFT, TOP, width, ROW * len(lines))], LEFT + width + GAP, ROW * len(lines)
     for _ in BLOCKS:
         boxes.append(style.Box(left, TOP, width * len(margins), height))
         left += width * len(margins) + GAP
     figure, axes = style.canvas(TOP + height + FOOT, boxes)
-    _own(axes[0], claims)
+    _own(axes[0], lines, _names(sources))
     for panel, block in zip(axes[1:], BLOCKS, strict=True):
-        _block(panel, claims, block, margins)
-    known = [word for word in words.OF_RULES if word in set(every["verdict"])]
+        _block(panel, lines, block, margins)
+    drawn = {line.get_gid() for panel in axes for line in panel.lines}
+    known = [word for word in words.OF_RULES if word in drawn]
     handles = [Line2D([], [], label=word.lower(), **LOOKS[word].shown) for word in known]
     style.legend(figure, handles, top=TOP + height + 0.95, columns=len(handles))
     return figure
@@ -69,6 +72,29 @@ def _cells(axes: Axes, cells: Sequence[tuple[float, int, str]]) -> None:
         axes.plot([x for x, _ in at], [y for _, y in at], **shown, gid=word)
 
 
+Line = str | pd.DataFrame
+"""A document's heading, or the specifications of a claim."""
+
+
+def _lines(claims: Sequence[pd.DataFrame]) -> Iterator[Line]:
+    """Every claim below the heading of its document."""
+    document = None
+    for group in claims:
+        if group["document"].iloc[0] != document:
+            document = group["document"].iloc[0]
+            yield f"Document {document}" if " + " not in str(document) else "Across documents"
+        yield group
+
+
+def _names(sources: Sources) -> dict[str, str]:
+    """Claim -> what it says, as far as it fits beside a line; its id without the verdicts."""
+    rows = sources.verdicts
+    if rows is None:
+        return {}
+    said = zip(rows["id"], rows["paraphrase"], strict=True)
+    return {name: text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…" for name, text in said}
+
+
 def _frame(axes: Axes, lines: int) -> None:
     axes.set_ylim(lines - 0.5, -0.5)
     axes.set(xticks=[], yticks=[])
@@ -76,25 +102,34 @@ def _frame(axes: Axes, lines: int) -> None:
     axes.set_facecolor("#F5F5F5")
 
 
-def _own(axes: Axes, claims: Sequence[pd.DataFrame]) -> None:
-    _frame(axes, len(claims))
+def _own(axes: Axes, lines: Sequence[Line], names: Mapping[str, str]) -> None:
+    _frame(axes, len(lines))
     axes.set_xlim(-0.5, 0.5)
-    owns = [group[group["own"]].iloc[0] for group in claims]
-    for y, own in enumerate(owns):
-        marks.text(axes, "row", -0.3, y, own["id"], ha="right")
-    _cells(axes, [(0.0, y, own["verdict"]) for y, own in enumerate(owns)])
-    axes.set_title("own", pad=3, x=0.5, ha="center")
+    start = -(LEFT - 0.1) / (axes.get_position().width * style.WIDTH)
+    cells = []
+    for y, line in enumerate(lines):
+        if isinstance(line, str):
+            marks.text(axes, "row", start, y, line, ha="left", weight="bold")
+            continue
+        own = line[line["own"]].iloc[0]
+        marks.text(axes, "row", start, y, names.get(own["id"], own["id"]), ha="left", parse_math=False)
+        cells.append((0.0, y, own["verdict"]))
+    _cells(axes, cells)
+    axes.set_title("own", pad=3, x=1.0, ha="right", fontsize=style.SMALL)
 
 
-def _block(axes: Axes, claims: Sequence[pd.DataFrame], block: Block, margins: Sequence[float]) -> None:
-    _frame(axes, len(claims))
+def _block(axes: Axes, lines: Sequence[Line], block: Block, margins: Sequence[float]) -> None:
+    _frame(axes, len(lines))
     axes.set_xlim(-0.5, len(margins) - 0.5)
-    axes.set_xticks([margins.index(margin) for margin in margins], labels=[f"{100 * margin:.0f}" for margin in margins])
+    ends = [k for k, margin in enumerate(margins) if k in (0, len(margins) - 1) or round(100 * margin) % 5 == 0]
+    axes.set_xticks(ends, labels=[f"{100 * margins[k]:.0f}" for k in ends])
     axes.tick_params(length=0, labelsize=style.SMALL)
     axes.set_xlabel("margin, %")
-    axes.set_title(block.title, pad=3)
+    axes.set_title(block.title, pad=3, fontsize=style.SMALL)
     cells = []
-    for y, group in enumerate(claims):
+    for y, group in enumerate(lines):
+        if isinstance(group, str):
+            continue
         own = group[group["own"]].iloc[0]
         of_metric = group[(group["metric"] != own["metric"]) == block.metric]
         wanted = of_metric["baseline"].isin(OTHER_BASELINE.values() if block.baseline else [""])

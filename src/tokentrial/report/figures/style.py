@@ -4,7 +4,6 @@ Sizes are in centimetres of the printed page (A4 with a text width of 16 cm), ty
 of the same figure are the same bytes: no dates, no random ids, and text stays text in SVG and PDF.
 """
 
-import math
 import textwrap
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -315,48 +314,6 @@ def label_right(axes: Axes, names: Mapping[str, float]) -> None:
     for (name, y), height in zip(shown.items(), heights, strict=True):
         axes.plot([1, 1.03], [y, height], transform=axes.transAxes, color=GREY, linewidth=0.5, clip_on=False)
         axes.text(1.04, height, name, transform=axes.transAxes, fontsize=SMALL, color=INK, va="center")
-
-
-def label_points(axes: Axes, texts: Sequence[tuple[float, float, str]]) -> None:
-    """Names beside their points where neither a point nor another name is, else where least is; the scales are set."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    texts = sorted(texts, key=lambda each: -each[1])  # so that names of a crowd follow its order downwards
-    points = axes.transData.transform([(x, y) for x, y, _ in texts]) * 72 / figure.dpi
-    frame = axes.get_window_extent().transformed(figure.dpi_scale_trans.inverted()).extents * 72
-    taken = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in points]
-    for (x, y), (at_x, at_y, name) in zip(points, texts, strict=True):
-        width, height = 0.58 * SMALL * len(name), 1.05 * SMALL
-        offsets = [(sx * (2 + 4 * far), sy * height * far) for far in (1, 2, 3) for sy in (0, -1, 1) for sx in (1, -1)]
-        boxes = [_text_box(x + dx, y + dy, width, height, dx > 0) for dx, dy in offsets]
-        costs = [sum(_shared(box, other) for other in taken) + 9 * _outside(box, frame) for box in boxes]
-        best = min(range(len(boxes)), key=lambda k: (round(costs[k], 3), k))
-        dx, dy = offsets[best]
-        taken.append(boxes[best])
-        side = "left" if dx > 0 else "right"
-        leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
-        axes.annotate(
-            name, (at_x, at_y), (dx, dy), textcoords="offset points", ha=side, va="center", fontsize=SMALL,
-            color=INK, zorder=5, arrowprops=leader,
-        )  # fmt: skip
-
-
-Frame = tuple[float, float, float, float]
-"""Left, lower, right and upper edge."""
-
-
-def _text_box(x: float, y: float, width: float, height: float, rightwards: bool) -> Frame:
-    left = x if rightwards else x - width
-    return left, y - height / 2, left + width, y + height / 2
-
-
-def _shared(one: Frame, other: Frame) -> float:
-    """Area that two boxes share."""
-    return math.prod(max(min(one[k + 2], other[k + 2]) - max(one[k], other[k]), 0.0) for k in (0, 1))
-
-
-def _outside(box: Frame, frame: Sequence[float]) -> float:
-    return sum(max(frame[k] - box[k], 0.0) + max(box[k + 2] - frame[k + 2], 0.0) for k in (0, 1))
 
 
 def second_axis(axes: Axes, side: Literal["left", "right"], factor: float) -> SecondaryAxis:

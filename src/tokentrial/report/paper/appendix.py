@@ -9,8 +9,8 @@ from tokentrial.claims.sensitivity import MARGINS
 from tokentrial.documents import CROSS
 from tokentrial.report import catalogue
 from tokentrial.report.deviations import assumptions
-from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
-from tokentrial.report.paper.front import verdict_cell
+from tokentrial.report.paper.card import verdict_cell
+from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, plain, table
 from tokentrial.report.verdicts import EMPIRICAL, counted, group
 from tokentrial.run.view import Row, records
 
@@ -22,14 +22,15 @@ NEURIPS = {
     "Limitations": "All limits are in @discussion.",
     "Theory": "Bounds in closed form are derived in the code beside their formula; no theorem is claimed.",
     "Reproducibility": (
-        "One command repeats the run; rows, config, rules and code are of the commits on the first page."
+        "One command repeats the run; rows, config, rules and code are of the two commits in the box behind @card."
     ),
     "Open access": "Code, rows and figures are public; texts are downloaded with checksums and not redistributed.",
     "Settings": "Every setting is in the config and the studies' files, which the run's site prints in full.",
     "Significance": (
-        "Every comparison has an interval over seeds, documents or texts, with its number; tests are corrected."
+        "Every comparison has an interval over seeds, documents or texts, with its number; tests are corrected, "
+        "and a sentence that rests on intervals alone says so."
     ),
-    "Compute": "@studies and the first page.",
+    "Compute": "@studies, and the box behind @card.",
     "Ethics, safeguards, human subjects": (
         "Public documents and texts; no personal data; no model is released that could be misused."
     ),
@@ -136,8 +137,11 @@ def flips(paper: Paper) -> str:
     )
     return (
         "A verdict that changes with the margin or the baseline is a statement about that choice. "
-        f"@figure-sensitivity judges every empirical claim again with margins of {low} to {high} %, on the other "
-        "metric, on the median of the seeds, and against the other baseline."
+        f"@figure-sensitivity judges again each empirical claim whose rule has such a choice, with margins of {low} to "
+        f"{high} % of the distance from chance to the best possible loss, on the other metric, on the median of the seeds, and "
+        "against the other baseline. The rule's own margin is often another one, absolute or of several conditions, so "
+        "its verdict need not be that of any column; claims of document 004 rest on levels and have no such choice. "
+        "Blank: the rule has no such choice, or the rows lack it."
     )
 
 
@@ -158,7 +162,7 @@ def instrument(paper: Paper, calibration: pd.DataFrame | None) -> str:
         low, high = (
             paper.number(100 * row[end], f"{COUNTED}: {what} of planted errors, {end}", 1) for end in ("low", "high")
         )
-        return f"{hits} of {n} ({low} to {high} %)"
+        return f"{hits} of {n} ({interval(low, high)} %)"
 
     text = (
         "Errors were planted in true statements, one at a time: a digit, a sign, a count, a number of runs. Of "
@@ -168,8 +172,8 @@ def instrument(paper: Paper, calibration: pd.DataFrame | None) -> str:
     if alarms is not None:
         text += f"Of true statements, they flag {share(alarms, 'false alarms')}. "
     return text + (
-        "A person has read each statement into an entry first, so these shares say nothing about errors in sentences "
-        "without one."
+        "Each statement was transcribed into an entry first, so these shares say nothing about errors of transcription "
+        "or in sentences without an entry."
     )
 
 

@@ -122,16 +122,24 @@ class Paper:
         return str(row["verdict"]).lower() if row else MISSING
 
     def difference(self, row: Row, *, decimals: int = 3, n: bool = True, unit: bool = True) -> str:
-        """``+0.005 nats (−0.003 to 0.013, n = 10)`` for a row of results.STATISTICS; an en dash for none."""
+        """``+0.005 nats [−0.003, 0.013], n = 10`` for a row of results.STATISTICS; an en dash for none."""
         if not row:
             return MISSING
+        value, ends = self.parts(row, decimals)
+        seeds = f", _n_ = {int(row['n'])}" if n else ""
+        return f"{value}{UNITS.get(row['metric'], '') if unit else ''} {ends}{seeds}"
+
+    def parts(self, row: Row, decimals: int = 3) -> tuple[str, str]:
+        """Value and interval of a row of results.STATISTICS, for two columns of a table; en dashes for none."""
+        if not row:
+            return MISSING, ""
         at = f"statistics › {row['comparison']}"
         value = self.number(row["difference"], f"{at} › difference", decimals, signed=True)
-        low, high = (self.number(row[end], f"{at} › {end}", decimals) for end in ("t_low", "t_high"))
-        seeds = f", _n_ = {self.number(row['n'], f'{at} › n', 0)}" if n else ""
-        return f"{value}{UNITS.get(row['metric'], '') if unit else ''} ({low} to {high}{seeds})"
+        return value, interval(*(self.number(row[end], f"{at} › {end}", decimals) for end in ("t_low", "t_high")))
 
-    def apart(self, condition: str, arm: str, other: str, metric: str = LOSS, *, decimals: int = 3) -> str:
+    def apart(
+        self, condition: str, arm: str, other: str, metric: str = LOSS, *, decimals: int = 3, n: bool = False
+    ) -> str:
         """Arm minus other on test data, over all seeds or documents that both have, as `difference` writes it."""
         row = self.view.difference_on("test", condition, arm, other, metric)
         if not row:
@@ -140,8 +148,8 @@ class Paper:
         value = self.number(row["mean"], f"{at} › mean", decimals, signed=True)
         if row["low"] is None:
             return value
-        low, high = (self.number(row[end], f"{at} › {end}", decimals) for end in ("low", "high"))
-        return f"{value} ({low} to {high})"
+        ends = interval(*(self.number(row[end], f"{at} › {end}", decimals) for end in ("low", "high")))
+        return f"{value} {ends}" + (f", _n_ = {int(row['n'])}" if n else "")
 
     def level(self, row: Row, *, decimals: int = 3) -> str:
         """Returns the mean of a row of results.SUMMARY; an en dash for none."""
@@ -186,6 +194,16 @@ def _marked(place: str, text: str) -> str:
     return f'#n("{place}")[{text}]/**/'
 
 
+def interval(low: str, high: str) -> str:
+    """``[−0.003, 0.013]``, the one form of every interval."""
+    return f"\\[{low}, {high}\\]"
+
+
+def spanning(words: str, columns: int = 2) -> str:
+    """A head over several columns of a table, such as a value and its interval."""
+    return f"table.cell(colspan: {columns}, align: center)[*{words}*]"
+
+
 def listed(items: list[str]) -> str:
     """``a, b and c``."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
@@ -207,13 +225,23 @@ def tall(text: str, rows: int) -> str:
     return f"{CELL}rowspan: {rows})[{text}]"
 
 
-def table(columns: str, header: list[str], rows: list[list[str]], caption: str, label: str, align: str = "") -> str:
+def table(
+    columns: str,
+    header: list[str],
+    rows: list[list[str]],
+    caption: str,
+    label: str,
+    align: str = "",
+    *,
+    here: bool = False,
+) -> str:
     """Returns a Typst figure with a table; its cells are Typst. columns, align: as Typst writes them.
 
-    A cell of several rows, see `tall`, stands in the first of them alone.
+    A cell of several rows, see `tall`, stands in the first of them alone. here: where the text has it, and not at the
+    top or the foot of a page.
     """
     shown_align = f"align: {align}," if align else ""
-    head = ", ".join(f"[*{cell}*]" if cell else "[]" for cell in header)
+    head = ", ".join(cell if cell.startswith(CELL) else f"[*{cell}*]" if cell else "[]" for cell in header)
     body = "\n    ".join(
         ", ".join(cell if cell.startswith(CELL) else f"[{cell}]" for cell in row) + "," for row in rows
     )
@@ -224,7 +252,7 @@ def table(columns: str, header: list[str], rows: list[list[str]], caption: str, 
     {body}
     ends,
   ),
-  caption: [{caption}], kind: table,
+  caption: [{caption}], kind: table,{" placement: none," if here else ""}
 ) <{label}>"""
 
 

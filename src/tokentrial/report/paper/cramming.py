@@ -3,7 +3,7 @@
 from tokentrial.claims.verdict import INCONCLUSIVE
 from tokentrial.report.cramming_names import QUESTIONS, verdict_of
 from tokentrial.report.paper import vectors
-from tokentrial.report.paper.context import COUNTED, Paper, Values, listed, plain, table
+from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, listed, plain, table
 from tokentrial.statistics.cramming import Estimate
 
 STUDY = "cramming"
@@ -29,8 +29,17 @@ def lead(paper: Paper) -> str:
         "model says the text. We count a text as solved if every token is right under teacher forcing _and_ greedy "
         "decoding gives the text back. "
         f"This run crams into {paper.count(len(models), 'models of the cramming study')} models, trained here on "
-        f"{plain(view.corpus)}{beside}. Token counts do not compare between tokenizers; shares of the bound on what a "
-        "vector of _d_ numbers of #said[16] bits can tell apart do."
+        f"{plain(view.corpus)}{beside}. Token counts do not compare between tokenizers; shares of the bound do. The "
+        "bound is the number of tokens that _d_ numbers of #said[16] bits can tell apart."
+    )
+
+
+def has_capacity(paper: Paper) -> bool:
+    """Whether there is a row of @capacity."""
+    kept = ("capacity", "text-test", 1, "tuned")
+    return any(
+        (scope.design, scope.kind, scope.vectors, scope.arm) == kept
+        for scope, _ in paper.of(STUDY).estimates.each("capacity_mean")
     )
 
 
@@ -103,25 +112,27 @@ def found(paper: Paper) -> str:
     if not rows:
         return "This run decides none of the questions."
     open_ones = [claim for claim, row in rows.items() if row["outcome"] == INCONCLUSIVE]
-    decided = [
-        f"{plain(QUESTIONS[claim].partition(') ')[2].rpartition(': ')[2])}, {row['outcome'].lower()}"
-        for claim, row in rows.items()
-        if row["outcome"] != INCONCLUSIVE
-    ]
     small = "" if pretrained(paper) else ", whose models are far smaller than the paper's"
-    text = (
+    decided: dict[str, list[str]] = {}
+    for claim, row in rows.items():
+        if row["outcome"] != INCONCLUSIVE:
+            name = plain(QUESTIONS[claim].partition(") ")[2].rpartition(": ")[2])
+            decided.setdefault(row["outcome"].lower(), []).append(name)
+    text = "@capacity lists what one vector holds. " if has_capacity(paper) else ""
+    text += (
         f"Of {paper.count(len(rows), 'questions of the cramming study')} questions, "
         f"{paper.count(len(open_ones), 'questions of the cramming study, open')} stay open at this scale{small}. "
     )
-    if decided:
-        text += f"The others: {'; '.join(decided)}. "
+    for outcome, names in decided.items():
+        amount = paper.count(len(names), f"questions of the cramming study, {outcome}")
+        text += f"Of the others, {amount} {'is' if len(names) == 1 else 'are'} {outcome}: {'; '.join(names)}. "
     linear = paper.recomputed("CR4-LINEAR")
     exponent = next((key for key in linear if key.startswith("exponent") and not key.endswith(("low", "high"))), "")
     if exponent:
         low, high = (paper.claim("CR4-LINEAR", f"{exponent} {end}", 2) for end in ("low", "high"))
         text += (
             "The information gain grows with the number of vectors to the power "
-            f"{paper.claim('CR4-LINEAR', exponent, 2)} ({low} to {high}). "
+            f"{paper.claim('CR4-LINEAR', exponent, 2)} {interval(low, high)}. "
         )
     beside = "@figure-cramming-bound sets our models beside the published ones."
     return " ".join(part for part in (text + beside, vectors.said(paper)) if part)

@@ -29,46 +29,49 @@ FIGURES = {
         "learned_encoding",
         "Differences between the learned table and two autoencoders with intervals, by condition, in per cent of "
         "the distance from chance to the best possible loss, over shaded margins.",
-        "Which autoencoder decides. Left of the line the learned table is better. Shades: margins of #said[1, 2, 5 "
-        "and 10] %, so that the reader can choose another one than ours.",
+        "Which autoencoder decides: 95 % intervals over paired seeds. Left of the line the learned table is better. "
+        "Shades: margins of #said[1, 2, 5 and 10] %, so that the reader can choose another one than ours.",
     ),
     "pareto": Shown(
         "language-models-pareto",
         "language_models",
-        "Test loss against bits of the table and against numbers trained, a panel per body and a line per method.",
-        "Memory against quality on real text. A method is worth its bits only where its line runs below all "
-        "others; quantised tables are the points at the right.",
+        "Test loss against bits deployed, a panel per body and a line per method, named at its end.",
+        "Memory against quality on real text: means over seeds, with 95 % intervals as bars. A method is worth its "
+        "bits only where its line runs below all others. Bits are those of the input table and, untied, of the output "
+        "layer; the band is the margin around the full table.",
     ),
     "released_ratios": Shown(
         "bespoke-seeds",
         "bespoke",
         "Loss ratios of the released scripts over seeds with medians and central ranges, and the published values.",
-        "One seed is no result: the released script's ratio over seeds, on its own last batch and on fresh text, "
-        "and the published value.",
+        "One seed is no result: the ratio of the losses that the released script reports for its last batch, over "
+        "seeds, beside that of the same models' losses on fresh text, and the published value with the percentage of "
+        "seeds below it.",
     ),
     "attribution": Shown(
         "bespoke-attribution",
         "bespoke",
         "Factors of the released loss ratio with intervals: metric, extra linear layer, width by frequency, "
         "learning rate, steps.",
-        "What the _24 times_ consist of. Widths by frequency are the factor that is nearest to one; a factor below "
-        "one favours the bespoke table.",
+        "What the _24 times_ consist of: the reported ratio is the product of _its parts_. A factor below one favours "
+        "the bespoke table.",
     ),
     "bound": Shown(
         "cramming-bound",
         "cramming",
         "Token gain against the theoretical bound for this run's models and published ones on logarithmic axes, "
-        "with lines at equal shares of the bound.",
-        "How much of a vector is used: this run's models (filled) and the published ones (open) against what _d_ "
-        "numbers of #said[16] bits could tell apart.",
+        "with lines at one, ten and a hundred per cent.",
+        "How much of a vector is used: our small models (filled, on the run's text) and the published ones @cramming "
+        "(open, on PG-19) against what _d_ numbers of #said[16] bits could tell apart. Bars: intervals over texts.",
     ),
     "sensitivity": Shown(
         "sensitivity",
         VERDICTS,
         "A line per empirical claim and a column per margin, in blocks for metric, median and baseline; the sign "
         "is the verdict.",
-        "Every empirical verdict by margin, metric, mean or median, and baseline. A line of one sign does not "
-        "depend on our choices.",
+        "Verdicts by margin, metric, mean or median, and baseline, for each empirical claim whose rule has such a "
+        "choice. A line of one sign does not depend on our choices; blank: the rule has no such choice, or the rows "
+        "lack it.",
     ),
     "real_model_front": Shown(
         "real-model-front",

@@ -1,6 +1,7 @@
 """First page, claims and methods (workflow/report/paper/summary.typ, claims.typ, methods.typ)."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,29 +11,21 @@ from tokentrial.claims import verdict as words
 from tokentrial.documents import CROSS
 from tokentrial.provenance import git_commit
 from tokentrial.report import catalogue
+from tokentrial.report.advice import Advice, one_width
 from tokentrial.report.answers import Answer
 from tokentrial.report.learning_rates import source_words
-from tokentrial.report.paper.context import COUNTED, Paper, Values, listed, plain, table
+from tokentrial.report.paper import card
+from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, listed, plain, table
+from tokentrial.report.real_model_names import text_name
 from tokentrial.report.scale import scale_values, spread, text_said, trained_once
-from tokentrial.report.verdicts import EMPIRICAL, MARKS, group, read
-
-COLORS = {
-    words.CONSISTENT: "#1b6e3c",
-    words.CONFIRMED: "#1b6e3c",
-    words.INCONSISTENT: "#a8321e",
-    words.REFUTED: "#a8321e",
-    words.ARTEFACT: "#a8321e",
-}
-OTHER = "#555555"
-SHOWN = {words.INCONCLUSIVE: "open"}
-"""Words of a verdict where space is short; others are in lower case."""
+from tokentrial.report.verdicts import EMPIRICAL, group, read
 
 
-def summary(paper: Paper, card: Sequence[Answer], facts: Values) -> Values:
-    """Every placeholder of the first page; facts: those of the run, see `run_facts`."""
+def summary(paper: Paper, answers: Sequence[Answer], pieces: Sequence[Advice], facts: Values) -> Values:
+    """Every placeholder of the first page; pieces: of advice; facts: those of the run, see `run_facts`."""
     every = paper.verdicts[paper.verdicts["kind"] != words.AUDIT]
     checked, empirical = every[every["kind"] != EMPIRICAL], every[every["kind"] == EMPIRICAL]
-    sizes = checked["verdict"].value_counts()
+    sizes, groups = checked["verdict"].value_counts(), documents.load(*documents.folders())
     return facts | {
         "claims.total": paper.count(len(every), "claims"),
         "claims.checked": paper.count(len(checked), "claims that are not empirical"),
@@ -43,13 +36,17 @@ def summary(paper: Paper, card: Sequence[Answer], facts: Values) -> Values:
                 ("consistent", words.CONSISTENT),
                 ("partly", words.PARTLY),
                 ("inconsistent", words.INCONSISTENT),
+                ("unchecked", words.NOT_CHECKABLE),
             )
         },
         "claims.outcomes": outcomes(paper, empirical),
+        "stats.confidence": f"{100 * paper.config['statistics']['confidence']:g}",
+        "scale.trained": trained_words(paper),
         "abstract.findings": findings(paper),
-        "card.rows": card_rows(card),
+        "abstract.advice": " ".join(plain(piece.text) for piece in pieces[:3]),
+        "card.rows": card.rows(paper, answers, {name: each.title for name, each in groups.items()}),
         "card.note": "#super[†] A rule that does not count as fixed before the run."
-        if any(row.unfrozen for row in card)
+        if any(row.unfrozen for row in answers)
         else "",
     }
 
@@ -73,85 +70,104 @@ def outcomes(paper: Paper, empirical: pd.DataFrame) -> str:
     return listed(parts) or "no empirical claim was examined"
 
 
+def trained_words(paper: Paper) -> str:
+    """``11,093 trained models, 2,011 crammed texts and 84 encoded tables``: what the run made."""
+    once = trained_once(paper.view.arms)
+    encoded = (once["study"] == "real_model") & once["tokens_seen"].isna()
+    crammed = once["study"] == "cramming"
+    made = {
+        "trained model": once[~encoded & ~crammed],
+        "crammed text": once[crammed],
+        "encoded table": once[encoded],
+    }
+    return listed([paper.amount(int(rows["seeds"].sum()), noun) for noun, rows in made.items() if len(rows)])
+
+
 def findings(paper: Paper) -> str:
     """The abstract's results, of those studies that the run has."""
-    sentences = []
+    return " ".join([*synthetic(paper), *text(paper), *widths(paper), *codes(paper), *crammed(paper)])
+
+
+def synthetic(paper: Paper) -> Iterator[str]:
+    """Learned against both autoencoders at the documents' ratio, on a synthetic source."""
     view = paper.of("learned_encoding")
     for each in view.select(experiment="compression", way="done-right", vocab_size=100, ratio=8):
-        shown = [view.pair(each.id, "learned", arm) for arm in ("autoencoder", "autoencoder_finetuned")]
-        if all(shown):
-            frozen, tuned = (paper.difference(row, n=False) for row in shown)
-            text = (
-                f"At 8:1 the learned table minus a frozen autoencoder is {frozen}, and minus a fine-tuned one {tuned}"
+        frozen, tuned = (view.pair(each.id, "learned", arm) for arm in ("autoencoder", "autoencoder_finetuned"))
+        if frozen and tuned:
+            margin = paper.number(frozen["margin"], f"statistics › {frozen['comparison']} › margin")
+            inside = (
+                f", both inside the margin of {margin}"
+                if frozen["equivalent"] and tuned["equivalent"]
+                else f", at a margin of {margin}"
             )
-            nearer = abs(shown[1]["difference"]) < abs(shown[0]["difference"]) / 2 and paper.better(shown[0])
-            sentences.append(f"{text}: what helps is training the codes with the task." if nearer else f"{text}.")
-    if paper.recomputed("BT3-ROW-EMP-Scaling-20K").get("ratio") is not None:
-        claim = "BT3-ROW-EMP-Scaling-20K"
-        low, high = (paper.claim(claim, f"ratio_{end}") for end in ("low", "high"))
-        sentences.append(
-            f"The loss ratio behind _24 times better_ is {paper.claim(claim, 'ratio')} ({low} to {high}) in a fair run."
-        )
-    sentences += list(codes(paper))
-    if paper.recomputed("CR4-LINEAR"):
-        exponent = next(
-            (
-                key
-                for key in paper.recomputed("CR4-LINEAR")
-                if key.startswith("exponent") and not key.endswith(("low", "high"))
-            ),
-            "",
-        )
-        if exponent:
-            ends = " to ".join(paper.claim("CR4-LINEAR", f"{exponent} {end}", 2) for end in ("low", "high"))
-            sentences.append(
-                "What crammed vectors hold grows with their number to the power "
-                f"{paper.claim('CR4-LINEAR', exponent, 2)} ({ends})."
+            nearer = abs(tuned["difference"]) < abs(frozen["difference"]) / 2 and paper.better(frozen)
+            yield (
+                f"On a synthetic source (_V_ = {each.vocab_size}, {each.ratio}:1) the learned table minus a frozen "
+                f"autoencoder is {paper.difference(frozen, n=False)}, and minus a fine-tuned one "
+                f"{paper.difference(tuned, unit=False)}{inside}"
+                + (": what helps is training the codes with the task." if nearer else ".")
             )
-    return " ".join(sentences)
 
 
-def codes(paper: Paper) -> Sequence[str]:
-    """What the simplest codes cost a pretrained model."""
-    inputs = [each for each in paper.of("real_model").select() if not each.tied]
-    for each in inputs[:1]:
-        arms = paper.view.arms_of(each.id)
-        if {"full", "int8", "int4", "svd-2"} <= set(arms):
-            eight, four, svd = (paper.apart(each.id, arm, "full") for arm in ("int8", "int4", "svd-2"))
-            return [
-                f"In a pretrained model, input vectors in eight bits cost {eight} nats and in four bits {four}, while "
-                f"half of their dimensions, without retraining, cost {svd}."
-            ]
-    return []
-
-
-def card_rows(card: Sequence[Answer]) -> str:
-    """The answer card as Typst rows, with a line above each document and its name in the first row."""
-    lines, document = [], ""
-    for row in card:
-        first = row.document != document
-        if first and document:
-            lines.append("thin")
-        document = row.document
-        dagger = "#super[†]" if row.unfrozen else ""
-        cells = (
-            f"#said[{plain(document)}]" if first else "",
-            plain(row.statement),
-            verdict_cell(row.printed, row.printed_share),
-            verdict_cell(row.run, row.run_share) + (dagger if row.run else ""),
-            plain(row.evidence) or "–",
+def text(paper: Paper) -> Iterator[str]:
+    """The same on real text, at equal steps and with the learned table's single stage."""
+    view = paper.of("language_models")
+    for each in view.select(experiment="transformer", way="done-right"):
+        fair, fair_tuned, single = (
+            view.pair(each.id, arm, other)
+            for arm, other in (
+                ("learned_twice-8", "autoencoder-8"),
+                ("learned_twice-8", "autoencoder_finetuned-8"),
+                ("learned-8", "autoencoder-8"),
+            )
         )
-        lines.append(", ".join(f"[{cell}]" for cell in cells))
-    return ",\n    ".join(lines)
+        if fair and fair_tuned and single:
+            yield (
+                f"On {plain(view.corpus)} at equal steps these differences are {paper.difference(fair, n=False)} and "
+                f"{paper.difference(fair_tuned, unit=False)}; with half the steps, the first is "
+                f"{paper.difference(single, n=False, unit=False)}."
+            )
 
 
-def verdict_cell(verdict: str, share: str) -> str:
-    """A verdict with its sign and colour, which repeats the word; a dash if nothing is asked."""
-    if not verdict:
-        return "–"
-    shown = SHOWN.get(verdict, verdict.lower())
-    tail = f" ({share})" if share else ""
-    return f'#text(fill: rgb("{COLORS.get(verdict, OTHER)}"))[{MARKS[verdict]} {shown}{tail}]'
+def widths(paper: Paper) -> Iterator[str]:
+    claim = "BT3-ROW-EMP-Scaling-20K"
+    if paper.recomputed(claim).get("ratio") is not None:
+        ends = interval(*(paper.claim(claim, f"ratio_{end}") for end in ("low", "high")))
+        yield f"The loss ratio behind _24 times better_ is {paper.claim(claim, 'ratio')} {ends} in a fair run."
+
+
+def codes(paper: Paper) -> Iterator[str]:
+    """What the simplest codes cost a pretrained model, on every text and in both uses."""
+    study = paper.of("real_model")
+    by_use = {tied: [each for each in study.select() if bool(each.tied) == tied] for tied in (False, True)}
+    texts = listed([plain(text_name(each)) for each in by_use[False]])
+
+    def cost(arm: str, tied: bool) -> str:
+        return listed([paper.apart(each.id, arm, "full") for each in by_use[tied]])
+
+    if not all({"full", "int8", "int4"} <= set(study.arms_of(each.id)) for each in study.select()):
+        return
+    if by_use[False]:
+        yield (
+            f"In one pretrained model, 8 bits for each number of the input table cost {cost('int8', False)} nats "
+            f"({texts}) and 4 bits {cost('int4', False)}"
+            + (f"; 4 bits cost {cost('int4', True)} if the output layer shares the table." if by_use[True] else ".")
+        )
+        best = [one_width(study, each) for each in by_use[False]]
+        if all(best):
+            shown = [paper.apart(each.id, str(arm), "full") for each, arm in zip(by_use[False], best, strict=True)]
+            yield f"Without retraining, the best code of fewer dimensions for all tokens costs {listed(shown)}."
+
+
+def crammed(paper: Paper) -> Iterator[str]:
+    known = paper.recomputed("CR4-LINEAR")
+    name = next((key for key in known if key.startswith("exponent") and not key.endswith(("low", "high"))), "")
+    if name:
+        ends = interval(*(paper.claim("CR4-LINEAR", f"{name} {end}", 2) for end in ("low", "high")))
+        yield (
+            "What crammed vectors hold grows with their number to the power "
+            f"{paper.claim('CR4-LINEAR', name, 2)} {ends} in one small model."
+        )
 
 
 def run_facts(
@@ -244,17 +260,27 @@ def documents_table(paper: Paper) -> str:
         "The documents, with their claims decided from the text and by the runs, and this project's own audit findings."
     )
     return table(
-        "(auto, 1fr, auto, auto, auto)", header, rows, caption, "documents", "(left, left, right, right, right)"
+        "(auto, 1fr, auto, auto, auto)",
+        header,
+        rows,
+        caption,
+        "documents",
+        "(left, left, right, right, right)",
+        here=True,
     )
 
 
 def methods(paper: Paper) -> Values:
     """Every placeholder of the section on methods."""
     statistics = paper.config["statistics"]
+    nats = paper.config["language_models"]["margins"]["cross_entropy"]
     return {
         "stats.confidence": f"{100 * statistics['confidence']:g}",
         "stats.margin": f"{100 * statistics['equivalence_margin']:g}",
-        "stats.margin_nats": f"{paper.config['language_models']['margins']['cross_entropy']:g}",
+        "stats.margin_nats": f"{nats:g}",
+        "stats.margin_perplexity": paper.number(
+            100 * math.expm1(nats), f"{COUNTED}: perplexity that the margin on real text is, %", 0
+        ),
         "methods.rates": plain(source_words(paper.view)) if len(paper.view.arms) else "",
         "methods.table": studies_table(paper),
     }
@@ -286,8 +312,15 @@ def studies_table(paper: Paper) -> str:
     header = ["Study", "Conditions", "As released", "Seeds", "Steps", "Models", "Core minutes"]
     caption = (
         "What was run. Seeds: of the fair design; texts for cramming, documents for the pretrained model. Steps: "
-        "of the fair design; none for codes that are not trained."
+        "of the fair design; none for codes that are not trained. Models: trained ones, but crammed texts for cramming "
+        "and encoded tables for the pretrained model."
     )
     return table(
-        "(1fr, auto, auto, auto, auto, auto, auto)", header, rows, caption, "studies", "(left, " + "right, " * 6 + ")"
+        "(1fr, auto, auto, auto, auto, auto, auto)",
+        header,
+        rows,
+        caption,
+        "studies",
+        "(left, " + "right, " * 6 + ")",
+        here=True,
     )

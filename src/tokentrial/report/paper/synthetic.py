@@ -1,8 +1,11 @@
 """Section on learned encodings and autoencoders of synthetic sources (workflow/report/paper/synthetic.typ)."""
 
-from tokentrial.report.paper.context import Paper, Values, listed, table
+from scipy import stats
+
+from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, listed, spanning, table
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS
+from tokentrial.run.view import Row
 
 STUDY = "learned_encoding"
 LEARNED, FROZEN, TUNED = "learned", "autoencoder", "autoencoder_finetuned"
@@ -62,7 +65,7 @@ def differences(paper: Paper) -> str:
         cells = [f"_V_ = {each.vocab_size}, {each.ratio}:1"]
         at = f"summary › {each.id}|{LEARNED}|{LOSS}"
         cells += [paper.number(level.get("floor"), f"{at} › floor", 3), paper.level(level)]
-        cells += [paper.difference(view.pair(each.id, LEARNED, arm), n=False, unit=False) for arm in BASELINES]
+        cells += [part for arm in BASELINES for part in paper.parts(view.pair(each.id, LEARNED, arm))]
         rows.append(cells)
     if not rows:
         return "This run has none of these comparisons."
@@ -74,9 +77,10 @@ def differences(paper: Paper) -> str:
         "before rows by vocabulary, in small ones. Not shown: "
         f"{paper.amount(hidden, 'condition', 'solved conditions')} that both arms solve."
     )
-    header = ["Condition", "Best", "Learned", *(f"− {name}" for name in BASELINES.values())]
+    header = ["Condition", "Best", "Learned", *(spanning(f"− {name}") for name in BASELINES.values())]
+    columns = "(1fr, auto, auto" + ", auto, auto" * len(BASELINES) + ")"
     return table(
-        "(auto, auto, auto, 1fr, 1fr, 1fr, 1fr)", header, rows, caption, "learned", "(left, " + "right, " * 6 + ")"
+        columns, header, rows, caption, "learned", "(left, " + "right, " * (2 + 2 * len(BASELINES)) + ")", here=True
     )
 
 
@@ -93,11 +97,13 @@ def found(paper: Paper) -> str:
     total = len(open_ones)
     what = f"condition of {' and '.join(EXPERIMENTS)} that is not solved"
     text = (
-        f"Of the {paper.count(total, what)} conditions that are not solved, the learned table has the significantly "
-        "lower loss in "
+        f"Of the {paper.count(total, what)} conditions of @learned, none of which is solved, the learned table has the "
+        "significantly lower loss in "
         f"{paper.count(len(wins[FROZEN]), what + ', better than frozen')} against the frozen codes, and in "
         f"{paper.count(len(wins[TUNED]), what + ', better than fine-tuned')} against the fine-tuned ones, where it is "
-        f"significantly worse in {paper.count(len(losses), what + ', worse than fine-tuned')}. "
+        f"significantly worse in {paper.count(len(losses), what + ', worse than fine-tuned')}"
+        + uncorrected(paper, [view.pair(each.id, LEARNED, TUNED) for each in open_ones], len(losses))
+        + ". @figure-forest-margins shows the differences beside four margins. "
     )
     if 2 * len(wins[FROZEN]) > total and 4 * len(wins[TUNED]) <= total:
         return text + (
@@ -107,6 +113,16 @@ def found(paper: Paper) -> str:
             "nothing against autoencoders."
         )
     return text + "The two baselines do not tell one story, so no general statement about autoencoders follows."
+
+
+def uncorrected(paper: Paper, pairs: list[Row], significant: int) -> str:
+    """How many intervals lie above zero, if this is another number than that of Holm's correction."""
+    above = sum(row["t_low"] > 0 for row in pairs)
+    if above == significant:
+        return ""
+    what = "conditions that are not solved, interval above zero"
+    shown = paper.count(above, what)
+    return f" (after Holm's correction; {shown} of the intervals, which are not corrected, lie above zero)"
 
 
 def variance(paper: Paper) -> str:
@@ -119,15 +135,22 @@ def variance(paper: Paper) -> str:
         return "This run does not draw the sources of variance apart."
 
     def sd(name: str) -> str:
-        row = spread[name]
-        return paper.number(row["sd_difference"], f"statistics › {row['comparison']} › sd_difference", 3)
+        row, tail = spread[name], (1 - view.confidence) / 2
+        value, free = row["sd_difference"], row["n"] - 1
+        at = f"{COUNTED}: chi-squared interval of the standard deviation of {row['comparison']}"
+        ends = [
+            paper.number(value * (free / float(stats.chi2.ppf(share, free))) ** 0.5, at) for share in (1 - tail, tail)
+        ]
+        shown = paper.number(value, f"statistics › {row['comparison']} › sd_difference", 3)
+        return f"{shown} {interval(*ends)}"
 
     seeds = paper.number(spread["all"]["n"], f"statistics › {spread['all']['comparison']} › n", 0)
     parts = [f"{sd(name)} if the seeds draw {words}" for name, words in SOURCES.items() if name in spread]
     return (
         f"Over _n_ = {seeds} seeds that draw everything anew, the difference between the learned and "
         "the frozen table has a standard deviation of "
-        f"{sd('all')} nats; it is {listed(parts)}. Seeds that share their data would understate the uncertainty."
+        f"{sd('all')} nats; it is {listed(parts)} (intervals of normal data). "
+        "Seeds that share their data would understate the uncertainty."
     )
 
 
@@ -139,8 +162,9 @@ def released(paper: Paper) -> str:
         return "This run does not include the released scripts."
     chance = int((rows["flag"] == "untrained").sum())
     text = (
-        f"On held-out data, {paper.share(chance, len(rows), 'arm')} of the released scripts do not beat a uniform "
-        "guess: the code has no gradient but adds noise to all weights, scaled by the loss. "
+        f"On held-out data, {paper.share(len(rows) - chance, len(rows), 'arm')} of the released scripts "
+        f"{'beats' if len(rows) - chance < 2 else 'beat'} a uniform guess: the code has no gradient but "
+        "adds noise to all weights, scaled by the loss. "
     )
     return text + (
         "In the trade-off study @tradeoff the public code tests on another chain than it trains on, so that no arm can "

@@ -1,5 +1,7 @@
 """Section on widths by frequency (workflow/report/paper/widths.typ)."""
 
+import pandas as pd
+
 from tokentrial.report.bespoke_bands import FREQUENT, RARE, differences
 from tokentrial.report.bespoke_results import (
     BESPOKE,
@@ -16,7 +18,7 @@ from tokentrial.report.bespoke_results import (
     subjects,
 )
 from tokentrial.report.comparisons import comparison
-from tokentrial.report.paper.context import COUNTED, Paper, Values, plain, table
+from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, listed, plain, spanning, table
 
 CLAIMS = {
     "initial": "BT3-ROW-EMP-Initial",
@@ -29,6 +31,8 @@ CLAIMS = {
 }
 """Test -> the claim about its ratio."""
 LARGEST = "scaling-20k"
+PARTS = {"metric": "the metric", "extra linear layer": "the linear layer", "width by frequency": "the widths"}
+"""Part of the decomposition -> its name for readers."""
 
 
 def values(paper: Paper) -> Values:
@@ -36,6 +40,7 @@ def values(paper: Paper) -> Values:
     return {
         "widths.lead": lead(paper),
         "widths.table": ratios(paper),
+        "widths.seeds": seeds(paper),
         "widths.attribution": attribution(paper),
         "widths.fair": fair(paper),
         "widths.bands": bands(paper),
@@ -58,7 +63,24 @@ def lead(paper: Paper) -> str:
         f"Over {paper.count(measured.n, 'seeds of the released scaling script')} seeds of the released script the "
         f"ratio lies between {low} and {high} in "
         f"the central {CENTRAL}. In the fair design, @ratios, it is {paper.claim(CLAIMS[LARGEST], 'ratio')} "
-        f"({paper.claim(CLAIMS[LARGEST], 'ratio_low')} to {paper.claim(CLAIMS[LARGEST], 'ratio_high')})."
+        + interval(*(paper.claim(CLAIMS[LARGEST], f"ratio_{end}") for end in ("low", "high")))
+        + "."
+    )
+
+
+def seeds(paper: Paper) -> str:
+    """The released ratio where its models were not trained."""
+    view = paper.of(STUDY)
+    name = released(view, TESTS[LARGEST], fresh=True)
+    measured = spread(view.series(name, BESPOKE, RATIO)) if name else None
+    if measured is None:
+        return ""
+    at = f"{COUNTED}: median and central {CENTRAL} of {RATIO} of {name}"
+    median, low, high = (paper.number(x, at, 2) for x in (measured.median, measured.low, measured.high))
+    return (
+        "The released script reports the losses of its last training batch. On fresh text, the losses of the same "
+        f"models have a ratio of {median} in the median (central {CENTRAL}: {interval(low, high)}). "
+        "@figure-bespoke-seeds shows both for every row of the table."
     )
 
 
@@ -71,33 +93,36 @@ def ratios(paper: Paper) -> str:
         if not numbers:
             continue
         at = f"{COUNTED}: median and central 95 % of {RATIO} of {released(view, TESTS[test])}"
-        seeds = "–"
+        seeds = ["–", "", ""]
         if measured is not None:
             median, low, high = (paper.number(x, at, 3) for x in (measured.median, measured.low, measured.high))
-            seeds = f"{median} ({low} to {high}; {measured.n})"
+            seeds = [median, interval(low, high), f"{measured.n}"]
         fair = [paper.claim(claim, key) for key in ("ratio", "ratio_low", "ratio_high")]
         budget = comparison(view, _budget(paper, numbers))
         rows.append(
             [
                 plain(printed["label"]),
                 f"#said[{printed['ratio']}]",
-                seeds,
-                f"{fair[0]} ({fair[1]} to {fair[2]})",
-                paper.difference(budget, n=False, unit=False),
+                *seeds,
+                fair[0],
+                interval(*fair[1:]),
+                *paper.parts(budget),
                 paper.verdict(claim),
             ]
         )
     if not rows:
         return "This run has no fair comparison of these layouts."
     caption = (
-        "Document 003's seven ratios of a bespoke loss over a uniform one; below one, bespoke is better. As "
-        f"released: median, central {CENTRAL} and number of seeds. Fair: with {paper.confidence} intervals over seeds. "
-        "Last: bespoke minus uniform widths with as many parameters, nats per token."
+        "The seven ratios of document 003, of a bespoke loss over a uniform one; below one, bespoke is better. As "
+        f"released: median, central {CENTRAL} and number of seeds. "
+        f"Fair: with {paper.confidence} intervals over seeds. Equal parameters: bespoke minus uniform "
+        "widths with as many parameters, nats per token. Claim: the verdict on the printed ratio."
     )
-    header = ["Test", "Printed", "As released", "Fair design", "− equal parameters", "Claim"]
-    return table(
-        "(auto, auto, 1fr, 1fr, 1fr, auto)", header, rows, caption, "ratios", "(left, right, right, right, right, left)"
-    )
+    spans = (spanning("Fair design"), spanning("− equal parameters"))
+    header = ["Test", "Printed", spanning("As released"), "_n_", *spans, "Claim"]
+    columns = "(1fr, auto, auto, auto, auto, auto, auto, auto, auto, auto)"
+    align = "(left, " + "right, " * 8 + "left)"
+    return table(columns, header, rows, caption, "ratios", align)
 
 
 def _budget(paper: Paper, numbers: dict[str, object]) -> str:
@@ -124,22 +149,28 @@ def attribution(paper: Paper) -> str:
         value, low, high = (
             paper.number(2.718281828459045 ** float(row[key]), at, 2) for key in ("effect", "low", "high")
         )
-        return f"{value} ({low} to {high})"
+        return f"{value} {interval(low, high)}"
 
     size = paper.number(tokens, f"{COUNTED}: tokens of the released script that is taken apart", 0)
+    nearest = min(PARTS, key=lambda name: abs(_effect(rows, name)))
     return (
         f"At {size} tokens the reported ratio is {factor('reported ratio', 'total')} in the geometric mean over "
         f"seeds. A factor of {factor('metric', 'sum')} comes from reporting "
         f"the loss of the last training batch, {factor('extra linear layer', 'sum')} from a trained linear layer "
         f"that only the bespoke table has, and {factor('width by frequency', 'sum')} "
-        "from the widths themselves. A higher learning rate alone multiplies the uniform table's loss by "
+        f"from the widths themselves; of the three parts, that of {PARTS[nearest]} is nearest to one "
+        "(@figure-bespoke-attribution). A higher learning rate alone multiplies the uniform table's loss by "
         f"{factor('learning rate', 'instead')}."
     )
 
 
+def _effect(rows: pd.DataFrame, name: str) -> float:
+    return float(rows[(rows["factor"] == name) & (rows["part"] == "sum")].iloc[0]["effect"])
+
+
 def fair(paper: Paper) -> str:
     """Better, worse and equivalent against each control, on held-out loss done right."""
-    view, rows = paper.of(STUDY), []
+    view, rows, outcome = paper.of(STUDY), [], {}
     for control, words in CONTROLS.items():
         found = contrasts(view, [control])
         if len(found):
@@ -150,6 +181,7 @@ def fair(paper: Paper) -> str:
                 "equivalent": int(found["equivalent"].sum()),
                 "all": len(found),
             }
+            outcome[control] = sizes
             shown = [
                 paper.number(size, f"{COUNTED}: fair comparisons with {words}, {name}", 0)
                 for name, size in sizes.items()
@@ -163,7 +195,8 @@ def fair(paper: Paper) -> str:
         return "This run has no fair comparison."
     caption = (
         "Bespoke tables on held-out loss in the fair design: comparisons in which they are significantly better, "
-        "significantly worse, and equivalent; a comparison can be significant and equivalent. "
+        "significantly worse (after Holm's correction), and equivalent; a comparison can be significant and "
+        "equivalent. A comparison is one of the document's layouts on one of its corpora. "
         "Last: range of the differences, nats per token."
     )
     counts = table(
@@ -176,9 +209,35 @@ def fair(paper: Paper) -> str:
     )
     return (
         "If frequency were what matters, the bespoke tables would have to beat the last three controls of "
-        "@controls, which have the same number of parameters, and not only the uniform table."
-        f"\n\n{counts}"
+        "@controls, which have the same number of parameters, and not only the uniform table. "
+        f"{beaten(paper, outcome)}\n\n{counts}"
     )
+
+
+def beaten(paper: Paper, outcome: dict[str, dict[str, int]]) -> str:
+    """What became of the controls with as many parameters."""
+    words = {
+        "budget": "uniform widths",
+        "permuted": "the same widths for random tokens",
+        "reversed": "the wide vectors for rare tokens",
+    }
+    known = {name: outcome[name] for name in words if name in outcome}
+    said = [
+        f"better than {words[name]} in {paper.count(sizes['better'], f'better than {name}')} and worse in "
+        f"{paper.count(sizes['worse'], f'worse than {name}')} of {paper.count(sizes['all'], f'compared with {name}')}"
+        for name, sizes in known.items()
+    ]
+    if not said:
+        return ""
+    text = f"They are {listed(said)}."
+    uniform = known.get("budget")
+    if uniform and not uniform["better"]:
+        text += " So no layout gains anything over equal widths at its size" + (
+            "; only against wide vectors for rare tokens is frequency the better choice more often than not."
+            if 2 * known.get("reversed", uniform)["better"] > uniform["all"]
+            else "."
+        )
+    return text
 
 
 def bands(paper: Paper) -> str:
@@ -194,12 +253,15 @@ def bands(paper: Paper) -> str:
     def outcome(metric: str, words: str) -> str:
         lower, higher = sum(high < 0 for _, high in tally[metric]), sum(low > 0 for low, _ in tally[metric])
         what = f"comparisons with the uniform table, loss from {words} tokens"
-        return f"a lower loss in {paper.count(lower, what + ', lower')} and a higher one in " + paper.share(
-            higher, len(tally[metric]), "comparison"
+        return (
+            f"worse in {paper.count(higher, what + ', higher')} and better in "
+            f"{paper.count(lower, what + ', lower')} of {paper.count(len(tally[metric]), what)} comparisons"
         )
 
     return (
-        "Compared with the uniform table, predictions from frequent tokens, which have the wide vectors, have "
-        f"{outcome(FREQUENT, 'frequent')}; those from rare tokens have {outcome(RARE, 'rare')} (paired "
-        f"{paper.confidence} intervals, not corrected)."
+        "Compared with the uniform table, predictions from frequent tokens, which have the wide vectors, are "
+        f"{outcome(FREQUENT, 'frequent')}; those from rare tokens are {outcome(RARE, 'rare')} (paired "
+        f"{paper.confidence} intervals, "
+        "not corrected). All these tables are trained from the start"
+        + ("; @realmodel encodes one that was trained with equal widths." if len(paper.of("real_model").arms) else ".")
     )

@@ -70,7 +70,11 @@ def advised(pieces: Sequence[Advice], view: View, links: Links) -> list[dict[str
     links: comparison or condition -> its name and its place in the site.
     """
     return [
-        {"text": piece.text, "evidence": [_evidence(each, view, links) for each in piece.evidence]} for piece in pieces
+        {
+            "text": f"{piece.text} {piece.condition}." if piece.condition else piece.text,
+            "evidence": [_evidence(each, view, links) for each in piece.evidence],
+        }
+        for piece in pieces
     ]
 
 
