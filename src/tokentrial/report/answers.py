@@ -32,7 +32,8 @@ MANY = 10
 """A margin from here on is one of steps, without decimals."""
 ASKED = re.compile(r"\(rule: ([^)]*)\)")
 FEW = re.compile(r"(\d+) of the (\d+) seeds that the rule asks for")
-SHORT = {"90 % interval within ": "", "interval at most": "≤", "interval above": ">", "in [": "["}
+INNER = re.compile(r"[\d.]+ % interval within ")
+SHORT = {"interval at most": "≤", "interval above": ">", "in [": "["}
 """Words of what a rule asks -> the same in a narrow column."""
 SMALL = "Not decided at this scale"
 """What the reason of a verdict says of its rule, of its seeds, and of its models."""
@@ -206,6 +207,7 @@ def _margin(rule: Row, numbers: Mapping[str, Any], entry: Entry) -> str:
     said = ASKED.search(rule["reason"])
     if said:
         asked = said[1].rpartition(", interval ")[2]
+        asked = INNER.sub("", asked)
         for long, short in SHORT.items():
             asked = asked.replace(long, short)
         return asked

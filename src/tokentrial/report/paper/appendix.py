@@ -138,7 +138,8 @@ def flips(paper: Paper) -> str:
     return (
         "A verdict that changes with the margin or the baseline is a statement about that choice. "
         f"@figure-sensitivity judges again each empirical claim whose rule has such a choice, with margins of {low} to "
-        f"{high} % of the distance from chance to the best possible loss, on the other metric, on the median of the seeds, and "
+        f"{high} % of the distance from chance to the best possible loss, on the other metric, on the median of the "
+        "seeds, and "
         "against the other baseline. The rule's own margin is often another one, absolute or of several conditions, so "
         "its verdict need not be that of any column; claims of document 004 rest on levels and have no such choice. "
         "Blank: the rule has no such choice, or the rows lack it."

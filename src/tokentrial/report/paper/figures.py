@@ -29,14 +29,14 @@ FIGURES = {
         "learned_encoding",
         "Differences between the learned table and two autoencoders with intervals, by condition, in per cent of "
         "the distance from chance to the best possible loss, over shaded margins.",
-        "Which autoencoder decides: 95 % intervals over paired seeds. Left of the line the learned table is better. "
+        "Which autoencoder decides: intervals over paired seeds. Left of the line the learned table is better. "
         "Shades: margins of #said[1, 2, 5 and 10] %, so that the reader can choose another one than ours.",
     ),
     "pareto": Shown(
         "language-models-pareto",
         "language_models",
         "Test loss against bits deployed, a panel per body and a line per method, named at its end.",
-        "Memory against quality on real text: means over seeds, with 95 % intervals as bars. A method is worth its "
+        "Memory against quality on real text: means over seeds, with intervals as bars. A method is worth its "
         "bits only where its line runs below all others. Bits are those of the input table and, untied, of the output "
         "layer; the band is the margin around the full table.",
     ),
@@ -60,7 +60,7 @@ FIGURES = {
         "cramming-bound",
         "cramming",
         "Token gain against the theoretical bound for this run's models and published ones on logarithmic axes, "
-        "with lines at one, ten and a hundred per cent.",
+        "with lines at three shares of the bound.",
         "How much of a vector is used: our small models (filled, on the run's text) and the published ones @cramming "
         "(open, on PG-19) against what _d_ numbers of #said[16] bits could tell apart. Bars: intervals over texts.",
     ),

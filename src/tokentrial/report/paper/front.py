@@ -101,8 +101,9 @@ def synthetic(paper: Paper) -> Iterator[str]:
                 else f", at a margin of {margin}"
             )
             nearer = abs(tuned["difference"]) < abs(frozen["difference"]) / 2 and paper.better(frozen)
+            size = paper.count(each.vocab_size, "tokens of the synthetic source that the abstract names")
             yield (
-                f"On a synthetic source (_V_ = {each.vocab_size}, {each.ratio}:1) the learned table minus a frozen "
+                f"On a synthetic source (_V_ = {size}, 8:1) the learned table minus a frozen "
                 f"autoencoder is {paper.difference(frozen, n=False)}, and minus a fine-tuned one "
                 f"{paper.difference(tuned, unit=False)}{inside}"
                 + (": what helps is training the codes with the task." if nearer else ".")
@@ -149,9 +150,9 @@ def codes(paper: Paper) -> Iterator[str]:
         return
     if by_use[False]:
         yield (
-            f"In one pretrained model, 8 bits for each number of the input table cost {cost('int8', False)} nats "
-            f"({texts}) and 4 bits {cost('int4', False)}"
-            + (f"; 4 bits cost {cost('int4', True)} if the output layer shares the table." if by_use[True] else ".")
+            f"In one pretrained model, eight bits for each number of the input table cost {cost('int8', False)} nats "
+            f"({texts}) and four bits {cost('int4', False)}"
+            + (f"; four bits cost {cost('int4', True)} if the output layer shares the table." if by_use[True] else ".")
         )
         best = [one_width(study, each) for each in by_use[False]]
         if all(best):

@@ -41,7 +41,7 @@ def lead(paper: Paper) -> str:
     texts = listed([plain(text_name(each)) for each in uses(paper, False)])
     documents = paper.count(paper.config[STUDY]["documents"], "documents of each text of the real model")
     return (
-        "The documents speak of language models with vocabularies of fifty thousand tokens and train none. "
+        "The documents speak of language models with vocabularies of #said[50K] tokens and train none. "
         "SmolLM2-135M-Instruct @smollm2 has #said[49,152] tokens of #said[576] numbers; we did not train it. "
         "Its token table is replaced by a code of fewer dimensions or fewer bits, and the loss is measured on "
         f"{documents} held-out documents of each of {texts}, paired by document. The full table's loss is "

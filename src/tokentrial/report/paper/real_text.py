@@ -83,7 +83,8 @@ def differences(paper: Paper) -> str:
     caption = (
         "The learned encoding on real text: held-out loss in nats per token, and differences with "
         f"{paper.confidence} intervals over paired seeds; below zero, the learned encoding is better. "
-        "Equal: the learned arm and the autoencoder have had as many steps on text over all stages. The full table has the steps of one stage, so a learned arm with twice "
+        "Equal: the learned arm and the autoencoder have had as many steps on text over all stages. The full table "
+        "has the steps of one stage, so a learned arm with twice "
         "the epochs may lie below it for this reason alone."
     )
     heads = (spanning("− autoencoder"), spanning("− full table"))
@@ -130,13 +131,13 @@ def tuned(paper: Paper) -> Iterator[str]:
             arms = [peer(view, condition, other, name) for name in ("learned_twice", "learned")]
             twice, once = (view.pair(condition.id, arm, other) if arm else {} for arm in arms)
             if twice and once:
-                ratio = view.method(STUDY, other).ratio
+                ratio = plain(f"{view.method(STUDY, other).ratio}:1")
                 yield (
-                    f"Against a fine-tuned autoencoder at {ratio}:1 ({plain(title(condition))}) it is "
+                    f"Against a fine-tuned autoencoder at {ratio} ({plain(title(condition))}) it is "
                     f"{paper.difference(twice)} with as many steps, and {paper.difference(once, n=False)} with half "
                     "of them: the number of steps decides more than the way to the codes. "
                     if abs(once["difference"]) > abs(twice["difference"])
-                    else f"Against a fine-tuned autoencoder at {ratio}:1 it is {paper.difference(twice)}. "
+                    else f"Against a fine-tuned autoencoder at {ratio} it is {paper.difference(twice)}. "
                 )
 
 

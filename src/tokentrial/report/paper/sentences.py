@@ -20,9 +20,9 @@ LARGE = re.compile(
     r"\b(ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|thirty|forty|fifty|sixty|seventy|eighty|"
     r"ninety|hundreds?|thousands?|millions?)\b"
 )
-NAMES = re.compile(r"\b00\d\b|\b\d+:1\b|Apache 2\.0|WikiText-2|\b[\d.]+(?:fr|cm)\b")
+NAMES = re.compile(r"\b00\d\b|\b\d+:1\b|Apache 2\.0|WikiText-2|PG-19|\b[\d.]+(?:fr|cm)\b")
 """What has digits and is no number of anything: documents, ratios that name arms, a licence, widths of columns."""
-TEXTS = {"plain", "listed", "sentence", "text_name", "verdict_cell"}
+TEXTS = {"plain", "listed", "sentence", "text_name", "verdict_cell", "interval"}
 """Functions of other modules that return words; numbers in these have their source, or are part of a name."""
 OF_NUMBERS = {"sum", "mean", "median", "max", "min", "nunique", "item", "get"}
 """Methods that return numbers, as far as the paper's modules call them."""
