@@ -21,8 +21,8 @@ from tokentrial.errors import InputError
 VARIABLE = "TOKENTRIAL_PIECES"
 OUTPUTS = ("runs", "arms", "models", "folder")
 """Arguments of a job that name what it writes: files, or a folder."""
-APART = (*OUTPUTS, "checkpoints")
-"""Arguments that do not change a result."""
+APART = (*OUTPUTS, "checkpoints", "kept")
+"""Arguments that do not change a result: where it goes, and folders that only save work."""
 RECORD = "piece.json"
 
 

@@ -89,7 +89,7 @@ NAMES_ALONE = {study: file._replace(design={}) for study, file in study_files.lo
 def common() -> CodeType:
     """The lines of common.smk before its first directive, which are plain Python."""
     head, directive, _ = (ROOT / COMMON).read_text().partition("\nwildcard_constraints:")
-    assert directive and "validation.check(config" in head and "CRAMMED = " in head
+    assert directive and "validation.check(config" in head and "shipped_run.jobs(config" in head
     return compile(head, COMMON, "exec")
 
 

@@ -64,6 +64,19 @@ def test_the_place_of_the_files_does_not_matter(arguments: dict[str, Any], tmp_p
     assert pieces.key("f", arguments) == pieces.key("f", {**arguments, "data": str(tmp_path / "moved")})
 
 
+def test_what_jobs_share_to_save_work_does_not_matter(
+    arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of facts fills while a run goes on; a later sitting has none at first."""
+    monkeypatch.setattr(job, "call", lambda function, given: work(**{k: v for k, v in given.items() if k != "kept"}))
+    facts = tmp_path / "facts"
+    for number in range(3):
+        run({**arguments, "kept": str(facts)})
+        facts.mkdir(exist_ok=True)
+        (facts / f"{number}.json").write_text("{}")
+    assert CALLS == ["{}"]
+
+
 def test_a_piece_with_a_lost_file_is_made_anew(arguments: dict[str, Any]) -> None:
     run(arguments)
     [record] = Path("kept").rglob(pieces.RECORD)

@@ -101,7 +101,7 @@ def synthetic(paper: Paper) -> Iterator[str]:
                 else f", at a margin of {margin}"
             )
             nearer = abs(tuned["difference"]) < abs(frozen["difference"]) / 2 and paper.better(frozen)
-            size = paper.count(each.vocab_size, "tokens of the synthetic source that the abstract names")
+            size = paper.count(each.vocab_size or 0, "tokens of the synthetic source that the abstract names")
             yield (
                 f"On a synthetic source (_V_ = {size}, 8:1) the learned table minus a frozen "
                 f"autoencoder is {paper.difference(frozen, n=False)}, and minus a fine-tuned one "
