@@ -60,13 +60,18 @@ def test_every_table_of_the_shipped_run_compiles_and_fits(engine: str, tables: d
     assert latex_tables.faults(tmp_path, engine, tables) == {}
 
 
+def rows_of(file: Path) -> list[str]:
+    """The rows of a CSV below its head."""
+    return file.read_text(encoding="utf-8").splitlines()[1:]
+
+
 @pytest.mark.slow
 def test_every_cell_of_the_shipped_run_is_in_its_table(folder: Path, tables: dict[str, str]) -> None:
     for name, text in tables.items():
         shown = parsed((folder / f"{name}.md").read_text(encoding="utf-8"), name)
         cells = [[latex_tables.same(cell) for cell in row] for grid in shown.grids for row in grid.rows]
         assert latex_tables.rows(text) == cells, name
-        assert cells, name
+        assert cells or not rows_of(folder / f"{name}.csv"), name  # the shipped run has not what every table shows
 
 
 @pytest.mark.slow
