@@ -5,16 +5,6 @@
 
 from tokentrial import shipped
 
-
-@functools.cache
-def judged_again():
-    """Returns the config by which the shipped rows are judged again; one that cannot is refused by reference_rows."""
-    try:
-        return shipped_run.judged_again(config, ROOT)
-    except InputError:
-        return config
-
-
 SHIPPED = source("results/reference")
 JUDGED_AGAIN = "results/reference_report"
 
