@@ -48,7 +48,9 @@ use rule conditions as reference_conditions with:
         studies=lambda wildcards, input: {
             study: study_files.names(judged_again(), STUDY_FILES)[study] for study in STUDIES
         },
-        studies_digest="",  # the config's digest has the names
+        studies_digest=lambda wildcards: hashlib.sha256(
+            repr(sorted(study_files.names(judged_again(), STUDY_FILES).items())).encode()
+        ).hexdigest(),
     message:
         "Describing the conditions and arms of the shipped run"
 
