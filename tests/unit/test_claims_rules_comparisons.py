@@ -170,7 +170,7 @@ BOTH = [{"study": "learned_encoding/task", "pairs": [["learned", "autoencoder"],
 def test_one_baseline_alone_confirms_nothing_where_the_other_is_solved(
     first: float, second: float, verdict: str
 ) -> None:
-    """The learned arm is at 1.05 nats, .05 above the floor: a baseline at 1.06 is solved as well, and does not count."""
+    """The learned arm is .05 nats above the floor: a baseline at .06 above it is solved as well, and does not count."""
     level = 1.05 if min(first, second) > -0.1 else 1.5
     learned = around(level, 0.001)
     arms = {"learned": learned}
