@@ -205,6 +205,34 @@ def test_a_finding_says_in_how_many_conditions_the_claim_holds(first: float, sec
     assert solved.recomputed["conditions_decided"] == 1
 
 
+PRETRAINED = "real_model/token-table/smollm2/wikitext-2-input"
+
+
+def pretrained(difference: float) -> Results:
+    """A condition of a pretrained model, a study without ways: 32 documents, an arm at the budget of the other."""
+    other = around(2.0, 0.3, 32)
+    arm = [a + d for a, d in zip(other, around(difference, 0.1, 32, phase=1), strict=True)]
+    costs = {(PRETRAINED, "bands-8"): {"bits_deployed": 10.0}, (PRETRAINED, "full"): {"bits_deployed": 80.0}}
+    return made({PRETRAINED: {"bands-8": arm, "bands_uniform-8": other, "full": other}}, costs=costs)
+
+
+@pytest.mark.parametrize(("difference", "verdict"), [(-0.5, CONFIRMED), (0.5, REFUTED)])
+def test_a_pretrained_model_is_a_condition_like_others(difference: float, verdict: str) -> None:
+    here = {"study": "real_model/token-table", "select": {"tied": [False]}}
+    found = superior(pretrained(difference), cells=[{**here, "pairs": [["bands-8", "bands_uniform-8"]]}])
+    assert found.verdict == verdict
+    assert found.recomputed["n"] == 32 and found.recomputed["missing"] == []
+    equal, larger = ([{**here, "pairs": [["bands-8", other]]}] for other in ("bands_uniform-8", "full"))
+    given = {"metric": "cross_entropy", "equivalence": {"relative": 0.01}, "equal": equal, "larger": larger}
+    of_size = RULES["better_for_its_size"](pretrained(difference), {}, **given)
+    assert of_size.verdict == verdict
+    assert of_size.recomputed["at_fewer"] == 1  # by deployed bits: a pretrained table has no parameters of its own
+    other_use = superior(
+        pretrained(difference), cells=[{**here, "select": {"tied": [True]}, "pairs": equal[0]["pairs"]}]
+    )
+    assert other_use.verdict == UNTESTABLE
+
+
 def many(differences: list[float], spread: float) -> Results:
     """As many conditions, each with this difference of the learned arm's loss from the autoencoder's."""
     arms = {}
