@@ -44,7 +44,7 @@ def rows(paper: Paper, card: Sequence[Answer], titles: dict[str, str]) -> str:
             cited = f" @{CITED[document]}" if document in CITED else ""
             head = f"#said[{plain(document)}] _{plain(titles.get(document, document))}_{cited}"
             lines.append(f"thin, table.cell(colspan: {COLUMNS})[{head}]")
-        measured = described(paper, row)
+        measured = [*described(paper, row), *_held(paper, row)]
         dagger = "#super[†]" if row.unfrozen else ""
         cells = (
             plain(row.statement),
@@ -69,6 +69,14 @@ def described(paper: Paper, row: Answer) -> list[str]:
     unit = " (accuracy)" if one.metric == "accuracy" and "accuracy" not in one.words else ""
     said = f"{plain(one.words)}{unit}, {plain(_condition(view, pair['condition']))}: {_estimate(paper, one)}"
     return [said + (_training(paper, view, pair) if pair["study"] == "language_models" else "")]
+
+
+def _held(paper: Paper, row: Answer) -> list[str]:
+    """In how many of its conditions a claim holds."""
+    if row.conditions is None:
+        return []
+    held, decided = (paper.tally(row.measured[0].claim, f"conditions_{name}") for name in ("held", "decided"))
+    return [f"holds in {held} of {decided} conditions"]
 
 
 def _where(paper: Paper, row: Answer) -> str:
