@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tokentrial.report.formats import number
 from tokentrial.report.language_model_names import FULL
-from tokentrial.report.real_model_names import bits_a_number, text_name
+from tokentrial.report.real_model_names import bits_a_number, start_of, text_name, trained_arms
 from tokentrial.results import whole_file
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS
@@ -40,13 +40,15 @@ NEGLIGIBLE, COSTLY = 0.02, 0.1
 USE = {False: "input", True: "tied"}
 SAME_BITS = 0.2
 """Bits for each number by which two codes may differ and count as equally large."""
+CUT_AND_TRAINED = "learned_svd"
+"""How the arms begin that are cut to one width by an SVD and then trained on text."""
 ONE_WIDTH = ("svd", "autoencoder")
 """How the methods begin that store fewer dimensions, as many for each token."""
 
 
 def advice(view: View) -> list[Advice]:
     """Returns the advice that this run's intervals support, the most useful first."""
-    return [*quantise(view), *cut(view), *by_frequency(view), *train(view), *widths(view)]
+    return [*quantise(view), *cut(view), *by_frequency(view), *recover(view), *train(view), *widths(view)]
 
 
 def inputs_and_tied(study: View) -> tuple[list[Condition], list[Condition]]:
@@ -169,6 +171,32 @@ def by_frequency(view: View) -> Iterator[Advice]:
                 if full
             ]
         yield Advice("If dimensions have to go, take them from rare tokens.", tuple(evidence), UNTRAINED)
+
+
+def recover(view: View) -> Iterator[Advice]:
+    """Training on text after a cut, if it regains a part of the loss at every size that was trained, and not all."""
+    study = view.only("real_model")
+    inputs, _ = inputs_and_tied(study)
+    pairs = [
+        (each, arm, start)
+        for each in inputs
+        for arm in trained_arms(study, each)
+        if arm.startswith(CUT_AND_TRAINED) and (start := start_of(study, each, arm))
+    ]
+    gained = [Evidence("minus the code that training starts from:", apart=(each.id, *arms)) for each, *arms in pairs]
+    left = [
+        Evidence(f"{study.arm_name('real_model', arm)}, {text_name(each)}:", apart=(each.id, arm, FULL))
+        for each, arm, _ in pairs
+    ]
+    if not pairs or any(high >= 0 for _, high in ends(study, gained)):
+        return
+    if all(low > COSTLY for low, _ in ends(study, left)):
+        shown = [both for (_, arm, _), *both in zip(pairs, left, gained, strict=True) if arm.endswith("-8")]
+        yield Advice(
+            "Train a table that was cut on text; short training regains a part of the loss, not all of it.",
+            tuple(part for both in shown for part in both),
+            "One pretrained model, all layers frozen",
+        )
 
 
 def train(view: View) -> Iterator[Advice]:

@@ -22,6 +22,7 @@ from tokentrial.schema import figures as declared
 ROOM = 0.15  # octaves at both ends of the axes of costs
 SHARES = {"unigram": 0.0, "floor": 1.0}
 HEIGHTS = {1: 6.0, 2: 5.4, 3: 4.3, 4: 3.5}  # cm of a panel, by the rows of panels
+LOWEST = 2.0  # cm of a panel beside others that have more names
 ROOM_BELOW = 0.35  # of the range of losses, for names below the lowest line
 UNIGRAM_REACH = 0.2  # the unigram is drawn as a line where it adds less than this share to the axis
 TICKS = [n * 10.0**k for k in range(3, 9) for n in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
@@ -117,7 +118,10 @@ def front(sources: Sources, entry: declared.Front) -> Figure:
     rows = rows[rows["condition"].isin(bits)]
     sizes_of = {"height": HEIGHTS.get(len(shown), 0), "gap": (gap, entry.layout.gap[1]), "columns": many}
     layout = entry.layout.model_copy(update=sizes_of)
-    figure, axes = style.panels(many * len(shown), marks.looks(rows["family"]) if many > 1 else [], layout)
+    names = [int(rows.loc[rows["condition"] == each.id, "family"].nunique()) for each in shown]
+    heights = _heights(names, layout.height) if many == 1 else []
+    samples = marks.looks(rows["family"]) if many > 1 else []
+    figure, axes = style.panels(many * len(shown), samples, layout, heights=heights)
     for row, condition in enumerate(shown):
         group, pair = rows[rows["condition"] == condition.id], axes[many * row : many * (row + 1)]
         levels, unigram = _full(group, margin(view)), float(group["unigram"].mean())
@@ -135,6 +139,11 @@ def front(sources: Sources, entry: declared.Front) -> Figure:
             placing.label_points(pair[0], _ends(group, *entry.costs), _drawn(pair[0], [*levels.values(), unigram]))
         pair[0].set(ylabel="test loss (nats per token)", title=marks.TITLES["body"](condition))
     return figure
+
+
+def _heights(names: Sequence[int], mean: float) -> list[float]:
+    """Heights of panels (cm) with this mean: what is above the lowest goes by the names beside their lines."""
+    return [LOWEST + (mean - LOWEST) * len(names) * each / sum(names) for each in names]
 
 
 def _ends(group: pd.DataFrame, cost: str) -> list[tuple[float, float, str]]:
