@@ -13,7 +13,7 @@ from tokentrial.statistics.cramming import AT_LEAST
 STUDY = "cramming"
 BITS = [
     "Model", "Text", "Tokens", "_n_", "Code, bits", "Vector, bits", "Code, bits a number", "Vector, bits a number",
-    "Coordi-nates", "Their bits", "Next text after the vector", "after the text", "after nothing",
+    "Coordi-nates", "Their bits", "Next: after the vector", "after the text", "after nothing",
 ]  # fmt: skip
 GROWTH = ["Model", "Width", "Text", "_n_", "Horizon, tokens", "Shortest to longest", "Of half of the texts"]
 
@@ -26,7 +26,7 @@ def bits(paper: Paper) -> str:
         rows.append(
             [
                 plain(scope.model),
-                plain(kind_name(scope.kind).partition(",")[0]),
+                plain(kind_name(scope.kind).partition(",")[0].removesuffix(" text")),
                 f"{length}",
                 f"{max(view.estimates.get(name, scope, length).n for name in (*PROBED, *AFTER))}",
                 _ends(*at, "arithmetic_bits", 0),
@@ -45,11 +45,11 @@ def bits(paper: Paper) -> str:
         "What the vectors of solved texts are; only texts that a vector of this run says count. Means over _n_ texts "
         f"with {paper.confidence} bootstrap intervals. Code: an arithmetic code of the same tokens under the model. "
         "Vector: all of its numbers at the fewest bits with which greedy decoding still says the text. Coordinates: "
-        "the fewest in a random basis in which training still solves the text. Next text: loss of another text right "
+        "the fewest in a random basis in which training still solves the text. Next: loss of another text right "
         "after the vector, after the text itself and after nothing, in nats per token. Published: shortest and longest "
         "capacity, and the information gain for each number, which is at most what a code of the text would take."
     )
-    columns = "(auto, auto, auto, auto, 1fr, 1fr, 1.45cm, 1.25cm, 1fr, 1fr, 1.1fr, 1.1fr, 1.1fr)"
+    columns = "(auto, 1.15cm, auto, auto, 1cm, 1.85cm, 1.1cm, 1.1cm, 1.2cm, 1.35cm, 1fr, 1fr, 1fr)"
     return table(columns, BITS, rows, caption, "vectorbits", "(left, left, " + "right, " * 11 + ")")
 
 
