@@ -22,6 +22,7 @@ from tokentrial.run.view import Row, records
 STUDY = "language_models"
 SAID = {"better": "dominates", "worse": "is dominated by"}
 UNMASKED = "learned_unmasked"
+FEW = 5  # seeds below which an interval is wide
 
 
 def values(paper: Paper) -> Values:
@@ -113,12 +114,16 @@ def found(paper: Paper) -> str:
         f"{paper.count(equal, 'of these, equivalent')}, after Holm's correction. "
     )
     text += "".join(tuned(paper))
-    least = min(int(row["n"]) for row in rows)
-    if least < 5:
+    seeds = [int(row["n"]) for row in rows]
+    if max(seeds) < FEW:
         text += (
-            f"With {paper.count(least, 'fewest seeds of these')} seeds an interval is wide, and the rules of the "
-            "claims ask for more before they decide, so most "
-            "claims about real text stay open in this run. "
+            f"With {paper.count(min(seeds), 'fewest seeds of these')} seeds an interval is wide, and the rules of the "
+            "claims ask for more before they decide, so most claims about real text stay open in this run. "
+        )
+    elif min(seeds) < FEW:
+        text += (
+            f"Rows with {paper.count(min(seeds), 'fewest seeds of these')} seeds have wide intervals and do not reach "
+            "the number that rules ask for. "
         )
     return text
 
