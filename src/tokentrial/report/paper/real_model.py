@@ -94,7 +94,7 @@ def losses(paper: Paper) -> str:
             " Shown are the codes on the front of memory and loss and of each other family the size nearest to eight "
             "to one; the run's tables have all."
         )
-    columns = "(1.6fr, auto" + ", 1.3fr" * (len(inputs) + len(tied)) + ", 0.7fr)"
+    columns = "(2fr, auto" + ", 1.25fr" * (len(inputs) + len(tied)) + ", 0.6fr)"
     return table(columns, header, rows, caption, "codes", "(left, " + "right, " * (len(inputs) + len(tied) + 2) + ")")
 
 

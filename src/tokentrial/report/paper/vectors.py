@@ -49,7 +49,7 @@ def bits(paper: Paper) -> str:
         "after the vector, after the text itself and after nothing, in nats per token. Published: shortest and longest "
         "capacity, and the information gain for each number, which is at most what a code of the text would take."
     )
-    columns = "(auto, 1.15cm, auto, auto, 1cm, 1.85cm, 1.1cm, 1.1cm, 1.2cm, 1.35cm, 1fr, 1fr, 1fr)"
+    columns = "(auto, 1.2cm, auto, auto, 1.2cm, 1.85cm, 1.35cm, 1.15cm, 1.2cm, 1.4cm, 1fr, 1fr, 1fr)"
     return table(columns, BITS, rows, caption, "vectorbits", "(left, left, " + "right, " * 11 + ")")
 
 
