@@ -11,6 +11,7 @@ from tokentrial.report.formats import number
 from tokentrial.report.language_model_names import FULL
 from tokentrial.report.real_model_names import bits_a_number, start_of, text_name, trained_arms
 from tokentrial.results import whole_file
+from tokentrial.run.budget import equal_training
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import Row, View
@@ -210,14 +211,15 @@ def train(view: View) -> Iterator[Advice]:
     nearer = all(abs(tuned["difference"]) < abs(frozen["difference"]) / 2 for _, frozen, tuned in rows)
     if rows and nearer and all(frozen["t_high"] < 0 for _, frozen, _ in rows):
         _, frozen, tuned = max(rows, key=lambda row: row[0].vocab_size or 0)
+        text = list(on_text(view))
         yield Advice(
             "Train the codes with the task. Whether they start at random or in an autoencoder matters much less.",
             (
                 Evidence("with the largest vocabulary, learned minus frozen autoencoder:", frozen),
                 Evidence("minus a fine-tuned one:", tuned),
-                *on_text(view),
+                *text,
             ),
-            "Small models; synthetic sources, and text at equal steps",
+            "Small models; synthetic sources" + (", and text at equal steps" if text else ""),
         )
 
 
@@ -227,7 +229,7 @@ def on_text(view: View) -> Iterator[Evidence]:
     others = {"autoencoder-8": f"{view.corpus}, 8:1, minus frozen:", "autoencoder_finetuned-8": "minus fine-tuned:"}
     for each in study.select(experiment="transformer", way="done-right"):
         pairs = {said: study.pair(each.id, "learned_twice-8", other) for other, said in others.items()}
-        if all(pairs.values()):
+        if all(row and equal_training(view, each.id, row["arm_a"], row["arm_b"]) for row in pairs.values()):
             yield from (Evidence(said, row) for said, row in pairs.items())
 
 

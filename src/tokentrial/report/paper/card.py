@@ -7,9 +7,9 @@ from tokentrial.report import comparisons
 from tokentrial.report.answers import Answer, Measured
 from tokentrial.report.figures import marks
 from tokentrial.report.language_model_names import peer
-from tokentrial.report.paper.context import Paper, interval, plain
+from tokentrial.report.paper.context import Paper, interval, plain, steps_said
 from tokentrial.report.verdicts import MARKS
-from tokentrial.run.budget import equal_training
+from tokentrial.run.budget import equal_training, relative_steps
 from tokentrial.run.view import Row, View
 
 COLORS = {
@@ -103,14 +103,16 @@ def _against_both(paper: Paper, frozen: Row, tuned: Row) -> str:
 
 
 def _training(paper: Paper, view: View, pair: Row) -> str:
-    """Whether both arms had as many steps on the text; if not, the same comparison with an arm that had."""
+    """With how many steps on the text beside the other arm; if not as many, the same comparison with more of them."""
     if equal_training(view, pair["condition"], pair["arm_a"], pair["arm_b"]):
-        return " at equal steps"
+        return " with as many steps"
+    few = steps_said(relative_steps(view, pair["condition"], pair["arm_a"], pair["arm_b"]))
     twin = peer(view, view.condition(pair["condition"]), pair["arm_a"], TWICE)
-    fair = view.pair(pair["condition"], twin, pair["arm_b"]) if twin else {}
-    if not fair or not equal_training(view, pair["condition"], fair["arm_a"], fair["arm_b"]):
-        return " at unequal steps"
-    return f" at unequal steps, {' '.join(paper.parts(fair))} at equal ones"
+    more = view.pair(pair["condition"], twin, pair["arm_b"]) if twin else {}
+    if not more:
+        return f" with {few}"
+    many = steps_said(relative_steps(view, pair["condition"], more["arm_a"], more["arm_b"]))
+    return f" with {few}, {' '.join(paper.parts(more))} with {many}"
 
 
 def _condition(view: View, name: str) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from tokentrial.cramming.cells import NATURAL
+from tokentrial.cramming.cells import NATURAL, Block
 from tokentrial.published import number as value_of
 from tokentrial.report.cramming_names import AFTER, PROBED, horizons, kind_name, probed
 from tokentrial.report.formats import MISSING
 from tokentrial.report.paper.context import COUNTED, Paper, plain, table
 from tokentrial.run.estimates import Scope
+from tokentrial.run.view import View
 from tokentrial.statistics.cramming import AT_LEAST
 
 STUDY = "cramming"
@@ -69,15 +70,18 @@ def _published(paper: Paper) -> Iterator[list[str]]:
     yield [name, "PG-19", capacity, "", MISSING, MISSING, gained, *[MISSING] * 6]
 
 
+def _grown(view: View) -> list[Block]:
+    """Those with a text whose horizon is known."""
+    return [block for block in horizons(view) if (block.capacities[0] == block.capacities[0]).any()]
+
+
 def growth(paper: Paper) -> str:
     """The table of horizons, to which texts grew token by token; empty in a run without a progressive arm."""
     view, rows = paper.of(STUDY), []
-    for block in horizons(view):
+    for block in _grown(view):
         scope = Scope(*block.key)
         lower, upper = block.capacities
         known = lower == lower
-        if not known.any():
-            continue
         what = f"horizon of {scope.model}, {scope.kind}"
         ends = {"shortest": lower[known].min(), "longest": lower[known].max()}
         shortest, longest = (paper.number(end, f"{COUNTED}: {name} {what}", 0) for name, end in ends.items())
@@ -171,4 +175,6 @@ def said(paper: Paper) -> str:
             f"after the vector, {_value(*at, AFTER[1], 2)} after the text itself and {_value(*at, AFTER[2], 2)} after "
             "nothing."
         )
-    return f"{' '.join(parts)} @vectorbits has all lengths." if parts else ""
+    parts += ["@vectorbits has all lengths."] if parts else []
+    parts += ["@horizons shows how far each text grows from its own last solution."] if _grown(paper.of(STUDY)) else []
+    return " ".join(parts)

@@ -135,8 +135,8 @@ class Names:
     def _words(self) -> dict[str, str]:
         words = HEADS | {key: name for key, name in METRIC_NAMES.items() if "_" in key}
         for row in self.view.methods.to_dict("records"):
-            if "_" in row["arm"] or "-" in row["arm"]:
-                words[row["arm"]] = row["name"]
+            if "_" in row["arm"] or "-" in row["arm"]:  # of a key that several studies have, the first study's name
+                words.setdefault(row["arm"], row["name"])
         for each in self.view.select():
             label = self.condition(each.condition)
             words[f"{each.experiment}/{each.name}"] = f"{each.title}: {label}" if label else each.title
