@@ -91,9 +91,3 @@ def equal_training(view: View, condition: str, arm: str, other: str) -> str:
     if None not in budgets and len({each.steps for each in budgets if each is not None}) == 1:
         return STEPS
     return BOTH_FLAT if flat(view, condition, arm) and flat(view, condition, other) else ""
-
-
-def relative_steps(view: View, condition: str, arm: str, other: str) -> float | None:
-    """Returns an arm's steps on text over those of another one, all stages of both; None if they are not known."""
-    mine, theirs = (budget(view, condition, each) for each in (arm, other))
-    return mine.steps / theirs.steps if mine and theirs and theirs.steps else None

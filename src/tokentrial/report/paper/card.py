@@ -9,7 +9,7 @@ from tokentrial.report.figures import marks
 from tokentrial.report.language_model_names import peer
 from tokentrial.report.paper.context import Paper, interval, plain, steps_said
 from tokentrial.report.verdicts import MARKS
-from tokentrial.run.budget import equal_training, relative_steps
+from tokentrial.run.budget import equal_training
 from tokentrial.run.view import Row, View
 
 COLORS = {
@@ -106,12 +106,12 @@ def _training(paper: Paper, view: View, pair: Row) -> str:
     """With how many steps on the text beside the other arm; if not as many, the same comparison with more of them."""
     if equal_training(view, pair["condition"], pair["arm_a"], pair["arm_b"]):
         return " with as many steps"
-    few = steps_said(relative_steps(view, pair["condition"], pair["arm_a"], pair["arm_b"]))
+    few = steps_said(comparisons.relative_steps(view, pair["condition"], pair["arm_a"], pair["arm_b"]))
     twin = peer(view, view.condition(pair["condition"]), pair["arm_a"], TWICE)
     more = view.pair(pair["condition"], twin, pair["arm_b"]) if twin else {}
     if not more:
         return f" with {few}"
-    many = steps_said(relative_steps(view, pair["condition"], more["arm_a"], more["arm_b"]))
+    many = steps_said(comparisons.relative_steps(view, pair["condition"], more["arm_a"], more["arm_b"]))
     return f" with {few}, {' '.join(paper.parts(more))} with {many}"
 
 

@@ -13,13 +13,13 @@ from tokentrial.provenance import git_commit
 from tokentrial.report import catalogue
 from tokentrial.report.advice import Advice, one_width
 from tokentrial.report.answers import Answer
+from tokentrial.report.comparisons import relative_steps
 from tokentrial.report.learning_rates import source_words
 from tokentrial.report.paper import card
 from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, listed, plain, steps_said, table
 from tokentrial.report.real_model_names import text_name
 from tokentrial.report.scale import scale_values, spread, text_said, trained_once
 from tokentrial.report.verdicts import EMPIRICAL, group, read
-from tokentrial.run.budget import relative_steps
 
 
 def summary(paper: Paper, answers: Sequence[Answer], pieces: Sequence[Advice], facts: Values) -> Values:

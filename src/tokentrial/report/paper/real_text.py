@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tokentrial.real_text import UNNAMED
+from tokentrial.report.comparisons import relative_steps
 from tokentrial.report.headline import central
 from tokentrial.report.language_model_names import (
     FULL,
@@ -16,7 +17,6 @@ from tokentrial.report.language_model_names import (
     tokens_name,
 )
 from tokentrial.report.paper.context import COUNTED, Paper, Values, listed, plain, spanning, steps_said, table
-from tokentrial.run.budget import relative_steps
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import Row, records
 
