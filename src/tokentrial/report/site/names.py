@@ -88,8 +88,10 @@ class Names:
         return catalogue.study_title(study, self.view.corpus)
 
     def experiment(self, condition: Condition) -> str:
-        """Returns ``Compression ratios (001), done right``."""
+        """Returns ``Compression ratios (001), done right``; with the experiment's name if another one has this title."""
         title = condition.title if " " in condition.title else f"Script {_plain(condition.title)}"
+        if len(self._experiments[condition.study, condition.title]) > 1:
+            title = f"{title}, {_plain(condition.experiment)}"
         return ", ".join(part for part in (title, WAYS.get(condition.way or "", condition.way or "")) if part)
 
     def condition(self, name: str) -> str:
@@ -130,6 +132,14 @@ class Names:
     def readable(self, text: str) -> str:
         """Returns a sentence of the run in which names stand for keys of conditions, arms and task models."""
         return MINUS.sub("−", self._keys.sub(lambda match: self._words[match[0]], text) if self._words else text)
+
+    @cached_property
+    def _experiments(self) -> dict[tuple[str, str], set[str]]:
+        """Study and title -> the experiments that have it."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for each in self.view.select():
+            found.setdefault((each.study, each.title), set()).add(each.experiment)
+        return found
 
     @cached_property
     def _words(self) -> dict[str, str]:
