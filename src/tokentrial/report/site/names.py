@@ -88,7 +88,7 @@ class Names:
         return catalogue.study_title(study, self.view.corpus)
 
     def experiment(self, condition: Condition) -> str:
-        """Returns ``Compression ratios (001), done right``; with the experiment's name if another one has this title."""
+        """Returns ``Compression ratios (001), done right``; with the experiment's name if another has its title."""
         title = condition.title if " " in condition.title else f"Script {_plain(condition.title)}"
         if len(self._experiments[condition.study, condition.title]) > 1:
             title = f"{title}, {_plain(condition.experiment)}"
