@@ -75,8 +75,8 @@ def _held(paper: Paper, row: Answer) -> list[str]:
     """In how many of its conditions a claim holds."""
     if row.conditions is None:
         return []
-    held, decided = (paper.tally(row.measured[0].claim, f"conditions_{name}") for name in ("held", "decided"))
-    return [f"holds in {held} of {decided} conditions"]
+    held, decided = (paper.claim(row.measured[0].claim, f"conditions_{name}", 0) for name in ("held", "decided"))
+    return [f"{held} of {decided} hold"]
 
 
 def _where(paper: Paper, row: Answer) -> str:
@@ -105,14 +105,14 @@ def _against_both(paper: Paper, frozen: Row, tuned: Row) -> str:
 def _training(paper: Paper, view: View, pair: Row) -> str:
     """With how many steps on the text beside the other arm; if not as many, the same comparison with more of them."""
     if equal_training(view, pair["condition"], pair["arm_a"], pair["arm_b"]):
-        return " with as many steps"
+        return " (as many steps)"
     few = steps_said(comparisons.relative_steps(view, pair["condition"], pair["arm_a"], pair["arm_b"]))
     twin = peer(view, view.condition(pair["condition"]), pair["arm_a"], TWICE)
     more = view.pair(pair["condition"], twin, pair["arm_b"]) if twin else {}
     if not more:
-        return f" with {few}"
+        return f" ({few})"
     many = steps_said(comparisons.relative_steps(view, pair["condition"], more["arm_a"], more["arm_b"]))
-    return f" with {few}, {' '.join(paper.parts(more))} with {many}"
+    return f" ({few}), {' '.join(paper.parts(more))} ({many})"
 
 
 def _condition(view: View, name: str) -> str:
