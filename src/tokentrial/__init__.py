@@ -1,3 +1,3 @@
 """tokentrial: claims about compressed token encodings, put on trial."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

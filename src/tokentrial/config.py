@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -90,15 +91,16 @@ def of_command_line(entries: Iterable[str], read: Mapping[str, Any]) -> dict[str
 def _read(text: str, where: str | Path) -> Any:
     """Returns the content of a YAML text; raises InputError with the place and the fault."""
     try:
-        return _parsed(text)
+        return deepcopy(_parsed(text))  # callers change what they get
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     except Exception as error:  # PyYAML's constructors let out any error of Python's for a value like !!int x
         raise InputError(f"{where}: not YAML: {shown(' '.join(str(error).split()), 300, str)}") from None
 
 
+@lru_cache(maxsize=64)
 def _parsed(text: str) -> Any:
-    """Returns the content of a YAML text.
+    """Returns the content of a YAML text, which is not to be changed: a run reads the studies' files three times.
 
     Raises InputError for a repeated key, and ValueError for a text that is nested or unfolds beyond any use.
 

@@ -369,7 +369,7 @@ def language_specs(shipped: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_real_language_model_jobs(tmp_path: Path, source: Path, shipped: dict[str, Any]) -> None:
     """What a process that trains every encoder's arm has in memory and runs is what the jobs list."""
-    for name, lines in {"train": 150, "validation": 30, "test": 30}.items():
+    for name, lines in {"train": 50, "validation": 12, "test": 12}.items():
         words = [f" {' '.join(f'word{(line * 7 + k) % 400}' for k in range(12))} \n" for line in range(lines)]
         (tmp_path / f"{name}.txt").write_text("".join(words))
     files_of = ("train", "validation", "test", "vocabulary", "reference")

@@ -217,6 +217,7 @@ def shortened(made: Tree) -> Tree:
     models = made["cramming"]["models"]
     kept = ("llama-64x2", "llama-64x4", "untrained", "pythia-160m", "smollm2")
     made["cramming"]["models"] = {name: models[name] for name in kept}
+    made["cramming"]["compared"] |= {"largest": ["smollm2"], "families": {}, "architectures": {"llama": "llama-64x4"}}
     return made
 
 

@@ -20,6 +20,7 @@ from tokentrial.run import methods as methods_
 from tokentrial.run.view import View
 from tokentrial.schema import study_files
 from tokentrial.seeds import stream
+from tokentrial.studies.cramming import shapes
 
 RATES = {  # nats per predicted token, by kind of text
     "text-test": 4.0,
@@ -33,9 +34,11 @@ RATES = {  # nats per predicted token, by kind of text
 UNITS = {"accuracy": "fraction", "accuracy_without": "fraction", "cross_entropy": "nats"}
 UNITS |= {"cross_entropy_without": "nats", "greedy_exact": "1", "greedy_prefix": "tokens"}
 UNITS |= {"steps": "steps", "solved_step": "steps"}
-SETTINGS = {"confidence": 0.95, "resamples": 400}
+ROOT = Path(__file__).parents[2]
+CONFIG = study_files.default(ROOT)
+SETTINGS = {"confidence": 0.95, "resamples": 400, "compared": CONFIG["cramming"]["compared"]}
 Row = tuple[Any, ...]
-STUDIES = {"cramming": study_files.load(Path(__file__).parents[2])["cramming"].names}
+STUDIES = {"cramming": study_files.load(ROOT)["cramming"].names}
 
 
 def facts(design: str, model: str, width: int = 64, layers: int = 4, loss: float = 4.0, **more: float) -> list[Row]:
@@ -134,8 +137,8 @@ def described(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def cells_of(runs: pd.DataFrame, models: Mapping[str, Any] | None = None, **options: Any) -> Cells:
-    """The blocks of these rows of results.RUNS."""
-    return Cells(runs, *described(runs), models, **options)
+    """The blocks of these rows of results.RUNS; models: entries of a config, by default of the shipped one."""
+    return Cells(runs, *described(runs), shapes(CONFIG) if models is None else models, **options)
 
 
 def evidence(rows: Iterable[Row] | pd.DataFrame, models: Mapping[str, Any] | None = None, **settings: Any) -> Evidence:

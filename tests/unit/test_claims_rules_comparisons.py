@@ -160,6 +160,79 @@ def test_saturated_cells_decide_nothing() -> None:
         assert "within the margin of the best possible" in alone.reason
 
 
+BOTH = [{"study": "learned_encoding/task", "pairs": [["learned", "autoencoder"], ["learned", "tuned"]]}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [(0.4, 0.4, CONFIRMED), (0.4, 0.01, INCONCLUSIVE), (0.4, -0.4, REFUTED), (-0.4, 0.01, REFUTED)],
+)
+def test_one_baseline_alone_confirms_nothing_where_the_other_is_solved(
+    first: float, second: float, verdict: str
+) -> None:
+    """The learned arm is .05 nats above the floor: a baseline at .06 above it is solved as well, and does not count."""
+    level = 1.05 if min(first, second) > -0.1 else 1.5
+    learned = around(level, 0.001)
+    arms = {"learned": learned}
+    for name, above in (("autoencoder", first), ("tuned", second)):
+        arms[name] = [a + d for a, d in zip(learned, around(above, 0.001, phase=1), strict=True)]
+    found = superior(made({ONE: arms}), cells=BOTH)
+    assert found.verdict == verdict
+    if verdict == INCONCLUSIVE:
+        assert found.recomputed["saturated"] == 1 and found.recomputed["decided"] == 1
+        elsewhere = {TWO: {**arms, "tuned": arms["autoencoder"]}}
+        split = made({ONE: arms} | elsewhere, {ONE: {"ratio": 2}, TWO: {"ratio": 4}})
+        assert superior(split, cells=BOTH).recomputed["conditions_held"] == 1
+
+
+def test_cells_that_may_not_refute_leave_a_claim_open() -> None:
+    """Arms that are far from converged can show that something works, not that it does not."""
+    short = [{**CELLS[0], "refutes": False}]
+    assert superior(run(0.5), cells=short).verdict == INCONCLUSIVE
+    assert superior(run(-0.5), cells=short).verdict == CONFIRMED
+    assert not_worse(run(0.5), cells=short).verdict == INCONCLUSIVE
+    assert not_worse(run(-0.5), cells=short).verdict == CONFIRMED
+    of_two = [{**CELLS[0], "select": {"ratio": [2]}}, {**short[0], "select": {"ratio": [4]}}]
+    assert superior(two(-0.5, 0.5), cells=of_two).verdict == INCONCLUSIVE
+    assert superior(two(0.5, 0.5), cells=of_two).verdict == REFUTED
+
+
+@pytest.mark.parametrize(("first", "second", "held"), [(-0.5, -0.5, 2), (-0.5, 0.5, 1), (0.5, -0.05, 0)])
+def test_a_finding_says_in_how_many_conditions_the_claim_holds(first: float, second: float, held: int) -> None:
+    found = superior(two(first, second))
+    assert (found.recomputed["conditions_held"], found.recomputed["conditions_decided"]) == (held, 2)
+    solved = superior(two(first, -0.01, level=1.1))
+    assert solved.recomputed["conditions_decided"] == 1
+
+
+PRETRAINED = "real_model/token-table/smollm2/wikitext-2-input"
+
+
+def pretrained(difference: float) -> Results:
+    """A condition of a pretrained model, a study without ways: 32 documents, an arm at the budget of the other."""
+    other = around(2.0, 0.3, 32)
+    arm = [a + d for a, d in zip(other, around(difference, 0.1, 32, phase=1), strict=True)]
+    costs = {(PRETRAINED, "bands-8"): {"bits_deployed": 10.0}, (PRETRAINED, "full"): {"bits_deployed": 80.0}}
+    return made({PRETRAINED: {"bands-8": arm, "bands_uniform-8": other, "full": other}}, costs=costs)
+
+
+@pytest.mark.parametrize(("difference", "verdict"), [(-0.5, CONFIRMED), (0.5, REFUTED)])
+def test_a_pretrained_model_is_a_condition_like_others(difference: float, verdict: str) -> None:
+    here = {"study": "real_model/token-table", "select": {"tied": [False]}}
+    found = superior(pretrained(difference), cells=[{**here, "pairs": [["bands-8", "bands_uniform-8"]]}])
+    assert found.verdict == verdict
+    assert found.recomputed["n"] == 32 and found.recomputed["missing"] == []
+    equal, larger = ([{**here, "pairs": [["bands-8", other]]}] for other in ("bands_uniform-8", "full"))
+    given = {"metric": "cross_entropy", "equivalence": {"relative": 0.01}, "equal": equal, "larger": larger}
+    of_size = RULES["better_for_its_size"](pretrained(difference), {}, **given)
+    assert of_size.verdict == verdict
+    assert of_size.recomputed["at_fewer"] == 1  # by deployed bits: a pretrained table has no parameters of its own
+    other_use = superior(
+        pretrained(difference), cells=[{**here, "select": {"tied": [True]}, "pairs": equal[0]["pairs"]}]
+    )
+    assert other_use.verdict == UNTESTABLE
+
+
 def many(differences: list[float], spread: float) -> Results:
     """As many conditions, each with this difference of the learned arm's loss from the autoencoder's."""
     arms = {}

@@ -278,6 +278,6 @@ def test_run_is_snakemake_with_the_right_snakefile(tmp_path: Path) -> None:
 
 def test_doctor_says_what_runs_here(command: Command) -> None:  # noqa: F811
     facts = json.loads(command("doctor", "--json").out)
-    assert {"python", "cores", "memory", "disk", "gpu", "slurm", "texts", "default_run"} <= set(facts)
-    assert int(facts["cores"]) >= 1 and re.match(r"about \d+ minutes on \d+ cores", facts["default_run"])
+    assert {"python", "cores", "memory", "disk", "gpu", "slurm", "texts", "reference_run"} <= set(facts)
+    assert int(facts["cores"]) >= 1 and re.match(r"about \d+ minutes on \d+ cores", facts["reference_run"])
     assert all(str(fact) in command("doctor").out for name, fact in facts.items() if name != "disk")

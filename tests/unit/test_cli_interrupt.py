@@ -23,7 +23,10 @@ DRAWN = [
 """The two jobs that the check draws, of which each takes longer than a signal."""
 STOPPED = 130
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc"),
+]
 
 
 def incomplete(folder: Path, job: str) -> bool:

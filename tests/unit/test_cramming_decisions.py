@@ -225,15 +225,29 @@ def test_controls(control: str, good: float, bad: float) -> None:
     assert missing["reason"] == f"Not decided: this run lacks the control {control} on text-test."
 
 
-def test_the_untrained_model_is_known_by_its_epochs_or_its_name() -> None:
-    rows = model("x-1", 64, 2, 30.0) + model("fresh-1", 64, 2, 1.0)
-    verdict, _ = decide(rows, "control.untrained", models={"fresh-1": {"train": {"epochs": 0}}})
+def test_the_untrained_model_is_known_by_its_epochs_alone() -> None:
+    fresh = {"fresh-1": {"train": {"epochs": 0}}, "untrained": {"train": {"epochs": 3}}}
+    rows = model("x-1", 64, 2, 30.0) + model("fresh-1", 64, 2, 1.0) + model("untrained", 64, 2, 25.0)
+    verdict, own = decide(rows, "control.untrained", models=fresh)
     assert verdict["outcome"] == CONFIRMED
-    assert decide(rows, "control.untrained")[0]["reason"] == "Not decided: this run lacks an untrained model."
+    assert {row["model"] for row in own} == {"fresh-1", ALL}
+    assert (
+        decide(rows, "control.untrained", models={})[0]["reason"] == "Not decided: this run lacks an untrained model."
+    )
     loud = model("x-1", 64, 2, 30.0) + model("untrained", 64, 2, 20.0)
     assert decide(loud, "control.untrained")[0]["outcome"] == REFUTED
     assert "a" in {row["claim"] for row in decisions.rows(synthetic.evidence(loud))}
     assert decide(loud, "a")[0]["reason"].count("x-1") == 1  # never the untrained one
+
+
+def test_a_takes_the_first_named_model_with_enough_texts_beyond_the_limit() -> None:
+    named = {"largest": ["few-1", "short-1", "named-1"]}
+    rows = model("few-1", 512, 2, 200.0, texts=8) + model("short-1", 256, 2, 200.0, lengths=(8, 16))
+    rows += model("named-1", 64, 2, 20.0) + model("wide-1", 1024, 2, 200.0)
+    verdict, own = decide(rows, "a", compared=named)
+    assert {row["model"] for row in own} == {"named-1", ALL}
+    assert verdict["outcome"] == REFUTED
+    assert {row["model"] for row in decide(rows, "a", compared={})[1]} == {"wide-1", ALL}  # the most parameters
 
 
 # Single claims

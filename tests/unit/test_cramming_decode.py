@@ -56,6 +56,19 @@ def test_scores_are_those_of_the_models_logits(model: LanguageModel, vectors: in
         assert torch.equal(hit[text], logits.argmax(1) == targets)
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("vectors", [0, 1])
+def test_no_text_has_no_score(model: LanguageModel, vectors: int, first: bool) -> None:
+    """As where a probe asks for second solutions and no text has one."""
+    reader, ids = Reader.of(model), models.random_ids(2, 6)[:0]
+    start = models.random_vectors(2, vectors, model)[:0]
+    nll, hit = scores(reader, start, ids, first)
+    assert nll.shape == hit.shape == (0, 6 if first else 5)
+    assert nll.dtype == start.dtype and hit.dtype == torch.bool
+    if vectors:
+        assert greedy_prefix(reader, start, ids, first).tolist() == []
+
+
 def test_without_vectors_the_first_token_is_at_chance(model: LanguageModel) -> None:
     ids = models.random_ids(4, 6)
     reader = Reader.of(model)

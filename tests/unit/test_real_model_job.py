@@ -92,7 +92,7 @@ def test_the_full_table_agrees_with_itself_and_has_one_loss_in_both_uses(
 def test_bits_per_byte_and_bands_belong_to_the_losses(rows: tuple[pd.DataFrame, pd.DataFrame], place: Path) -> None:
     runs, _ = rows
     model = folders.read(place / "model")
-    windows = texts_of(texts(place), real.read_record(place / "corpus.json"))[0].windows(model, 5, 20)
+    windows = texts_of(texts(place), real.read_record(place / "corpus.json"))[0].windows(model, 5, 20, 3)
     size = [len(model.tokenizer.decode(row[1:].tolist()).encode()) for row in windows]
     loss, bits = (values(runs, "wikitext-2-tied", "int4", metric) for metric in ("cross_entropy", "bits_per_byte"))
     np.testing.assert_allclose(bits, loss * 20 / math.log(2) / size)
@@ -173,3 +173,22 @@ def test_moments_of_gradients_tell_how_the_loss_rises(place: Path) -> None:
     [slopes] = torch.autograd.grad(loss, [vectors])
     size = float((slopes[0].double().T @ slopes[0].double()).trace()) / 20
     assert 0.2 * size < float(found.trace()) < 5 * size
+
+
+def test_held_out_passages_are_drawn_with_the_seed(place: Path) -> None:
+    model = folders.read(place / "model")
+    text = texts_of(texts(place), real.read_record(place / "corpus.json"))[0]
+    drawn = [text.windows(model, 5, 20, seed).tolist() for seed in (42, 42, 43)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    whole = [
+        "".join(model.tokenizer.convert_ids_to_tokens(model.tokenizer(each)["input_ids"])) for each in text.held_out
+    ]
+    homes = [
+        {
+            number
+            for number, document in enumerate(whole)
+            if "".join(model.tokenizer.convert_ids_to_tokens(row)) in document
+        }
+        for row in drawn[2]
+    ]
+    assert all(homes) and len(set.union(*homes)) >= 5  # of a document each

@@ -54,7 +54,7 @@ def plan(config: dict[str, Any]) -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def run(root: Path, shipped: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The shipped rows as those of another text: name of a table or ``record`` -> its file.
 
     Without those of the real model, whose conditions are named by their texts.
@@ -69,8 +69,9 @@ def run(root: Path, shipped: dict[str, Any], tmp_path_factory: pytest.TempPathFa
     arms = results.read(paths["arms"], results.ARMS).to_pandas()
     arms["corpus"] = [OWN if study in OF_TEXT else None for study in arms["study"]]
     results.write(paths["arms"], results.table(arms, results.ARMS))
-    studies = study_files.names(shipped, study_files.load(root))
-    describe.write(paths["arms"], studies, plan(shipped), paths["conditions"], paths["methods"])
+    config = views.shipped_config()
+    studies = study_files.names(config, study_files.load(root))
+    describe.write(paths["arms"], studies, plan(config), paths["conditions"], paths["methods"])
     (folder / "corpus.json").write_text(json.dumps(RECORD._asdict()), encoding="utf-8")
     paths |= {"record": str(folder / "corpus.json")}
     # the documents' own words stay as they are

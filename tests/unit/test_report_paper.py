@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,6 +13,7 @@ from tests.unit import views
 from tokentrial import documents
 from tokentrial.errors import InputError
 from tokentrial.report import advice, answers, document
+from tokentrial.report.formats import number
 from tokentrial.report.paper import lint, trace
 from tokentrial.report.paper.context import COUNTED, Printed
 from tokentrial.report.verdicts import read
@@ -21,19 +21,27 @@ from tokentrial.run.view import View
 
 ROOT = views.ROOT
 SHIPPED = ROOT / "results/reference"
+TRANSFORMER = "language_models/transformer/done-right/bpe"
 STUDIES = ("learned_encoding", "language_models", "bespoke", "cramming", "real_model")
 FRAME = str(ROOT / "workflow/report/paper/paper.typ")
 
 
-def made(shipped: dict[str, Any], *studies: str) -> tuple[str, list[Printed]]:
+def made(*studies: str) -> tuple[str, list[Printed]]:
     """The paper's source and numbers."""
-    rest = (FRAME, studies, views.PRINTED, shipped, "snakemake all", str(ROOT / documents.FOLDER / "rules.json"))
+    rest = (
+        FRAME,
+        studies,
+        views.PRINTED,
+        views.shipped_config(),
+        "snakemake all",
+        str(ROOT / documents.FOLDER / "rules.json"),
+    )
     return document.paper_source(views.shipped(), str(SHIPPED / "verdicts.parquet"), *rest)
 
 
 @pytest.fixture(scope="module")
-def paper(shipped: dict[str, Any]) -> tuple[str, list[Printed]]:
-    return made(shipped, *STUDIES)
+def paper() -> tuple[str, list[Printed]]:
+    return made(*STUDIES)
 
 
 def test_every_number_agrees_with_its_rows(paper: tuple[str, list[Printed]], tmp_path: Path) -> None:
@@ -48,10 +56,10 @@ def test_every_number_agrees_with_its_rows(paper: tuple[str, list[Printed]], tmp
 
 
 def test_a_number_that_is_not_in_the_rows_is_seen(tmp_path: Path) -> None:
-    name = str(pd.read_parquet(SHIPPED / "statistics.parquet")["comparison"].iloc[0])
+    name, difference = pd.read_parquet(SHIPPED / "statistics.parquet")[["comparison", "difference"]].iloc[0]
     (tmp_path / "statistics.parquet").symlink_to(SHIPPED / "statistics.parquet")
     known = [
-        Printed("0.0215", f"statistics › {name} › difference", 0.0215),
+        Printed(number(difference, 4), f"statistics › {name} › difference", difference),
         Printed("9", f"statistics › {name} › n", 9.0),
     ]
     lost = Printed("1.0", "statistics › none:cross_entropy:a-b › difference", 1.0)
@@ -72,9 +80,9 @@ def test_every_marked_number_is_in_the_list(paper: tuple[str, list[Printed]]) ->
 
 
 @pytest.mark.parametrize("left", [*STUDIES, "all"])
-def test_a_run_without_a_study_has_the_other_sections(left: str, shipped: dict[str, Any]) -> None:
+def test_a_run_without_a_study_has_the_other_sections(left: str) -> None:
     kept = [study for study in STUDIES if left not in (study, "all")]
-    source, _ = made(shipped, *kept)
+    source, _ = made(*kept)
     for section, (study, _values) in document.OF_STUDIES.items():
         heading = re.search(r"^= .*$", (Path(FRAME).parent / f"{section}.typ").read_text(), re.MULTILINE)
         assert heading is not None and (heading[0] in source) == (study in kept)
@@ -166,8 +174,8 @@ def test_the_card_says_against_which_baseline_a_claim_holds(paper: tuple[str, li
     start = "learned_encoding/vocabulary/done-right/v100:cross_entropy:learned-autoencoder"
     frozen, tuned = statistics.loc[start], statistics.loc[f"{start}_finetuned"]
     assert not frozen["equivalent"] and frozen["p_holm"] < 0.05 <= tuned["p_holm"]
-    assert "V = 100: holds against the frozen autoencoder, −0.182" in row and "not the fine-tuned one, +0.007" in row
-    assert f"{abs(frozen['difference']):.3f}" == "0.182" and f"{tuned['difference']:.3f}" == "0.007"
+    said = f"V = 100: holds against the frozen autoencoder, {number(frozen['difference'], 3, signed=True)}"
+    assert said in row and f"not the fine-tuned one, {number(tuned['difference'], 3, signed=True)}" in row
     inside = card_lines(paper)["Learned encodings outperform autoencoders at 2:1 to 32:1"]
     assert "8:1: inside the margin against the frozen autoencoder" in inside and "(frozen baseline)" in inside
 
@@ -175,9 +183,14 @@ def test_the_card_says_against_which_baseline_a_claim_holds(paper: tuple[str, li
 def test_the_card_says_whether_training_on_text_was_equal(paper: tuple[str, list[Printed]]) -> None:
     lines = card_lines(paper)
     unequal = lines["8:1 compression with maintained performance is validated"]
-    assert re.search(r"\+0\.159 \\\[0\.107, 0\.211\\\] at unequal steps, −0\.102 .* at equal ones", unequal)
-    assert "(3 of 10 seeds)" in unequal
-    assert "at equal steps" in lines["Language models gain memory and are trained better"]
+    statistics = pd.read_parquet(SHIPPED / "statistics.parquet").set_index("comparison")
+    half, more = (
+        number(statistics.loc[f"{TRANSFORMER}:cross_entropy:{arm}-8-autoencoder-8", "difference"], 3, signed=True)
+        for arm in ("learned", "learned_twice")
+    )
+    said = rf"{re.escape(half)} \\\[.*\\\] \\(half the steps\\), {re.escape(more)} .* \\(twice the steps\\)"
+    assert re.search(said, unequal)
+    assert "(as many steps)" in lines["Language models gain memory and are trained better"]
 
 
 def test_the_card_has_margins_of_differences_and_of_levels() -> None:

@@ -13,7 +13,6 @@ from tokentrial.errors import InputError
 from tokentrial.run import conditions, describe
 from tokentrial.run.columns import CONDITIONS, METHODS, Condition
 from tokentrial.run.view import records
-from tokentrial.schema import study_files
 from tokentrial.schema.declared import Study
 from tokentrial.studies import language_models, small_models
 
@@ -43,7 +42,7 @@ def test_the_shipped_arms_conditions_are_what_the_shipped_table_says() -> None:
 
 @pytest.mark.parametrize("study", ["learned_encoding", "bespoke"])
 def test_small_models_are_what_their_specifications_say(study: str) -> None:
-    config = study_files.default(views.ROOT)
+    config = views.shipped_config()
     specs, datasets = small_models.conditions_of(config, study), small_models.datasets(config)
     trained = [each for each in shipped(study) if each.way != "as-released"]
     assert [each.id for each in trained] == list(specs)
@@ -64,7 +63,7 @@ def test_small_models_are_what_their_specifications_say(study: str) -> None:
 @pytest.mark.parametrize("study", ["learned_encoding", "bespoke"])
 def test_released_cells_are_taken_apart_into_what_varies_and_its_value(study: str) -> None:
     released = [each for each in shipped(study) if each.way == "as-released"]
-    scripts = small_models.scripts(study_files.default(views.ROOT))
+    scripts = small_models.scripts(views.shipped_config())
     assert {f"{study}/as-released/{each.experiment}" for each in released} == {
         name for name in scripts if name.startswith(f"{study}/")
     }
@@ -79,7 +78,7 @@ def test_released_cells_are_taken_apart_into_what_varies_and_its_value(study: st
 
 
 def test_language_models_are_what_their_jobs_say() -> None:
-    config = study_files.default(views.ROOT)
+    config = views.shipped_config()
     specs = list(language_models.jobs(config).values())
     for each in shipped("language_models"):
         jobs = [spec for spec in specs if spec["condition"] == each.id]
@@ -108,7 +107,7 @@ def test_crammed_texts_are_taken_apart() -> None:
 
 @pytest.mark.parametrize("study", views.studies())
 def test_titles_and_the_question_are_the_studys(study: str) -> None:
-    declared = views.studies()[study]
+    declared = views.shipped_names()[study]
     corpus = real_text.title(results.read(str(SHIPPED / "arms.parquet"), results.ARMS).to_pandas())
     for each in shipped(study):
         experiment = declared.experiments.get(each.experiment)

@@ -11,10 +11,11 @@ from tokentrial import shipped
 from tokentrial.claims.rules import mechanisms
 from tokentrial.claims.rules.contrasts import paired
 from tokentrial.errors import InputError
+from tokentrial.run import shipped_run
 from tokentrial.schema import study_files
 
 ROOT = Path(__file__).parents[2]
-DEFAULT = study_files.default(ROOT)
+DEFAULT, SHIPPED = study_files.default(ROOT), shipped_run.config_of(ROOT)
 JUDGED = [
     {"statistics": {"confidence": 0.9}},
     {"statistics": {"resamples": 100}},
@@ -24,12 +25,13 @@ JUDGED = [
 
 
 def changed(overlay: dict[str, Any]) -> dict[str, Any]:
-    return settings.merge(DEFAULT, overlay)
+    return settings.merge(SHIPPED, overlay)
 
 
-def test_the_default_config_trains_what_is_shipped() -> None:
-    assert shipped.is_default(DEFAULT) and shipped.trains_as_shipped(DEFAULT)
-    shipped.check_training(DEFAULT, DEFAULT)
+def test_the_shipped_config_trains_what_is_shipped_and_the_default_one_something_else() -> None:
+    assert shipped.is_default(DEFAULT) and not shipped.trains_as_shipped(DEFAULT)
+    assert shipped.trains_as_shipped(SHIPPED) and not shipped.is_default(SHIPPED)
+    shipped.check_training(SHIPPED, DEFAULT)
 
 
 @pytest.mark.parametrize("overlay", JUDGED)
@@ -37,8 +39,8 @@ def test_other_statistics_and_margins_judge_the_shipped_rows(overlay: dict[str, 
     config = changed(overlay)
     assert shipped.trains_as_shipped(config) and not shipped.is_default(config)
     assert shipped.scale_name(config) == shipped.JUDGED_ANEW
-    shipped.check_training(config, DEFAULT)
-    assert settings.judging(config) != settings.judging(DEFAULT)
+    shipped.check_training(config, SHIPPED)
+    assert settings.judging(config) != settings.judging(SHIPPED)
 
 
 def test_the_shipped_overlays_train_something_else() -> None:
@@ -56,7 +58,7 @@ def test_the_shipped_overlays_train_something_else() -> None:
 )
 def test_a_setting_of_training_is_refused_by_its_key(overlay: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError) as raised:
-        shipped.check_training(changed(overlay), DEFAULT)
+        shipped.check_training(changed(overlay), SHIPPED)
     assert str(raised.value).startswith(words)
     assert str(raised.value).endswith("only statistics and language_models.margins can change without training")
 

@@ -15,6 +15,7 @@ from tokentrial.report.figures import draw
 from tokentrial.report.figures.registry import Sources
 from tokentrial.run import conditions as conditions_
 from tokentrial.run import methods as methods_
+from tokentrial.run import shipped_run
 from tokentrial.run.finals import BOUND
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.schema import study_files
@@ -32,6 +33,19 @@ def shipped() -> dict[str, str]:
     """The tables of the shipped run, as View.read takes them."""
     names = {"measures": "cramming", "decisions": "cramming_decisions"}
     return {name: str(ROOT / f"results/reference/{names.get(name, name)}.parquet") for name in SCHEMAS}
+
+
+@cache
+def shipped_config() -> dict[str, Any]:
+    """The config of the shipped run."""
+    return shipped_run.config_of(ROOT)
+
+
+@cache
+def shipped_names() -> dict[str, Study]:
+    """The names of experiments and arms in the shipped run."""
+    named = study_files.names(shipped_config(), study_files.load(ROOT))
+    return {study: Study.model_validate(names) for study, names in named.items()}
 
 
 @cache
@@ -65,8 +79,8 @@ def printed() -> dict[str, published.PublishedTable]:
 
 @cache
 def plan() -> tuple[Row, ...]:
-    """What the shipped config says of every condition: the rows of conditions.planned."""
-    config = study_files.default(ROOT)
+    """What the shipped run's config says of every condition: the rows of conditions.planned."""
+    config = shipped_config()
     datasets = small_models.datasets(config)
     for name, dataset in datasets.items():
         dataset["source"] = complete(dataset["source"], where=name)
@@ -91,7 +105,7 @@ def conditions(
     known |= {row["condition"]: row for row in map(_by_name, unplanned)}
     for name, columns in (extra or {}).items():
         known[name] = {**known[name], **columns}
-    return conditions_.table(list(known.values()), studies(), pd.DataFrame({"condition": unique}), corpus)
+    return conditions_.table(list(known.values()), shipped_names(), pd.DataFrame({"condition": unique}), corpus)
 
 
 def _by_name(name: str) -> Row:
@@ -105,7 +119,7 @@ def _by_name(name: str) -> Row:
 
 def methods(arms: Iterable[str], study: str) -> pd.DataFrame:
     """Rows of columns.METHODS of one study's arms."""
-    return methods_.table(studies(), pd.DataFrame({"arm": list(arms)}).assign(study=study))
+    return methods_.table(shipped_names(), pd.DataFrame({"arm": list(arms)}).assign(study=study))
 
 
 def view(extra: Mapping[str, Mapping[str, Any]] | None = None, **given: Any) -> View:
@@ -128,7 +142,7 @@ def view(extra: Mapping[str, Mapping[str, Any]] | None = None, **given: Any) -> 
     names = pd.concat([given[name]["condition"] for name in TABLES])
     described = {
         "conditions": conditions(names, extra, given.get("corpus", UNNAMED)),
-        "methods": methods_.table(studies(), arms),
+        "methods": methods_.table(shipped_names(), arms),
     }
     return View(**(described | given))
 

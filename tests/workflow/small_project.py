@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import snakemake_server
 import yaml
 from filelock import FileLock
 
@@ -207,14 +207,7 @@ class Project:
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Snakemake with these arguments; the copy's own library is the one that runs."""
-        return subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments],
-            cwd=self.folder,
-            env={**os.environ, **self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=1800,  # against a hang; no run lasts so long, even beside much else
-        )
+        return snakemake_server.run(arguments, self.folder, {**os.environ, **self.environment, **environment})
 
     def build(self, *targets: str, cores: int = 2) -> str:
         """Make targets, which must succeed."""

@@ -12,7 +12,10 @@ from small_project import Project, copied
 
 from tokentrial import fork_server
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fork server is for Linux")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the fork server is for Linux"),
+]
 
 TARGETS = ("results/runs.parquet", "results/arms.parquet")
 LOG = "logs/train/learned_encoding/signal/done-right/ordered.log"

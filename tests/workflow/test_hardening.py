@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from small_project import Project, copy_project, small_config
 
+pytestmark = pytest.mark.slow
+
 DESIGN = ("learned_encoding", "experiments", "signal", "done-right")
 
 # place, key or value to put there, what the line says

@@ -15,6 +15,8 @@ from small_project import ROOT, Project, copy_project, cramming_config
 
 from tokentrial.publish.crate.jobs import RECORDS
 
+pytestmark = pytest.mark.slow
+
 CONDITION = "learned_encoding/signal/done-right/ordered"
 MODULE = """
 module tokentrial:

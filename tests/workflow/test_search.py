@@ -11,6 +11,8 @@ from small_project import ROOT, Project, copy_project, small_config
 
 from tokentrial.studies import rates
 
+pytestmark = pytest.mark.slow
+
 NAME = "learned_encoding/signal"
 CONDITION = f"{NAME}/done-right/ordered"
 RUNS, ARMS = (f"results/{kind}/{CONDITION}.parquet" for kind in ("runs", "arms"))

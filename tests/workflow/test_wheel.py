@@ -17,7 +17,7 @@ from small_project import ROOT
 pytestmark = pytest.mark.slow
 
 PLACE = "tokentrial_project"
-NOT_IN_IT = ("tests/", "benchmarks/", "pieces/", ".ci/", ".git", ".pre-commit", "CONTRIBUTING.md", "MANIFEST.in")
+NOT_IN_IT = ("tests/", "benchmarks/", ".ci/", ".git", ".pre-commit", "CONTRIBUTING.md", "MANIFEST.in")
 ENCODER = """
 from tokentrial.encoders.base import Encoder, gather
 

@@ -52,6 +52,7 @@ rule cramming_measures:
                 **{key: JUDGING[key] for key in ("confidence", "resamples")},
                 "predict_first": config["cramming"]["predict_first"],
                 "models": cramming.shapes(config),
+                "compared": config["cramming"]["compared"],
             }
         ),
         seed=config["seed"],

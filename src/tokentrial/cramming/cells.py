@@ -258,14 +258,9 @@ class Cells:
             known = facts | known if name == model else known
         return known
 
-    def architecture(self, model: str) -> str:
-        """Returns the architecture, such as ``llama``: from the config, else the name up to its first hyphen."""
-        shape = self._config.get(model, {}).get("train") or {}
-        return str(shape.get("architecture") or model.partition("-")[0])
-
     def is_trained(self, model: str) -> bool:
-        shape = self._config.get(model, {}).get("train") or {}
-        return shape.get("epochs") != 0 and not model.startswith("untrained")
+        """Whether a model was trained: by its config, which alone says that a recipe has no epochs."""
+        return (self._config.get(model, {}).get("train") or {}).get("epochs") != 0
 
     @cached_property
     def trained(self) -> list[str]:

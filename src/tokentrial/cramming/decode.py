@@ -94,8 +94,8 @@ class Reader:
 
     def passes(self, count: int, length: int) -> list[slice]:
         """Returns passes of about equal size through the body, as slices of ``count`` texts of ``length`` positions."""
-        parts = math.ceil(count / max(1, self.positions // max(1, length)))
-        edges = [count * part // parts for part in range(parts + 1)]
+        parts = math.ceil(count / max(1, self.positions // max(1, length)))  # none without a text
+        edges = [count * part // max(1, parts) for part in range(parts + 1)]
         return [slice(edges[part], edges[part + 1]) for part in range(parts)]
 
 
@@ -139,7 +139,7 @@ def scores(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: bool) ->
     blind = width == 0 and predict_first
     start = first_predicted(width, predict_first and not blind)
     targets = ids if predict_first and not blind else ids[:, 1:]
-    nll, hit = [], []
+    nll, hit = [vectors.new_empty(0, targets.shape[1])], [vectors.new_empty(0, targets.shape[1], dtype=torch.bool)]
     for part in reader.passes(count, width + length - 1):
         hidden = reader.hidden(inputs_of(reader.model, vectors[part], ids[part]))[:, start:]
         part_scores = reader.head(hidden.flatten(0, 1), targets[part].flatten())
@@ -195,7 +195,8 @@ def greedy_prefix(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: b
     next input. Decoding of a text ends at its first error, since later tokens are not counted.
     """
     passes = reader.passes(len(ids), vectors.shape[1] + ids.shape[1] - 1)
-    return torch.cat([_greedy_prefix(reader, vectors[part], ids[part], predict_first) for part in passes])
+    found = (_greedy_prefix(reader, vectors[part], ids[part], predict_first) for part in passes)
+    return torch.cat([ids.new_empty(0), *found])
 
 
 def _greedy_prefix(reader: Reader, vectors: Tensor, ids: Tensor, predict_first: bool) -> Tensor:

@@ -58,7 +58,7 @@ class Published(NamedTuple):
 class Evidence:
     """The blocks of a run with one set of resampled texts.
 
-    settings: ``confidence``, ``resamples``, and optionally ``minimum_texts``.
+    settings: ``confidence``, ``resamples``, and optionally ``minimum_texts`` and ``compared``.
     """
 
     cells: Cells
@@ -70,6 +70,10 @@ class Evidence:
     @property
     def confidence(self) -> float:
         return float(self.settings["confidence"])
+
+    def compared(self, question: str) -> Any:
+        """The models that the config names for a question (``compared`` in its settings); none without them."""
+        return self.settings.get("compared", {}).get(question, {})
 
     @property
     def minimum_texts(self) -> int:

@@ -30,7 +30,7 @@ def examined(root: Path = ROOT) -> dict[str, str]:
         "gpu": _gpu(),
         "slurm": "sbatch is here: --profile profiles/slurm" if shutil.which("sbatch") else "no sbatch",
         "texts": _texts(),
-        "default_run": _time(root, cores),
+        "reference_run": _time(root, cores),
     }
 
 
@@ -87,7 +87,7 @@ def _texts() -> str:
 
 
 def _time(root: Path, cores: int) -> str:
-    """Returns how long the default run takes, by the seconds of the shipped run's jobs."""
+    """Returns how long the shipped run took, and takes on as many cores."""
     path = root / "results/reference/arms.parquet"
     if not path.is_file():
         return "unknown: no shipped run beside the code"

@@ -26,14 +26,16 @@ class Text:
     def __init__(self, name: str, held_out: Sequence[str], train: Sequence[str]) -> None:
         self.name, self.held_out, self.train = name, held_out, train
 
-    def windows(self, model: LanguageModel, count: int, tokens: int) -> Tensor:
-        """Returns the first ``tokens`` + 1 tokens of ``count`` documents (count, tokens + 1).
+    def windows(self, model: LanguageModel, count: int, tokens: int, seed: int) -> Tensor:
+        """Returns ``tokens`` + 1 tokens of ``count`` documents in random order (count, tokens + 1).
 
-        Shorter documents are passed over. Raises InputError if too few are left.
+        They begin at a random line after which the document still has so many; documents that are shorter are passed
+        over. Raises InputError if too few are left.
         """
         rows: list[list[int]] = []
-        for document in self.held_out:
-            ids = encode(model, document[: LETTERS * (tokens + 1)])[: tokens + 1]
+        rng = stream(seed, "real_model", "documents", self.name)
+        for place in rng.permutation(len(self.held_out)):
+            ids = _passage(model, self.held_out[place], tokens, rng)
             if len(ids) == tokens + 1:
                 rows.append(ids)
             if len(rows) == count:
@@ -67,6 +69,17 @@ class Text:
                 return torch.tensor(rows)
         found = f"found a training text of {len(self.train)} lines in {self.name}"
         raise InputError(f"config: real_model.arms: length: {found}, expected one with passages of {tokens + 1} tokens")
+
+
+def _passage(model: LanguageModel, document: str, tokens: int, rng: np.random.Generator) -> list[int]:
+    """Returns ``tokens`` + 1 tokens of a document from the start of a random line, fewer if it has no more."""
+    lines = document.splitlines(True)
+    starts = [number for number, line in enumerate(lines) if line.strip()]
+    for line in rng.permutation(starts):
+        ids = encode(model, "".join(lines[line:])[: LETTERS * (tokens + 1)])[: tokens + 1]
+        if len(ids) == tokens + 1:
+            return ids
+    return []
 
 
 def texts_of(files: Mapping[str, str | Path], corpus: Corpus) -> list[Text]:

@@ -90,7 +90,7 @@ class Job(Task):
         context = model.context or tokens
         if tokens > context:
             raise InputError(f"config: real_model.tokens: found {tokens}, expected at most the context of {context}")
-        self.windows = {text.name: text.windows(model, count, tokens) for text in self.texts}
+        self.windows = {text.name: text.windows(model, count, tokens, design["seed"]) for text in self.texts}
         counted = [text.counts(model, design["counted_tokens"], design["seed"]) for text in self.texts]
         self.counts = torch.stack(counted).sum(0)
         self.bands = bands_of(self.counts.unsqueeze(0))[0]  # (V,)

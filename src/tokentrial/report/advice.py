@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tokentrial.report.formats import number
 from tokentrial.report.language_model_names import FULL
-from tokentrial.report.real_model_names import bits_a_number, text_name
+from tokentrial.report.real_model_names import bits_a_number, start_of, text_name, trained_arms
 from tokentrial.results import whole_file
+from tokentrial.run.budget import equal_training
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import Row, View
@@ -40,13 +41,15 @@ NEGLIGIBLE, COSTLY = 0.02, 0.1
 USE = {False: "input", True: "tied"}
 SAME_BITS = 0.2
 """Bits for each number by which two codes may differ and count as equally large."""
+CUT_AND_TRAINED = "learned_svd"
+"""How the arms begin that are cut to one width by an SVD and then trained on text."""
 ONE_WIDTH = ("svd", "autoencoder")
 """How the methods begin that store fewer dimensions, as many for each token."""
 
 
 def advice(view: View) -> list[Advice]:
     """Returns the advice that this run's intervals support, the most useful first."""
-    return [*quantise(view), *cut(view), *by_frequency(view), *train(view), *widths(view)]
+    return [*quantise(view), *cut(view), *by_frequency(view), *recover(view), *train(view), *widths(view)]
 
 
 def inputs_and_tied(study: View) -> tuple[list[Condition], list[Condition]]:
@@ -171,6 +174,32 @@ def by_frequency(view: View) -> Iterator[Advice]:
         yield Advice("If dimensions have to go, take them from rare tokens.", tuple(evidence), UNTRAINED)
 
 
+def recover(view: View) -> Iterator[Advice]:
+    """Training on text after a cut, if it regains a part of the loss at every size that was trained, and not all."""
+    study = view.only("real_model")
+    inputs, _ = inputs_and_tied(study)
+    pairs = [
+        (each, arm, start)
+        for each in inputs
+        for arm in trained_arms(study, each)
+        if arm.startswith(CUT_AND_TRAINED) and (start := start_of(study, each, arm))
+    ]
+    gained = [Evidence("minus the code that training starts from:", apart=(each.id, *arms)) for each, *arms in pairs]
+    left = [
+        Evidence(f"{study.arm_name('real_model', arm)}, {text_name(each)}:", apart=(each.id, arm, FULL))
+        for each, arm, _ in pairs
+    ]
+    if not pairs or any(high >= 0 for _, high in ends(study, gained)):
+        return
+    if all(low > COSTLY for low, _ in ends(study, left)):
+        shown = [both for (_, arm, _), *both in zip(pairs, left, gained, strict=True) if arm.endswith("-8")]
+        yield Advice(
+            "Train a table that was cut on text; short training regains a part of the loss, not all of it.",
+            tuple(part for both in shown for part in both),
+            "One pretrained model, all layers frozen",
+        )
+
+
 def train(view: View) -> Iterator[Advice]:
     """Where codes start matters less than that they are trained with the task; on text, with how many steps."""
     study = view.only("learned_encoding")
@@ -182,14 +211,15 @@ def train(view: View) -> Iterator[Advice]:
     nearer = all(abs(tuned["difference"]) < abs(frozen["difference"]) / 2 for _, frozen, tuned in rows)
     if rows and nearer and all(frozen["t_high"] < 0 for _, frozen, _ in rows):
         _, frozen, tuned = max(rows, key=lambda row: row[0].vocab_size or 0)
+        text = list(on_text(view))
         yield Advice(
             "Train the codes with the task. Whether they start at random or in an autoencoder matters much less.",
             (
                 Evidence("with the largest vocabulary, learned minus frozen autoencoder:", frozen),
                 Evidence("minus a fine-tuned one:", tuned),
-                *on_text(view),
+                *text,
             ),
-            "Small models; synthetic sources, and text at equal steps",
+            "Small models; synthetic sources" + (", and text at equal steps" if text else ""),
         )
 
 
@@ -199,7 +229,7 @@ def on_text(view: View) -> Iterator[Evidence]:
     others = {"autoencoder-8": f"{view.corpus}, 8:1, minus frozen:", "autoencoder_finetuned-8": "minus fine-tuned:"}
     for each in study.select(experiment="transformer", way="done-right"):
         pairs = {said: study.pair(each.id, "learned_twice-8", other) for other, said in others.items()}
-        if all(pairs.values()):
+        if all(row and equal_training(view, each.id, row["arm_a"], row["arm_b"]) for row in pairs.values()):
             yield from (Evidence(said, row) for said, row in pairs.items())
 
 

@@ -126,6 +126,9 @@ class Answer:
     """The rule's margin, in the unit of the first number, or what it asks of this number in words."""
     why_open: str = ""
     """``3 of 10 seeds``: why an open claim is open, if one reason says it."""
+    conditions: tuple[int, int] | None = None
+    """In how many conditions (texts, models, sources) the claim that ``measured`` shows holds, and of how many; None
+    where one condition decides it."""
 
 
 def entries(folder: Path) -> list[Entry]:
@@ -182,6 +185,9 @@ def _answer(document: str, entry: Entry, judged: Mapping[str, Row], view: View) 
     numbers = json.loads(rule["recomputed"]) if rule else {}
     n = numbers.get("n") if measured else None
     shown = "; ".join(each.text for each in measured)
+    held, decided = numbers.get("conditions_held"), numbers.get("conditions_decided")
+    conditions = (held, decided) if measured and held is not None and decided > 1 else None
+    of = f", in {held} of {decided} conditions" if conditions else ""
     return Answer(
         document=document,
         statement=entry.statement,
@@ -192,13 +198,14 @@ def _answer(document: str, entry: Entry, judged: Mapping[str, Row], view: View) 
         run_ids=tuple(row["id"] for row in runs),
         run=rule["verdict"] if rule else "",
         run_share=run_share,
-        evidence=shown + ("" if n is None else f", n{GAP}={GAP}{n}"),
+        evidence=shown + ("" if n is None else f", n{GAP}={GAP}{n}") + of,
         comparison=comparison,
         unfrozen=any(row["unfrozen"] for row in runs),
         measured=measured,
         n=n,
         margin=_margin(rule, numbers, entry) if measured else "",
         why_open=_why_open(rule, numbers) if rule else "",
+        conditions=conditions,
     )
 
 

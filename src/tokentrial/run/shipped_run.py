@@ -11,7 +11,7 @@ from tokentrial.schema import study_files
 from tokentrial.studies import cramming, rates, real_model, small_models
 from tokentrial.studies.rates import Specs
 
-OVERLAYS: tuple[str, ...] = ()
+OVERLAYS: tuple[str, ...] = ("config/reference.yaml",)
 """Overlays over the default config with which the shipped run was trained."""
 
 

@@ -126,6 +126,23 @@ class Model(Demands):
         return self
 
 
+class Compared(Section):
+    """The models that the study's questions and document 004's claims name. A model that a run lacks is passed over."""
+
+    largest: ArmNames = key(
+        "Models of question (a), the largest one first; the first that has enough texts beyond 20 tokens is judged."
+    )
+    families: dict[ModelName, ArmNames] = key("Name of a family -> its models by size, rising: CR4-LARGER.")
+    depths: list[ArmNames] = key("Pairs of models, of which the second has twice the layers of the first.")
+    architectures: dict[ModelName, ModelName] = key("Architecture -> its model in question (f).")
+
+    @property
+    def named(self) -> list[str]:
+        """All models that are named here."""
+        many = (self.largest, *self.families.values(), *self.depths, list(self.architectures.values()))
+        return [name for names in many for name in names]
+
+
 class CrammingExperiment(ExperimentNames, Demands):
     """An experiment: all combinations of its kinds, lengths and vectors on each of its models."""
 
@@ -189,6 +206,7 @@ class Cramming(Section):
         "Training of this workflow's models; a model adds its rate, epochs, batch size and length."
     )
     models: dict[ModelName, Model] = key("Name of a language model -> where it comes from.", min_length=1)
+    compared: Compared = key("The models that the questions name.")
     methods: Methods = key(METHODS, None)
     experiments: dict[ExperimentName, CrammingExperiment] = key(
         "Name of an experiment -> its models, and kinds of text, lengths and vectors, of which it runs all "
@@ -202,6 +220,9 @@ class Cramming(Section):
             for arm in known_model.arms or []:
                 if arm not in self.settings:
                     raise unknown(arm, list(self.settings), "arms", "models", name)
+        for named in self.compared.named:
+            if named not in self.models:
+                raise unknown(named, list(self.models), "compared")
         for name, experiment in self.experiments.items():
             for where, names, known in (
                 ("models", experiment.models, list(self.models)),

@@ -169,9 +169,9 @@ def _files_of(folder: Path, where: str) -> list[str]:
 
 
 def shapes(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """Returns the part of each model's entry that the measures need: its architecture and whether it was trained."""
+    """Returns the part of each model's entry that the measures need: whether it was trained."""
     return {
-        name: {"train": {key: model["train"][key] for key in ("architecture", "epochs")}}
+        name: {"train": {"epochs": model["train"]["epochs"]}}
         for name, model in config[STUDY]["models"].items()
         if "train" in model
     }

@@ -148,21 +148,17 @@ def _ceiling(evidence: Evidence, model: str, blocks: Sequence[Block]) -> Measure
     lacks="two sizes of one family",
 )
 def sizes_in_order(evidence: Evidence) -> Iterator[Case]:
-    """A family is one architecture at one depth, as the sizes of a published family change in width above all."""
-    cells = evidence.cells
-    groups: dict[str, list[str]] = {}
-    for model in natural_models(evidence):
-        facts = cells.about(model)
-        if {"parameters", "layers"} <= set(facts):
-            groups.setdefault(f"{cells.architecture(model)}, {facts['layers']:g} layers", []).append(model)
-    for family, models in groups.items():
-        if len(models) > 1:
-            yield _family(evidence, family, sorted(models, key=lambda model: cells.about(model)["parameters"]))
+    """Families and their order are those of the config: no guess from names, widths or depths."""
+    natural = natural_models(evidence)
+    for family, models in evidence.compared("families").items():
+        run = [model for model in models if model in natural]
+        if len(run) > 1:
+            yield _family(evidence, family, run)
 
 
 def _family(evidence: Evidence, family: str, models: Sequence[str]) -> Case:
     blocks = [block for model in models if (block := evidence.cells.block(model)) is not None]
-    sizes, where = [evidence.cells.about(model)["parameters"] for model in models], Where(family, designs(blocks))
+    sizes, where = range(len(models)), Where(family, designs(blocks))
     criteria = list[Measured]()
     for small, large in itertools.pairwise(blocks):
         of_gain, of_length = evidence.gain_ratio(large, small), evidence.capacity_ratio(large, small)
@@ -174,7 +170,7 @@ def _family(evidence: Evidence, family: str, models: Sequence[str]) -> Case:
     if both.any():
         levels = np.column_stack([(evidence.weights(len(both)) @ np.where(both, b.gain, 0).sum(axis=1)) for b in same])
         rho = evidence.estimate(cramming_scaling.rank_correlation(levels, sizes), int(both.any(axis=1).sum()))
-        words = "rank correlation of gain and parameters"
+        words = "rank correlation of gain and size"
         criteria.append(Criterion("rank_correlation", words, rho, "", None, where))
     return Case([*criteria, *beside_sizes(evidence)], blocks, model=family)
 

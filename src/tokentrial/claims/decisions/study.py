@@ -8,6 +8,7 @@ are those of unsolved texts, (N - 1) times the mean, in nats.
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 from tokentrial.claims.decisions.deciding import Case, Measured, Where, decides, designs
@@ -19,6 +20,7 @@ from tokentrial.statistics.cramming import Estimate
 RANDOM_WORDS = "random-words"
 DECOUPLED = (NATURAL, "samples", RANDOM_WORDS, "random-tokens", "shuffled")
 VECTORS = (1, 2, 4, 8)
+FAR_ABOVE = 20  # tokens
 CLOSE = 0.1  # nats of validation loss within which two models count as equally good
 FAMILY_RATIO = 2.0
 ARCHITECTURES = ("llama", "neox", "mamba")
@@ -32,23 +34,24 @@ def far_above_ten(evidence: Evidence) -> Iterator[Case]:
         yield Case([], [], [f"a trained model of known width on {NATURAL}, one vector"])
         return
     longest, where = evidence.longest(block), Where(model, block.key.design)
-    met = True if above(longest, 20) is True else False if longest.high is not None and longest.high < 10 else None
+    met = (
+        True if above(longest, FAR_ABOVE) is True else False if longest.high is not None and longest.high < 10 else None
+    )
     criteria = [
-        Criterion("n_max", f"N_max of {model}", longest, "interval above 20; refuted below 10", met, where),
+        Criterion("n_max", f"N_max of {model}", longest, f"interval above {FAR_ABOVE}; refuted below 10", met, where),
         Criterion("capacity", "the paper's capacity", evidence.published_capacity(block), "", None, where),
     ]
     yield Case(criteria, [block])
 
 
 def largest(evidence: Evidence) -> str | None:
-    """The trained model of the greatest width, then of the most parameters, that was run on natural text."""
-
-    def size(model: str) -> tuple[float, float]:
-        facts = evidence.cells.about(model)
-        return facts["width"], facts.get("parameters", 0.0)
-
-    known = [model for model in natural_models(evidence) if "width" in evidence.cells.about(model)]
-    return max(known, key=size, default=None)
+    """The first named model that has enough natural texts beyond the limit; without one, the largest that was run."""
+    natural = natural_models(evidence)
+    for model in evidence.compared("largest"):
+        block = evidence.cells.block(model) if model in natural else None
+        if block is not None and block.lengths.max() > FAR_ABOVE and block.fewest >= evidence.minimum_texts:
+            return str(model)
+    return max(natural, key=lambda model: evidence.cells.about(model).get("parameters", 0.0), default=None)
 
 
 def natural_models(evidence: Evidence) -> list[str]:
@@ -89,8 +92,7 @@ def _worst_ratio(evidence: Evidence, blocks: Sequence[Block]) -> tuple[str, Esti
 
 def beside_sizes(evidence: Evidence) -> list[Measured]:
     """Doublings of the depth, validation losses, and widths at equal losses; beside CR4-LARGER."""
-    deep = _series(evidence, "layers", "width")
-    criteria = list(_doublings(evidence, deep, "layers"))
+    criteria = list(_doublings(evidence))
     for model in natural_models(evidence):
         loss = evidence.cells.about(model).get("validation_cross_entropy")
         estimate = Estimate(loss, None, None, 1, "" if loss is not None else "not measured")
@@ -99,24 +101,12 @@ def beside_sizes(evidence: Evidence) -> list[Measured]:
     return [*criteria, *_equal_losses(evidence)]
 
 
-def _series(evidence: Evidence, axis: str, fixed: str) -> list[str]:
-    """The longest series of models of one architecture in which only ``axis`` changes, rising."""
-    cells = evidence.cells
-    groups: dict[tuple[str, float], list[str]] = {}
-    for model in natural_models(evidence):
-        facts = cells.about(model)
-        if {axis, fixed} <= set(facts):
-            groups.setdefault((cells.architecture(model), facts[fixed]), []).append(model)
-    longest = max(groups.values(), key=len, default=[])
-    return sorted(longest, key=lambda model: cells.about(model)[axis])
-
-
-def _doublings(evidence: Evidence, models: Sequence[str], axis: str) -> Iterator[Measured]:
-    for small, large in itertools.pairwise(models):
-        sizes = [evidence.cells.about(model)[axis] for model in (small, large)]
-        if sizes[1] == 2 * sizes[0]:
+def _doublings(evidence: Evidence) -> Iterator[Measured]:
+    natural = natural_models(evidence)
+    for small, large in evidence.compared("depths"):
+        if {small, large} <= set(natural):
             ratio, where = _model_ratio(evidence, large, small)
-            yield Criterion(f"gain_ratio_{axis}", f"gain of {large} over {small}", ratio, "", None, where)
+            yield Criterion("gain_ratio_layers", f"gain of {large} over {small}", ratio, "", None, where)
 
 
 def _model_ratio(evidence: Evidence, one: str, other: str) -> tuple[Estimate, Where]:
@@ -126,20 +116,15 @@ def _model_ratio(evidence: Evidence, one: str, other: str) -> tuple[Estimate, Wh
 
 
 def _equal_losses(evidence: Evidence) -> Iterator[Measured]:
-    """Pairs of widths of one architecture whose validation losses are within 0.1 nat."""
-    cells = evidence.cells
-    for one, other in itertools.combinations(natural_models(evidence), 2):
-        facts = [cells.about(model) for model in (one, other)]
-        known = all({"width", "validation_cross_entropy"} <= set(each) for each in facts)
-        if not known or cells.architecture(one) != cells.architecture(other):
-            continue
-        widths = [each["width"] for each in facts]
-        losses = [each["validation_cross_entropy"] for each in facts]
-        if widths[0] != widths[1] and abs(losses[0] - losses[1]) <= CLOSE:
-            small, large = (one, other) if widths[0] < widths[1] else (other, one)
-            ratio, where = _model_ratio(evidence, large, small)
-            words = f"gain of {large} over {small}, validation losses within {CLOSE:g} nat"
-            yield Criterion("gain_ratio_equal_loss", words, ratio, "", None, where)
+    """Pairs of one family's models whose validation losses are within 0.1 nat."""
+    cells, natural = evidence.cells, natural_models(evidence)
+    for models in evidence.compared("families").values():
+        for small, large in itertools.combinations([model for model in models if model in natural], 2):
+            losses = [cells.about(model).get("validation_cross_entropy", math.nan) for model in (small, large)]
+            if abs(losses[0] - losses[1]) <= CLOSE:
+                ratio, where = _model_ratio(evidence, large, small)
+                words = f"gain of {large} over {small}, validation losses within {CLOSE:g} nat"
+                yield Criterion("gain_ratio_equal_loss", words, ratio, "", None, where)
 
 
 def by_vectors(evidence: Evidence) -> Iterator[tuple[str, list[Block], list[str]]]:
@@ -208,12 +193,6 @@ def _alike(evidence: Evidence, one: str, other: str) -> Measured:
 
 
 def _families(evidence: Evidence) -> dict[str, str]:
-    """Architecture -> model, at the width and depth that most architectures have, the largest of those."""
-    cells = evidence.cells
-    groups: dict[tuple[float, float], dict[str, str]] = {}
-    for model in natural_models(evidence):
-        facts = cells.about(model)
-        if {"width", "layers"} <= set(facts):
-            groups.setdefault((facts["width"], facts["layers"]), {})[cells.architecture(model)] = model
-    best = max(groups, key=lambda size: (len(groups[size]), size), default=None)
-    return groups[best] if best is not None else {}
+    """Architecture -> its named model, of those that were run."""
+    natural, named = natural_models(evidence), evidence.compared("architectures")
+    return {architecture: str(model) for architecture, model in named.items() if model in natural}

@@ -29,6 +29,7 @@ def _superior_words(given: Mapping[str, Any]) -> str:
             f"{words.paired(given)}: {words.superiority(given['claimed'], margin)}.",
             words.QUANTIFIED[given["quantifier"]],
             words.COUNTING,
+            words.BESIDE,
             *([words.ARTEFACT] if given["released"] else []),
             *([words.REPLICATION] if given["original"] or given["ratio"] else []),
         ]

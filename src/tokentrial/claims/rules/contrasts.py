@@ -27,16 +27,22 @@ from tokentrial.statistics.power import minimal_detectable_effect
 from tokentrial.statistics.samples import FloatArray, level, paired_differences
 
 LOSS = "cross_entropy"
+PRETRAINED = "real_model"
+"""The study of a pretrained model, whose comparisons are paired over held-out documents in place of seeds."""
 Center = Literal["mean", "median"]
 Margin = Mapping[Literal["absolute", "relative", "least", "perplexity"], float]
 
 
 class Pairs(TypedDict):
-    """Pairs of arms to compare, in the conditions of a study whose keys have one of the selected values."""
+    """Pairs of arms to compare, in the conditions of a study whose keys have one of the selected values.
+
+    refutes: False where a comparison that is not met leaves the claim undecided, as for arms far from converged.
+    """
 
     study: str
     pairs: Sequence[tuple[str, str]]
     select: NotRequired[Mapping[str, Sequence[Any]]]
+    refutes: NotRequired[bool]
 
 
 class Released(TypedDict):
@@ -82,6 +88,7 @@ class Contrast:
     confidence: float = 0.95
     reference: float = math.nan
     """The other arm's mean over all of its seeds, of which a relative margin is a share."""
+    refutes: bool = True
 
     @property
     def estimate(self) -> Estimate:
@@ -284,14 +291,15 @@ def holm_one_sided(found: Sequence[Contrast], sign: float, worse: bool) -> dict[
     return {id(entry): float(p) for entry, p in zip(found, holm(np.array(raw)), strict=True)} if raw else {}
 
 
-def planned(results: Results, cells: Sequence[Pairs], missing: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Condition, arm and other of every comparison that a claim asks for; conditions that the run lacks are added to
-    ``missing``.
+def planned(results: Results, cells: Sequence[Pairs], missing: list[str]) -> Iterator[tuple[str, str, str, bool]]:
+    """Condition, arm and other of every comparison that a claim asks for, and whether it may refute; conditions that
+    the run lacks are added to ``missing``.
     """
     for entry in cells:
         conditions, absent = results.chosen(entry["study"], entry.get("select", {}))
         missing += [f"{entry['study']} ({name})" for name in absent] if conditions else [entry["study"]]
-        yield from ((condition, arm, other) for condition in conditions for arm, other in entry["pairs"])
+        refutes = entry.get("refutes", True)
+        yield from ((condition, arm, other, refutes) for condition in conditions for arm, other in entry["pairs"])
 
 
 def gather(
@@ -299,12 +307,12 @@ def gather(
 ) -> tuple[list[Contrast], list[str]]:
     """All comparisons of a claim, and what the run lacks of them. margin: a claim's own."""
     found, missing = list[Contrast](), list[str]()
-    for condition, arm, other in planned(results, cells, missing):
+    for condition, arm, other, refutes in planned(results, cells, missing):
         made = contrast(results, condition, arm, other, metric, margin)
         if made is None:
             missing.append(f"{arm} against {other} in {condition}")
         else:
-            found.append(made)
+            found.append(replace(made, refutes=refutes))
     return holm_over(found), list(dict.fromkeys(missing))
 
 
@@ -321,8 +329,14 @@ def ids_of(found: Sequence[Contrast]) -> list[str]:
 
 
 def fewer(results: Results, found: Contrast, other: str = "") -> bool:
-    """Whether the arm is known to have fewer parameters than the comparison's other arm, or than another."""
-    size, limit = (results.parameters(found.condition, arm) for arm in (found.arm, other or found.other))
+    """Whether the arm is known to have fewer parameters than the comparison's other arm, or than another.
+
+    An encoding of a pretrained table has no parameters to count on their own: there, the deployed bits decide.
+    """
+    arms = (found.arm, other or found.other)
+    size, limit = (results.parameters(found.condition, arm) for arm in arms)
+    if found.condition.startswith(f"{PRETRAINED}/"):
+        size, limit = (results.counted(found.condition, arm, "bits_deployed") for arm in arms)
     return size is not None and limit is not None and size < limit
 
 

@@ -128,7 +128,8 @@ def _size_words(given: Mapping[str, Any]) -> str:
     return (
         f"{words.paired(given)}. At equal parameters, against each arm of its size: "
         f"{words.superiority('better', words.margin(None))}. With fewer parameters: {fewer_parameters}. In every "
-        f"condition one of the two has to hold, and the conditions have to agree. {words.COUNTING}"
+        f"condition one of the two has to hold, and the conditions have to agree. {words.COUNTING} "
+        f"{words.BESIDE}"
     )
 
 
@@ -175,7 +176,8 @@ def better_for_its_size(
         *limits(contrasts, shown, said, seeds, missing, differs),
     ]
     recomputed: dict[str, Any] = {
-        "at_equal": len(same), "at_fewer": len(smaller), "conditions": len(parts), "missing": missing,
+        "at_equal": len(same), "at_fewer": len(smaller), "missing": missing,
+        "conditions_held": list(parts.values()).count(CONFIRMED), "conditions_decided": len(parts),
         "n": shown.n, "difference": shown.difference, "low": shown.low, "high": shown.high, "p_holm": shown.p_holm,
         "margin": shown.margin, "p_tost": shown.p_tost, "minimal_detectable": shown.detectable, "differs": differs,
     }  # fmt: skip

@@ -97,16 +97,24 @@ def criteria(
     Vacuous is a comparison of which neither arm has learned, or with ``reference`` one whose other arm has not, since
     then there is no performance to maintain; an arm that has not learned beside one that has is not confirmed there.
     Where both arms are within the margin of the best possible, no difference beyond the margin can exist: nothing that
-    a claim says of two arms can fail there.
+    a claim says of two arms can fail there. An arm that is to beat several others in a condition is not shown to do so
+    by those comparisons that count, if one of them does not. Contrasts that may not refute are undecided in place of
+    it.
     """
     judged: list[Compared] = []
     for entry in contrasts:
         criterion, (arm, other) = rule(entry), entry.unlearned
         if reference and arm and not other and criterion.outcome == CONFIRMED:
             criterion = replace(criterion, met=None)
+        if criterion.met is False and not entry.refutes:
+            criterion = replace(criterion, met=None)
         aside = "vacuous" if other and (arm or reference) else "saturated" if entry.saturated else ""
         judged.append(replace(criterion, aside=aside))
-    return judged
+    open_ = {(entry.about.condition, entry.about.arm) for entry in judged if entry.aside and not reference}
+    return [
+        replace(entry, met=None) if entry.met and (entry.about.condition, entry.about.arm) in open_ else entry
+        for entry in judged
+    ]
 
 
 def deciding(judged: Sequence[Compared]) -> list[Compared]:
@@ -122,11 +130,13 @@ def untestable(missing: Sequence[str]) -> Finding:
 
 def summary(judged: Sequence[Compared], shown: Contrast, missing: Sequence[str]) -> dict[str, Value]:
     """The numbers that every finding about comparisons carries, under the same names."""
-    counted = deciding(judged)
+    counted, (held, places) = deciding(judged), holding(judged)
     outcomes = {"confirmed": CONFIRMED, "too_small": TOO_SMALL, "refuted": REFUTED, "inconclusive": INCONCLUSIVE}
     return {
         "cells": len(judged),
         "decided": len(counted),
+        "conditions_held": held,
+        "conditions_decided": places,
         **{name: sum(entry.outcome == outcome for entry in counted) for name, outcome in outcomes.items()},
         **{name: sum(entry.aside == name for entry in judged) for name in ASIDE},
         "missing": list(missing),
@@ -144,6 +154,14 @@ def summary(judged: Sequence[Compared], shown: Contrast, missing: Sequence[str])
         "smallest_margin": shown.smallest_margin,
         "minimal_detectable": shown.detectable,
     }
+
+
+def holding(judged: Sequence[Compared]) -> tuple[int, int]:
+    """In how many conditions (a text, a model, a source) all comparisons that count are confirmed, and of how many."""
+    by_condition: dict[str, list[str]] = {}
+    for entry in deciding(judged):
+        by_condition.setdefault(entry.about.condition, []).append(entry.outcome)
+    return sum(set(found) == {CONFIRMED} for found in by_condition.values()), len(by_condition)
 
 
 def shown_of(judged: Sequence[Compared], verdict: str) -> Contrast:

@@ -23,7 +23,7 @@ def _words(given: Mapping[str, Any]) -> str:
         f"{words.paired(given)}: confirmed if the advantage is significant (Holm) at every {given['axis']} and the "
         "slope of the relative improvement on its logarithm is not below 0, TOO SMALL if every difference is then "
         "inside the study's margin; refuted if at one the interval lies on the other side with Holm's p as low. "
-        + words.COUNTING
+        + f"{words.COUNTING} {words.BESIDE}"
         + (f" {words.ARTEFACT}" if given["released"] else "")
     )
 

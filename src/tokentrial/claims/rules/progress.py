@@ -32,6 +32,7 @@ def _faster_words(given: Mapping[str, Any]) -> str:
         f"{words.superiority('fewer', margin)}. Steps on text of all stages count, for an arm that "
         "starts from a trained table those of that table, too. "
         + (f"At least {least} have to be met." if least else words.QUANTIFIED["every"])
+        + f" {words.BESIDE}"
     )
 
 
@@ -96,7 +97,7 @@ def _step_contrasts(
 ) -> tuple[list[Contrast], list[Contrast], list[str]]:
     """Steps of arm minus other in every cell, over all stages and over the last alone, and what is missing."""
     total, alone, missing = list[Contrast](), list[Contrast](), list[str]()
-    for condition, arm, other in planned(results, cells, missing):
+    for condition, arm, other, _ in planned(results, cells, missing):
         losses = contrast(results, condition, arm, other, LOSS)
         reached = _reached(results, condition, (arm, other), share)
         if losses is None or reached is None or reached.empty:

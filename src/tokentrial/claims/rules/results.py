@@ -62,9 +62,10 @@ class Results(View):
     def chosen(self, experiment: str, wanted: Mapping[str, Sequence[Any]]) -> tuple[list[str], list[str]]:
         """Conditions done right of an experiment whose columns have one of the wanted values; the values without any.
 
-        Raises InputError for a column that no condition of the experiment has.
+        Those of a study without ways of doing it count as well. Raises InputError for a column that no condition of the
+        experiment has.
         """
-        conditions = self.select(**_named(experiment), way=WAY)
+        conditions = [each for each in self.select(**_named(experiment)) if each.way in (WAY, None)]
         for key in wanted:
             known = sorted({name for each in conditions for name in keys(each)})
             if conditions and key not in known:

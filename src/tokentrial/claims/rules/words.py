@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tokentrial.claims.rules.contrasts import LOSS, Margin
+from tokentrial.claims.rules.contrasts import LOSS, PRETRAINED, Margin
 
 METRICS = {
     LOSS: "Held-out loss", "accuracy": "Held-out accuracy",
@@ -14,6 +14,7 @@ QUANTIFIED = {
     "agree": "The comparisons have to agree; an undecided one leaves the claim undecided.",
 }
 COUNTING = "A comparison counts only where an arm learns something and not both are within the margin of the best."
+BESIDE = "An arm with a comparison that does not count confirms nothing in its condition."
 ARTEFACT = "If refuted although the released code shows the effect: ARTEFACT."
 REPLICATION = (
     "Beside it, and deciding nothing: whether the printed value is inside the replication's prediction interval."
@@ -22,8 +23,13 @@ REPLICATION = (
 
 def paired(given: Mapping[str, Any]) -> str:
     """The metric, and how many seeds: ``Held-out loss, paired by seed, at least 10 seeds``."""
-    metric = given["metric"]
-    return f"{METRICS.get(metric, metric)}, paired by seed, at least {given['seeds']} seeds"
+    metric, cells = given["metric"], [*given.get("cells", ()), *given.get("equal", ()), *given.get("larger", ())]
+    pretrained = any(entry["study"].startswith(f"{PRETRAINED}/") for entry in cells)
+    documents = " (with a pretrained model by held-out document, at least as many)" if pretrained else ""
+    open_ = any(not entry.get("refutes", True) for entry in cells)
+    undecided = "; an encoding of the pretrained model that is trained, but far from converged, refutes nothing"
+    seeds = f"at least {given['seeds']} seeds{documents}{undecided if open_ else ''}"
+    return f"{METRICS.get(metric, metric)}, paired by seed, {seeds}"
 
 
 def margin(own: Margin | None) -> str:

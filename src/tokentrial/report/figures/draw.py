@@ -59,6 +59,9 @@ MODULES = (
 _of_fork: list[Callable[[str], None]] = []
 __all__ = ["KINDS", "MODULES", "draw", "write_figures"]
 
+WITHOUT_TEXT = (catalogue.VERDICTS, "real_model")
+"""Parts whose figures have no text, or name each panel's own."""
+
 
 def write_figures(
     paths: Iterable[str],
@@ -97,7 +100,7 @@ def write_figures(
         print(f"drawing {name}", flush=True)
         part, entry = known[name]
         figure = _drawn(name, entry, sources[part])
-        corpus = UNNAMED if part == catalogue.VERDICTS else real_text.title(sources[part].view.arms)
+        corpus = UNNAMED if part in WITHOUT_TEXT else real_text.title(sources[part].view.arms)
         if corpus != UNNAMED:
             style.note(figure, f"Text: {corpus}")
         style.save(figure, files[name])

@@ -22,6 +22,8 @@ from tokentrial.schema import figures as declared
 ROOM = 0.15  # octaves at both ends of the axes of costs
 SHARES = {"unigram": 0.0, "floor": 1.0}
 HEIGHTS = {1: 6.0, 2: 5.4, 3: 4.3, 4: 3.5}  # cm of a panel, by the rows of panels
+LOWEST = 2.0  # cm of a panel beside others that have more names
+MOST_NAMES = 12  # beside the lines of a panel
 ROOM_BELOW = 0.35  # of the range of losses, for names below the lowest line
 UNIGRAM_REACH = 0.2  # the unigram is drawn as a line where it adds less than this share to the axis
 TICKS = [n * 10.0**k for k in range(3, 9) for n in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)]
@@ -105,7 +107,7 @@ def shares(sources: Sources, entry: declared.Shares) -> Figure:
 def front(sources: Sources, entry: declared.Front) -> Figure:
     """A row of panels per condition that has a method in two sizes, of the first four: loss against each cost.
 
-    One cost alone has names beside the lines in place of a legend.
+    One cost alone has names beside the lines in place of a legend, unless they are too many.
     """
     view, many = sources.view, len(entry.costs)
     rows = with_costs(view, entry)
@@ -117,13 +119,17 @@ def front(sources: Sources, entry: declared.Front) -> Figure:
     rows = rows[rows["condition"].isin(bits)]
     sizes_of = {"height": HEIGHTS.get(len(shown), 0), "gap": (gap, entry.layout.gap[1]), "columns": many}
     layout = entry.layout.model_copy(update=sizes_of)
-    figure, axes = style.panels(many * len(shown), marks.looks(rows["family"]) if many > 1 else [], layout)
+    names = [int(rows.loc[rows["condition"] == each.id, "family"].nunique()) for each in shown]
+    labelled = many == 1 and max(names, default=0) <= MOST_NAMES
+    heights = _heights(names, layout.height) if labelled else []
+    samples = [] if labelled else marks.looks(rows["family"])
+    figure, axes = style.panels(many * len(shown), samples, layout, heights=heights)
     for row, condition in enumerate(shown):
         group, pair = rows[rows["condition"] == condition.id], axes[many * row : many * (row + 1)]
         levels, unigram = _full(group, margin(view)), float(group["unigram"].mean())
         for panel in pair:
             low, high = _limits(group, [*levels.values()], unigram)
-            panel.set_ylim(low - (ROOM_BELOW * (high - low) if many == 1 else 0), high)
+            panel.set_ylim(low - (ROOM_BELOW * (high - low) if labelled else 0), high)
             _full_lines(panel, levels)
         _lines(pair, group, entry.costs, "family", then="bits_deployed", width=0.8, halvings=2, larger=1.5)
         _unigram(pair, unigram)
@@ -131,10 +137,15 @@ def front(sources: Sources, entry: declared.Front) -> Figure:
             pair[1].tick_params(axis="y", left=False)
             style.second_axis(pair[1], "left", of_a_nat).set_ylabel("test loss (bits per byte)")
         style.label_right(pair[-1], {"unigram": unigram, **levels})
-        if many == 1:
+        if labelled:
             placing.label_points(pair[0], _ends(group, *entry.costs), _drawn(pair[0], [*levels.values(), unigram]))
         pair[0].set(ylabel="test loss (nats per token)", title=marks.TITLES["body"](condition))
     return figure
+
+
+def _heights(names: Sequence[int], mean: float) -> list[float]:
+    """Heights of panels (cm) with this mean: what is above the lowest goes by the names beside their lines."""
+    return [LOWEST + (mean - LOWEST) * len(names) * each / sum(names) for each in names]
 
 
 def _ends(group: pd.DataFrame, cost: str) -> list[tuple[float, float, str]]:

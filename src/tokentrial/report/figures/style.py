@@ -4,6 +4,7 @@ Sizes are in centimetres of the printed page (A4 with a text width of 16 cm), ty
 of the same figure are the same bytes: no dates, no random ids, and text stays text in SVG and PDF.
 """
 
+import math
 import textwrap
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -168,27 +169,44 @@ def canvas(height: float, boxes: Sequence[Box]) -> tuple[Figure, list[Axes]]:
 
 
 def grid(
-    count: int, columns: int, *, height: float, top: float, gap: tuple[float, float], sides: tuple[float, float]
+    count: int,
+    columns: int,
+    *,
+    height: float | Sequence[float],
+    top: float,
+    gap: tuple[float, float],
+    sides: tuple[float, float],
 ) -> list[Box]:
-    """Boxes of ``count`` panels row by row; gap: between columns and rows, sides: left and right of all (cm).
+    """Boxes of ``count`` panels row by row; height: of all rows, or of each; gap: between columns and rows, sides: left
+    and right of all (cm).
 
     Raises Nothing if there are none.
     """
     if not count:
         raise Nothing
+    heights = list(height) if isinstance(height, Sequence) else [height] * math.ceil(count / columns)
+    tops = [top + sum(heights[:row]) + row * gap[1] for row in range(len(heights))]
     width = (WIDTH - sum(sides) - gap[0] * (columns - 1)) / columns
     return [
-        Box(sides[0] + (k % columns) * (width + gap[0]), top + (k // columns) * (height + gap[1]), width, height)
+        Box(sides[0] + (k % columns) * (width + gap[0]), tops[k // columns], width, heights[k // columns])
         for k in range(count)
     ]
 
 
 def panels(
-    count: int, samples: Iterable[Sample], layout: Layout, y_label: str = "", x_label: str = ""
+    count: int,
+    samples: Iterable[Sample],
+    layout: Layout,
+    y_label: str = "",
+    x_label: str = "",
+    heights: Sequence[float] = (),
 ) -> tuple[Figure, list[Axes]]:
-    """A grid of panels and the legend below it; labels are left and below all panels, or at each of them."""
+    """A grid of panels and the legend below it; labels are left and below all panels, or at each of them.
+
+    heights: of the rows, if they differ (cm)
+    """
     columns = min(layout.columns, count) if layout.fill else layout.columns
-    boxes = grid(count, columns, height=layout.height, top=layout.top, gap=layout.gap, sides=layout.sides)
+    boxes = grid(count, columns, height=heights or layout.height, top=layout.top, gap=layout.gap, sides=layout.sides)
     figure, axes = page(boxes, samples, boxes[-1].top + boxes[-1].height + layout.foot, layout.legend_columns)
     for k, panel in enumerate(axes):
         panel.set_ylabel(y_label if layout.repeat == "y" or k % columns == 0 else "")

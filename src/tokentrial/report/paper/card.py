@@ -7,7 +7,7 @@ from tokentrial.report import comparisons
 from tokentrial.report.answers import Answer, Measured
 from tokentrial.report.figures import marks
 from tokentrial.report.language_model_names import peer
-from tokentrial.report.paper.context import Paper, interval, plain
+from tokentrial.report.paper.context import Paper, interval, plain, steps_said
 from tokentrial.report.verdicts import MARKS
 from tokentrial.run.budget import equal_training
 from tokentrial.run.view import Row, View
@@ -44,7 +44,7 @@ def rows(paper: Paper, card: Sequence[Answer], titles: dict[str, str]) -> str:
             cited = f" @{CITED[document]}" if document in CITED else ""
             head = f"#said[{plain(document)}] _{plain(titles.get(document, document))}_{cited}"
             lines.append(f"thin, table.cell(colspan: {COLUMNS})[{head}]")
-        measured = described(paper, row)
+        measured = [*described(paper, row), *_held(paper, row)]
         dagger = "#super[†]" if row.unfrozen else ""
         cells = (
             plain(row.statement),
@@ -71,6 +71,14 @@ def described(paper: Paper, row: Answer) -> list[str]:
     return [said + (_training(paper, view, pair) if pair["study"] == "language_models" else "")]
 
 
+def _held(paper: Paper, row: Answer) -> list[str]:
+    """In how many of its conditions a claim holds."""
+    if row.conditions is None:
+        return []
+    held, decided = (paper.claim(row.measured[0].claim, f"conditions_{name}", 0) for name in ("held", "decided"))
+    return [f"{held} of {decided} hold"]
+
+
 def _where(paper: Paper, row: Answer) -> str:
     """Where an artefact shows: in the released code, or against a baseline that is kept frozen."""
     if row.run != words.ARTEFACT:
@@ -95,14 +103,16 @@ def _against_both(paper: Paper, frozen: Row, tuned: Row) -> str:
 
 
 def _training(paper: Paper, view: View, pair: Row) -> str:
-    """Whether both arms had as many steps on the text; if not, the same comparison with an arm that had."""
+    """With how many steps on the text beside the other arm; if not as many, the same comparison with more of them."""
     if equal_training(view, pair["condition"], pair["arm_a"], pair["arm_b"]):
-        return " at equal steps"
+        return " (as many steps)"
+    few = steps_said(comparisons.relative_steps(view, pair["condition"], pair["arm_a"], pair["arm_b"]))
     twin = peer(view, view.condition(pair["condition"]), pair["arm_a"], TWICE)
-    fair = view.pair(pair["condition"], twin, pair["arm_b"]) if twin else {}
-    if not fair or not equal_training(view, pair["condition"], fair["arm_a"], fair["arm_b"]):
-        return " at unequal steps"
-    return f" at unequal steps, {' '.join(paper.parts(fair))} at equal ones"
+    more = view.pair(pair["condition"], twin, pair["arm_b"]) if twin else {}
+    if not more:
+        return f" ({few})"
+    many = steps_said(comparisons.relative_steps(view, pair["condition"], more["arm_a"], more["arm_b"]))
+    return f" ({few}), {' '.join(paper.parts(more))} ({many})"
 
 
 def _condition(view: View, name: str) -> str:

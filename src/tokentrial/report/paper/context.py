@@ -204,6 +204,11 @@ def spanning(words: str, columns: int = 2) -> str:
     return f"table.cell(colspan: {columns}, align: center)[*{words}*]"
 
 
+def steps_said(ratio: float | None) -> str:
+    """``half the steps``: of an arm's steps over another one's."""
+    return {0.5: "half the steps", 1.0: "as many steps", 2.0: "twice the steps"}.get(ratio or 0.0, "other steps")
+
+
 def listed(items: list[str]) -> str:
     """``a, b and c``."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""

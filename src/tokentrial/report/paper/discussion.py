@@ -69,6 +69,6 @@ def unequal(paper: Paper) -> list[str]:
     if not any(arm.startswith("learned_twice") for arm in arms) or any(arm.startswith("full_twice") for arm in arms):
         return []
     return [
-        "No full table has had twice the epochs, so a learned table with twice the epochs below it shows the effect "
-        "of training longer, too."
+        "No full table has had more than one stage of training, so a learned table below it that was trained for "
+        "longer shows the effect of training longer, too."
     ]

@@ -13,9 +13,10 @@ from tokentrial.provenance import git_commit
 from tokentrial.report import catalogue
 from tokentrial.report.advice import Advice, one_width
 from tokentrial.report.answers import Answer
+from tokentrial.report.comparisons import relative_steps
 from tokentrial.report.learning_rates import source_words
 from tokentrial.report.paper import card
-from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, listed, plain, table
+from tokentrial.report.paper.context import COUNTED, Paper, Values, interval, listed, plain, steps_said, table
 from tokentrial.report.real_model_names import text_name
 from tokentrial.report.scale import scale_values, spread, text_said, trained_once
 from tokentrial.report.verdicts import EMPIRICAL, group, read
@@ -111,7 +112,7 @@ def synthetic(paper: Paper) -> Iterator[str]:
 
 
 def text(paper: Paper) -> Iterator[str]:
-    """The same on real text, at equal steps and with the learned table's single stage."""
+    """The same on real text, with more steps and with the learned table's single stage."""
     view = paper.of("language_models")
     for each in view.select(experiment="transformer", way="done-right"):
         fair, fair_tuned, single = (
@@ -123,9 +124,12 @@ def text(paper: Paper) -> Iterator[str]:
             )
         )
         if fair and fair_tuned and single:
+            many, few = (
+                steps_said(relative_steps(view, each.id, row["arm_a"], row["arm_b"])) for row in (fair, single)
+            )
             yield (
-                f"On {plain(view.corpus)} at equal steps these differences are {paper.difference(fair, n=False)} and "
-                f"{paper.difference(fair_tuned, unit=False)}; with half the steps, the first is "
+                f"On {plain(view.corpus)} with {many} these differences are {paper.difference(fair, n=False)} and "
+                f"{paper.difference(fair_tuned, unit=False)}; with {few}, the first is "
                 f"{paper.difference(single, n=False, unit=False)}."
             )
 

@@ -1,5 +1,6 @@
 """Section on the token table of a pretrained model (workflow/report/paper/real_model.typ)."""
 
+import json
 import math
 from collections.abc import Sequence
 
@@ -93,7 +94,7 @@ def losses(paper: Paper) -> str:
             " Shown are the codes on the front of memory and loss and of each other family the size nearest to eight "
             "to one; the run's tables have all."
         )
-    columns = "(1.6fr, auto" + ", 1.3fr" * (len(inputs) + len(tied)) + ", 0.7fr)"
+    columns = "(2fr, auto" + ", 1.25fr" * (len(inputs) + len(tied)) + ", 0.6fr)"
     return table(columns, header, rows, caption, "codes", "(left, " + "right, " * (len(inputs) + len(tied) + 2) + ")")
 
 
@@ -122,26 +123,41 @@ def selected(view: View, inputs: Sequence[Condition]) -> list[str]:
 
 
 def found(paper: Paper) -> str:
-    view, parts = paper.of(STUDY), []
+    """Paragraphs on bits, dimensions, training and frequency, of those that the run has."""
+    said = {
+        "Fewer bits.": fewer_bits(paper),
+        "Fewer dimensions.": fewer_dimensions(paper),
+        "Training.": recovered.said(paper),
+        "By frequency.": bands(paper),
+    }
+    return "\n\n".join(f"*{topic}* {text}" for topic, text in said.items() if text)
+
+
+def fewer_bits(paper: Paper) -> str:
     said = [cost for arm in ("int8", "int4", "int3") if (cost := bits_cost(paper, arm))]
-    if said and uses(paper, False):
-        texts = listed([plain(text_name(each)) for each in uses(paper, False)])
-        parts.append(f"@codes lists the codes. In nats on {texts}, {'; '.join(said)}.")
+    if not said or not uses(paper, False):
+        return ""
+    texts = listed([plain(text_name(each)) for each in uses(paper, False)])
+    return f"@codes lists the codes. In nats on {texts}, {'; '.join(said)}."
+
+
+def fewer_dimensions(paper: Paper) -> str:
+    """The best code of one width for all tokens, and whether reconstruction keeps the model's performance."""
+    view = paper.of(STUDY)
     best = {each: arm for each in uses(paper, False) if (arm := one_width(view, each))}
-    if best:
-        shown = [
-            f"{paper.apart(each.id, arm, FULL)} on {plain(text_name(each))} ({plain(view.arm_name(STUDY, arm))})"
-            for each, arm in best.items()
-        ]
-        parts.append(f"The best code of fewer dimensions for all tokens, without retraining, costs {listed(shown)}.")
-        lows = [view.difference_on("test", each.id, arm, FULL)["low"] for each, arm in best.items()]
-        if all(low is not None and low > LOST for low in lows):
-            parts.append(
-                "Reconstruction, linear or deep, weighted by counts or not, does not keep the performance of a "
-                "trained model."
-            )
-    parts += [recovered.said(paper), *bands(paper)]
-    return " ".join(parts)
+    if not best:
+        return ""
+    shown = [
+        f"{paper.apart(each.id, arm, FULL)} on {plain(text_name(each))} ({plain(view.arm_name(STUDY, arm))})"
+        for each, arm in best.items()
+    ]
+    lows = [view.difference_on("test", each.id, arm, FULL)["low"] for each, arm in best.items()]
+    lost = (
+        " Reconstruction, linear or deep, weighted by counts or not, does not keep the performance of a trained model."
+        if all(low is not None and low > LOST for low in lows)
+        else ""
+    )
+    return f"The best code of fewer dimensions for all tokens, without retraining, costs {listed(shown)}.{lost}"
 
 
 def bits_cost(paper: Paper, arm: str) -> str:
@@ -171,10 +187,11 @@ def controlled(paper: Paper, condition: Condition) -> list[tuple[str, str]]:
     ]
 
 
-def bands(paper: Paper) -> list[str]:
+def bands(paper: Paper) -> str:
     """Widths and bits by frequency minus their controls at the same budget; of many, those spread evenly alone."""
     view = paper.of(STUDY)
     pairs: dict[str, list[str]] = {}
+    compared = set()
     for each in uses(paper, False):
         known = controlled(paper, each)
         if len(known) > MOST_PAIRS:
@@ -184,11 +201,14 @@ def bands(paper: Paper) -> list[str]:
             if row:
                 names = " minus ".join(plain(view.arm_name(STUDY, one)) for one in (arm, other))
                 pairs.setdefault(names, []).append(paper.difference(row, n=False, unit=False))
+                compared.add(row["comparison"])
     if not pairs:
-        return []
+        return ""
+    rules = [plain(claim) for claim, row in paper.judged.items() if compared & set(json.loads(row["comparison"]))]
+    read = f"the rules of {listed(rules)} read them" if rules else "no rule reads them"
     texts = listed([plain(text_name(each)) for each in uses(paper, False)])
     said = "; ".join(f"{names} {' and '.join(values)}" for names, values in pairs.items())
-    return [
+    return (
         f"The idea of document 003 at equal budgets, in nats on {texts}: {said}. This table was trained with equal "
-        "widths and is cut afterwards; no rule was frozen for these comparisons."
-    ]
+        f"widths and is cut afterwards; {read}."
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tokentrial.real_text import UNNAMED
+from tokentrial.report.comparisons import relative_steps
 from tokentrial.report.headline import central
 from tokentrial.report.language_model_names import (
     FULL,
@@ -15,13 +16,15 @@ from tokentrial.report.language_model_names import (
     title,
     tokens_name,
 )
-from tokentrial.report.paper.context import Paper, Values, listed, plain, spanning, table
+from tokentrial.report.paper.context import COUNTED, Paper, Values, listed, plain, spanning, steps_said, table
 from tokentrial.run.finals import LOSS
 from tokentrial.run.view import Row, records
 
 STUDY = "language_models"
 SAID = {"better": "dominates", "worse": "is dominated by"}
 UNMASKED = "learned_unmasked"
+LONGER = "learned_twice"
+FEW = 5  # seeds below which an interval is wide
 
 
 def values(paper: Paper) -> Values:
@@ -47,16 +50,29 @@ def lead(paper: Paper) -> str:
         + ("@real-text has those with a learned table and an autoencoder of one size. " if compared(paper) else "")
         + "One "
         "body serves every ratio, with a lift from _d_#sub[c] to its width, and the autoencoder is trained on the "
-        "table of the trained full model. So an autoencoder has had two stages of training on the text. Where there is "
-        "a learned arm with twice the epochs, that one is compared; elsewhere the learned arm has had half the steps."
+        "table of the trained full model. So an autoencoder has had two stages of training on the text, and what a "
+        "learned arm is worth depends on how many steps it has had beside these."
     )
 
 
 def compared(paper: Paper) -> list[Row]:
-    """The documents' encodings against the autoencoder at equal training, or else as the headline compares them."""
-    view = paper.of(STUDY)
-    rows = records(central(view))
-    return [row for row in rows if view.method(STUDY, row["arm_b"]).ratio is not None]
+    """The documents' encodings against the autoencoder at equal training; where no arm has had that, the learned arm
+    of one stage, and the one that was trained for longest."""
+    view, rows = paper.of(STUDY), []
+    for row in records(central(view)):
+        if view.method(STUDY, row["arm_b"]).ratio is None:
+            continue
+        rows.append(row)
+        condition = view.condition(row["condition"])
+        longer = peer(view, condition, row["arm_a"], LONGER)
+        if not row["equal_training"] and longer not in (None, row["arm_a"]):
+            rows += [pair for pair in [view.pair(condition.id, longer, row["arm_b"])] if pair]
+    return rows
+
+
+def steps(paper: Paper, row: Row) -> float | None:
+    """The steps of a comparison's first arm over those of its second."""
+    return relative_steps(paper.of(STUDY), row["condition"], row["arm_a"], row["arm_b"])
 
 
 def differences(paper: Paper) -> str:
@@ -75,7 +91,7 @@ def differences(paper: Paper) -> str:
                 *paper.parts(row),
                 *paper.parts(full),
                 f"{int(row['n'])}",
-                "yes" if row["equal_training"] else "no",
+                paper.number(steps(paper, row), f"{COUNTED}: steps of {row['comparison']}", 1),
             ]
         )
     if not rows:
@@ -83,19 +99,18 @@ def differences(paper: Paper) -> str:
     caption = (
         "The learned encoding on real text: held-out loss in nats per token, and differences with "
         f"{paper.confidence} intervals over paired seeds; below zero, the learned encoding is better. "
-        "Equal: the learned arm and the autoencoder have had as many steps on text over all stages. The full table "
-        "has the steps of one stage, so a learned arm with twice "
-        "the epochs may lie below it for this reason alone."
+        "Steps: of the learned arm over those of the autoencoder, on text, all stages. The full table "
+        "has the steps of one stage, so a learned arm with more of them may lie below it for this reason alone."
     )
     heads = (spanning("− autoencoder"), spanning("− full table"))
-    header = ["Model", "Ratio", "Arm", "Loss", *heads, "_n_", "Equal"]
+    header = ["Model", "Ratio", "Arm", "Loss", *heads, "_n_", "Steps"]
     return table(
         "(1fr, auto, auto, auto, auto, auto, auto, auto, auto, auto)",
         header,
         rows,
         caption,
         "real-text",
-        "(left, left, left, right, right, right, right, right, right, left)",
+        "(left, left, left, right, right, right, right, right, right, right)",
     )
 
 
@@ -103,22 +118,37 @@ def found(paper: Paper) -> str:
     rows = compared(paper)
     if not rows:
         return "There is nothing to compare."
-    better, worse = sum(map(paper.better, rows)), sum(map(paper.worse, rows))
-    equal = sum(bool(row["equivalent"]) for row in rows)
-    total = paper.count(len(rows), "comparisons with the autoencoder on real text")
-    text = (
-        f"In the {total} comparisons of @real-text the learned encoding is significantly better in "
-        f"{paper.count(better, 'of these, better')}, "
-        f"significantly worse in {paper.count(worse, 'of these, worse')}, and shown to be equivalent in "
-        f"{paper.count(equal, 'of these, equivalent')}, after Holm's correction. "
-    )
-    text += "".join(tuned(paper))
-    least = min(int(row["n"]) for row in rows)
-    if least < 5:
+    groups: dict[float, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(steps(paper, row) or 0.0, []).append(row)
+    said = []
+    for ratio, group in sorted(groups.items()):
+        better, worse = sum(map(paper.better, group)), sum(map(paper.worse, group))
+        equal = sum(bool(row["equivalent"]) for row in group)
+        words = steps_said(ratio)
+        said.append(
+            f"with {words} significantly better in {paper.count(better, f'{words}, better')}, worse in "
+            f"{paper.count(worse, f'{words}, worse')} and shown to be equivalent in "
+            f"{paper.count(equal, f'{words}, equivalent')} of "
+            f"{paper.count(len(group), f'comparisons with the autoencoder on real text, {words}')}"
+        )
+    text = f"Against the autoencoder (@real-text) the learned encoding is {'; '.join(said)}, after Holm's correction. "
+    if 1.0 not in groups:
         text += (
-            f"With {paper.count(least, 'fewest seeds of these')} seeds an interval is wide, and the rules of the "
-            "claims ask for more before they decide, so most "
-            "claims about real text stay open in this run. "
+            "So no arm of this run has had as many steps as both stages: what lies between is in the documentation "
+            "of the language models, from a run after this one. "
+        )
+    text += "".join(tuned(paper))
+    seeds = [int(row["n"]) for row in rows]
+    if max(seeds) < FEW:
+        text += (
+            f"With {paper.count(min(seeds), 'fewest seeds of these')} seeds an interval is wide, and the rules of the "
+            "claims ask for more before they decide, so most claims about real text stay open in this run. "
+        )
+    elif min(seeds) < FEW:
+        text += (
+            f"Rows with {paper.count(min(seeds), 'fewest seeds of these')} seeds have wide intervals and do not reach "
+            "the number that rules ask for. "
         )
     return text
 
@@ -128,16 +158,16 @@ def tuned(paper: Paper) -> Iterator[str]:
     view = paper.of(STUDY)
     for condition in conditions(view, "done-right"):
         for other in of_method(view, condition, "autoencoder_finetuned"):
-            arms = [peer(view, condition, other, name) for name in ("learned_twice", "learned")]
+            arms = [peer(view, condition, other, name) for name in (LONGER, "learned")]
             twice, once = (view.pair(condition.id, arm, other) if arm else {} for arm in arms)
             if twice and once:
                 ratio = plain(f"{view.method(STUDY, other).ratio}:1")
+                many, few = (steps_said(steps(paper, row)) for row in (twice, once))
+                turns = once["difference"] > 0 > twice["difference"]
                 yield (
                     f"Against a fine-tuned autoencoder at {ratio} ({plain(title(condition))}) it is "
-                    f"{paper.difference(twice)} with as many steps, and {paper.difference(once, n=False)} with half "
-                    "of them: the number of steps decides more than the way to the codes. "
-                    if abs(once["difference"]) > abs(twice["difference"])
-                    else f"Against a fine-tuned autoencoder at {ratio} it is {paper.difference(twice)}. "
+                    f"{paper.difference(twice)} with {many}, and {paper.difference(once, n=False)} with {few}"
+                    + (": the number of steps decides more than the way to the codes. " if turns else ". ")
                 )
 
 

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 
-from tokentrial.cramming.cells import NATURAL
+from tokentrial.cramming.cells import NATURAL, Block
 from tokentrial.published import number as value_of
 from tokentrial.report.cramming_names import AFTER, PROBED, horizons, kind_name, probed
 from tokentrial.report.formats import MISSING
 from tokentrial.report.paper.context import COUNTED, Paper, plain, table
 from tokentrial.run.estimates import Scope
+from tokentrial.run.view import View
 from tokentrial.statistics.cramming import AT_LEAST
 
 STUDY = "cramming"
 BITS = [
     "Model", "Text", "Tokens", "_n_", "Code, bits", "Vector, bits", "Code, bits a number", "Vector, bits a number",
-    "Coordi-nates", "Their bits", "Next text after the vector", "after the text", "after nothing",
+    "Coordi-nates", "Their bits", "Next: after the vector", "after the text", "after nothing",
 ]  # fmt: skip
 GROWTH = ["Model", "Width", "Text", "_n_", "Horizon, tokens", "Shortest to longest", "Of half of the texts"]
 
@@ -26,7 +27,7 @@ def bits(paper: Paper) -> str:
         rows.append(
             [
                 plain(scope.model),
-                plain(kind_name(scope.kind).partition(",")[0]),
+                plain(kind_name(scope.kind).partition(",")[0].removesuffix(" text")),
                 f"{length}",
                 f"{max(view.estimates.get(name, scope, length).n for name in (*PROBED, *AFTER))}",
                 _ends(*at, "arithmetic_bits", 0),
@@ -45,11 +46,11 @@ def bits(paper: Paper) -> str:
         "What the vectors of solved texts are; only texts that a vector of this run says count. Means over _n_ texts "
         f"with {paper.confidence} bootstrap intervals. Code: an arithmetic code of the same tokens under the model. "
         "Vector: all of its numbers at the fewest bits with which greedy decoding still says the text. Coordinates: "
-        "the fewest in a random basis in which training still solves the text. Next text: loss of another text right "
+        "the fewest in a random basis in which training still solves the text. Next: loss of another text right "
         "after the vector, after the text itself and after nothing, in nats per token. Published: shortest and longest "
         "capacity, and the information gain for each number, which is at most what a code of the text would take."
     )
-    columns = "(auto, auto, auto, auto, 1fr, 1fr, 1.45cm, 1.25cm, 1fr, 1fr, 1.1fr, 1.1fr, 1.1fr)"
+    columns = "(auto, 1.2cm, auto, auto, 1.2cm, 1.85cm, 1.35cm, 1.15cm, 1.2cm, 1.4cm, 1fr, 1fr, 1fr)"
     return table(columns, BITS, rows, caption, "vectorbits", "(left, left, " + "right, " * 11 + ")")
 
 
@@ -69,15 +70,18 @@ def _published(paper: Paper) -> Iterator[list[str]]:
     yield [name, "PG-19", capacity, "", MISSING, MISSING, gained, *[MISSING] * 6]
 
 
+def _grown(view: View) -> list[Block]:
+    """Those with a text whose horizon is known."""
+    return [block for block in horizons(view) if (block.capacities[0] == block.capacities[0]).any()]
+
+
 def growth(paper: Paper) -> str:
     """The table of horizons, to which texts grew token by token; empty in a run without a progressive arm."""
     view, rows = paper.of(STUDY), []
-    for block in horizons(view):
+    for block in _grown(view):
         scope = Scope(*block.key)
         lower, upper = block.capacities
         known = lower == lower
-        if not known.any():
-            continue
         what = f"horizon of {scope.model}, {scope.kind}"
         ends = {"shortest": lower[known].min(), "longest": lower[known].max()}
         shortest, longest = (paper.number(end, f"{COUNTED}: {name} {what}", 0) for name, end in ends.items())
@@ -171,4 +175,6 @@ def said(paper: Paper) -> str:
             f"after the vector, {_value(*at, AFTER[1], 2)} after the text itself and {_value(*at, AFTER[2], 2)} after "
             "nothing."
         )
-    return f"{' '.join(parts)} @vectorbits has all lengths." if parts else ""
+    parts += ["@vectorbits has all lengths."] if parts else []
+    parts += ["@horizons shows how far each text grows from its own last solution."] if _grown(paper.of(STUDY)) else []
+    return " ".join(parts)

@@ -88,8 +88,10 @@ class Names:
         return catalogue.study_title(study, self.view.corpus)
 
     def experiment(self, condition: Condition) -> str:
-        """Returns ``Compression ratios (001), done right``."""
+        """Returns ``Compression ratios (001), done right``; with the experiment's name if another has its title."""
         title = condition.title if " " in condition.title else f"Script {_plain(condition.title)}"
+        if len(self._experiments[condition.study, condition.title]) > 1:
+            title = f"{title}, {_plain(condition.experiment)}"
         return ", ".join(part for part in (title, WAYS.get(condition.way or "", condition.way or "")) if part)
 
     def condition(self, name: str) -> str:
@@ -132,11 +134,19 @@ class Names:
         return MINUS.sub("−", self._keys.sub(lambda match: self._words[match[0]], text) if self._words else text)
 
     @cached_property
+    def _experiments(self) -> dict[tuple[str, str], set[str]]:
+        """Study and title -> the experiments that have it."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for each in self.view.select():
+            found.setdefault((each.study, each.title), set()).add(each.experiment)
+        return found
+
+    @cached_property
     def _words(self) -> dict[str, str]:
         words = HEADS | {key: name for key, name in METRIC_NAMES.items() if "_" in key}
         for row in self.view.methods.to_dict("records"):
-            if "_" in row["arm"] or "-" in row["arm"]:
-                words[row["arm"]] = row["name"]
+            if "_" in row["arm"] or "-" in row["arm"]:  # of a key that several studies have, the first study's name
+                words.setdefault(row["arm"], row["name"])
         for each in self.view.select():
             label = self.condition(each.condition)
             words[f"{each.experiment}/{each.name}"] = f"{each.title}: {label}" if label else each.title
