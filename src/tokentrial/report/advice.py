@@ -41,6 +41,8 @@ NEGLIGIBLE, COSTLY = 0.02, 0.1
 USE = {False: "input", True: "tied"}
 SAME_BITS = 0.2
 """Bits for each number by which two codes may differ and count as equally large."""
+SHOWN = 8
+"""The documents' own ratio."""
 CODES = "learned_product_2"
 CUT_AND_TRAINED = "learned_svd"
 """How the arms begin that are cut to one width by an SVD and then trained on text."""
@@ -203,7 +205,11 @@ def recover(view: View) -> Iterator[Advice]:
     if not pairs or any(high >= 0 for _, high in ends(study, gained)):
         return
     if all(low > COSTLY for low, _ in ends(study, left)):
-        shown = [both for (_, arm, _), *both in zip(pairs, left, gained, strict=True) if arm.endswith("-8")]
+        shown = [
+            both
+            for (_, arm, _), *both in zip(pairs, left, gained, strict=True)
+            if study.method("real_model", arm).ratio == SHOWN
+        ]
         yield Advice(
             "Train a table that was cut on text; short training regains a part of the loss, not all of it.",
             tuple(part for both in shown for part in both),
