@@ -197,7 +197,9 @@ def recover(view: View) -> Iterator[Advice]:
         for arm in trained_arms(study, each)
         if arm.startswith(CUT_AND_TRAINED) and (start := start_of(study, each, arm))
     ]
-    gained = [Evidence("minus the code that training starts from:", apart=(each.id, *arms)) for each, *arms in pairs]
+    gained = [
+        Evidence("minus the code that training starts from:", apart=(each.id, arm, start)) for each, arm, start in pairs
+    ]
     left = [
         Evidence(f"{study.arm_name('real_model', arm)}, {text_name(each)}:", apart=(each.id, arm, FULL))
         for each, arm, _ in pairs
