@@ -15,7 +15,7 @@ NAMES = {
         "a smoke run",
         "*It shows that the pipeline works; its seeds and steps are too few to conclude from.*",
     ),
-    "90732b4eb61b": ("the reference run", "Ten seeds of every model, and longer training of the language models."),
+    "90732b4eb61b": ("the reference run", "Ten seeds of everything that a rule asks for, three of the rest."),
     "c37243b6b38f": ("the full run", "All seeds, data and steps of the paper config."),
 }
 # Digest of the settings of training (config.training) that made the rows of the shipped run.

@@ -15,7 +15,6 @@ OTHERS = {
     "claims/frozen.py": "an experiment as a claim's entry names it",
     "claims/sensitivity.py": "an arm as a claim's entry names it",
     "publish/spot_check.py": "a job, which a rule names",
-    "cramming/cells.py": "the name of a language model",
     "report/figures/gains.py": "the name of a language model",
     "publish/crate/": "paths of files",
     "publish/reference/text.py": "a commit with what follows it",

@@ -79,6 +79,7 @@ GROWN = {"/cramming/settings/progressive", "/cramming/methods"}
 ONLY_OF = {
     "reference.yaml": {
         "/bespoke/experiments/large",
+        "/language_models/methods",
         *(f"/cramming/experiments/{name}/search" for name in ("capacity", "uncertainty")),
         *(
             f"/cramming/experiments/{name}"

@@ -188,7 +188,7 @@ def test_the_card_says_whether_training_on_text_was_equal(paper: tuple[str, list
         number(statistics.loc[f"{TRANSFORMER}:cross_entropy:{arm}-8-autoencoder-8", "difference"], 3, signed=True)
         for arm in ("learned", "learned_twice")
     )
-    said = rf"{re.escape(half)} \\\[.*\\\] \\(half the steps\\), {re.escape(more)} .* \\(twice the steps\\)"
+    said = rf"{re.escape(half)} \\\[.*\\\] \(half the steps\), {re.escape(more)} .* \(twice the steps\)"
     assert re.search(said, unequal)
     assert "(as many steps)" in lines["Language models gain memory and are trained better"]
 

@@ -19,7 +19,7 @@ from tokentrial.schema import study_files
 MISSING = latex_tables.missing()
 tex = pytest.mark.skipif(bool(MISSING), reason=f"needs TeX, which lacks {', '.join(MISSING)}")
 
-NUMBER = re.compile(r"(?<![\w.])\d[\d,]*\.\d+(?:e[-+]?\d+)?")
+NUMBER = re.compile(r"(?<![\w.])\d[\d,]*\.\d+(?:e[-+]?\d+)?(?!\w)")  # and not 5.4x, the name of a test
 # Tables with columns that readers see in another unit, or with an interval that the CSV leaves out.
 CONVERTED = {
     "bespoke-decomposition": "ratios for their logarithms",

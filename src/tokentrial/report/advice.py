@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tokentrial.report.formats import number
 from tokentrial.report.language_model_names import FULL
-from tokentrial.report.real_model_names import bits_a_number, start_of, text_name, trained_arms
+from tokentrial.report.real_model_names import TRAINED_FULL, bits_a_number, start_of, text_name, trained_arms
 from tokentrial.results import whole_file
 from tokentrial.run.budget import equal_training
 from tokentrial.run.columns import Condition
@@ -35,12 +35,15 @@ class Advice:
     condition: str = ""
 
 
-UNTRAINED = "One pretrained model, no retraining"
+UNTRAINED = "One pretrained model, whose table came in eight bits, no retraining"
 NEGLIGIBLE, COSTLY = 0.02, 0.1
 """Nats per token that a code costs at most, or at least, by its whole interval."""
 USE = {False: "input", True: "tied"}
 SAME_BITS = 0.2
 """Bits for each number by which two codes may differ and count as equally large."""
+SHOWN = 8
+"""The documents' own ratio."""
+CODES = "learned_product_2"
 CUT_AND_TRAINED = "learned_svd"
 """How the arms begin that are cut to one width by an SVD and then trained on text."""
 ONE_WIDTH = ("svd", "autoencoder")
@@ -49,7 +52,15 @@ ONE_WIDTH = ("svd", "autoencoder")
 
 def advice(view: View) -> list[Advice]:
     """Returns the advice that this run's intervals support, the most useful first."""
-    return [*quantise(view), *cut(view), *by_frequency(view), *recover(view), *train(view), *widths(view)]
+    return [
+        *quantise(view),
+        *cut(view),
+        *by_frequency(view),
+        *recover(view),
+        *product(view),
+        *train(view),
+        *widths(view),
+    ]
 
 
 def inputs_and_tied(study: View) -> tuple[list[Condition], list[Condition]]:
@@ -91,29 +102,31 @@ def quantise(view: View) -> Iterator[Advice]:
                 (*four, *four_tied),
                 UNTRAINED,
             )
-    two, rivals = costs(study, inputs, "pq_2"), [as_large(study, each, "pq_2") for each in inputs]
+    counted = all("pq_counted_2" in study.arms_of(each.id) for each in inputs)
+    two_bits = "pq_counted_2" if counted else "pq_2"
+    two, rivals = costs(study, inputs, two_bits), [as_large(study, each, two_bits) for each in inputs]
     against = [
-        Evidence("minus the best code of fewer dimensions at as many bits:", apart=(each.id, "pq_2", rival))
+        Evidence("minus the best code of fewer dimensions for all tokens:", apart=(each.id, two_bits, rival))
         for each, rival in zip(inputs, rivals, strict=True)
         if rival
     ]
     if two and len(against) == len(two) and all(high < 0 for _, high in ends(study, against)):
         paired = [each for pair in zip(two, against, strict=True) for each in pair]
         yield Advice(
-            "At two bits, use product quantisation rather than fewer dimensions, and measure what it costs.",
-            (*paired, *costs(study, tied, "pq_2"), *beside_widths(study, tied)),
+            "At two bits, use product quantisation rather than fewer dimensions for all tokens; measure what it costs.",
+            (*paired, *costs(study, tied, two_bits), *beside_widths(study, tied, two_bits)),
             UNTRAINED,
         )
 
 
-def beside_widths(study: View, conditions: Sequence[Condition]) -> list[Evidence]:
+def beside_widths(study: View, conditions: Sequence[Condition], arm: str) -> list[Evidence]:
     """Product quantisation minus widths by frequency, in each condition that has both."""
     return [
         Evidence(
-            f"{text_name(each)}, {USE[bool(each.tied)]}, minus widths by frequency:", apart=(each.id, "pq_2", "bands")
+            f"{text_name(each)}, {USE[bool(each.tied)]}, minus widths by frequency:", apart=(each.id, arm, "bands")
         )
         for each in conditions
-        if {"pq_2", "bands"} <= set(study.arms_of(each.id))
+        if {arm, "bands"} <= set(study.arms_of(each.id))
     ]
 
 
@@ -184,7 +197,9 @@ def recover(view: View) -> Iterator[Advice]:
         for arm in trained_arms(study, each)
         if arm.startswith(CUT_AND_TRAINED) and (start := start_of(study, each, arm))
     ]
-    gained = [Evidence("minus the code that training starts from:", apart=(each.id, *arms)) for each, *arms in pairs]
+    gained = [
+        Evidence("minus the code that training starts from:", apart=(each.id, arm, start)) for each, arm, start in pairs
+    ]
     left = [
         Evidence(f"{study.arm_name('real_model', arm)}, {text_name(each)}:", apart=(each.id, arm, FULL))
         for each, arm, _ in pairs
@@ -192,10 +207,33 @@ def recover(view: View) -> Iterator[Advice]:
     if not pairs or any(high >= 0 for _, high in ends(study, gained)):
         return
     if all(low > COSTLY for low, _ in ends(study, left)):
-        shown = [both for (_, arm, _), *both in zip(pairs, left, gained, strict=True) if arm.endswith("-8")]
+        shown = [
+            both
+            for (_, arm, _), *both in zip(pairs, left, gained, strict=True)
+            if study.method("real_model", arm).ratio == SHOWN
+        ]
         yield Advice(
             "Train a table that was cut on text; short training regains a part of the loss, not all of it.",
             tuple(part for both in shown for part in both),
+            "One pretrained model, all layers frozen",
+        )
+
+
+def product(view: View) -> Iterator[Advice]:
+    """Product codes that are trained on text, if that lowers the loss wherever they were trained."""
+    study = view.only("real_model")
+    inputs, _ = inputs_and_tied(study)
+    arms = [(each, CODES) for each in inputs if {CODES, TRAINED_FULL} <= set(study.arms_of(each.id))]
+    gained = [
+        Evidence(f"{text_name(each)}, minus the codes that training starts from:", apart=(each.id, arm, start))
+        for each, arm in arms
+        if (start := start_of(study, each, arm))
+    ]
+    alike = [Evidence("minus the full table trained alike:", apart=(each.id, arm, TRAINED_FULL)) for each, arm in arms]
+    if gained and len(gained) == len(alike) and all(high < 0 for _, high in ends(study, gained)):
+        yield Advice(
+            "If there is text, train the product codes on it, too: few tokens are enough to gain.",
+            tuple(part for pair in zip(gained, alike, strict=True) for part in pair),
             "One pretrained model, all layers frozen",
         )
 

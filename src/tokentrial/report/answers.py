@@ -185,9 +185,9 @@ def _answer(document: str, entry: Entry, judged: Mapping[str, Row], view: View) 
     numbers = json.loads(rule["recomputed"]) if rule else {}
     n = numbers.get("n") if measured else None
     shown = "; ".join(each.text for each in measured)
-    held, decided = numbers.get("conditions_held"), numbers.get("conditions_decided")
-    conditions = (held, decided) if measured and held is not None and decided > 1 else None
-    of = f", in {held} of {decided} conditions" if conditions else ""
+    decided: int = numbers.get("conditions_decided", 0)
+    conditions = (int(numbers["conditions_held"]), decided) if measured and decided > 1 else None
+    of = f", in {conditions[0]} of {decided} conditions" if conditions else ""
     return Answer(
         document=document,
         statement=entry.statement,

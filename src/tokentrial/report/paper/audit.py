@@ -52,10 +52,10 @@ def significance(paper: Paper) -> str:
     if claim not in paper.judged:
         return ""
     text = (
-        f"Of the {paper.tally(claim, 'conditions')} conditions, #said[10] print a _p_, and "
-        f"{paper.tally(claim, 'printed')} of these are below #said[0.05]; of those with means but no test, "
+        f"Of the {paper.tally(claim, 'conditions')} conditions, #said[10] print a _p_, "
+        f"{paper.tally(claim, 'printed')} of them below #said[0.05]. Of those with means but no test, "
         f"{paper.tally(claim, 'recomputed')} "
-        f"become significant when tested; {paper.tally(claim, 'unreported')} print no number. At most "
+        f"become significant when tested, and {paper.tally(claim, 'unreported')} print no number. At most "
         f"{paper.tally(claim, 'most')} can be significant. "
     )
     if "LE1-T52-DP" in paper.judged:

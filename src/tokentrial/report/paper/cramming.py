@@ -120,7 +120,7 @@ def found(paper: Paper) -> str:
             decided.setdefault(row["outcome"].lower(), []).append(name)
     text = "@capacity lists what one vector holds. " if has_capacity(paper) else ""
     text += (
-        f"Of {paper.count(len(rows), 'questions of the cramming study')} questions, "
+        f"Of {paper.count(len(rows), 'questions of the cramming study')} questions of our own, "
         f"{paper.count(len(open_ones), 'questions of the cramming study, open')} stay open at this scale{small}. "
     )
     for outcome, names in decided.items():

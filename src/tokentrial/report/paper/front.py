@@ -74,7 +74,7 @@ def outcomes(paper: Paper, empirical: pd.DataFrame) -> str:
 def trained_words(paper: Paper) -> str:
     """``11,093 trained models, 2,011 crammed texts and 84 encoded tables``: what the run made."""
     once = trained_once(paper.view.arms)
-    encoded = (once["study"] == "real_model") & once["tokens_seen"].isna()
+    encoded = once["study"] == "real_model"
     crammed = once["study"] == "cramming"
     made = {
         "trained model": once[~encoded & ~crammed],
@@ -107,7 +107,7 @@ def synthetic(paper: Paper) -> Iterator[str]:
                 f"On a synthetic source (_V_ = {size}, 8:1) the learned table minus a frozen "
                 f"autoencoder is {paper.difference(frozen, n=False)}, and minus a fine-tuned one "
                 f"{paper.difference(tuned, unit=False)}{inside}"
-                + (": what helps is training the codes with the task." if nearer else ".")
+                + (": what difference there is comes from training the codes with the task." if nearer else ".")
             )
 
 

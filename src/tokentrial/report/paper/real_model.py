@@ -47,7 +47,8 @@ def lead(paper: Paper) -> str:
         "Its token table is replaced by a code of fewer dimensions or fewer bits, and the loss is measured on "
         f"{documents} held-out documents of each of {texts}, paired by document. The full table's loss is "
         "high for such a model: it is tuned to follow instructions, reads short contexts, and has #said[4]-bit layers. "
-        "All codes start from the same decoded table. We report differences; they too may not transfer."
+        "Its package stores the table in eight bits, and all codes start from what these decode to: that eight bits "
+        "cost little is no surprise. We report differences; they too may not transfer."
     )
 
 
@@ -204,8 +205,8 @@ def bands(paper: Paper) -> str:
                 compared.add(row["comparison"])
     if not pairs:
         return ""
-    rules = [plain(claim) for claim, row in paper.judged.items() if compared & set(json.loads(row["comparison"]))]
-    read = f"the rules of {listed(rules)} read them" if rules else "no rule reads them"
+    rules = [claim for claim, row in paper.judged.items() if compared & set(json.loads(row["comparison"]))]
+    read = f"{paper.amount(len(rules), 'rule')} of document 003's claims read them" if rules else "no rule reads them"
     texts = listed([plain(text_name(each)) for each in uses(paper, False)])
     said = "; ".join(f"{names} {' and '.join(values)}" for names, values in pairs.items())
     return (

@@ -135,8 +135,8 @@ def found(paper: Paper) -> str:
     text = f"Against the autoencoder (@real-text) the learned encoding is {'; '.join(said)}, after Holm's correction. "
     if 1.0 not in groups:
         text += (
-            "So no arm of this run has had as many steps as both stages: what lies between is in the documentation "
-            "of the language models, from a run after this one. "
+            "No arm of this run has had as many steps as both stages, by a fault of its design; "
+            "`docs/language_models.md` has one that was trained after the run. "
         )
     text += "".join(tuned(paper))
     seeds = [int(row["n"]) for row in rows]
