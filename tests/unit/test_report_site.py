@@ -159,9 +159,6 @@ def test_a_table_is_read_back_from_its_markdown() -> None:
             [[part, *row] for part in ("First", "Second") for row in (["a|b", "1 [0, 2]"], ["c", "–"])],
         )
     ]
-    compact = tables.compact(text.encode())
-    assert tables.parsed(compact.decode(), "t.md") == read
-    assert len(compact) < len(text.encode())
 
 
 def test_a_file_that_is_no_table_is_named() -> None:

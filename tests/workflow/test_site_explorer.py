@@ -1,7 +1,9 @@
 """The explorer in a real headless Chromium: its points, intervals and files are those of the run's rows."""
 
+import base64
 import csv
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ def drawn(page: Page, layer: str) -> list[dict[str, Any]]:
 def test_what_the_explorer_has_is_what_was_measured(site: Path, frames: dict[str, pd.DataFrame]) -> None:
     """Every final row of the study, to nine digits."""
     text = (site / "data/learned_encoding.js").read_text(encoding="utf-8")
-    data = json.loads(text.partition(" = ")[2].removesuffix(";\n"))
+    data = json.loads(zlib.decompress(base64.b64decode(text.partition(' = "')[2].removesuffix('";\n'))))
     rows = {
         (each["id"], level[1], measure["metric"], measure["split"], seed): value
         for experiment in data["experiments"]

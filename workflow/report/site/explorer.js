@@ -17,10 +17,9 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // A study's data are a script, since a page opened as a file may read no other.
   const load = (study) => new Promise((done, failed) => {
-    const known = window.tokentrialData?.[study];
-    if (known) { done(known); return; }
+    if (window.tokentrialData?.[study]) { done(window.site.data(study)); return; }
     const script = Object.assign(document.createElement("script"), { src: `data/${study}.js` });
-    script.addEventListener("load", () => done(window.tokentrialData[study]));
+    script.addEventListener("load", () => done(window.site.data(study)));
     script.addEventListener("error", () => failed(new Error(`data/${study}.js: cannot be read`)));
     document.head.append(script);
   });

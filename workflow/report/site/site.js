@@ -70,7 +70,13 @@
     try { name = decodeURIComponent(name); } catch { /* as it is */ }
     return [name, name ? document.getElementById(name) : null];
   };
-  window.site = { address, copy, csv, dark, fold, remember, saved, slash, target, terms };
+  // What a script of data/ holds: deflated JSON in base64.
+  const data = async (name) => {
+    const bytes = Uint8Array.from(atob(window.tokentrialData[name]), (letter) => letter.charCodeAt(0));
+    const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(plain).text());
+  };
+  window.site = { address, copy, csv, dark, data, fold, remember, saved, slash, target, terms };
 
   document.addEventListener("DOMContentLoaded", () => {
     const theme = document.getElementById("theme");

@@ -1,9 +1,9 @@
 // Search over everything in the site.
 "use strict";
-document.addEventListener("DOMContentLoaded", () => {
+document.addEventListener("DOMContentLoaded", async () => {
   const { fold, terms, slash } = window.site;
   const field = document.getElementById("find"), list = document.getElementById("results"), hits = document.getElementById("hits");
-  const entries = window.tokentrialData.search.map(([kind, title, words, href]) => ({ kind, title, href, name: fold(title), text: fold(`${title} ${words}`) }));
+  const entries = (await window.site.data("search")).map(([kind, title, words, href]) => ({ kind, title, href, name: fold(title), text: fold(`${title} ${words}`) }));
   const MOST = 30;
 
   const search = () => {
@@ -38,6 +38,6 @@ document.addEventListener("DOMContentLoaded", () => {
     (next ?? (event.key === "ArrowUp" ? field : links[at])).focus();
   });
   slash(field);
-  field.value = new URLSearchParams(location.search).get("q") ?? "";
+  field.value ||= new URLSearchParams(location.search).get("q") ?? ""; // not over what was typed while data were read
   if (field.value) search();
 });

@@ -186,11 +186,10 @@ class _Site:
         self.pages.file("data/claims.csv", str(listed.to_csv(index=False, lineterminator="\n")))
 
     def _tables(self) -> None:
-        self.pages.page("tables.html", "tables.html", parts=_by_part(self.tables), formats=tables.FORMATS)
+        self.pages.page("tables.html", "tables.html", parts=_by_part(self.tables))
         for table in self.tables:
-            self.pages.page(f"tables/{table['name']}.html", "table.html", table=table, formats=tables.FORMATS)
-            for suffix, content in table["files"].items():
-                self.pages.file(f"tables/{table['name']}.{suffix}", content)
+            self.pages.page(f"tables/{table['name']}.html", "table.html", table=table)
+            self.pages.archive(f"tables/{table['name']}.zip", table["files"])
 
     def _figures(self) -> None:
         for path in self.sources.figures:

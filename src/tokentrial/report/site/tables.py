@@ -12,7 +12,7 @@ from tokentrial.report import catalogue
 from tokentrial.report.site.pages import read
 from tokentrial.run.view import View
 
-FORMATS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+FORMATS = ("csv", "md", "tex")
 BORDER = re.compile(r"^\|(?::?-+:?\|)+$")
 CELL = re.compile(r"(?<!\\)\|")
 LONG = 40
@@ -53,14 +53,6 @@ def parsed(text: str, where: str) -> Shown:
 
 def _cells(line: str) -> list[str]:
     return [cell.strip().replace(r"\|", "|") for cell in CELL.split(line)[1:-1]]
-
-
-def compact(markdown: bytes) -> bytes:
-    """Returns Markdown without the spaces that align its columns, half of the size of a wide table."""
-    lines = markdown.split(b"\n")
-    return b"\n".join(
-        re.sub(rb" {2,}", b" ", re.sub(rb"-{4,}", b"---", line)) if line[:1] == b"|" else line for line in lines
-    )
 
 
 def titled(studies: Sequence[str], corpus: str) -> dict[str, tuple[str, str]]:
@@ -140,7 +132,7 @@ def contents(
             "title": shown.title,
             "grids": grids,
             "notes": shown.notes,
-            "files": data | {"md": compact(data["md"])},
+            "files": {f"{name}.{suffix}": content for suffix, content in data.items()},
             "rows": sum(len(grid.rows) for grid in shown.grids),
         }
 
