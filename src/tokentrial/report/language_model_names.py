@@ -11,6 +11,7 @@ from tokentrial.run.view import View
 from tokentrial.statistics.pareto import EqualBits, compare_at_equal_bits, curves, front
 
 FULL = "full"
+LEARNED_TWICE = "learned_twice"  # trained for longer than the arms of one stage
 COMPARED = ("learned", "autoencoder")
 """The methods of document 002, each set against every other."""
 MASKED = "_masked"

@@ -6,7 +6,7 @@ from tokentrial.claims import verdict as words
 from tokentrial.report import comparisons
 from tokentrial.report.answers import Answer, Measured
 from tokentrial.report.figures import marks
-from tokentrial.report.language_model_names import peer
+from tokentrial.report.language_model_names import LEARNED_TWICE, peer
 from tokentrial.report.paper.context import Paper, interval, plain, steps_said
 from tokentrial.report.verdicts import MARKS
 from tokentrial.run.budget import equal_training
@@ -30,7 +30,7 @@ CITED = {
     "004": "cramming",
 }
 """Document -> its key in references.bib."""
-FROZEN, TUNED, TWICE = "autoencoder", "autoencoder_finetuned", "learned_twice"
+FROZEN, TUNED = "autoencoder", "autoencoder_finetuned"
 NATS = " nats"
 COLUMNS = 6
 
@@ -107,7 +107,7 @@ def _training(paper: Paper, view: View, pair: Row) -> str:
     if equal_training(view, pair["condition"], pair["arm_a"], pair["arm_b"]):
         return " (as many steps)"
     few = steps_said(comparisons.relative_steps(view, pair["condition"], pair["arm_a"], pair["arm_b"]))
-    twin = peer(view, view.condition(pair["condition"]), pair["arm_a"], TWICE)
+    twin = peer(view, view.condition(pair["condition"]), pair["arm_a"], LEARNED_TWICE)
     more = view.pair(pair["condition"], twin, pair["arm_b"]) if twin else {}
     if not more:
         return f" ({few})"
