@@ -1,6 +1,8 @@
 """The site's parts without a browser: names for keys, evidence in words, tables read back, themed figures, bad runs."""
 
+import io
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from tokentrial.report import formats
 from tokentrial.report.site import claims, figures, tables
 from tokentrial.report.site.evidence import facts, label, shown
 from tokentrial.report.site.names import Names
-from tokentrial.report.site.pages import POLICY, file_names
+from tokentrial.report.site.pages import POLICY, Pages, file_names
 from tokentrial.report.site.rows import Rows
 from tokentrial.run.view import SCHEMAS, View
 from tokentrial.run.view import View as RunView
@@ -201,3 +203,15 @@ def test_names_of_files_are_safe_and_differ() -> None:
 def test_the_policy_allows_files_of_the_site_alone() -> None:
     assert "unsafe" not in POLICY and "http" not in POLICY and "*" not in POLICY
     assert POLICY.startswith("default-src 'none'")
+
+
+def test_an_archive_has_its_files_and_the_same_bytes_at_any_time(tmp_path: Path) -> None:
+    files = {"a.csv": b"x,y\n1,2\n", "a.md": b"# A\n"}
+    made = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        Pages(folder, {}, {}).archive("tables/a.zip", files)
+        made.append((folder / "tables/a.zip").read_bytes())
+    with zipfile.ZipFile(io.BytesIO(made[0])) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+        assert {each.date_time[0] for each in archive.infolist()} == {1980}
+    assert made[0] == made[1]
