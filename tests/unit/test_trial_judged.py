@@ -115,8 +115,10 @@ def test_a_table_with_all_rows_is_the_learned_one_at_equal_bits(result: Judged) 
     own = losses_of(result.runs, few["arm"]) - (losses[0] * (1 - share) + losses[1] * share)
     at = {size["bits"]: size for size in learned["sizes"]}[few["bits"]]
     assert at["difference"] == pytest.approx(float(own.mean()), abs=1e-9)
-    assert (at["low"], at["high"]) == pytest.approx(tuple(t_interval(own, 1 - 0.05 / 2)))  # simultaneous, of two sizes
-    assert "; not shown to differ from learned; " in content["verdict"]
+    low, high = t_interval(own, 1 - 0.05 / 2)  # simultaneous, of two sizes
+    assert (at["low"], at["high"]) == pytest.approx((low, high))
+    assert low > 0  # with 20 rows, tokens that share a row are told apart by nothing
+    assert re.search(r"; worse at some sizes than [^;]*\blearned;", content["verdict"]), content["verdict"]
 
 
 def test_this_machine_is_compared_with_the_shipped_runs(result: Judged) -> None:

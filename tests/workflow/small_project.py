@@ -128,6 +128,7 @@ def cramming_config(folder: str) -> dict[str, Any]:
     recipe = {"architecture": "llama", "width": 16, "layers": 1, "context": 64}
     recipe |= {"learning_rate": 0.01, "epochs": 1, "batch_size": 4, "length": 16}
     study["models"] = {"small": {"train": recipe}, "mine": {"folder": folder}}
+    study["compared"] = {"largest": ["mine"], "families": {}, "depths": [], "architectures": {}}
     design = {"vectors": [1], "per_vector": False, "arms": ["tuned"], "controls": []}
     study["experiments"] = {
         "capacity": {**design, "models": ["small", "mine"], "kinds": ["text-test"], "lengths": [2, 4]},

@@ -51,6 +51,9 @@ class Plan:
                         if len(some) < len(self.sweep):
                             shown = f"{len(some)} of {len(self.sweep)} combinations of options"
                             left_out.append(f"{where.on}: {shown} were tried; --full tries all")
+                        if where.seeds < (seeds := int(where.arms["seeds"].max())):
+                            few = f"{seeds - where.seeds} of {seeds} seeds"
+                            left_out.append(f"{where.on}: {few}; --on {where.on} and --full train all")
             except text.NoText as error:
                 left_out.append(f"language models on WikiText-2, of which the shipped rows are: {error}")
                 if not results:
@@ -76,8 +79,11 @@ def plan(candidate: Candidate, sweep: Options, wanted: Sequence[int], on: str | 
         first = places.place(on or places.ON)
         small.append((first, judged.ratios_of(first, candidate, sweep, wanted)))
     if on is None or is_text(on):
-        most = None if on or every else text.MOST
-        texts.append((text.place(on or places.TEXT), text.spread(sweep, most)))
+        where = text.place(on or places.TEXT)
+        quick = not on and not every
+        texts.append(
+            (where.with_seeds(text.QUICK_SEEDS), text.spread(sweep, text.MOST)) if quick else (where, list(sweep))
+        )
     if every:
         for where in full.small():
             some = [ratio for ratio in wanted if ratio in where.specs] or ([where.middle] if wanted else [])

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,10 @@ STUDY = "language_models"
 NEEDED = ("tokenizers", "pooch")
 """Modules of the extra workflow: without them an encoder is tried on the chain alone."""
 MOST = 3
-"""Most arms on text without --full: an arm takes half a minute."""
+"""Most arms on text in the quick protocol."""
+QUICK_SEEDS = 3
+"""Their seeds, the first of the shipped arms': an arm of ten seeds takes minutes, and differences on text are large
+against their spread."""
 FULL = language_models.FULL
 
 Spec = dict[str, Any]
@@ -74,9 +77,19 @@ class TextPlace:
 
     @property
     def seconds(self) -> float:
-        """Seconds of one core for an own arm: those of the shipped full table, at each rate."""
-        own = self.arms.set_index("arm")["wall_seconds"]
-        return float(own[FULL]) * len(self.rates)
+        """Seconds of one core for an own arm: those of the shipped full table for as many seeds, at each rate."""
+        full = self.arms.set_index("arm").loc[FULL]
+        return float(full["wall_seconds"]) * self.seeds / float(full["seeds"]) * len(self.rates)
+
+    @property
+    def seeds(self) -> int:
+        """Seeds that are trained: those of the shipped arms, unless few were asked for."""
+        return int(self.specs[FULL]["seeds"])
+
+    def with_seeds(self, most: int) -> "TextPlace":
+        """The place with at most so many seeds for what is trained here."""
+        few = {arm: {**spec, "seeds": min(most, spec["seeds"])} for arm, spec in self.specs.items()}
+        return replace(self, specs=few)
 
 
 def place(on: str = places.TEXT, root: Path = ROOT) -> TextPlace:
@@ -123,7 +136,9 @@ def overlay(where: TextPlace, candidate: Candidate, arms: Mapping[str, Spec]) ->
     [condition] = where.conditions["condition"]
     own = {name: planned[f"{condition}/{name}-{MIDDLE}"] for name in arms}
     training = {"learning_rates": where.rates}
-    return config, {name: {**spec, "training": {**spec["training"], **training}} for name, spec in own.items()}
+    return config, {
+        name: {**spec, "seeds": where.seeds, "training": {**spec["training"], **training}} for name, spec in own.items()
+    }
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 // Search over everything in the site.
 "use strict";
-document.addEventListener("DOMContentLoaded", async () => {
+document.addEventListener("DOMContentLoaded", () => {
   const { fold, terms, slash } = window.site;
   const field = document.getElementById("find"), list = document.getElementById("results"), hits = document.getElementById("hits");
-  const entries = (await window.site.data("search")).map(([kind, title, words, href]) => ({ kind, title, href, name: fold(title), text: fold(`${title} ${words}`) }));
   const MOST = 30;
+  let entries = null; // until the data are read
 
   const search = () => {
+    if (!entries) return;
     const words = terms(field.value);
     const found = words.length ? entries.filter((entry) => words.every((word) => entry.text.includes(word))) : [];
     const better = (entry) => words.filter((word) => entry.name.includes(word)).length;
@@ -38,6 +39,9 @@ document.addEventListener("DOMContentLoaded", async () => {
     (next ?? (event.key === "ArrowUp" ? field : links[at])).focus();
   });
   slash(field);
-  field.value ||= new URLSearchParams(location.search).get("q") ?? ""; // not over what was typed while data were read
-  if (field.value) search();
+  field.value ||= new URLSearchParams(location.search).get("q") ?? ""; // a page that is reloaded keeps what was typed
+  window.site.data("search").then((rows) => {
+    entries = rows.map(([kind, title, words, href]) => ({ kind, title, href, name: fold(title), text: fold(`${title} ${words}`) }));
+    if (field.value) search();
+  });
 });
