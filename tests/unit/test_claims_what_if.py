@@ -23,6 +23,8 @@ def dispute() -> Iterator[Dispute]:
 def test_without_a_change_nothing_flips(dispute: Dispute) -> None:
     assert dispute.flips([], []) == []
     assert dispute.flips([], ["LE0-RQ.margin=0.01"]) == []  # its own margin
+    empirical = [name for name, claim in dispute.claims.items() if claim.call is None]
+    assert dispute.flips_by(SHIPPED / "runs.parquet") == (len(empirical), [])  # all is made again, of the same rows
 
 
 def test_a_global_margin_flips_what_the_run_would_judge_by_it(dispute: Dispute) -> None:

@@ -16,7 +16,8 @@ import pytest
 PATIENCE = 600.0  # seconds, on a machine that does much else
 LEARNED = "results/runs/learned_encoding"
 FAST = [f"{LEARNED}/complexity/{name}.parquet" for name in ("as-described/simple", "done-right/structured")]
-CHECK = ("spot-check", "--minutes", "0.5", "--seed", "9", "--cores", "1")
+CHECK = ("spot-check", "--minutes", "0.6", "--seed", "9", "--cores", "1")
+ENVIRONMENT = {**os.environ, "TOKENTRIAL_WIKITEXT2": ""}
 STOPPED = 130
 
 pytestmark = [
@@ -28,7 +29,7 @@ pytestmark = [
 def drawn() -> list[str]:
     """The jobs that the check draws, of which each takes longer than a signal."""
     command = [sys.executable, "-m", "tokentrial", *CHECK, "--plan"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
     jobs = [f"results/runs/{line}.parquet" for line in said.splitlines() if re.fullmatch(r"[\w./-]+/[\w./-]+", line)]
     assert len(jobs) > 1, said
     return jobs
@@ -55,7 +56,7 @@ class Started:
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tokentrial", *arguments],
-            env={**os.environ, "TOKENTRIAL_WIKITEXT2": ""},
+            env=ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -47,14 +47,7 @@ rule cramming_measures:
     localrule: True
     params:
         code=content("cramming_measures"),
-        settings=canonical(
-            {
-                **{key: JUDGING[key] for key in ("confidence", "resamples")},
-                "predict_first": config["cramming"]["predict_first"],
-                "models": cramming.shapes(config),
-                "compared": config["cramming"]["compared"],
-            }
-        ),
+        settings=canonical(cramming.deciding(config)),
         seed=config["seed"],
     message:
         "Measuring what was crammed"

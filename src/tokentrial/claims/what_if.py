@@ -185,11 +185,7 @@ class Dispute:
         decisions.write(
             **inputs,
             **{name: str(folder / f"{stem}.parquet") for name, stem in FILES.items()},
-            settings={
-                **{key: judging[key] for key in OF_DECISIONS},
-                "predict_first": other["cramming"]["predict_first"],
-                "models": cramming.shapes(other),
-            },
+            settings=cramming.deciding(other),
             seed=seed,
             published=[str(path) for path in documents.printed_files(*documents.folders())],
         )

@@ -168,10 +168,18 @@ def _files_of(folder: Path, where: str) -> list[str]:
     return [str(file) for file in files]
 
 
-def shapes(config: Mapping[str, Any]) -> dict[str, Spec]:
-    """Returns the part of each model's entry that the measures need: whether it was trained."""
+def deciding(config: Mapping[str, Any]) -> Spec:
+    """Returns what the config says to the measures and decisions of the study (claims.decisions.write).
+
+    Of each model's entry, whether it was trained.
+    """
+    study = config[STUDY]
     return {
-        name: {"train": {"epochs": model["train"]["epochs"]}}
-        for name, model in config[STUDY]["models"].items()
-        if "train" in model
+        **{key: config["statistics"][key] for key in ("confidence", "resamples")},
+        **{key: study[key] for key in ("predict_first", "compared")},
+        "models": {
+            name: {"train": {"epochs": model["train"]["epochs"]}}
+            for name, model in study["models"].items()
+            if "train" in model
+        },
     }
