@@ -20,7 +20,7 @@ from tokentrial.run import methods as methods_
 from tokentrial.run.view import View
 from tokentrial.schema import study_files
 from tokentrial.seeds import stream
-from tokentrial.studies.cramming import shapes
+from tokentrial.studies.cramming import deciding
 
 RATES = {  # nats per predicted token, by kind of text
     "text-test": 4.0,
@@ -138,7 +138,7 @@ def described(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def cells_of(runs: pd.DataFrame, models: Mapping[str, Any] | None = None, **options: Any) -> Cells:
     """The blocks of these rows of results.RUNS; models: entries of a config, by default of the shipped one."""
-    return Cells(runs, *described(runs), shapes(CONFIG) if models is None else models, **options)
+    return Cells(runs, *described(runs), deciding(CONFIG)["models"] if models is None else models, **options)
 
 
 def evidence(rows: Iterable[Row] | pd.DataFrame, models: Mapping[str, Any] | None = None, **settings: Any) -> Evidence:

@@ -84,7 +84,9 @@ def test_every_text_of_every_cell_has_its_rows(crammed: Project) -> None:
         assert solved.dropna().between(1, 30).all()  # a text that is not solved has none
         assert values.notna().all(axis=None) and (values["greedy_exact"] <= values["accuracy"]).all()
         if model == "small":  # the other was never trained, and what it reads moves it little
-            assert (values["cross_entropy"] < values["cross_entropy_without"]).all()
+            gain = (values["cross_entropy_without"] - values["cross_entropy"]).unstack("condition")
+            # A text's first token alone may attend to itself alone, which no vector moves.
+            assert (gain[f"{base}/n-4-m-1"] > 0.1).all() and (gain > -1e-6).all(axis=None)
     arms = set(rows(crammed, "cramming/controls/small")["arm"])
     assert {"tuned", "control.random-vector", "control.shared", "model"} <= arms
 
