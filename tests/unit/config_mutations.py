@@ -108,7 +108,13 @@ def planned(made: Any) -> list[str]:
         raise InputError(line) from None
     made = names["config"]
     specs = [names[kind] for kind in ("DATASETS", "CONDITIONS", "SCRIPTS", "LANGUAGE_MODELS", "CRAMMED")]
-    rules = [names["PLAN"], made["statistics"], made["language_models"], cramming.recipes(made), cramming.deciding(made)]
+    rules = [
+        names["PLAN"],
+        made["statistics"],
+        made["language_models"],
+        cramming.recipes(made),
+        cramming.deciding(made),
+    ]
     for part in (*specs, *rules):
         config.canonical(part)
     ids = [identity for part in specs[1:] for identity in part]

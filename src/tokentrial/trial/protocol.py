@@ -79,15 +79,13 @@ def plan(candidate: Candidate, sweep: Options, wanted: Sequence[int], on: str | 
         first = places.place(on or places.ON)
         small.append((first, judged.ratios_of(first, candidate, sweep, wanted)))
     if on is None or is_text(on):
-        where = text.place(on or places.TEXT)
-        quick = not on and not every
-        texts.append(
-            (where.with_seeds(text.QUICK_SEEDS), text.spread(sweep, text.MOST)) if quick else (where, list(sweep))
-        )
+        of_text, quick = text.place(on or places.TEXT), on is None and not every
+        some = text.spread(sweep, text.MOST) if quick else list(sweep)
+        texts.append((of_text.with_seeds(text.QUICK_SEEDS) if quick else of_text, some))
     if every:
         for where in full.small():
-            some = [ratio for ratio in wanted if ratio in where.specs] or ([where.middle] if wanted else [])
-            small.append((where, judged.ratios_of(where, candidate, sweep, some)))
+            chosen = [ratio for ratio in wanted if ratio in where.specs] or ([where.middle] if wanted else [])
+            small.append((where, judged.ratios_of(where, candidate, sweep, chosen)))
         narrow_too = not candidate.kind.after_training
         texts += [(where, sweep) for where in full.texts() if narrow_too or not where.narrow]
     return Plan(candidate, sweep, small, texts)

@@ -78,8 +78,8 @@ class TextPlace:
     @property
     def seconds(self) -> float:
         """Seconds of one core for an own arm: those of the shipped full table for as many seeds, at each rate."""
-        full = self.arms.set_index("arm").loc[FULL]
-        return float(full["wall_seconds"]) * self.seeds / float(full["seeds"]) * len(self.rates)
+        full = self.arms[self.arms["arm"] == FULL]
+        return float(full["wall_seconds"].sum() / full["seeds"].sum()) * self.seeds * len(self.rates)
 
     @property
     def seeds(self) -> int:
