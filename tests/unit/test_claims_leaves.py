@@ -102,15 +102,15 @@ def numbers_in(value: Any) -> Iterator[float]:
         yield float(value)
 
 
-def moved(claim: Claim) -> bool:
-    """Whether some number of the entry, changed alone, makes another verdict."""
+def moved(claim: Claim, every: int = 1) -> bool:
+    """Whether some number of the entry, changed alone, makes another verdict; every: how many changes make one try."""
     before, entry = verdicts.finding(claim, None), tree(claim)
     found = list(leaves(entry))
     others = [value if not isinstance(value, str) else parse(value).value for _, value in found]
     others += [number for value in before.recomputed.values() for number in numbers_in(value)]
     others = [float(value) for value in dict.fromkeys(others) if abs(float(value)) < 1e9]
-    for place, value in found:
-        for other in changes(value, others, claim.check in HEAVY):
+    for number, (place, value) in enumerate(found):
+        for other in changes(value, others, claim.check in HEAVY)[number % every :: every]:
             made = replaced(entry, place, other)
             try:
                 after = registry.bound(claim.check, made["parameters"], made["reported"])()
@@ -139,4 +139,4 @@ def test_some_number_of_each_entry_decides_its_verdict(document: str) -> None:
 
 @pytest.mark.slow
 def test_every_reason_is_needed() -> None:
-    assert [name for name in REASONS if moved(checked()[name])] == []
+    assert [name for name in REASONS if moved(checked()[name], every=3)] == []

@@ -24,6 +24,12 @@ NAMES = (
     *("a$b", "$HOME", "$(exit 1)", "*", "?", "[x]", "{x}", "{0}", "{input}", "{{x}}", "{", "}"),
     *("100%", "%j", "%41", "ünïcode", "日本", "l" + "o" * 100 + "ng", "\\'\"$`{x}%j"),
 )
+TOGETHER = (
+    *("a b\tc  d", "o'b\"q", "back\\slash\n", "x(2)R&D;|<x>!", "dot.,`tick`", "$HOME$(exit 1)a$b", "*?[x]"),
+    *("{x}{0}{input}{{x}}", "100%%j%41", "ünïcode日本" + "o" * 100),
+    *(" leading", "trailing ", "-x", "--", "=", "#1", "~x", "@", "^", "+", "{", "}", "\\'\"$`{x}%j"),
+)
+"""Names that have all of these at any place, and those that matter as a first or last letter or as a whole."""
 DATA = "results/data/learned_encoding/vocabulary/done-right/v20.parquet"
 MORE_DATA = "results/data/learned_encoding/signal/done-right/ordered.parquet"
 TRAINING = "results/runs/learned_encoding/vocabulary/done-right/v20.parquet"
@@ -108,8 +114,9 @@ def test_a_brace_in_the_path_is_refused_from_another_folder(template: Path, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES, ids=ascii)
+@pytest.mark.parametrize("name", TOGETHER, ids=ascii)
 def test_a_job_runs_in_a_folder_of_this_name(template: Path, tmp_path: Path, name: str) -> None:
+    """Alone, so that no other name saves it, by its quotes or as a folder above."""
     folder = clone(template, tmp_path / name)
     run(folder, *SNAKEMAKE, DATA, TOKENTRIAL_FORK="0")
     assert (folder / DATA).is_file()
