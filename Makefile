@@ -8,7 +8,9 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 # A worker for every core. Each takes whole files, long ones first, since a file's tests share what they build.
-PYTEST := $(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN) pytest --dist loadfile --no-loadscope-reorder --numprocesses
+# Slow tests wait for Slurm, for Snakemake's pauses and for jobs that they interrupt: half as many workers again.
+WAITING := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n + (n + 1) / 2)))
 # A progress display on a terminal, plain lines elsewhere. Snakemake writes both to stderr; stdout is a pipe in here.
 LOGGER := $(shell [ -t 2 ] && echo "--logger rich")
 
@@ -25,10 +27,10 @@ crate: .venv/installed
 	$(SNAKEMAKE) $(LOGGER) -- crate
 
 test: .venv/installed
-	$(PYTEST) -m "not slow"
+	$(PYTEST) auto -m "not slow"
 
 test-slow: .venv/installed
-	$(PYTEST) -m slow
+	$(PYTEST) $(WAITING) -m slow
 
 lint: .venv/installed
 	$(RUN) ruff check .
