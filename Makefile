@@ -11,6 +11,8 @@ SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 PYTEST := $(RUN) pytest --dist loadfile --no-loadscope-reorder --numprocesses
 # Slow tests wait for Slurm, for Snakemake's pauses and for jobs that they interrupt: half as many workers again.
 WAITING := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n + (n + 1) / 2)))
+# The files that have slow tests: to read all the others takes half a minute.
+SLOW := $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.slow' tests)
 # A progress display on a terminal, plain lines elsewhere. Snakemake writes both to stderr; stdout is a pipe in here.
 LOGGER := $(shell [ -t 2 ] && echo "--logger rich")
 
@@ -30,7 +32,7 @@ test: .venv/installed
 	$(PYTEST) auto -m "not slow"
 
 test-slow: .venv/installed
-	$(PYTEST) $(WAITING) -m slow
+	$(PYTEST) $(WAITING) -m slow $(SLOW)
 
 lint: .venv/installed
 	$(RUN) ruff check .

@@ -153,7 +153,7 @@ def test_the_report_names_the_text_in_titles_and_on_its_first_page(
     printed = (list(catalogue.STUDIES), views.PRINTED)
     frame, rules = "workflow/report/paper/paper.typ", "documents/rules.json"
     rest = (frame, *printed, shipped, "snakemake all", rules, run["record"])
-    source, _ = document.paper_source(tables_of(run), run["verdicts"], *rest)
+    source, *_ = document.paper_source(tables_of(run), run["verdicts"], *rest)
     body = source[: source.index("#bibliography")]
     assert [line for line in other_text(body) if "Licences" not in line] == []
     first_page = source[: source.index("= What was claimed")]

@@ -5,12 +5,10 @@ A piece of advice appears only if the run's own intervals support it; otherwise 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tokentrial.report.formats import number
 from tokentrial.report.language_model_names import FULL
 from tokentrial.report.real_model_names import TRAINED_FULL, bits_a_number, start_of, text_name, trained_arms
-from tokentrial.results import whole_file
 from tokentrial.run.budget import equal_training
 from tokentrial.run.columns import Condition
 from tokentrial.run.finals import LOSS
@@ -52,15 +50,10 @@ ONE_WIDTH = ("svd", "autoencoder")
 
 def advice(view: View) -> list[Advice]:
     """Returns the advice that this run's intervals support, the most useful first."""
-    return [
-        *quantise(view),
-        *cut(view),
-        *by_frequency(view),
-        *recover(view),
-        *product(view),
-        *train(view),
-        *widths(view),
-    ]
+    model = view.only("real_model")
+    of_model = [*quantise(model), *cut(model), *by_frequency(model), *recover(model), *product(model)]
+    trained = train(view.only("learned_encoding"), view.only("language_models"))
+    return [*of_model, *trained, *widths(view.only("bespoke"))]
 
 
 def inputs_and_tied(study: View) -> tuple[list[Condition], list[Condition]]:
@@ -86,9 +79,8 @@ def ends(study: View, evidence: Sequence[Evidence]) -> list[tuple[float, float]]
     ]
 
 
-def quantise(view: View) -> Iterator[Advice]:
+def quantise(study: View) -> Iterator[Advice]:
     """Fewer bits before fewer dimensions, in a trained model: eight, four, and about two."""
-    study = view.only("real_model")
     inputs, tied = inputs_and_tied(study)
     eight = costs(study, [*inputs, *tied], "int8")
     if eight and all(high < NEGLIGIBLE for _, high in ends(study, eight)):
@@ -130,9 +122,8 @@ def beside_widths(study: View, conditions: Sequence[Condition], arm: str) -> lis
     ]
 
 
-def cut(view: View) -> Iterator[Advice]:
+def cut(study: View) -> Iterator[Advice]:
     """No fewer dimensions without training, if even the best code of one width is costly."""
-    study = view.only("real_model")
     inputs, _ = inputs_and_tied(study)
     best = [(each, one_width(study, each)) for each in inputs]
     dropped = [
@@ -169,9 +160,8 @@ def as_large(study: View, condition: Condition, arm: str) -> str | None:
     return min(known, key=lambda each: known[each], default=None)
 
 
-def by_frequency(view: View) -> Iterator[Advice]:
+def by_frequency(study: View) -> Iterator[Advice]:
     """Ranks by frequency, if dimensions of a trained table have to go."""
-    study = view.only("real_model")
     inputs, _ = inputs_and_tied(study)
     pairs = [(each, study.pair(each.id, "bands", "bands_uniform")) for each in inputs]
     known = [(each, row) for each, row in pairs if row]
@@ -187,9 +177,8 @@ def by_frequency(view: View) -> Iterator[Advice]:
         yield Advice("If dimensions have to go, take them from rare tokens.", tuple(evidence), UNTRAINED)
 
 
-def recover(view: View) -> Iterator[Advice]:
+def recover(study: View) -> Iterator[Advice]:
     """Training on text after a cut, if it regains a part of the loss at every size that was trained, and not all."""
-    study = view.only("real_model")
     inputs, _ = inputs_and_tied(study)
     pairs = [
         (each, arm, start)
@@ -219,9 +208,8 @@ def recover(view: View) -> Iterator[Advice]:
         )
 
 
-def product(view: View) -> Iterator[Advice]:
+def product(study: View) -> Iterator[Advice]:
     """Product codes that are trained on text, if that lowers the loss wherever they were trained."""
-    study = view.only("real_model")
     inputs, _ = inputs_and_tied(study)
     arms = [(each, CODES) for each in inputs if {CODES, TRAINED_FULL} <= set(study.arms_of(each.id))]
     gained = [
@@ -238,9 +226,8 @@ def product(view: View) -> Iterator[Advice]:
         )
 
 
-def train(view: View) -> Iterator[Advice]:
+def train(study: View, texts: View) -> Iterator[Advice]:
     """Where codes start matters less than that they are trained with the task; on text, with how many steps."""
-    study = view.only("learned_encoding")
     rows = []
     for each in study.select(experiment="vocabulary", way="done-right"):
         frozen, tuned = (study.pair(each.id, "learned", arm) for arm in ("autoencoder", "autoencoder_finetuned"))
@@ -249,7 +236,7 @@ def train(view: View) -> Iterator[Advice]:
     nearer = all(abs(tuned["difference"]) < abs(frozen["difference"]) / 2 for _, frozen, tuned in rows)
     if rows and nearer and all(frozen["t_high"] < 0 for _, frozen, _ in rows):
         _, frozen, tuned = max(rows, key=lambda row: row[0].vocab_size or 0)
-        text = list(on_text(view))
+        text = list(on_text(texts))
         yield Advice(
             "Train the codes with the task. Whether they start at random or in an autoencoder matters much less.",
             (
@@ -261,19 +248,17 @@ def train(view: View) -> Iterator[Advice]:
         )
 
 
-def on_text(view: View) -> Iterator[Evidence]:
+def on_text(study: View) -> Iterator[Evidence]:
     """The same on real text, where the learned table has had the steps of both stages of an autoencoder."""
-    study = view.only("language_models")
-    others = {"autoencoder-8": f"{view.corpus}, 8:1, minus frozen:", "autoencoder_finetuned-8": "minus fine-tuned:"}
+    others = {"autoencoder-8": f"{study.corpus}, 8:1, minus frozen:", "autoencoder_finetuned-8": "minus fine-tuned:"}
     for each in study.select(experiment="transformer", way="done-right"):
         pairs = {said: study.pair(each.id, "learned_twice-8", other) for other, said in others.items()}
-        if all(row and equal_training(view, each.id, row["arm_a"], row["arm_b"]) for row in pairs.values()):
+        if all(row and equal_training(study, each.id, row["arm_a"], row["arm_b"]) for row in pairs.values()):
             yield from (Evidence(said, row) for said, row in pairs.items())
 
 
-def widths(view: View) -> Iterator[Advice]:
+def widths(study: View) -> Iterator[Advice]:
     """No width by frequency where it gains nothing at equal parameters."""
-    study = view.only("bespoke")
     rows = [
         study.pair(each.id, arm, arm.replace("bespoke", "budget", 1))
         for each in study.select(way="done-right")
@@ -311,9 +296,3 @@ def markdown(pieces: list[Advice], view: View) -> str:
     if not pieces:
         lines.append("This run has no comparison that advice could follow from.")
     return "\n".join(lines) + "\n"
-
-
-def write(path: str | Path, view: View) -> None:
-    """Writes the advice as Markdown."""
-    with whole_file(path) as file:
-        file.write(markdown(advice(view), view).encode())

@@ -98,8 +98,8 @@ def paper_source(
     corpus: str | None = None,
     calibration: str | None = None,
     shipped: str | None = None,
-) -> tuple[str, list[Printed]]:
-    """Returns the paper as Typst markup, and its numbers; the arguments are those of :func:`write_report`."""
+) -> tuple[str, list[Printed], str]:
+    """Returns the paper as Typst markup, its numbers, and the advice as Markdown; the arguments are write_report's."""
     statistics, folder = config["statistics"], Path(template).parent
     view = View.read(tables, statistics["confidence"], statistics["equivalence_margin"])
     verdicts = read(claims)
@@ -113,7 +113,8 @@ def paper_source(
     planted = None if calibration is None else results.read(calibration, CALIBRATION).to_pandas()
     behind = _filled(folder / "appendix.typ", appendix.values(paper, planted, command, figure_values(studies)))
     frame = Path(template).read_text(encoding="utf-8")
-    return fill(frame, {**citation(checkout.ROOT), "sections": body, "appendix": behind}), paper.numbers
+    source = fill(frame, {**citation(checkout.ROOT), "sections": body, "appendix": behind})
+    return source, paper.numbers, advice.markdown(pieces, view)
 
 
 def write_report(
@@ -140,7 +141,7 @@ def write_report(
     unresolved placeholder.
     """
     folder = Path(output).parent
-    text, numbers = paper_source(
+    text, numbers, to_do = paper_source(
         tables, claims, template, studies, published, config, command, rules, corpus, calibration, shipped
     )
     source = folder / "report.typ"
@@ -150,8 +151,8 @@ def write_report(
     compiled = typeset(source, pdf_standards=["ua-1"])
     with results.whole_file(folder / "report.numbers.csv") as file:
         file.write(numbers_file(numbers).encode())
-    statistics = config["statistics"]
-    advice.write(folder / "advice.md", View.read(tables, statistics["confidence"], statistics["equivalence_margin"]))
+    with results.whole_file(folder / "advice.md") as file:
+        file.write(to_do.encode())
     with results.whole_file(output) as file:
         file.write(compiled)
 

@@ -55,7 +55,9 @@ class Paper:
 
     def of(self, study: str) -> View:
         """Returns the results of one study."""
-        return self._studies.setdefault(study, self.view.only(study))
+        if study not in self._studies:
+            self._studies[study] = self.view.only(study)
+        return self._studies[study]
 
     @cached_property
     def _studies(self) -> dict[str, View]:
