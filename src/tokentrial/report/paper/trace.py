@@ -85,7 +85,9 @@ def _tables(folder: Path) -> Callable[[str], pd.DataFrame]:
         path = folder / f"{name}.parquet"
         if not path.is_file():
             raise InputError(f"{path}: not found, expected the table that a number of the paper comes from")
-        return pd.read_parquet(path)
+        table = pd.read_parquet(path)
+        words = table.select_dtypes("str").columns
+        return table.astype(dict.fromkeys(words, "category"))  # compared by code, over and over
 
     return read
 
@@ -138,7 +140,8 @@ def _runs(rows: pd.DataFrame, row: str, column: str, confidence: float) -> Itera
     """
     condition, *arms, metric = row.split("|")
     column, _, split = column.partition(" on ")
-    chosen = rows[(rows["condition"] == condition) & (rows["metric"] == metric) & (rows["split"] == (split or "test"))]
+    wanted = (rows["condition"] == condition) & (rows["metric"] == metric) & (rows["split"] == (split or "test"))
+    chosen = rows.loc[wanted, ["arm", "seed", "step", "value"]]
     final = chosen[chosen["step"].isna() & chosen["value"].notna()]
     by_arm = [final[final["arm"] == arm].set_index("seed")["value"] for arm in arms]
     values = by_arm[0] if len(by_arm) == 1 else (by_arm[0] - by_arm[1]).dropna()
