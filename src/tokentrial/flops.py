@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 
 from tokentrial.encoders.schemes import scheme
 from tokentrial.studies.small_models import TWO_STAGE
+from tokentrial.training.condition import OF_TRAINING
 from tokentrial.training.loop import EVALUATION_LOGITS, LOOKUP_LOGITS
 
 RULES = ("train", "language_model", "full_language_model", "cram")  # rules whose jobs have a formula
@@ -164,7 +165,8 @@ def encoder_flops(spec: Spec, options: Spec, counts: npt.NDArray[np.int64]) -> f
     if options["encoder"] != "banded":
         return 0.0
     vocab_size = counts.shape[1]
-    known = {key: value for key, value in options.items() if key not in ("encoder", "layout", "order")}
+    others = ("encoder", "layout", "order", *OF_TRAINING)
+    known = {key: value for key, value in options.items() if key not in others}
     layout_of = scheme(options["layout"], vocab_size, spec["full_width"], **known).layout
     layouts = [layout_of(values) for values in counts]
     mapped = [band.rows * band.width for one in layouts for band in one.bands if band.reach != "direct"]

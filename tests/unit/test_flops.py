@@ -100,7 +100,8 @@ def test_a_step_over_bands(options: dict[str, str]) -> None:
     settings = Settings((0.01,), 10, None, 5, True, "best")
     loss = loss_of_step(made, model, weights | frozen, text, settings, 1, (0, 1))
     sizes = flops.Sizes(sequences, LENGTH, LENGTH, counts)
-    step = sum(layer.trained for layer in flops.step_layers(spec, {"encoder": "banded", **options}, sizes))
+    searched = {"learning_rates": [0.01], "steps": 10}  # of training, no options of the encoder
+    step = sum(layer.trained for layer in flops.step_layers(spec, {"encoder": "banded", **options, **searched}, sizes))
     found = counted(lambda: torch.autograd.grad(loss(0).sum(), list(weights.values())))
     assert found == pytest.approx(SEEDS * step, rel=1e-12)
 

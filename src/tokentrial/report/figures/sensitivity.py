@@ -16,8 +16,8 @@ from tokentrial.report.figures.verdicts import LOOKS
 from tokentrial.report.sensitivity import by_margin
 from tokentrial.schema import figures as declared
 
-LEFT, RIGHT, TOP, ROW, FOOT, GAP = 6.6, 0.2, 1.1, 0.29, 1.5, 0.3  # cm
-LONGEST = 47  # letters of a claim beside its line
+LEFT, RIGHT, TOP, ROW, FOOT, GAP = 8.3, 0.2, 1.1, 0.29, 1.5, 0.3  # cm
+LONGEST = 60  # letters of a claim beside its line
 
 
 class Block(NamedTuple):
