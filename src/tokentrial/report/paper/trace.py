@@ -86,7 +86,7 @@ def _tables(folder: Path) -> Callable[[str], pd.DataFrame]:
         if not path.is_file():
             raise InputError(f"{path}: not found, expected the table that a number of the paper comes from")
         table = pd.read_parquet(path)
-        words = table.select_dtypes("str").columns
+        words: list[str] = list(table.select_dtypes("str").columns)
         return table.astype(dict.fromkeys(words, "category"))  # compared by code, over and over
 
     return read
