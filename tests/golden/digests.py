@@ -22,7 +22,7 @@ MADE = Path("results/reference_report")
 TABLES = ("conditions", "methods", "summary", "statistics", "cramming", "cramming_decisions", "verdicts")
 TEXTS = ("report.typ", "report.numbers.csv", "advice.md", "verdicts.json")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
-OF_RULES = re.compile(r'(?<=rules\.json"\), SHA-256 )(.*?commit #raw\(")[^"]*')
+JUDGED = re.compile(r'(?<=trained the models, #raw\(")[^"]*')
 COORDINATE = re.compile(r"-?\d+\.\d{3,}(?:e[-+]?\d+)?")
 
 
@@ -36,7 +36,7 @@ def content(path: Path, commit: str) -> str:
     if path.suffix == ".parquet":
         rows: pd.DataFrame = results.read(path).to_pandas()
         return digits(rows.to_csv(index=False))
-    text = OF_RULES.sub(r"\1COMMIT", path.read_text(encoding="utf-8").replace(commit, "COMMIT"))
+    text = JUDGED.sub("COMMIT", path.read_text(encoding="utf-8").replace(commit, "COMMIT"))
     if path.suffix in (".svg", ".html"):
         return digits(text, COORDINATE, ".2f")
     return digits(text) if path.suffix in (".csv", ".json") else text

@@ -16,8 +16,8 @@ from tokentrial.report.figures.verdicts import LOOKS
 from tokentrial.report.sensitivity import by_margin
 from tokentrial.schema import figures as declared
 
-LEFT, RIGHT, TOP, ROW, FOOT, GAP = 8.3, 0.2, 1.1, 0.29, 1.5, 0.3  # cm
-LONGEST = 60  # letters of a claim beside its line
+LEFT, RIGHT, TOP, ROW, FOOT, GAP = 7.9, 0.2, 1.1, 0.29, 1.5, 0.3  # cm
+LONGEST = 56  # letters of a claim beside its line
 
 
 class Block(NamedTuple):
@@ -31,9 +31,9 @@ class Block(NamedTuple):
 
 BLOCKS = (
     Block("as the rule"),
-    Block("other metric", metric=True),
+    Block("metric", metric=True),
     Block("median", center="median"),
-    Block("other baseline", baseline=True),
+    Block("baseline", baseline=True),
 )
 
 
