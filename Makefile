@@ -10,9 +10,9 @@ SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
 # A worker for every core. Each takes whole files, long ones first, since a file's tests share what they build.
 PYTEST := $(RUN) pytest --dist loadfile --no-loadscope-reorder --numprocesses
 # Slow tests wait for Slurm, for Snakemake's pauses and for jobs that they interrupt: half as many workers again.
-WAITING := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n + (n + 1) / 2)))
+WAITING = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n + (n + 1) / 2)))
 # The files that have slow tests: to read all the others takes half a minute.
-SLOW := $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.slow' tests)
+SLOW = $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.slow' tests)
 # A progress display on a terminal, plain lines elsewhere. Snakemake writes both to stderr; stdout is a pipe in here.
 LOGGER := $(shell [ -t 2 ] && echo "--logger rich")
 
