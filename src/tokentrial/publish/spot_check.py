@@ -310,7 +310,7 @@ def statement(plan: Plan, outcomes: Sequence[Outcome], device: str, here: str) -
     compared_rows, limit = sum(each.rows for each in outcomes), bound(hits, len(plan.draws))
     said = [
         f"{len(outcomes) - len(different)} of {len(outcomes)} jobs are equal to the last bit ({compared_rows:,} rows).",
-        f"With {CONFIDENCE:.0%} confidence at most {100 * limit:.2g} % of the rows that could be "
+        f"With {CONFIDENCE:.0%} confidence at most {float(f'{100 * limit:.2g}'):g} % of the rows that could be "
         f"drawn differ ({hits} of {len(plan.draws)} draws, exact bound).",
     ]
     said += [
