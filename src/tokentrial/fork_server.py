@@ -40,11 +40,14 @@ SWITCH = "TOKENTRIAL_FORK"  # 0: no server
 ADDRESS = "TOKENTRIAL_FORK_SERVER"  # set for the jobs of a run that has one
 # Libraries that a server imports. torch itself loads _dynamo late, at the first step of an optimiser.
 TORCH = ("torch", "torch._dynamo", "pandas", "pyarrow.parquet", "scipy.stats", "safetensors.torch", "filelock")
+REPORT = ("pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.figure", "jinja2", "pydantic", "typst", "yaml")
 LIBRARIES = {
     "torch": (*TORCH, "pooch", "tokenizers"),
     "transformers": (*TORCH, "huggingface_hub", "transformers.modeling_utils", "transformers.models.auto"),
+    "report": REPORT,
 }
-NEED_TRANSFORMERS = "tokentrial.cramming."
+# The server of a function, by the package that it is in; all others need torch.
+SERVERS = {"cramming": "transformers", "run": "report", "claims": "report", "report": "report"}
 # Turns off the thread of pyarrow's second allocator, which nothing uses: the thread would be missing in a fork.
 WITHOUT_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
@@ -121,7 +124,7 @@ def ask(function: str, arguments: Mapping[str, Any], descriptors: Sequence[int])
     """
     if ADDRESS not in os.environ:
         return None
-    kind = "transformers" if function.startswith(NEED_TRANSFORMERS) else "torch"
+    kind = SERVERS.get(function.split(".")[1], "torch")
     request = {"function": function, "arguments": arguments, "argv": sys.argv, "folder": str(Path.cwd())}
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         try:

@@ -30,20 +30,21 @@ WATCH_SECONDS = 0.5
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
-def run(log: str, function: str, *, depends: Sequence[str] = (), **arguments: Any) -> None:
+def run(log: str, function: str, *, depends: Sequence[str] = (), keep: bool = True, **arguments: Any) -> None:
     """Calls a function of this library, by its full name and with plain data, as a job that writes ``log``.
 
     The function runs in a fork if the run has a fork server, else in this process: results, log and exit status are the
     same. A finished job writes its use of resources as one JSON object to logs/usage, under the name of its log:
     ``cpu_seconds`` (of this process and its fork), ``peak_rss_mib``, ``wall_seconds`` and ``mode``, ``fork`` or
     ``plain``. A job that an earlier sitting finished is taken from the folder of pieces, if there is one (see pieces).
-    depends: files that the result depends on and the function does not ask for.
+    depends: files that the result depends on and the function does not ask for. keep: False for a job whose result
+    depends on more than its arguments, such as the commit, and which is therefore no piece.
     """
     started, usage = time.monotonic(), _usage_file(Path(log))
     usage.unlink(missing_ok=True)
     arguments = json.loads(json.dumps(arguments))
     with logged(log) as (file, lock):
-        kept = pieces.folder()
+        kept = pieces.folder() if keep else None
         piece = "" if kept is None else pieces.key(function, {**arguments, "depends": list(depends)})
         if kept is not None and pieces.take(kept, piece, arguments):
             print(f"taken from {pieces.VARIABLE}: {piece}", file=file)

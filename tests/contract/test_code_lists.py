@@ -134,7 +134,7 @@ def test_a_rule_lists_what_its_script_imports(script: str, root: Path, workflow:
         assert_listed(listed(root, rule["code"]), needed_by(root, script), f"rule {name}")
 
 
-OF_RUN = {"depends"}  # arguments that job.run keeps for itself
+OF_RUN = {"depends", "keep"}  # arguments that job.run keeps for itself
 
 
 def test_a_script_that_names_a_function_can_call_it(root: Path) -> None:

@@ -19,7 +19,7 @@ from tokentrial.provenance import git_commit
 
 DIGESTS = Path(__file__).with_name("digests.txt")
 MADE = Path("results/reference_report")
-TABLES = ("conditions", "methods", "summary", "statistics", "cramming", "cramming_decisions", "verdicts")
+TABLES = ("conditions", "methods", "summary", "statistics", "cramming", "cramming_decisions", "verdicts", "sensitivity")
 TEXTS = ("report.typ", "report.numbers.csv", "advice.md", "verdicts.json")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 JUDGED = re.compile(r'(?<=trained the models, #raw\(")[^"]*')

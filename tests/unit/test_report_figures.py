@@ -1,5 +1,8 @@
 """Figures show the numbers they are given: positions of artists, same bytes twice, and what is missing is said."""
 
+import io
+import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -11,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import views
+from fontTools.ttLib import TTFont
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
@@ -197,6 +201,17 @@ def test_same_input_same_bytes_whatever_the_users_settings(tmp_path: Path, kind:
     assert first.read_bytes() == second.read_bytes()
     assert b"/Type3" not in first.read_bytes()
     assert kind != "svg" or "held-out loss" in first.read_text()  # text stays text
+
+
+def test_fonts_in_a_pdf_have_their_glyphs_and_no_tables_of_layout(tmp_path: Path) -> None:
+    """Half of a figure's time went into cutting these tables, which a PDF has no use for."""
+    style.save(drawn("loss-by-ratio", summary=summary(*RATIOS)), [tmp_path / "a.pdf"])
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", (tmp_path / "a.pdf").read_bytes(), re.DOTALL)
+    opened = [zlib.decompressobj().decompress(stream) for stream in streams if stream.startswith(b"\x78")]
+    fonts = [TTFont(io.BytesIO(content)) for content in opened if content.startswith(b"\0\1\0\0")]
+    assert fonts
+    for font in fonts:
+        assert {"glyf", "hmtx", "loca"} <= set(font.keys()) and not {*style.OF_LAYOUT} & {*font.keys()}
 
 
 def test_files_appear_all_or_none(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """A copy of the project with a small config, and Snakemake run in it as a user would."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
+import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ from tokentrial.studies import rates
 ROOT = Path(__file__).parents[2]
 VARIABLE = "TOKENTRIAL_WIKITEXT2"
 PARTS = (*checkout.READ, "profiles")
+DAY = 86_400  # seconds
 
 # How the rules with a wildcard announce a job; rules that share their words are told apart by the job's name.
 MESSAGES = {
@@ -277,9 +282,8 @@ def copy_project(folder: Path, config: dict[str, Any] | None = None) -> Project:
 def shared(
     factory: pytest.TempPathFactory, name: str, config: dict[str, Any] | None = None, **environment: str
 ) -> Project:
-    """A copy with this config in which ``all`` was made: once for a run of the tests, however many its workers."""
-    base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    """A copy with this config in which ``all`` was made: once for all workers and runs of the tests of one state."""
+    folder = made_of_this_state(factory) / name
     project = Project(folder, **environment)
     with FileLock(f"{folder}.lock"):
         finished = folder / "results/provenance.json"
@@ -289,3 +293,31 @@ def shared(
             copy_project(folder, config)
             project.build("all")
     return project
+
+
+def made_of_this_state(factory: pytest.TempPathFactory) -> Path:
+    """A folder of its own for each content of the project, these tests, the text and Python, beside pytest's own.
+
+    ``make test`` and ``make test-slow`` share what they build in it; that of other states goes after a day.
+    """
+    base = factory.getbasetemp()
+    session = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    kept = (session.parent if session.parent.name.startswith("pytest-of-") else session) / "tokentrial"
+    folder = kept / state()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.touch()
+    for other in kept.iterdir():
+        if other.is_dir() and time.time() - other.stat().st_mtime > DAY:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
+
+
+@cache
+def state() -> str:
+    """The digest of all that a built copy depends on."""
+    digest = hashlib.sha256(f"{sys.version} {os.environ.get(VARIABLE)}".encode())
+    for part in (*PARTS, "tests", *(path.name for path in ROOT.glob("requirements*.lock"))):
+        for path in sorted([ROOT / part, *(ROOT / part).rglob("*")]):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(f"{path.relative_to(ROOT)} {path.stat().st_size} ".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -29,7 +29,7 @@ AFTER_COLLECT = {
     *("reference_sensitivity", "calibration"),
 }
 SHOWN = {"reference_report_tables", "reference_figures", "reference_report"}
-JUDGED = AFTER_COLLECT - SHOWN - {"reference_sensitivity", "calibration"}
+JUDGED = AFTER_COLLECT - SHOWN - {"calibration"}
 OTHER = {
     "statistics": {"confidence": 0.9, "resamples": 100, "equivalence_margin": 0.2},
     "language_models": {"margins": {"cross_entropy": 0.1}},
@@ -69,13 +69,13 @@ def nine_digits(value: Any) -> Any:
 
 def test_a_fresh_clone_plans_no_training(fresh: Project) -> None:
     assert fresh.planned("reference_report").keys() == AFTER_COLLECT
-    assert fresh.planned("reference_tables").keys() == {"reference_tables", "reference_tables_sensitivity"}
+    assert fresh.planned("reference_tables").keys() == {"reference_tables"}
 
 
 @pytest.mark.parametrize("section", OTHER)
 def test_tables_by_other_settings_are_computed_again(fresh: Project, section: str) -> None:
     planned = fresh.planned(*overlay(fresh, {section: OTHER[section]}), "reference_tables")
-    assert planned.keys() == {"reference_tables", "reference_tables_sensitivity", *JUDGED}
+    assert planned.keys() == {"reference_tables", *JUDGED}
 
 
 def test_rows_that_the_config_would_not_train_are_refused(fresh: Project) -> None:
@@ -93,7 +93,10 @@ WHEN = {"fixed", "unfrozen"}
 @pytest.mark.slow
 def test_the_default_config_gives_what_is_shipped(fresh: Project) -> None:
     fresh.build("reference_report")
-    for name in ("runs", "arms", "summary", "statistics", "cramming", "cramming_decisions", "verdicts"):
+    for name in (
+        *("runs", "arms", "summary", "statistics"),
+        *("cramming", "cramming_decisions", "verdicts", "sensitivity"),
+    ):
         theirs, again = frame(fresh, "reference", name), frame(fresh, "reference_report", name)
         differing = {column for column in theirs if not same(theirs[column], again[column])}
         assert differing <= (WHEN if name == "verdicts" else set()), name

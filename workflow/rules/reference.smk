@@ -137,23 +137,10 @@ use rule report as reference_report with:
         "Writing the report of the shipped rows"
 
 
-# Not shipped, since it follows from the shipped rows.
-use rule sensitivity as reference_tables_sensitivity with:
-    input:
-        **moved(rules.sensitivity.input, SHIPPED if shipped.is_default(config) else JUDGED_AGAIN),
-    output:
-        **moved(rules.sensitivity.output, "results/reference_tables"),
-    log:
-        "logs/reference_tables_sensitivity.log",
-    message:
-        "Judging the claims by other choices, for the tables alone"
-
-
 # Only the tables, in seconds: from the shipped tables if the config is the default, else from the rows judged again.
 use rule tables as reference_tables with:
     input:
-        **moved(rules.tables.input, SHIPPED if shipped.is_default(config) else JUDGED_AGAIN)
-        | {"sensitivity": rules.reference_tables_sensitivity.output.parquet},
+        **moved(rules.tables.input, SHIPPED if shipped.is_default(config) else JUDGED_AGAIN),
     output:
         **moved(rules.tables.output, "results/reference_tables", f"{RESULTS}/tables"),
     log:

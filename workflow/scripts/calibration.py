@@ -1,17 +1,17 @@
 """Measures how many planted errors the checks see, and how many true statements they flag."""
 
 from tokentrial import documents
-from tokentrial.job import logged
+from tokentrial.job import run
+from tokentrial.provenance import git_commit
 
-with logged(snakemake.log[0]):
-    from tokentrial.claims.calibration.measure import write
-    from tokentrial.provenance import git_commit
-
-    write(
-        documents=documents.folders_of(snakemake.input.claims),
-        schema=snakemake.input.schema,
-        made_up=snakemake.input.made_up,
-        seed=snakemake.params.seed,
-        output=snakemake.output.parquet,
-        commit=git_commit(),
-    )
+run(
+    snakemake.log[0],
+    "tokentrial.claims.calibration.measure.write",
+    keep=False,
+    documents=[str(folder) for folder in documents.folders_of(snakemake.input.claims)],
+    schema=snakemake.input.schema,
+    made_up=list(snakemake.input.made_up),
+    seed=snakemake.params.seed,
+    output=snakemake.output.parquet,
+    commit=git_commit(),
+)

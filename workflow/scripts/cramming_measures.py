@@ -2,18 +2,18 @@
 
 import json
 
-from tokentrial.job import logged
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    from tokentrial.claims import decisions
-
-    decisions.write(
-        runs=snakemake.input.runs,
-        conditions=snakemake.input.conditions,
-        methods=snakemake.input.methods,
-        measures=snakemake.output.measures,
-        decisions=snakemake.output.decisions,
-        settings=json.loads(snakemake.params.settings),
-        seed=snakemake.params.seed,
-        published=snakemake.input.published,
-    )
+run(
+    snakemake.log[0],
+    "tokentrial.claims.decisions.write",
+    keep=False,
+    runs=snakemake.input.runs,
+    conditions=snakemake.input.conditions,
+    methods=snakemake.input.methods,
+    measures=snakemake.output.measures,
+    decisions=snakemake.output.decisions,
+    settings=json.loads(snakemake.params.settings),
+    seed=snakemake.params.seed,
+    published=list(snakemake.input.published),
+)

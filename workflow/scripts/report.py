@@ -2,22 +2,22 @@
 
 import json
 
-from tokentrial.job import logged
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    from tokentrial.report.document import write_report
-
-    write_report(
-        tables={name: snakemake.input[name] for name in snakemake.params.tables},
-        claims=snakemake.input.verdicts,
-        template=snakemake.input.template,
-        studies=snakemake.params.studies,
-        published=snakemake.input.published,
-        config=json.loads(snakemake.params.config),
-        command=snakemake.params.command,
-        rules=snakemake.input.frozen,
-        output=snakemake.output.pdf,
-        corpus=snakemake.input.get("corpus") or None,
-        calibration=snakemake.input.calibration,
-        shipped=next(iter(snakemake.input.get("shipped", [])), None),
-    )
+run(
+    snakemake.log[0],
+    "tokentrial.report.document.write_report",
+    keep=False,
+    tables={name: snakemake.input[name] for name in snakemake.params.tables},
+    claims=snakemake.input.verdicts,
+    template=snakemake.input.template,
+    studies=snakemake.params.studies,
+    published=list(snakemake.input.published),
+    config=json.loads(snakemake.params.config),
+    command=snakemake.params.command,
+    rules=snakemake.input.frozen,
+    output=snakemake.output.pdf,
+    corpus=snakemake.input.get("corpus") or None,
+    calibration=snakemake.input.calibration,
+    shipped=next(iter(snakemake.input.get("shipped", [])), None),
+)

@@ -3,15 +3,15 @@
 import json
 
 from tokentrial import documents
-from tokentrial.job import logged
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    from tokentrial.claims.sensitivity import write
-
-    write(
-        tables={name: snakemake.input[name] for name in snakemake.params.tables},
-        documents=documents.folders_of(snakemake.input.claims),
-        schema=snakemake.input.schema,
-        confidence=json.loads(snakemake.params.settings)["confidence"],
-        output=snakemake.output.parquet,
-    )
+run(
+    snakemake.log[0],
+    "tokentrial.claims.sensitivity.write",
+    keep=False,
+    tables={name: snakemake.input[name] for name in snakemake.params.tables},
+    documents=[str(folder) for folder in documents.folders_of(snakemake.input.claims)],
+    schema=snakemake.input.schema,
+    confidence=json.loads(snakemake.params.settings)["confidence"],
+    output=snakemake.output.parquet,
+)

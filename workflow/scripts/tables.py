@@ -2,17 +2,17 @@
 
 import json
 
-from tokentrial.job import logged
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    from tokentrial.report.tables import write_tables
-
-    write_tables(
-        frames={name: snakemake.input[name] for name in snakemake.params.tables},
-        studies=snakemake.params.studies,
-        published=snakemake.input.published,
-        settings=json.loads(snakemake.params.settings),
-        outputs=snakemake.output,
-        verdicts=snakemake.input.verdicts,
-        sensitivity=snakemake.input.sensitivity,
-    )
+run(
+    snakemake.log[0],
+    "tokentrial.report.tables.write_tables",
+    keep=False,
+    frames={name: snakemake.input[name] for name in snakemake.params.tables},
+    studies=snakemake.params.studies,
+    published=list(snakemake.input.published),
+    settings=json.loads(snakemake.params.settings),
+    outputs=list(snakemake.output),
+    verdicts=snakemake.input.verdicts,
+    sensitivity=snakemake.input.sensitivity,
+)

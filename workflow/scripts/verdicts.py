@@ -1,24 +1,20 @@
 """Judges every claim of the registry."""
 
 import json
-import os
-from pathlib import Path
 
-from tokentrial import checkout, documents
-from tokentrial.claims import freeze, frozen, registry, verdicts
-from tokentrial.claims.rules import Results
-from tokentrial.job import logged
+from tokentrial import documents
+from tokentrial.job import run
 
-with logged(snakemake.log[0]):
-    folders, schema = documents.folders_of(snakemake.input.claims), snakemake.input.schema
-    papers = os.environ.get("TOKENTRIAL_PAPERS")  # depends on the machine, so it is no parameter of the rule
-    if papers:
-        registry.check_texts(papers, folders)
-    statistics = json.loads(snakemake.params.settings)
-    run = Results.read({name: snakemake.input[name] for name in snakemake.params.tables}, statistics["confidence"])
-    rules = frozen.read(snakemake.input.frozen)
-    judging = frozen.Judging(
-        snakemake.params.seed, statistics, json.loads(snakemake.params.designs), freeze.code(checkout.ROOT)
-    )
-    all_verdicts = verdicts.judge(registry.load(folders, schema), run, freeze.fixed_by(rules, judging))
-    verdicts.write(Path(snakemake.output.parquet).parent, all_verdicts)
+run(
+    snakemake.log[0],
+    "tokentrial.claims.job.write_verdicts",
+    keep=False,
+    tables={name: snakemake.input[name] for name in snakemake.params.tables},
+    documents=[str(folder) for folder in documents.folders_of(snakemake.input.claims)],
+    schema=snakemake.input.schema,
+    settings=json.loads(snakemake.params.settings),
+    seed=snakemake.params.seed,
+    designs=json.loads(snakemake.params.designs),
+    rules=snakemake.input.frozen,
+    output=snakemake.output.parquet,
+)

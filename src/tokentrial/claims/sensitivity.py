@@ -6,6 +6,8 @@ floor, for every rule alike; the rule's own specification comes first.
 """
 
 import copy
+import functools
+import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +19,10 @@ import pyarrow as pa
 
 from tokentrial import results as results_files
 from tokentrial.claims import registry, verdicts
+from tokentrial.claims.catalogue import Check
+from tokentrial.claims.parameters import bind
 from tokentrial.claims.registry import Claim
-from tokentrial.claims.rules import Results
+from tokentrial.claims.rules import RULES, Results
 from tokentrial.claims.verdict import UNTESTABLE
 from tokentrial.documents import Folders
 from tokentrial.errors import InputError
@@ -131,19 +135,35 @@ def judge(claims: Sequence[Claim], results: Results) -> pd.DataFrame:
         if claim.call is not None:
             continue
         lacking: set[str] = set()
+        forms: dict[tuple[str, str], tuple[Claim, Check]] = {}
         for specification in specifications(claim):
-            row, missing = _row(claim, specification, seen)
+            form = (specification.metric, specification.baseline)
+            if form not in forms:
+                forms[form] = _form(changed(claim, specification))
+            row, missing = _row(claim, specification, seen, *forms[form])
             lacking = missing if specification == OWN else lacking
             if row is not None and missing <= lacking:
                 rows.append(row)
     return pd.DataFrame(rows, columns=SENSITIVITY.names).astype({"n": "Int32", "margin": "float64"})
 
 
-def _row(claim: Claim, specification: Specification, results: Results) -> tuple[dict[str, Any] | None, set[str]]:
-    """A row, None if the rows cannot judge the specification; and what the run lacks for it."""
+def _form(claim: Claim) -> tuple[Claim, Check]:
+    """A claim and its rule, which reads the claim's parameters once: that takes longer than to judge by them."""
+    rule = inspect.unwrap(RULES[claim.check])
+    parameters = functools.cache(lambda: bind(rule, claim.parameters))
+    return claim, lambda results, reported, **_: rule(results, reported, **parameters())
+
+
+def _row(
+    claim: Claim, specification: Specification, results: Results, form: Claim, rule: Check
+) -> tuple[dict[str, Any] | None, set[str]]:
+    """A row, None if the rows cannot judge the specification; and what the run lacks for it.
+
+    form, rule: the claim with the specification's metric and baseline, see :func:`_form`.
+    """
     results.choose(specification.margin, specification.center)
     try:
-        found = verdicts.finding(changed(claim, specification), results)
+        found = verdicts.finding(form, results, rule)
     except InputError:
         if specification == OWN:
             raise
