@@ -48,6 +48,8 @@ LIBRARIES = {
 }
 # The server of a function, by the package that it is in; all others need torch.
 SERVERS = {"cramming": "transformers", "run": "report", "claims": "report", "report": "report"}
+# Of the server "report" alone, whose jobs share their work among processes (see forks) and not among threads.
+THREADS = {f"{name}_NUM_THREADS" for name in ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")} | {"VECLIB_MAXIMUM_THREADS"}
 # Turns off the thread of pyarrow's second allocator, which nothing uses: the thread would be missing in a fork.
 WITHOUT_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
@@ -125,11 +127,14 @@ def ask(function: str, arguments: Mapping[str, Any], descriptors: Sequence[int])
     if ADDRESS not in os.environ:
         return None
     kind = SERVERS.get(function.split(".")[1], "torch")
+    environment = dict(os.environ)
+    if kind == "report":
+        environment |= dict.fromkeys(THREADS & environment.keys(), "1")
     request = {"function": function, "arguments": arguments, "argv": sys.argv, "folder": str(Path.cwd())}
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         try:
             server.connect(_address(os.environ[ADDRESS], kind))
-            socket.send_fds(server, [json.dumps({**request, "origin": _origin()}).encode()], descriptors)
+            socket.send_fds(server, [json.dumps({**request, "origin": _origin(environment)}).encode()], descriptors)
             if server.recv(LARGEST) != STARTED:
                 return None
         except OSError:
@@ -144,9 +149,9 @@ def ask(function: str, arguments: Mapping[str, Any], descriptors: Sequence[int])
         return End(*json.loads(answer))
 
 
-def _origin() -> dict[str, Any]:
+def _origin(environment: Mapping[str, str]) -> dict[str, Any]:
     """Returns the facts in which a job and a server must agree, so that a fork equals the job's own process."""
-    return {"python": sys.executable, "library": tokentrial.__file__, "environment": dict(os.environ)}
+    return {"python": sys.executable, "library": tokentrial.__file__, "environment": dict(environment)}
 
 
 # In a server
@@ -213,7 +218,7 @@ class Server:
 
     def _suits(self, origin: dict[str, Any]) -> bool:
         """Whether a fork equals the job's own process: the same Python, library and environment; no other thread."""
-        if self.origin is None and origin == {**_origin(), "environment": origin["environment"]}:
+        if self.origin is None and origin == _origin(origin["environment"]):
             self._import(origin["environment"])
             self.origin = origin
         return origin == self.origin and len(list(Path("/proc/self/task").iterdir())) == 1

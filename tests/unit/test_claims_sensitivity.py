@@ -124,3 +124,8 @@ def test_flips_in_words() -> None:
     assert row["by_margin"] == "CONFIRMED 1 to 3\u00a0%, TOO SMALL 4 to 10\u00a0%"
     assert row["other_baseline"] == f"autoencoder finetuned: {REFUTED}" and row["other_metric"] == "–"
     assert row["same"] < row["specifications"]
+
+
+def test_processes_side_by_side_judge_the_same() -> None:
+    claims, results = [claim(), claim("not_worse", equivalence={"relative": 0.01})], run(-0.1)
+    pd.testing.assert_frame_equal(judge(claims, results), judge(claims, results, 2), check_exact=True)

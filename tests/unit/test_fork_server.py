@@ -338,7 +338,7 @@ def test_nobody_else_is_served(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
         import json, os, sys
         from tokentrial import fork_server
         os.setuid(65534)
-        fork_server._origin = lambda: json.loads(sys.argv[1])
+        fork_server._origin = lambda _: json.loads(sys.argv[1])
         print(fork_server.ask("tokentrial.jobs.nothing", {}, [1, 2, os.dup(1), os.dup(1)]))
     """
     origin = {"python": sys.executable, "library": str(run.folder / "tokentrial/__init__.py")}
@@ -451,6 +451,12 @@ torch.manual_seed(torch.initial_seed())
 same = bool((state == torch.random.get_rng_state()).all())
 print(json.dumps([len(os.listdir("/proc/self/task")), torch.cuda.is_initialized(), same]))
 """
+
+
+def test_every_package_has_a_server() -> None:
+    assert set(fork_server.SERVERS.values()) <= set(fork_server.LIBRARIES)
+    packages = {path.name for path in Path(fork_server.__file__).parent.iterdir() if path.is_dir()}
+    assert set(fork_server.SERVERS) <= packages
 
 
 @pytest.mark.parametrize("kind", fork_server.LIBRARIES)

@@ -466,7 +466,7 @@ def test_both_tables_are_written(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(summary, summarised(rows), check_dtype=False, check_exact=True)
     pd.testing.assert_frame_equal(statistics, compared(rows), check_dtype=False, check_exact=True)
     before = [Path(paths[name]).read_bytes() for name in names]
-    write_statistics(**paths, settings=SETTINGS, seed=42)
+    write_statistics(**paths, settings=SETTINGS, seed=42, processes=2)
     assert [Path(paths[name]).read_bytes() for name in names] == before
     results.write(paths["runs"], results.table(pd.DataFrame(columns=results.ARMS.names), results.ARMS))
     with pytest.raises(InputError, match=r"runs\.parquet: columns are \("):

@@ -66,6 +66,7 @@ rule sensitivity:
     log:
         "logs/sensitivity.log",
     localrule: True
+    threads: 2
     params:
         **JUDGING_PARAMS,
         code=content("sensitivity"),

@@ -21,6 +21,7 @@ rule statistics:
     log:
         "logs/statistics.log",
     localrule: True
+    threads: 2
     params:
         **JUDGING_PARAMS,
         code=content("statistics"),

@@ -14,4 +14,5 @@ run(
     schema=snakemake.input.schema,
     confidence=json.loads(snakemake.params.settings)["confidence"],
     output=snakemake.output.parquet,
+    processes=snakemake.threads,
 )

@@ -15,4 +15,5 @@ run(
     statistics=snakemake.output.statistics,
     settings=json.loads(snakemake.params.settings),
     seed=snakemake.params.seed,
+    processes=snakemake.threads,
 )

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import pandas as pd
 import pyarrow as pa
 
+from tokentrial import forks
 from tokentrial import results as results_files
 from tokentrial.claims import registry, verdicts
 from tokentrial.claims.catalogue import Check
@@ -125,26 +126,31 @@ def _plain(value: Any) -> Any:
     return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def judge(claims: Sequence[Claim], results: Results) -> pd.DataFrame:
+def judge(claims: Sequence[Claim], results: Results, processes: int = 1) -> pd.DataFrame:
     """A row of `SENSITIVITY` for every claim with a rule and every specification that the run's rows can judge.
 
-    A specification is left out if the rows lack its metric or its baseline in a cell of the claim.
+    A specification is left out if the rows lack its metric or its baseline in a cell of the claim. processes: that
+    judge side by side (see forks).
     """
-    rows, seen = [], replace(results)
-    for claim in claims:
-        if claim.call is not None:
-            continue
-        lacking: set[str] = set()
-        forms: dict[tuple[str, str], tuple[Claim, Check]] = {}
-        for specification in specifications(claim):
-            form = (specification.metric, specification.baseline)
-            if form not in forms:
-                forms[form] = _form(changed(claim, specification))
-            row, missing = _row(claim, specification, seen, *forms[form])
-            lacking = missing if specification == OWN else lacking
-            if row is not None and missing <= lacking:
-                rows.append(row)
+    seen, ruled = replace(results), [claim for claim in claims if claim.call is None]
+    made = forks.over(range(len(ruled)), lambda place: _rows(ruled[place], seen), processes)
+    rows = [row for of_claim in made for row in of_claim]
     return pd.DataFrame(rows, columns=SENSITIVITY.names).astype({"n": "Int32", "margin": "float64"})
+
+
+def _rows(claim: Claim, results: Results) -> list[dict[str, Any]]:
+    """The rows of a claim, its rule's own specification first."""
+    rows, lacking = [], set[str]()
+    forms: dict[tuple[str, str], tuple[Claim, Check]] = {}
+    for specification in specifications(claim):
+        form = (specification.metric, specification.baseline)
+        if form not in forms:
+            forms[form] = _form(changed(claim, specification))
+        row, missing = _row(claim, specification, results, *forms[form])
+        lacking = missing if specification == OWN else lacking
+        if row is not None and missing <= lacking:
+            rows.append(row)
+    return rows
 
 
 def _form(claim: Claim) -> tuple[Claim, Check]:
@@ -181,9 +187,19 @@ def _row(
     return row, missing
 
 
-def write(tables: Mapping[str, str], documents: Folders, schema: str | Path, confidence: float, output: str) -> None:
-    """Writes `SENSITIVITY` of a run. tables: see run.view.View.read; documents: the folders of the registry."""
+def write(
+    tables: Mapping[str, str],
+    documents: Folders,
+    schema: str | Path,
+    confidence: float,
+    output: str,
+    processes: int = 1,
+) -> None:
+    """Writes `SENSITIVITY` of a run.
+
+    tables: see run.view.View.read; documents: the folders of the registry; processes: see :func:`judge`.
+    """
     run = Results.read(tables, confidence)
     assert isinstance(run, Results)
-    rows = judge(registry.load(documents, schema), run)
+    rows = judge(registry.load(documents, schema), run, processes)
     results_files.write(output, results_files.table(rows, SENSITIVITY))

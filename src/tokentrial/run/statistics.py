@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tokentrial import results
+from tokentrial import forks, results
 from tokentrial.config import canonical
 from tokentrial.run import columns
 from tokentrial.run.columns import Condition, Method
@@ -105,42 +105,61 @@ def compare_arms(
     methods: Mapping[tuple[str, str], Method],
     settings: Mapping[str, Any],
     seed: int,
+    processes: int = 1,
 ) -> pd.DataFrame:
     """Returns one row per comparison of an own encoding with another arm: see results.STATISTICS.
 
     conditions, methods: by name, and by study and arm. Differences are the own encoding minus the other arm, over the
     seeds that both have. The equivalence margin is that of settings["margins"] (study -> metric -> margin), or else a
     share of the distance from chance to the floor. Holm's correction runs over the conditions and sizes of one
-    experiment, way, metric and pair of methods: the family of one claim.
+    experiment, way, metric and pair of methods: the family of one claim. processes: that compare side by side (see
+    forks); each comparison draws from a stream of its own, so that the rows are the same.
     """
-    rows = []
     released = [name for name, row in conditions.items() if row.way == "as-released"]
-    for (study, condition, metric), group in grouped(final_values(runs[runs["metric"].isin(COMPARED)], released)):
+    groups = list(grouped(final_values(runs[runs["metric"].isin(COMPARED)], released)))
+
+    def compared(place: int) -> list[dict[str, Any]]:
+        (study, condition, metric), group = groups[place]
         arms = levels(group)
         trained = [methods[study, arm] for arm in arms if not arm.startswith(BOUND)]
-        for encoding, other in pairs(trained):
-            margin = settings["equivalence_margin"] * span(arms, encoding.arm)
-            margin = settings.get("margins", {}).get(study, {}).get(metric, margin)
-            pair = pd.concat([arms[encoding.arm], arms[other.arm]], axis=1, join="inner").to_numpy()
-            name = f"{condition}:{metric}:{encoding.arm}-{other.arm}"
-            compared = compare(
-                pair[:, 0],
-                pair[:, 1],
-                margin=margin,
-                higher_is_better=METRICS[metric],
-                rng=stream(seed, "bootstrap", name),
-                confidence=settings["confidence"],
-                resamples=settings["resamples"],
-            )
-            identity = {"comparison": name, "study": study, "condition": condition, "metric": metric}
-            family = {"experiment": conditions[condition].experiment, "way": conditions[condition].way}
-            family |= {"method_a": encoding.method, "method_b": other.method}
-            rows.append({**identity, "arm_a": encoding.arm, "arm_b": other.arm, **family, **asdict(compared)})
+        names = (study, condition, metric, conditions[condition].experiment, conditions[condition].way)
+        return [_row(names, arms, encoding, other, settings, seed) for encoding, other in pairs(trained)]
+
+    made = forks.over(range(len(groups)), compared, processes)
+    rows = [row for of_group in made for row in of_group]
     families = ["experiment", "way", "method_a", "method_b"]
     known = [name for name in results.STATISTICS.names if name != "p_holm"]
     frame = pd.DataFrame(rows, columns=[*known, *families])
     corrected = holm_within(frame, ["study", "metric", *families])
     return corrected.reindex(columns=results.STATISTICS.names)
+
+
+def _row(
+    names: tuple[str, str, str, str, str],
+    arms: Mapping[str, pd.Series],
+    encoding: Method,
+    other: Method,
+    settings: Mapping[str, Any],
+    seed: int,
+) -> dict[str, Any]:
+    """Returns the row of one comparison; names: its study, condition, metric, experiment and way."""
+    study, condition, metric, experiment, way = names
+    margin = settings["equivalence_margin"] * span(arms, encoding.arm)
+    margin = settings.get("margins", {}).get(study, {}).get(metric, margin)
+    pair = pd.concat([arms[encoding.arm], arms[other.arm]], axis=1, join="inner").to_numpy()
+    name = f"{condition}:{metric}:{encoding.arm}-{other.arm}"
+    compared = compare(
+        pair[:, 0],
+        pair[:, 1],
+        margin=margin,
+        higher_is_better=METRICS[metric],
+        rng=stream(seed, "bootstrap", name),
+        confidence=settings["confidence"],
+        resamples=settings["resamples"],
+    )
+    identity = {"comparison": name, "study": study, "condition": condition, "metric": metric}
+    family = {"experiment": experiment, "way": way, "method_a": encoding.method, "method_b": other.method}
+    return {**identity, "arm_a": encoding.arm, "arm_b": other.arm, **family, **asdict(compared)}
 
 
 def pairs(arms: Sequence[Method]) -> Iterator[tuple[Method, Method]]:
@@ -166,14 +185,24 @@ def span(arms: Mapping[str, pd.Series], subject: str) -> float:
 
 
 def write_statistics(
-    runs: str, conditions: str, methods: str, summary: str, statistics: str, settings: Mapping[str, Any], seed: int
+    runs: str,
+    conditions: str,
+    methods: str,
+    summary: str,
+    statistics: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    processes: int = 1,
 ) -> None:
-    """Reads the tables of runs, conditions and methods, and writes both tables of statistics."""
+    """Reads the tables of runs, conditions and methods, and writes both tables of statistics.
+
+    processes: see :func:`compare_arms`.
+    """
     rows = results.read(runs, results.RUNS).to_pandas()
     by_name = columns.conditions(results.read(conditions, columns.CONDITIONS))
     by_arm = columns.methods(results.read(methods, columns.METHODS))
     released = [name for name, row in by_name.items() if row.way == "as-released"]
     levels_table = summarise(rows, released, settings["confidence"]).astype({"n": "int32"})
     results.write(summary, results.table(levels_table, results.SUMMARY))
-    compared = compare_arms(rows, by_name, by_arm, settings, seed).astype({"n": "int32"})
+    compared = compare_arms(rows, by_name, by_arm, settings, seed, processes).astype({"n": "int32"})
     results.write(statistics, results.table(compared, results.STATISTICS, {SETTINGS: canonical(settings)}))

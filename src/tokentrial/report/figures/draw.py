@@ -1,14 +1,12 @@
 """Figures by their names in the catalogue: read the tables they need, draw them, write their files."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.figure
 
-from tokentrial import real_text, results
+from tokentrial import forks, real_text, results
 from tokentrial.claims.calibration.measure import CALIBRATION
 from tokentrial.claims.sensitivity import SENSITIVITY
 from tokentrial.errors import InputError
@@ -56,7 +54,6 @@ MODULES = (
     ),
 )
 """Each registers its kinds in `KINDS`."""
-_of_fork: list[Callable[[str], None]] = []
 __all__ = ["KINDS", "MODULES", "draw", "write_figures"]
 
 WITHOUT_TEXT = (catalogue.VERDICTS, "real_model")
@@ -105,14 +102,7 @@ def write_figures(
             style.note(figure, f"Text: {corpus}")
         style.save(figure, files[name])
 
-    if processes == 1:
-        for name in files:
-            write(name)
-        return
-    # A fork has the tables already, and is told no more than a name.
-    with ProcessPoolExecutor(processes, get_context("fork"), _keep, (write,)) as pool:
-        for _ in pool.map(_write, files):
-            pass
+    forks.over(files, write, processes)
 
 
 def _drawn(name: str, entry: Figure, sources: Sources) -> matplotlib.figure.Figure:
@@ -130,12 +120,3 @@ def _of_claims(
     planted = None if calibration is None else results.read(calibration, CALIBRATION).to_pandas()
     judged = None if sensitivity is None else results.read(sensitivity, SENSITIVITY).to_pandas()
     return Sources(view, printed, False, read(verdicts), planted, judged)
-
-
-def _keep(write: Callable[[str], None]) -> None:
-    """Keeps what a fork does with a name."""
-    _of_fork.append(write)
-
-
-def _write(name: str) -> None:
-    _of_fork[0](name)
