@@ -26,6 +26,6 @@ def test_an_error_is_the_one_that_the_work_raised(processes: int) -> None:
             raise InputError("documents/001/claims.yaml: LE1: no such arm")
         return place
 
-    with pytest.raises(InputError, match="documents/001/claims.yaml: LE1: no such arm"):
+    with pytest.raises(InputError, match=r"documents/001/claims\.yaml: LE1: no such arm"):
         forks.over(range(4), work, processes)
     assert forks.over(range(2), work, processes) == [0, 1]
