@@ -7,10 +7,11 @@ CORES ?= all
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 SNAKEMAKE := $(RUN) snakemake --cores $(CORES)
-# A worker for every core. Each takes whole files, long ones first, since a file's tests share what they build.
+# Each worker takes whole files, long ones first, since a file's tests share what they build.
 PYTEST := $(RUN) pytest --dist loadfile --no-loadscope-reorder --numprocesses
-# Slow tests wait for Slurm, for Snakemake's pauses and for jobs that they interrupt: half as many workers again.
-WAITING = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n + (n + 1) / 2)))
+# Some tests wait for processes: half as many workers again as cores. Slow ones mostly wait, for Slurm, for Snakemake's
+# pauses and for jobs that they interrupt: twice as many workers as cores.
+PROCESSORS = $(shell getconf _NPROCESSORS_ONLN)
 # The files that have slow tests: to read all the others takes half a minute.
 SLOW = $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.slow' tests)
 # A progress display on a terminal, plain lines elsewhere. Snakemake writes both to stderr; stdout is a pipe in here.
@@ -29,10 +30,10 @@ crate: .venv/installed
 	$(SNAKEMAKE) $(LOGGER) -- crate
 
 test: .venv/installed
-	$(PYTEST) auto -m "not slow"
+	$(PYTEST) $$(($(PROCESSORS) + $(PROCESSORS) / 2)) -m "not slow"
 
 test-slow: .venv/installed
-	$(PYTEST) $(WAITING) -m slow $(SLOW)
+	$(PYTEST) $$((2 * $(PROCESSORS))) -m slow $(SLOW)
 
 lint: .venv/installed
 	$(RUN) ruff check .

@@ -13,6 +13,7 @@ import pytest
 import snakemake_server
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is first imported: its kernels then add up in one order
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the library anew
 
 Spec = dict[str, Any]
 

@@ -27,6 +27,7 @@ def test_without_a_change_nothing_flips(dispute: Dispute) -> None:
     assert dispute.flips_by(SHIPPED / "runs.parquet") == (len(empirical), [])  # all is made again, of the same rows
 
 
+@pytest.mark.slow
 def test_a_global_margin_flips_what_the_run_would_judge_by_it(dispute: Dispute) -> None:
     """A fourfold margin by the rule's own functions, and by the scaled comparisons of the search for limits."""
     margin = 4 * dispute.config["statistics"]["equivalence_margin"]

@@ -350,6 +350,7 @@ def test_a_folder_that_may_not_be_written(
     assert refused(said) == f"{out}: cannot be made: Permission denied"
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing(place: Path, tmp_path: Path) -> None:  # noqa: F811
     done = interrupted(
         "compress: int-2:", "compress", str(place / "model"), "--methods", "int,autoencoder,autoencoder_deep",

@@ -180,6 +180,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing(place: Path, tmp_path: Path) -> None:  # noqa: F811
     done = interrupted(
         "cram: ", "cram", str(place / "model"), "--text", str(place / "mine.txt"), "--lengths", "4,8,16",

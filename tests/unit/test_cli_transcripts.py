@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import Command, Said, command  # noqa: F401
@@ -39,7 +40,13 @@ def test_every_command_has_a_transcript() -> None:
         assert f"tokentrial {name}" in said, name
 
 
-@pytest.mark.parametrize("part", COMMANDS, ids=lambda part: part.partition("\n")[0])
+def marked(part: str) -> Any:
+    """The command as a parameter; what trains ten seeds is slow."""
+    line = part.partition("\n")[0]
+    return pytest.param(part, id=line, marks=[pytest.mark.slow] if "try" in line and "--on" in line else [])
+
+
+@pytest.mark.parametrize("part", [marked(part) for part in COMMANDS])
 def test_a_transcript_is_what_the_command_prints(
     part: str,
     command: Command,  # noqa: F811

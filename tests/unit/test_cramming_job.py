@@ -317,6 +317,7 @@ def test_a_killed_job_goes_on_and_changes_no_bit(
     assert not (tmp_path / "kept").exists()
 
 
+@pytest.mark.slow
 def test_a_job_killed_from_outside_at_any_moment(
     done: Path, files: dict[str, str], folder: str, tmp_path: Path
 ) -> None:

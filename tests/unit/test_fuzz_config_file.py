@@ -19,6 +19,7 @@ from tokentrial.errors import InputError
 from tokentrial.schema import study_files, validation
 
 
+@pytest.mark.slow
 def test_damaged_files_are_planned_or_refused_in_one_line(root: Path, tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
     for folder in ("config", "studies"):

@@ -144,6 +144,7 @@ def test_the_mixture_is_the_run_with_the_recomputed_rows(check: Check, tmp_path:
     assert changed == pytest.approx(mask.sum(), abs=0.01) and mask.sum() > 10
 
 
+@pytest.mark.slow
 def test_verdicts_that_the_recomputed_rows_change_are_named(check: Check, tmp_path: Path) -> None:
     plan = recomputed(check, JOB, tmp_path, 1.0)
     answer = spot_check.answer(check, plan, tmp_path)

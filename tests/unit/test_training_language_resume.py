@@ -135,6 +135,7 @@ def test_a_killed_job_goes_on_and_changes_no_bit(
     assert not (cut / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_a_job_killed_from_outside_at_any_moment(tmp_path: Path, data: dict[str, str]) -> None:
     """The checkpoint file is rewritten after every step, so a kill may fall into the writing itself."""
     spec = spec_of(seeds=1)

@@ -59,6 +59,7 @@ def test_the_choice_is_the_job_that_is_best_on_validation(data: dict[str, str], 
             full = str(tmp_path / "full.safetensors")
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_and_chooses_the_same(
     data: dict[str, str],
     tmp_path: Path,

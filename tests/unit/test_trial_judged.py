@@ -64,6 +64,7 @@ def learned_at(ratio: int) -> tuple[float, pd.Series]:
     return float(costs["bits_deployed"]["learned"]), losses_of(shipped("runs", results.RUNS, condition), "learned")
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_a_run_with_the_overlay(
     result: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -198,6 +198,7 @@ def test_tables_and_figures_regenerate_without_training(finished: Project) -> No
 # Document 003
 
 
+@pytest.mark.slow
 def test_the_bespoke_study_and_what_its_edits_retrain(tmp_path: Path) -> None:
     project = copy_project(tmp_path, bespoke_config())
     cells = {"bespoke/initial/done-right/independent", "bespoke/converged/done-right/chain"}

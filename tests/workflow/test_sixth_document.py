@@ -71,6 +71,7 @@ def test_its_claims_are_listed_before_those_across_documents(extended: Project) 
     assert "verdicts-005" in names
 
 
+@pytest.mark.slow
 def test_it_runs_to_tables_report_and_page(finished: Project, tmp_path: Path) -> None:
     """Three more documents: two without three digits in their names, of which one is outside the checkout."""
     add(finished.folder)
