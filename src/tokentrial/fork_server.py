@@ -39,7 +39,7 @@ from tokentrial.rusage import peak_mib
 SWITCH = "TOKENTRIAL_FORK"  # 0: no server
 ADDRESS = "TOKENTRIAL_FORK_SERVER"  # set for the jobs of a run that has one
 # Libraries that a server imports. torch itself loads _dynamo late, at the first step of an optimiser.
-TORCH = ("torch", "torch._dynamo", "pandas", "pyarrow.parquet", "scipy.stats", "safetensors.torch", "filelock")
+TORCH = ("torch", "torch._dynamo", "pandas", "pyarrow.parquet", "safetensors.torch", "filelock")
 REPORT = ("pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.figure", "jinja2", "pydantic", "typst", "yaml")
 LIBRARIES = {
     "torch": (*TORCH, "pooch", "tokenizers"),

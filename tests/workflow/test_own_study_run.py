@@ -22,7 +22,7 @@ STUDY = {
     "width": 16,
     "body": {"kind": "lstm", "layers": 1, "dropout": 0},
     "seeds": 2,
-    "training": {"epochs": 3, "learning_rates": [0.02], "batch_size": 4, "length": 16},
+    "training": {"epochs": 1, "learning_rates": [0.02], "batch_size": 4, "length": 16},
     "arms": {
         "full": None,
         "learned": {"ratios": [2, 4]},
