@@ -176,11 +176,23 @@ def workflow(root: Path) -> dict[str, Any]:
     return made
 
 
+LONGEST = [
+    f"test_{name}.py"
+    for name in (
+        *("slurm", "folder_names", "reference_report", "faults", "sixth_document", "own_study_run", "pipeline"),
+        *("bad_input", "cli_transcripts", "claims_what_if", "code_lists", "report_paper", "spot_check", "site"),
+        *("training_language_resume", "cli_light", "trial_judged", "fork_server", "cli_interrupt"),
+    )
+]
+"""Files by the times that are printed at the end of a run."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, so that short ones fill the end of a parallel run; Slurm's, which mostly wait, before all."""
+    """Long files first, so that short ones fill the end of a parallel run."""
+    places = {name: place for place, name in enumerate(LONGEST)}
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: (item.path.name != "test_slurm.py", item.path.parent.name != "workflow"))
+        items.sort(key=lambda item: (places.get(item.path.name, len(places)), item.path.parent.name != "workflow"))
 
 
 # The time of every file, printed at the end of a run
