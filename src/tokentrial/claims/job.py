@@ -33,6 +33,7 @@ def write_verdicts(
     if papers := os.environ.get(PAPERS):  # depends on the machine, so it is no parameter of the rule
         registry.check_texts(papers, folders)
     run = Results.read(tables, settings["confidence"])
+    assert isinstance(run, Results)
     judging = frozen.Judging(seed, dict(settings), dict(designs), freeze.code(checkout.ROOT))
     fixed = freeze.fixed_by(frozen.read(rules), judging)
     verdicts.write(Path(output).parent, verdicts.judge(registry.load(folders, schema), run, fixed))

@@ -174,10 +174,10 @@ class Dispute:
 
     def _make(self, folder: Path, other: Mapping[str, Any], runs: Path | None = None) -> None:
         """Makes statistics and decisions by other settings, or by measurements of another file than the run's."""
-        inputs = {name: str(self.folder / f"{name}.parquet") for name in ("runs", "conditions", "methods")}
+        inputs: Record = {name: str(self.folder / f"{name}.parquet") for name in ("runs", "conditions", "methods")}
         inputs["runs"] = str(runs or self.folder / "runs.parquet")
         judging, seed = config.judging(other), other["seed"]
-        outputs = {name: str(folder / f"{name}.parquet") for name in ("summary", "statistics")}
+        outputs: Record = {name: str(folder / f"{name}.parquet") for name in ("summary", "statistics")}
         # Rules read no bootstrap of a comparison, which would take most of the time.
         write_statistics(**inputs, **outputs, settings={**judging, "resamples": FEWEST}, seed=seed)
         if runs is None and all(judging[key] == self.config["statistics"][key] for key in OF_DECISIONS):

@@ -135,7 +135,7 @@ def compare_arms(
 
 
 def _row(
-    names: tuple[str, str, str, str, str],
+    names: tuple[str, str, str, str, str | None],
     arms: Mapping[str, pd.Series],
     encoding: Method,
     other: Method,
