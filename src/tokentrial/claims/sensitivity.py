@@ -154,7 +154,7 @@ def _rows(claim: Claim, results: Results) -> list[dict[str, Any]]:
 
 
 def _form(claim: Claim) -> tuple[Claim, Check]:
-    """A claim and its rule, which reads the claim's parameters once: that takes longer than to judge by them."""
+    """A claim and its rule, which reads the claim's parameters once: on few rows that takes longer than to judge."""
     rule = inspect.unwrap(RULES[claim.check])
     parameters = functools.cache(lambda: bind(rule, claim.parameters))
     return claim, lambda results, reported, **_: rule(results, reported, **parameters())
